@@ -1,0 +1,1 @@
+"""What DNPM Face computes, without Blender."""

@@ -1,0 +1,1 @@
+"""The `dnpm` command: one module a subcommand."""

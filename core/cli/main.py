@@ -1,0 +1,73 @@
+"""Entry point of `dnpm` and `python -m dnpm`.
+
+A subcommand's module has `add_arguments(parser)` and `run(args) -> int`; it is imported only when it is asked for,
+so that `dnpm --help` is quick and a missing optional package hurts its own subcommand alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from ..errors import DnpmError
+
+# name -> (module in this package, what it is for)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "info": ("info", "versions, device, face model and weights that would be used"),
+    "build": ("build", "build the face model from the pinned CC0 data, or convert another model"),
+    "face": ("face", "identity and expression sliders to displacement map, meshes and a picture"),
+    "batch": ("batch", "render many faces headless from a JSON job file"),
+    "data": ("data", "make and inspect training samples"),
+    "train": ("train", "train the detail networks"),
+    "evaluate": ("evaluate", "measure the face model and the weights"),
+    "bench": ("bench", "time every stage, write build/bench.json"),
+}
+
+DESCRIPTION = """\
+DNPM Face: detailed faces from sliders.
+
+  dnpm build face-model                         once, a few minutes: the bilinear face
+  dnpm face --seed 3 --expression jawOpen=.5    one face: map (EXR, PNG), meshes, picture
+  dnpm info                                     what is installed and would be used
+"""
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="dnpm", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module_name, purpose) in COMMANDS.items():
+        # The subparser of the wanted command alone is filled: importing all of them would import torch.
+        sub = subparsers.add_parser(
+            name, help=purpose, description=purpose, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        if name == command:
+            module = importlib.import_module(f".{module_name}", __package__)
+            sub.description = module.__doc__
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; return the exit code (0 done, 1 some items failed, 2 bad input)."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    command = next((a for a in arguments if not a.startswith("-")), None)
+    args = _parser(command).parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except DnpmError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,169 @@
+"""The bilinear face model in memory and on disk (Eq. 3): V_p = C_r x w_id x w_exp."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from .. import tensorfile
+from ..errors import DnpmError
+
+FORMAT = "dnpm-face-model-1"
+
+
+@dataclass(frozen=True)
+class FaceModel:
+    """A bilinear face: identity in standard deviations, expression 0 to 1, vertices in millimetres (core's axes).
+
+    Polygons are (F, 4) int32 with -1 as the fourth index of a triangle; the UV tables are per corner, and a face
+    that has no place in a UV layer has -1 in all four corners.
+    """
+
+    name: str
+    neutral: np.ndarray
+    """(V, 3) float32: the mean identity at rest."""
+    core: np.ndarray
+    """(n_id + 1, n_exp + 1, V, 3) float16 or float32. core[0, 0] is 0; core[k, 0] identity component k at one standard
+    deviation; core[0, e] expression e on the mean identity; core[k, e] what component k adds to expression e."""
+    expression_names: tuple[str, ...]
+    identity_labels: tuple[str, ...]
+    """What a component does where that is clear ("Face width"), else "Identity 7"."""
+    faces: np.ndarray
+    """(F, 4) int32 vertex indices."""
+    uv: np.ndarray
+    """(U, 2) float32: the texture layer, v up."""
+    faces_uv: np.ndarray
+    detail_uv: np.ndarray
+    """(D, 2) float32: the detail layer (front of the face), v up, in [0, 1]."""
+    faces_detail_uv: np.ndarray
+    """(F, 4) int32: -1 for a face outside of the detail layer."""
+    detail_mask: np.ndarray
+    """(R, R) float32 in [0, 1], row 0 at the top: brings the displacement smoothly to 0 at the layer's border."""
+    face_material: np.ndarray
+    """(F,) uint8 index into material_names."""
+    material_names: tuple[str, ...]
+    """From: skin, lips, sclera, iris, cornea, teeth, gums, tongue, lashes, brows, mouth (the default model's)."""
+    landmarks68: np.ndarray
+    """(68,) int32 vertex indices, multi-PIE order (0-16 jaw from the subject's right ear, 17-26 brows, 27-35 nose, 36-47
+    eyes, 48-67 mouth); -1 where the model has none."""
+    vertex_groups: dict[str, np.ndarray] = field(default_factory=dict)
+    """name -> (n,) int32 vertex indices: face, eye_left, eye_right, teeth, tongue, lashes, ..."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """Where it comes from: source, licence, command, seed, measured errors."""
+
+    def __post_init__(self) -> None:
+        n_id, n_exp, n_v = self.core.shape[0] - 1, self.core.shape[1] - 1, len(self.neutral)
+        problems = [
+            message
+            for wrong, message in (
+                (self.neutral.shape != (n_v, 3), "neutral must be (V, 3)"),
+                (self.core.shape[2:] != (n_v, 3), f"core must be (n_id + 1, n_exp + 1, {n_v}, 3), is {self.core.shape}"),
+                (len(self.expression_names) != n_exp, f"{len(self.expression_names)} expression names for {n_exp}"),
+                (len(self.identity_labels) != n_id, f"{len(self.identity_labels)} identity labels for {n_id}"),
+                (self.faces.ndim != 2 or self.faces.shape[1] != 4, "faces must be (F, 4)"),
+                (self.faces.size and self.faces.max() >= n_v, "faces name vertices that are not there"),
+                (self.faces_uv.shape != self.faces.shape, "faces_uv must have the faces' shape"),
+                (self.faces_detail_uv.shape != self.faces.shape, "faces_detail_uv must have the faces' shape"),
+                (self.faces_uv.size and self.faces_uv.max() >= len(self.uv), "faces_uv names corners not there"),
+                (self.faces_detail_uv.size and self.faces_detail_uv.max() >= len(self.detail_uv), "detail UV too short"),
+                (len(self.face_material) != len(self.faces), "face_material must have one entry a face"),
+                (self.landmarks68.shape != (68,) or self.landmarks68.max() >= n_v, "landmarks68 must be (68,) vertices"),
+            )
+            if wrong
+        ]
+        if problems:
+            raise DnpmError(f"face model {self.name!r}: " + "; ".join(problems))
+
+    @property
+    def n_id(self) -> int:
+        return self.core.shape[0] - 1
+
+    @property
+    def n_exp(self) -> int:
+        return self.core.shape[1] - 1
+
+    @cached_property
+    def expression_index(self) -> dict[str, int]:
+        """Name -> place in the expression vector."""
+        return {name: i for i, name in enumerate(self.expression_names)}
+
+    def expression(self, **values: float) -> np.ndarray:
+        """An expression vector (n_exp,) float32 from names. Raises DnpmError on a name that the model does not have."""
+        vector = np.zeros(self.n_exp, np.float32)
+        for name, value in values.items():
+            if name not in self.expression_index:
+                raise DnpmError(f"expression {name!r} is not one of {self.name}'s: {', '.join(self.expression_names)}")
+            vector[self.expression_index[name]] = value
+        return vector
+
+    def neutral_of(self, identity: np.ndarray) -> np.ndarray:
+        """(n_id,) -> (V, 3) float32 mm: the identity at rest."""
+        return self.neutral + np.tensordot(self._identity(identity)[1:], self.core[1:, 0].astype(np.float32), 1)
+
+    def expression_deltas(self, identity: np.ndarray) -> np.ndarray:
+        """(n_id,) -> (n_exp, V, 3) float32 mm: what each expression at 1 adds to this identity's rest."""
+        weights = self._identity(identity)
+        n_exp, n_v = self.n_exp, len(self.neutral)
+        deltas = np.zeros((n_exp, n_v * 3), np.float32)
+        for k in np.flatnonzero(weights):
+            deltas += weights[k] * self.core[k, 1:].reshape(n_exp, -1).astype(np.float32, copy=False)
+        return deltas.reshape(n_exp, n_v, 3)
+
+    def vertices(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
+        """V_p of Eq. 3: (n_id,), (n_exp,) -> (V, 3) float32 mm."""
+        expression = np.asarray(expression, np.float32)
+        if expression.shape != (self.n_exp,):
+            raise DnpmError(f"{self.name} takes {self.n_exp} expression values, got an array of shape {expression.shape}")
+        result = self.neutral_of(identity)
+        weights = self._identity(identity)
+        for e in np.flatnonzero(expression):
+            delta = np.tensordot(weights, self.core[:, e + 1].astype(np.float32), 1)
+            result += expression[e] * delta
+        return result
+
+    def _identity(self, identity: np.ndarray) -> np.ndarray:
+        identity = np.asarray(identity, np.float32)
+        if identity.shape != (self.n_id,):
+            raise DnpmError(f"{self.name} takes {self.n_id} identity values, got an array of shape {identity.shape}")
+        return np.concatenate([np.ones(1, np.float32), identity])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one safetensors file: the arrays, and the names and metadata as JSON in its header."""
+        tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name in _ARRAYS}
+        tensors |= {f"vertex_groups.{name}": indices for name, indices in self.vertex_groups.items()}
+        header = {name: list(getattr(self, name)) for name in _NAME_LISTS} | {"metadata": self.metadata}
+        tensorfile.save(path, tensors, {"format": FORMAT, "name": self.name, "header": json.dumps(header)})
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> FaceModel:
+        """Read what `save` wrote. Raises DnpmError when the file is damaged or of another kind."""
+        tensors, metadata = tensorfile.load(Path(path))
+        if metadata.get("format") != FORMAT:
+            raise DnpmError(
+                f"{path}: is no face model of format {FORMAT}; build one with `dnpm build face-model`, "
+                "or convert yours with `dnpm build convert`"
+            )
+        missing = sorted(_ARRAYS - tensors.keys())
+        if missing:
+            raise DnpmError(f"{path}: the face model lacks {', '.join(missing)}; build it again")
+        header = json.loads(metadata["header"])
+        groups = {k.removeprefix("vertex_groups."): v for k, v in tensors.items() if k.startswith("vertex_groups.")}
+        return cls(
+            name=metadata["name"],
+            vertex_groups=groups,
+            metadata=header["metadata"],
+            **{name: tuple(header[name]) for name in _NAME_LISTS},
+            **{name: tensors[name] for name in _ARRAYS},
+        )
+
+
+_NAME_LISTS = ("expression_names", "identity_labels", "material_names")
+_ARRAYS = {
+    "neutral", "core", "faces", "uv", "faces_uv", "detail_uv", "faces_detail_uv", "detail_mask", "face_material",
+    "landmarks68",
+}  # fmt: skip
