@@ -1,0 +1,56 @@
+# DNPM Face. `make help` lists what there is; `make demo` is the whole thing from a fresh clone.
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+BPY_OTHERS := 4.2.23 5.0.1
+BLENDER ?= blender
+
+.PHONY: help venv face-model demo test test-all test-gui lint format bench extension clean distclean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: ## .venv with everything that the project needs (once; about 2 GB)
+	@scripts/make_venv.sh $(VENV)
+
+face-model: venv ## build/face_model.safetensors from the CC0 data (once; some minutes)
+	@$(PY) -m dnpm build face-model
+
+demo: face-model ## the main job, headless: pictures, a displacement map and a .blend in build/demo
+	@$(PY) -m dnpm demo --out build/demo
+
+test: face-model ## the whole test suite
+	@$(PY) tests/run.py
+
+test-all: face-model ## the whole test suite, Blender's part on every supported version of its Python module
+	@for version in $(BPY_OTHERS); do scripts/make_venv.sh build/venvs/bpy-$$version $$version; done
+	@$(PY) tests/run.py $(foreach v,$(BPY_OTHERS),--blender $(v)=build/venvs/bpy-$(v)/bin/python)
+
+test-gui: face-model extension ## a real Blender with its window, driven: make test-gui BLENDER=/path/to/blender
+	@$(PY) tests/gui/run.py --blender "$(BLENDER)" --out build/gui
+
+lint: venv ## ruff, formatting, types on core
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@mkdir -p build/lint && ln -sfn ../.. build/lint/dnpm
+	@cd build/lint && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml -p dnpm.core
+
+format: venv ## what ruff can mend by itself
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+bench: face-model ## every timing, also in build/bench.json
+	@$(PY) -m dnpm bench
+
+extension: face-model ## build/extension/dnpm_face-*.zip by Blender's official builder; WHEELS=1 bundles torch
+	@$(PY) scripts/build_extension.py --out build/extension $(if $(WHEELS),--wheels)
+
+clean: ## removes what was built, but neither the environments nor the face model
+	@rm -rf build/demo build/extension build/gui build/lint build/bench.json .pytest_cache .ruff_cache .mypy_cache .hypothesis
+
+distclean: clean ## removes everything that is not in git
+	@rm -rf build $(VENV) *.egg-info

