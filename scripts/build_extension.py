@@ -1,0 +1,158 @@
+"""Builds the extension's zip with Blender's official builder.
+
+    python scripts/build_extension.py --out build/extension [--wheels] [--weights DIR] [--face-model FILE]
+
+What goes in: the code of the extension, the face model (as assets/face_model.safetensors) and the weights. What stays
+out: tests, documents, benchmarks, scripts. With --wheels PyTorch for this platform and this Python goes in too, so that
+an artist needs nothing else; numpy never does, because Blender carries its own and all extensions share one folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+CODE = ("__init__.py", "blender_manifest.toml", "LICENSE", "core/", "operators/", "panels/", "weights/")
+# What the backend process imports, and nothing more. Versions are constraints.txt's.
+WHEELS = ("torch", "safetensors", "filelock", "fsspec", "Jinja2", "MarkupSafe", "mpmath", "networkx", "sympy",
+          "typing_extensions")  # fmt: skip
+
+
+class BuildError(Exception):
+    """What the person who builds can mend."""
+
+
+def tracked_files() -> list[str]:
+    """The project's files as git sees them, so that leftovers in the working tree cannot slip into a release."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *CODE],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    if listing.returncode:
+        raise BuildError(f"git ls-files failed in {ROOT}: {listing.stderr.strip()}")
+    return sorted({name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()})
+
+
+def stage(folder: Path, face_model: Path, weights: Path) -> None:
+    """Copies what belongs in the extension into an empty folder."""
+    if not face_model.is_file():
+        raise BuildError(f"{face_model}: no face model; run `make face-model` first")
+    networks = sorted(weights.glob("*.safetensors"))
+    if not networks:
+        raise BuildError(f"{weights}: no weights (*.safetensors); the extension would have no detail. Name a folder")
+    for name in tracked_files():
+        if name.startswith("weights/"):
+            continue
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, target)
+    (folder / "weights").mkdir()
+    for file in sorted(weights.iterdir()):
+        if file.suffix in {".safetensors", ".json", ".md", ".py"}:
+            shutil.copy2(file, folder / "weights" / file.name)
+    (folder / "assets").mkdir()
+    shutil.copy2(face_model, folder / "assets" / "face_model.safetensors")
+
+
+def add_wheels(folder: Path) -> None:
+    """Downloads PyTorch and what it imports, for this platform and this Python, and names them in the manifest."""
+    pins = dict(
+        line.split(";")[0].strip().split("==")
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line and not line.startswith("#")
+    )
+    wheels = folder / "wheels"
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    command += ["--only-binary=:all:", "--dest", str(wheels), *(f"{name}=={pins[name]}" for name in WHEELS)]
+    if subprocess.run(command).returncode:
+        raise BuildError("the wheels could not be downloaded (pip's message is above)")
+    names = sorted(file.name for file in wheels.glob("*.whl"))
+    heavy = [name for name in names if name.startswith(("numpy-", "nvidia_", "cuda_"))]
+    torch_mb = max(file.stat().st_size for file in wheels.glob("torch-*.whl")) / 1e6
+    if heavy or torch_mb > 400:
+        raise BuildError(
+            f"the wheels would be too large ({torch_mb:.0f} MB of torch) or must not be bundled ({', '.join(heavy)}): "
+            "point PIP_INDEX_URL at an index of CPU builds of torch and try again"
+        )
+    manifest = folder / "blender_manifest.toml"
+    text = manifest.read_text(encoding="utf-8")
+    listing = "wheels = [\n" + "".join(f'  "./wheels/{name}",\n' for name in names) + "]\n"
+    head, tables = text.split("[permissions]", 1)
+    manifest.write_text(f"{head}{listing}\n[permissions]{tables}", encoding="utf-8")
+
+
+def official_builder() -> Path:
+    """`blender_ext.py`, Blender's own checker and builder, inside the bpy wheel of this Python."""
+    spec = importlib.util.find_spec("bpy")
+    if spec is None or not spec.submodule_search_locations:
+        raise BuildError("Blender's Python module (bpy), which holds the official builder, is missing: run `make venv`")
+    package = Path(next(iter(spec.submodule_search_locations)))
+    found = sorted(package.glob("*/scripts/addons_core/bl_pkg/cli/blender_ext.py"))
+    if not found:
+        raise BuildError(f"{package}: no official builder (blender_ext.py) inside")
+    return found[-1]
+
+
+def build(folder: Path, out: Path, *, split: bool) -> list[Path]:
+    """Checks the staged folder and packs it. Returns the zips."""
+    builder = [sys.executable, str(official_builder())]
+    before = {file: file.stat().st_mtime_ns for file in out.glob("*.zip")}
+    for command in (["validate", str(folder)],
+                    ["build", "--source-dir", str(folder), "--output-dir", str(out),
+                     *(["--split-platforms"] if split else [])]):  # fmt: skip
+        done = subprocess.run([*builder, *command], capture_output=True, text=True)
+        if done.returncode:
+            raise BuildError(f"Blender's builder refused ({command[0]}):\n{done.stdout}{done.stderr}")
+    made = [file for file in sorted(out.glob("*.zip")) if before.get(file) != file.stat().st_mtime_ns]
+    if not made:
+        raise BuildError(f"Blender's builder wrote nothing into {out}")
+    return made
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "extension", help="folder for the zip")
+    parser.add_argument("--wheels", action="store_true", help="bundle PyTorch (CPU) for this platform and Python")
+    parser.add_argument("--weights", type=Path, default=ROOT / "weights", help="folder of weights")
+    parser.add_argument(
+        "--face-model",
+        type=Path,
+        default=Path(os.environ.get("DNPM_FACE_MODEL", ROOT / "build" / "face_model.safetensors")),
+        help="the face model's file",
+    )
+    args = parser.parse_args()
+    folder = args.out / "stage"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        stage(folder, args.face_model, args.weights)
+        if args.wheels:
+            add_wheels(folder)
+        made = build(folder, args.out, split=args.wheels)
+    except BuildError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in made:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        count = len(zipfile.ZipFile(file).namelist())
+        print(f"{file}\n  {file.stat().st_size / 1e6:.1f} MB, {count} files, sha256 {digest}")
+    version = tomllib.loads((ROOT / "blender_manifest.toml").read_text(encoding="utf-8"))["blender_version_min"]
+    print(f"to install it in Blender {version} or newer, drag the file into Blender's window")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
