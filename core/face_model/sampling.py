@@ -1,0 +1,78 @@
+"""Random faces that look like people.
+
+One place for the sidebar, the batch and the command line: the same seed gives the same face in all of them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .model import FaceModel
+
+IDENTITY_LIMIT = 2.5
+"""Standard deviations; beyond it a linear model leaves the faces that it was built from."""
+
+# Stems of deeds that undo each other, or that no muscle does together.
+_OPPOSITES = (
+    {"eyeBlink", "eyeWide"},
+    {"eyeSquint", "eyeWide"},
+    {"jawLeft", "jawRight"},
+    {"mouthLeft", "mouthRight"},
+    {"mouthSmile", "mouthFrown"},
+    {"mouthFunnel", "mouthPucker"},
+    {"mouthFunnel", "mouthStretch"},
+    {"mouthPucker", "mouthStretch"},
+    {"mouthPucker", "mouthSmile"},
+    {"browDown", "browOuterUp"},
+    {"jawOpen", "mouthClose"},
+    {"jawOpen", "mouthPress"},
+)
+# These are directions, not one side of a pair.
+_DIRECTIONS = {"jawLeft", "jawRight", "mouthLeft", "mouthRight"}
+# Rare in a face at work, and odd in a random one.
+_RARE = {"tongueOut", "cheekPuff", "mouthClose", "jawForward"}
+
+
+def random_identity(model: FaceModel, seed: int, strength: float = 1.0) -> np.ndarray:
+    """(n_id,) float32: normal coefficients times `strength`, none beyond IDENTITY_LIMIT standard deviations."""
+    drawn = np.random.default_rng((seed, 1)).standard_normal(model.n_id)
+    return np.clip(drawn * strength, -IDENTITY_LIMIT, IDENTITY_LIMIT).astype(np.float32)
+
+
+def random_expression(model: FaceModel, seed: int, strength: float = 1.0) -> np.ndarray:
+    """(n_exp,) float32 in [0, 1]: two to five deeds that go together, nearly symmetric, and a common gaze."""
+    rng = np.random.default_rng((seed, 2))
+    sides: dict[str, list[str]] = {}
+    for name in model.expression_names:
+        if not name.startswith("eyeLook"):
+            sides.setdefault(_stem(name), []).append(name)
+    values = _gaze(set(model.expression_names), *rng.uniform(-0.6, 0.6, 2))
+
+    wanted = int(rng.integers(2, 6))
+    chosen: list[str] = []
+    for stem in rng.permutation(sorted(sides)):
+        if len(chosen) == wanted:
+            break
+        clash = any({stem, other} in _OPPOSITES for other in chosen)
+        if not clash and (stem not in _RARE or rng.random() < 0.25):
+            chosen.append(str(stem))
+    for stem in chosen:
+        amount = rng.uniform(0.25, 1.0)
+        for name in sides[stem]:
+            values[name] = amount * rng.uniform(0.85, 1.0)
+    vector = model.expression(**values) * strength
+    return np.clip(vector, 0.0, 1.0).astype(np.float32)
+
+
+def _stem(name: str) -> str:
+    if name in _DIRECTIONS:
+        return name
+    return name.removesuffix("Left").removesuffix("Right")
+
+
+def _gaze(names: set[str], right: float, up: float) -> dict[str, float]:
+    """Both eyes towards one direction, -1 to 1 (positive: the subject's right, up), as far as the model has the names."""
+    horizontal = ("eyeLookOutRight", "eyeLookInLeft") if right > 0 else ("eyeLookInRight", "eyeLookOutLeft")
+    vertical = ("eyeLookUpRight", "eyeLookUpLeft") if up > 0 else ("eyeLookDownRight", "eyeLookDownLeft")
+    wanted = dict.fromkeys(horizontal, abs(right)) | dict.fromkeys(vertical, abs(up))
+    return {name: value for name, value in wanted.items() if name in names}
