@@ -1,0 +1,255 @@
+"""The generator G of Eq. 1: StyleGAN2 with one output channel, the displacement in millimetres.
+
+Written from Karras et al. 2020, "Analyzing and improving the image quality of StyleGAN": mapping network, weight
+demodulation, skip architecture. Names of parameters are those of the public StyleGAN2 checkpoints, so that a state
+dict of theirs loads (`official_state`). Two things differ from the paper:
+
+* Modulation scales the activations before and after one ordinary convolution; that is the paper's modulated kernel
+  exactly (the scale of an input channel commutes with the sum over it), and serves any batch without grouped kernels.
+* Registered maps, a switch (`GeneratorConfig.registered`). Displacement maps are registered on the face, and a plain
+  StyleGAN2 has to grow every place out of one 4 x 4 constant. The block at resolution r may own C_r learnt maps beside
+  its features; its ToRGB and the next block see both. ToRGB is a 1x1 convolution scaled by the style, therefore the
+  image contains sum over c of style_c(w) weight_c registered_c: a linear decoder over learnt maps.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Literal
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from ..errors import DnpmError
+from .config import GeneratorConfig, w_layers
+
+Noise = Literal["const", "none"]
+_SLOPE, _GAIN = 0.2, math.sqrt(2)
+
+
+class FullyConnected(nn.Module):
+    """Linear layer with equalised learning rate: weights are drawn from N(0, 1) / lr_multiplier, and scaled in use."""
+
+    def __init__(self, n_in: int, n_out: int, bias_init: float = 0.0, lr_multiplier: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(n_out, n_in) / lr_multiplier)
+        self.bias = nn.Parameter(torch.full((n_out,), float(bias_init)))
+        self.weight_gain = lr_multiplier / math.sqrt(n_in)
+        self.bias_gain = lr_multiplier
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = self.bias * self.bias_gain if self.bias_gain != 1 else self.bias
+        return torch.addmm(bias, x, self.weight.t(), alpha=self.weight_gain)
+
+
+class MappingNetwork(nn.Module):
+    """f: z -> w, eight layers on the normalised z; holds the running average of w for truncation."""
+
+    w_avg: Tensor
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.n_layers = config.mapping_layers
+        for k in range(self.n_layers):
+            n_in = config.z_dim if k == 0 else config.w_dim
+            setattr(self, f"fc{k}", FullyConnected(n_in, config.w_dim, lr_multiplier=0.01))
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+
+    def forward(self, z: Tensor, psi: float = 1.0) -> Tensor:
+        """(B, z_dim) -> (B, w_dim); psi < 1 pulls w to its average (truncation)."""
+        x = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+        for k in range(self.n_layers):
+            x = F.leaky_relu(getattr(self, f"fc{k}")(x), _SLOPE) * _GAIN
+        return x if psi == 1 else torch.lerp(self.w_avg, x, psi)
+
+
+class ModulatedConv(nn.Module):
+    """3x3 convolution whose kernel the style scales, demodulated; then noise, bias and leaky ReLU.
+
+    With `up` it doubles the resolution: a transposed convolution of stride 2 followed by the low-pass filter
+    [1, 3, 3, 1] in both directions.
+    """
+
+    noise_const: Tensor
+
+    def __init__(self, n_in: int, n_out: int, w_dim: int, resolution: int, up: bool) -> None:
+        super().__init__()
+        self.affine = FullyConnected(w_dim, n_in, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(n_out, n_in, 3, 3))
+        self.bias = nn.Parameter(torch.zeros(n_out))
+        self.noise_strength = nn.Parameter(torch.zeros([]))
+        self.register_buffer("noise_const", torch.randn(resolution, resolution))
+        self.up = up
+
+    def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
+        """(B, n_in, r, r), (B, w_dim) -> (B, n_out, r or 2r, r or 2r)."""
+        style = self.affine(w)
+        demodulation = (style.square() @ self.weight.square().sum((2, 3)).t() + 1e-8).rsqrt()
+        x = x * style[:, :, None, None]
+        x = upsampling_conv(x, self.weight) if self.up else F.conv2d(x, self.weight, padding=1)
+        # Leaky ReLU is homogeneous: its gain goes into the factors before it, where it costs nothing.
+        shift = self.bias[:, None, None]
+        if noise == "const":
+            shift = shift + self.noise_const * self.noise_strength
+        return F.leaky_relu(torch.addcmul(shift * _GAIN, x, demodulation[:, :, None, None] * _GAIN), _SLOPE)
+
+
+class ToRGB(nn.Module):
+    """1x1 convolution to the image, scaled by the style and not demodulated."""
+
+    def __init__(self, n_in: int, img_channels: int, w_dim: int) -> None:
+        super().__init__()
+        self.affine = FullyConnected(w_dim, n_in, bias_init=1.0)
+        self.weight = nn.Parameter(torch.randn(img_channels, n_in, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(img_channels))
+        self.gain = 1 / math.sqrt(n_in)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """(B, n_in, r, r), (B, w_dim) -> (B, img_channels, r, r)."""
+        style = self.affine(w) * self.gain
+        return F.conv2d(x * style[:, :, None, None], self.weight, self.bias)
+
+
+class SynthesisBlock(nn.Module):
+    """One resolution: two modulated convolutions (one at 4 x 4), the registered maps, and the skip image."""
+
+    def __init__(self, config: GeneratorConfig, resolution: int) -> None:
+        super().__init__()
+        n_out, n_registered = config.channels(resolution), config.registered_count(resolution)
+        if resolution == 4:
+            self.const = nn.Parameter(torch.randn(n_out, 4, 4))
+        else:
+            n_in = config.channels(resolution // 2) + config.registered_count(resolution // 2)
+            self.conv0 = ModulatedConv(n_in, n_out, config.w_dim, resolution, up=True)
+        self.conv1 = ModulatedConv(n_out, n_out, config.w_dim, resolution, up=False)
+        if n_registered:
+            self.registered = nn.Parameter(torch.randn(n_registered, resolution, resolution))
+        self.torgb = ToRGB(n_out + n_registered, config.img_channels, config.w_dim)
+        self.is_first, self.has_registered = resolution == 4, n_registered > 0
+
+    def forward(self, x: Tensor | None, ws: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
+        """Features of the block before, (B, 2 or 3, w_dim) -> (features, this resolution's part of the image)."""
+        if self.is_first:
+            x = self.const.expand(len(ws), -1, -1, -1)
+        else:
+            assert x is not None
+            x = self.conv0(x, ws[:, 0], noise)
+        x = self.conv1(x, ws[:, -2], noise)
+        if self.has_registered:
+            x = torch.cat([x, self.registered.expand(len(ws), -1, -1, -1)], 1)
+        return x, self.torgb(x, ws[:, -1])
+
+
+class SynthesisNetwork(nn.Module):
+    """g: w_plus -> displacement."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        for resolution in config.resolutions:
+            setattr(self, f"b{resolution}", SynthesisBlock(config, resolution))
+
+    def block(self, resolution: int) -> SynthesisBlock:
+        """The block at a resolution."""
+        return getattr(self, f"b{resolution}")
+
+    def skips(self, w_plus: Tensor, resolution: int | None = None, noise: Noise = "const") -> list[Tensor]:
+        """(B, L, w_dim) -> the parts of the image at 4, 8, ... `resolution`, each (B, channels, r, r), in mm.
+
+        The image is `merge_skips` of them.
+        """
+        resolution = self._checked(w_plus, resolution, noise)
+        x, images = None, []
+        for k, r in enumerate(res for res in self.config.resolutions if res <= resolution):
+            # The block's rows are conv0, conv1, ToRGB; the row of ToRGB serves the next block's conv0 as well.
+            ws = w_plus[:, :2] if k == 0 else w_plus[:, 2 * k - 1 : 2 * k + 2]
+            x, image = self.block(r)(x, ws, noise)
+            images.append(image * self.config.output_scale_mm)
+        return images
+
+    def forward(self, w_plus: Tensor, resolution: int | None = None, noise: Noise = "const") -> Tensor:
+        """(B, L, w_dim) -> (B, channels, R, R) in mm.
+
+        A `resolution` R below the configuration's stops there, and needs only the first 2 log2(R) - 2 rows of w_plus;
+        further rows are ignored. Raises DnpmError when R is no block's, or rows are missing.
+        """
+        return merge_skips(self.skips(w_plus, resolution, noise))
+
+    def _checked(self, w_plus: Tensor, resolution: int | None, noise: str) -> int:
+        resolution = self.config.resolution if resolution is None else resolution
+        if resolution not in self.config.resolutions:
+            raise DnpmError(f"resolution {resolution} is not one of this generator's: {self.config.resolutions}")
+        if noise not in ("const", "none"):
+            raise DnpmError(f"noise {noise!r} must be 'const' or 'none'")
+        needed = w_layers(resolution)
+        if w_plus.ndim != 3 or w_plus.shape[1] < needed or w_plus.shape[2] != self.config.w_dim:
+            raise DnpmError(
+                f"w_plus of shape {tuple(w_plus.shape)}: a map of {resolution} x {resolution} needs "
+                f"(batch, {needed} or more, {self.config.w_dim})"
+            )
+        return resolution
+
+
+class Generator(nn.Module):
+    """G of Eq. 1: mapping and synthesis."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.mapping = MappingNetwork(config)
+        self.synthesis = SynthesisNetwork(config)
+
+    def forward(self, z: Tensor, psi: float = 1.0, resolution: int | None = None, noise: Noise = "const") -> Tensor:
+        """(B, z_dim) -> (B, channels, R, R) in mm, the same w in every layer."""
+        w = self.mapping(z, psi)
+        return self.synthesis(w[:, None].expand(-1, self.config.w_layers, -1), resolution, noise)
+
+
+def merge_skips(images: list[Tensor]) -> Tensor:
+    """Sum the parts of the image, from the smallest up, each doubled in size by the filter [1, 3, 3, 1]."""
+    total = images[0]
+    for image in images[1:]:
+        total = upsample(total) + image
+    return total
+
+
+def upsample(x: Tensor) -> Tensor:
+    """(B, C, r, r) -> (B, C, 2r, 2r): zeros between the pixels, then the filter [1, 3, 3, 1] in both directions.
+
+    That filter's two phases are (1, 3) / 4 and (3, 1) / 4: bilinear interpolation, with zeros outside of the picture.
+    """
+    return _upsample_wide(x)[:, :, 1:-1, 1:-1]
+
+
+def _upsample_wide(x: Tensor) -> Tensor:
+    """`upsample` with the ring of one pixel around it, where the filter still reaches: (B, C, 2r + 2, 2r + 2)."""
+    x = F.interpolate(F.pad(x, (1, 1, 1, 1)), scale_factor=2, mode="bilinear", align_corners=False)
+    return x[:, :, 1:-1, 1:-1]
+
+
+def upsampling_conv(x: Tensor, weight: Tensor) -> Tensor:
+    """Transposed 3x3 convolution of stride 2, then the filter [1, 3, 3, 1]: (B, I, r, r), (O, I, 3, 3) -> (B, O, 2r, 2r).
+
+    Both are linear and the same at every place of the fine grid, so their order may be exchanged: filter first (cheap,
+    a channel at a time), then one ordinary convolution, whose kernel is turned because the transposed one's was.
+    """
+    return F.conv2d(_upsample_wide(x), weight.flip(2, 3))
+
+
+def official_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Names of a public StyleGAN2 checkpoint (with or without a leading `G.`) -> this module's state dict.
+
+    The filters, which those checkpoints store and which are fixed here, must be [1, 3, 3, 1]: else DnpmError.
+    """
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    expected = torch.outer(taps, taps) / 64
+    result = {}
+    for name, value in state.items():
+        name = name.removeprefix("G.")
+        if not name.endswith("resample_filter"):
+            result[name] = value
+        elif value.shape != expected.shape or not torch.allclose(value.float().cpu(), expected):
+            raise DnpmError(f"{name}: this generator filters with [1, 3, 3, 1] alone; the checkpoint has another filter")
+    return result
