@@ -71,7 +71,7 @@ def _stem(name: str) -> str:
 
 
 def _gaze(names: set[str], right: float, up: float) -> dict[str, float]:
-    """Both eyes towards one direction, -1 to 1 (positive: the subject's right, up), as far as the model has the names."""
+    """Both eyes towards one direction, -1 to 1 (positive: the subject's right, up), where the model has the names."""
     horizontal = ("eyeLookOutRight", "eyeLookInLeft") if right > 0 else ("eyeLookInRight", "eyeLookOutLeft")
     vertical = ("eyeLookUpRight", "eyeLookUpLeft") if up > 0 else ("eyeLookDownRight", "eyeLookDownLeft")
     wanted = dict.fromkeys(horizontal, abs(right)) | dict.fromkeys(vertical, abs(up))

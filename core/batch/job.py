@@ -1,0 +1,306 @@
+"""The batch's job format (docs/headless.md): read, checked as a whole before anything is rendered, and completed.
+
+What is wrong with the file (a misspelt key, a number that is none) is raised here as one DnpmError that lists every
+problem; what may be wrong with one item alone (a preset that is missing, a name that the face model does not have)
+is left to `sliders.resolve`, so that the other items still run.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import DnpmError
+from .views import View, read_view
+
+OUTPUTS = ("png", "exr", "map_png", "obj", "ply", "gltf", "blend")
+ENGINES = ("cycles", "eevee", "workbench")
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+Spec = Any
+"""Sliders as they stand in the job: a list of numbers, {name: value}, {"seed": n, "strength": s}, or None."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an item is made. Every key may stand in the job's "settings" and again in an item."""
+
+    outputs: tuple[str, ...] = ("png",)
+    size: tuple[int, int] = (800, 960)
+    """Width and height of a picture in pixels."""
+    views: tuple[View, ...] = (read_view("front"),)
+    engine: str = "cycles"
+    samples: int = 48
+    detail: float = 1.0
+    """The scale s of Eq. 4: 0 is the coarse face, 1 the map as it is."""
+    map_size: int = 1024
+    """Pixels of the displacement map: 64 to 1024, a power of two."""
+    subdivision: int = 2
+    """Subdivision levels of the mesh that is rendered and written."""
+    background: str = "studio"
+    """"studio" or "transparent"."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One face: a unique name, its sliders as written in the job, its settings."""
+
+    name: str
+    identity: Spec
+    expression: Spec
+    preset: Path | None
+    settings: Settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """A whole batch, in the order in which it is made."""
+
+    items: tuple[Item, ...]
+
+
+def load(path: str | os.PathLike[str]) -> Job:
+    """Read a job file. Paths inside it are relative to it. Raises DnpmError that lists all that is wrong."""
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DnpmError(f"{path}: cannot read the job ({error})") from error
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise DnpmError(f"{path}: line {error.lineno}, column {error.colno}: is no JSON ({error.msg})") from error
+    return parse(data, path.parent, str(path))
+
+
+def parse(data: object, folder: Path, name: str = "job") -> Job:
+    """Check a job that is already JSON data; `folder` is where its relative paths start."""
+    checker = _Checker(folder)
+    items = checker.job(data)
+    if checker.problems:
+        shown = "\n  ".join(checker.problems[:20])
+        more = f"\n  and {len(checker.problems) - 20} more" if len(checker.problems) > 20 else ""
+        raise DnpmError(f"{name}: the job has mistakes (docs/headless.md has the format):\n  {shown}{more}")
+    return Job(tuple(items))
+
+
+class _Checker:
+    """Collects every problem with its place in the file instead of stopping at the first."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[str] = []
+        self.libraries: dict[str, dict[str, Spec]] = {}
+
+    def say(self, where: str, problem: str) -> None:
+        self.problems.append(f"{where}: {problem}")
+
+    def job(self, data: object) -> list[Item]:
+        if not isinstance(data, dict):
+            self.say("job", 'must be a JSON object with "items"')
+            return []
+        self.unknown_keys("job", data, {"settings", "identities", "expressions", "items"})
+        settings = self.settings("settings", data.get("settings", {}), Settings())
+        for kind in ("identities", "expressions"):
+            library = data.get(kind, {})
+            if not isinstance(library, dict):
+                self.say(kind, "must be an object of names")
+                library = {}
+            self.libraries[kind] = {
+                name: self.spec(f"{kind}.{name}", spec)
+                for name, spec in library.items()
+                if self.name(f"{kind}.{name}", name)
+            }
+        entries = data.get("items", "all")
+        if entries == "all":
+            return self.every_pair(settings)
+        if not isinstance(entries, list) or not entries:
+            self.say("items", 'must be a list with at least one item, or "all" (every identity in every expression)')
+            return []
+        items = [item for i, e in enumerate(entries) if (item := self.item(f"items[{i}]", e, settings)) is not None]
+        for name, count in Counter(item.name for item in items).items():
+            if count > 1:
+                self.say("items", f"the name {name!r} stands {count} times; every item needs its own")
+        return items
+
+    def every_pair(self, settings: Settings) -> list[Item]:
+        identities, expressions = self.libraries["identities"], self.libraries["expressions"]
+        if not identities and not expressions:
+            self.say("job", 'has no "items", and neither "identities" nor "expressions" to combine')
+        return [
+            Item("_".join(filter(None, (i, e))), identities.get(i), expressions.get(e), None, settings)
+            for i in identities or [""]
+            for e in expressions or [""]
+        ]
+
+    def item(self, where: str, entry: object, settings: Settings) -> Item | None:
+        if not isinstance(entry, dict):
+            self.say(where, "must be an object")
+            return None
+        own = {"name", "identity", "expression", "preset"}
+        settings_keys = {field.name for field in fields(Settings)}
+        self.unknown_keys(where, entry, own | settings_keys)
+        name = entry.get("name")
+        if not self.name(f"{where}.name", name):
+            return None
+        preset = entry.get("preset")
+        if preset is not None and not (isinstance(preset, str) and preset):
+            self.say(f"{where}.preset", "must be the path of a preset file")
+            preset = None
+        own_settings = {key: value for key, value in entry.items() if key in settings_keys}
+        return Item(
+            name=str(name),
+            identity=self.spec(f"{where}.identity", entry.get("identity"), self.libraries["identities"]),
+            expression=self.spec(f"{where}.expression", entry.get("expression"), self.libraries["expressions"]),
+            preset=self.folder / preset if preset else None,
+            settings=self.settings(where, own_settings, settings),
+        )
+
+    def name(self, where: str, name: object) -> bool:
+        if isinstance(name, str) and _NAME.match(name):
+            return True
+        self.say(where, f"{name!r} must be a name of letters, digits, '.', '_' and '-' (it becomes a folder)")
+        return False
+
+    def unknown_keys(self, where: str, entry: dict[str, object], known: set[str]) -> None:
+        for key in sorted(set(entry) - known):
+            self.say(where, f"unknown key {key!r} (known: {', '.join(sorted(known))})")
+
+    def spec(self, where: str, spec: object, known: dict[str, Spec] | None = None) -> Spec:
+        """The sliders, a name of the job's own looked up; whether the model has such sliders is known only later."""
+        if isinstance(spec, str):
+            if known is not None and spec in known:
+                return known[spec]
+            try:
+                return read_pairs(spec)
+            except ValueError as error:
+                names = f", nor one of the job's names ({', '.join(known)})" if known else ""
+                self.say(where, f"{error}{names}")
+                return None
+        if isinstance(spec, list):
+            if not all(_is_number(value) for value in spec):
+                self.say(where, "a list must hold finite numbers alone")
+        elif isinstance(spec, dict) and "seed" in spec:
+            self.unknown_keys(where, spec, {"seed", "strength"})
+            if not _is_whole(spec["seed"]) or spec["seed"] < 0:
+                self.say(f"{where}.seed", "must be a whole number from 0 up")
+            if not _is_number(spec.get("strength", 1.0)):
+                self.say(f"{where}.strength", "must be a number")
+        elif isinstance(spec, dict):
+            for key, value in spec.items():
+                if not _is_number(value):
+                    self.say(f"{where}.{key}", f"{value!r} is no finite number")
+        elif spec is not None:
+            self.say(where, 'must be {name: value}, a list of numbers, {"seed": n} or a name of the job')
+        return spec
+
+    def settings(self, where: str, entry: object, base: Settings) -> Settings:
+        if not isinstance(entry, dict):
+            self.say(where, "must be an object")
+            return base
+        self.unknown_keys(where, entry, set(_READERS))
+        changes: dict[str, Any] = {}
+        for key, value in entry.items():
+            if key not in _READERS:
+                continue
+            try:
+                changes[key] = _READERS[key](value)
+            except ValueError as error:
+                self.say(f"{where}.{key}", str(error))
+        return replace(base, **changes)
+
+
+def read_pairs(text: str) -> dict[str, float]:
+    """`jawOpen=.5,browInnerUp=1` -> {name: value}. Raises ValueError with what is wrong."""
+    pairs: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not name.strip() or not equals or not math.isfinite(number):
+            raise ValueError(f"{part!r} is no name=number pair")
+        pairs[name.strip()] = number
+    return pairs
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6  # NaN fails as well
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    def read(value: Any) -> int:
+        if not _is_whole(value) or not low <= value <= high:
+            raise ValueError(f"{value!r} must be a whole number from {low} to {high}")
+        return int(value)
+
+    return read
+
+
+def _number(low: float, high: float) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        if not _is_number(value) or not low <= value <= high:
+            raise ValueError(f"{value!r} must be a number from {low} to {high}")
+        return float(value)
+
+    return read
+
+
+def _choice(*choices: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"{value!r} must be one of {', '.join(choices)}")
+        return str(value)
+
+    return read
+
+
+def _size(value: Any) -> tuple[int, int]:
+    if isinstance(value, list | tuple) and len(value) == 2 and all(_is_whole(v) and 16 <= v <= 8192 for v in value):
+        return int(value[0]), int(value[1])
+    raise ValueError(f"{value!r} must be [width, height], each a whole number from 16 to 8192")
+
+
+def _outputs(value: Any) -> tuple[str, ...]:
+    if isinstance(value, list | tuple) and value and all(entry in OUTPUTS for entry in value):
+        return tuple(entry for entry in OUTPUTS if entry in value)
+    raise ValueError(f"{value!r} must be a list of one or more of {', '.join(OUTPUTS)}")
+
+
+def _views(value: Any) -> tuple[View, ...]:
+    if not isinstance(value, list | tuple) or not value:
+        raise ValueError("must be a list of one or more views")
+    views = tuple(read_view(entry) for entry in value)
+    if len({view.name for view in views}) < len(views):
+        raise ValueError("two views have the same name")
+    return views
+
+
+def _map_size(value: Any) -> int:
+    if _is_whole(value) and value in (64, 128, 256, 512, 1024):
+        return int(value)
+    raise ValueError(f"{value!r} must be 64, 128, 256, 512 or 1024")
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "outputs": _outputs,
+    "size": _size,
+    "views": _views,
+    "engine": _choice(*ENGINES),
+    "samples": _whole(1, 4096),
+    "detail": _number(0.0, 4.0),
+    "map_size": _map_size,
+    "subdivision": _whole(0, 4),
+    "background": _choice("studio", "transparent"),
+}

@@ -1,0 +1,61 @@
+"""From an item's words to the two slider vectors of a face model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import DnpmError
+from ..face_model.model import FaceModel
+from ..face_model.sampling import random_expression, random_identity
+from .job import Spec
+
+
+def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None) -> np.ndarray:
+    """(n_id,) float32 standard deviations. Names are the model's labels, or a component's number counted from 1.
+
+    A list may be shorter than n_id (the rest is 0). Named values are set on top of `base` (a preset's).
+    Raises DnpmError on what this model does not have.
+    """
+    start = np.zeros(model.n_id, np.float32) if base is None else np.array(base, np.float32)
+    if spec is None:
+        return start
+    if isinstance(spec, dict) and "seed" in spec:
+        return random_identity(model, int(spec["seed"]), float(spec.get("strength", 1.0)))
+    if isinstance(spec, dict):
+        places = {label: k for k, label in enumerate(model.identity_labels)}
+        places |= {str(k + 1): k for k in range(model.n_id)}
+        for name, value in spec.items():
+            if name not in places:
+                raise DnpmError(
+                    f"identity {name!r} is none of {model.name}'s {model.n_id} components; "
+                    f"use 1 to {model.n_id} or a label ({', '.join(model.identity_labels[:10])}, ...)"
+                )
+            start[places[name]] = value
+        return start
+    return _from_list(spec, model.n_id, f"{model.name} has {model.n_id} identity components", shorter=True)
+
+
+def expression_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None) -> np.ndarray:
+    """(n_exp,) float32. A list must have all of the model's values; named values are set on top of `base`.
+
+    Raises DnpmError on what this model does not have.
+    """
+    start = np.zeros(model.n_exp, np.float32) if base is None else np.array(base, np.float32)
+    if spec is None:
+        return start
+    if isinstance(spec, dict) and "seed" in spec:
+        return random_expression(model, int(spec["seed"]), float(spec.get("strength", 1.0)))
+    if isinstance(spec, dict):
+        named = model.expression(**spec)
+        for name in spec:
+            start[model.expression_index[name]] = named[model.expression_index[name]]
+        return start
+    return _from_list(spec, model.n_exp, f"{model.name} has {model.n_exp} expressions", shorter=False)
+
+
+def _from_list(values: list[float], count: int, what: str, *, shorter: bool) -> np.ndarray:
+    if len(values) > count or (len(values) < count and not shorter):
+        raise DnpmError(f"{what}, the item gives {len(values)} values")
+    vector = np.zeros(count, np.float32)
+    vector[: len(values)] = values
+    return vector

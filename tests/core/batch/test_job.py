@@ -1,0 +1,128 @@
+"""The batch's job format: what it accepts, and that every mistake is named with its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dnpm.core.batch import job as jobs
+from dnpm.core.errors import DnpmError
+
+
+def test_settings_reach_the_items_and_items_win(tmp_path: Path) -> None:
+    job = jobs.parse(
+        {
+            "settings": {
+                "size": [320, 240],
+                "outputs": ["obj", "png"],
+                "views": ["front", {"name": "own", "azimuth": 12}],
+            },
+            "items": [
+                {"name": "a", "identity": [0.5, -1], "expression": "jawOpen=.5, browInnerUp=1"},
+                {"name": "b", "preset": "p.json", "size": [64, 64], "engine": "workbench", "detail": 0},
+            ],
+        },
+        tmp_path,
+    )
+    first, second = job.items
+    assert first.settings.size == (320, 240)
+    assert first.settings.outputs == ("png", "obj")
+    assert [view.name for view in first.settings.views] == ["front", "own"]
+    assert first.expression == {"jawOpen": 0.5, "browInnerUp": 1.0}
+    assert second.preset == tmp_path / "p.json"
+    assert (second.settings.size, second.settings.engine, second.settings.detail) == ((64, 64), "workbench", 0.0)
+
+
+def test_every_identity_in_every_expression(tmp_path: Path) -> None:
+    job = jobs.parse(
+        {
+            "identities": {"ann": {"seed": 1}, "bob": {"seed": 2}},
+            "expressions": {"rest": {}, "smile": {"mouthSmileLeft": 1}},
+        },
+        tmp_path,
+    )
+    assert [item.name for item in job.items] == ["ann_rest", "ann_smile", "bob_rest", "bob_smile"]
+    assert job.items[3].identity == {"seed": 2}
+    assert job.items[3].expression == {"mouthSmileLeft": 1}
+
+
+def test_items_use_the_jobs_own_names(tmp_path: Path) -> None:
+    job = jobs.parse(
+        {"identities": {"ann": {"seed": 1}}, "items": [{"name": "x", "identity": "ann"}]},
+        tmp_path,
+    )
+    assert job.items[0].identity == {"seed": 1}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ([], "must be a JSON object"),
+        ({"items": []}, "at least one item"),
+        ({}, 'no "items"'),
+        ({"itms": [], "items": [{"name": "a"}]}, "unknown key 'itms'"),
+        ({"items": [{"name": "a", "sise": [1, 2]}]}, "unknown key 'sise'"),
+        ({"items": [{"name": "a"}, {"name": "a"}]}, "'a' stands 2 times"),
+        ({"items": [{"name": "../up"}]}, "items[0].name"),
+        ({"items": [{"identity": [1]}]}, "items[0].name"),
+        ({"items": [{"name": "a", "identity": "ann"}]}, "items[0].identity: 'ann' is no name=number pair"),
+        ({"items": [{"name": "a", "identity": {"seed": -1}}]}, "items[0].identity.seed"),
+        ({"items": [{"name": "a", "identity": {"seed": 1, "strenght": 2}}]}, "unknown key 'strenght'"),
+        ({"items": [{"name": "a", "expression": {"jawOpen": "wide"}}]}, "items[0].expression.jawOpen"),
+        ({"items": [{"name": "a", "expression": {"jawOpen": float("nan")}}]}, "no finite number"),
+        ({"items": [{"name": "a", "expression": [0, True]}]}, "finite numbers alone"),
+        ({"items": [{"name": "a", "size": [0, 10]}]}, "items[0].size"),
+        ({"items": [{"name": "a", "samples": 1.5}]}, "items[0].samples"),
+        ({"items": [{"name": "a", "engine": "luxrender"}]}, "one of cycles, eevee, workbench"),
+        ({"items": [{"name": "a", "outputs": ["jpg"]}]}, "items[0].outputs"),
+        ({"items": [{"name": "a", "views": ["behind"]}]}, "is no view"),
+        ({"items": [{"name": "a", "views": ["front", "front"]}]}, "same name"),
+        ({"items": [{"name": "a", "views": [{"name": "v", "azimuth": 900}]}]}, "azimuth must be a number"),
+        ({"items": [{"name": "a", "map_size": 1000}]}, "64, 128, 256, 512 or 1024"),
+        ({"settings": {"detail": -1}, "items": [{"name": "a"}]}, "settings.detail"),
+    ],
+)
+def test_mistakes_are_named(data: object, said: str, tmp_path: Path) -> None:
+    with pytest.raises(DnpmError, match=r"the job has mistakes") as caught:
+        jobs.parse(data, tmp_path)
+    assert said in str(caught.value)
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(DnpmError) as caught:
+        jobs.parse({"settings": {"detail": -1, "samples": 0}, "items": [{"name": "a", "size": 3}]}, tmp_path)
+    assert all(place in str(caught.value) for place in ("settings.detail", "settings.samples", "items[0].size"))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1,]", "\x00"])
+def test_a_damaged_file_is_told_with_its_place(text: str, tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text(text)
+    with pytest.raises(DnpmError, match=r"job\.json: line 1, column"):
+        jobs.load(tmp_path / "job.json")
+
+
+def test_a_missing_file_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DnpmError, match="cannot read the job"):
+        jobs.load(tmp_path / "none.json")
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+KEYS = st.sampled_from(["name", "identity", "expression", "preset", "size", "views", "outputs", "engine", "samples"])
+
+
+@given(st.fixed_dictionaries({"items": st.lists(st.dictionaries(KEYS, JSON), max_size=3)}) | JSON)
+def test_no_json_ends_in_anything_but_a_job_or_a_clear_error(data: object) -> None:
+    data = json.loads(json.dumps(data))
+    try:
+        job = jobs.parse(data, Path("folder"))
+    except DnpmError:
+        return
+    assert job.items
