@@ -65,8 +65,11 @@ class Job:
     items: tuple[Item, ...]
 
 
-def load(path: str | os.PathLike[str]) -> Job:
-    """Read a job file. Paths inside it are relative to it. Raises DnpmError that lists all that is wrong."""
+def load(path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -> Job:
+    """Read a job file. Paths inside it are relative to it; `settings` win over the job's own.
+
+    Raises DnpmError that lists all that is wrong.
+    """
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -76,6 +79,8 @@ def load(path: str | os.PathLike[str]) -> Job:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise DnpmError(f"{path}: line {error.lineno}, column {error.colno}: is no JSON ({error.msg})") from error
+    if settings and isinstance(data, dict) and isinstance(data.get("settings", {}), dict):
+        data = data | {"settings": data.get("settings", {}) | settings}
     return parse(data, path.parent, str(path))
 
 
