@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("build", "build the face model from the pinned CC0 data, or convert another model"),
     "face": ("face", "identity and expression sliders to displacement map, meshes and a picture"),
     "batch": ("batch", "render many faces headless from a JSON job file"),
+    "demo": ("demo", "render the demonstration's pictures, map and .blend"),
     "data": ("data", "make and inspect training samples"),
     "train": ("train", "train the detail networks"),
     "evaluate": ("evaluate", "measure the face model and the weights"),

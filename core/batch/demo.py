@@ -1,0 +1,113 @@
+"""What `make demo` shows: which faces, which expressions, and the sheets made of the pictures."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenEXR
+
+from ..errors import DnpmError
+from . import sheet
+
+ACTOR = 12
+"""Seed of the identity that goes through the expressions."""
+PEOPLE = (3, 5, 8, 12, 17, 21, 29, 34)
+"""Seeds of the eight identities at rest."""
+
+
+def _both(**values: float) -> dict[str, float]:
+    """Each value on both sides: `mouthSmile=1` becomes mouthSmileLeft and mouthSmileRight."""
+    return {f"{name}{side}": value for name, value in values.items() for side in ("Left", "Right")}
+
+
+EXPRESSIONS: dict[str, dict[str, float]] = {
+    "smile": _both(mouthSmile=0.9, cheekSquint=0.7, eyeSquint=0.4, mouthUpperUp=0.25) | {"jawOpen": 0.08},
+    "surprise": _both(browOuterUp=0.9, eyeWide=0.8) | {"browInnerUp": 1.0, "jawOpen": 0.4},
+    "anger": _both(browDown=1.0, noseSneer=0.6, mouthPress=0.5, eyeSquint=0.35, mouthFrown=0.3),
+    "disgust": _both(noseSneer=1.0, mouthUpperUp=0.6, browDown=0.6, cheekSquint=0.5, eyeSquint=0.4),
+    "sadness": _both(mouthFrown=0.8, eyeLookDown=0.3) | {"browInnerUp": 1.0, "mouthShrugLower": 0.6},
+    "kiss": _both(eyeSquint=0.3) | {"mouthPucker": 1.0, "browInnerUp": 0.3},
+    "shout": _both(mouthStretch=0.4, browDown=0.7, noseSneer=0.6, eyeSquint=0.4, mouthUpperUp=0.4) | {"jawOpen": 0.75},
+    "wink": {
+        "eyeBlinkLeft": 1.0,
+        "cheekSquintLeft": 0.9,
+        "mouthSmileLeft": 0.7,
+        "mouthSmileRight": 0.2,
+        "browOuterUpRight": 0.5,
+    },
+}
+
+
+def demo_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
+    """The job, in the job file's own form: 8 expressions, 8 people, and one close-up with and without the detail."""
+    actor = {"seed": ACTOR}
+    close = {"size": [size[0] * 2, size[1] * 2], "views": ["closeup"], "samples": samples, "subdivision": 3}
+    with_detail = close | {"outputs": ["png", "exr", "map_png", "gltf", "blend"]}
+    items: list[dict[str, Any]] = [
+        {"name": f"expression_{name}", "identity": actor, "expression": values} for name, values in EXPRESSIONS.items()
+    ]
+    items += [{"name": f"person_{seed}", "identity": {"seed": seed}} for seed in PEOPLE]
+    face = {"identity": actor, "expression": EXPRESSIONS["anger"]}
+    items += [
+        {"name": "closeup_with_detail"} | face | with_detail,
+        {"name": "closeup_without_detail"} | face | close | {"detail": 0},
+    ]
+    return {"settings": {"size": list(size), "samples": samples, "views": ["three_quarter_left"]}, "items": items}
+
+
+def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
+    """From the batch's folder `items` to the files that people look at; returns (file, what it shows)."""
+    view = "three_quarter_left.png"
+    close = items / "closeup_with_detail"
+    sheet.contact_sheet(
+        out / "expressions.png",
+        [(items / f"expression_{name}" / view, name) for name in EXPRESSIONS],
+        4,
+        f"One identity (seed {ACTOR}) in eight expressions",
+    )
+    sheet.contact_sheet(
+        out / "identities.png",
+        [(items / f"person_{seed}" / view, f"seed {seed}") for seed in PEOPLE],
+        4,
+        "Eight identities at rest",
+    )
+    sheet.contact_sheet(
+        out / "closeup.png",
+        [
+            (items / "closeup_without_detail" / "closeup.png", "the coarse face"),
+            (close / "closeup.png", "with the displacement map"),
+        ],
+        2,
+        "The same face without and with its detail",
+    )
+    sheet.map_picture(
+        out / "displacement.png", read_exr(close / "displacement.exr"), "Displacement along the normal, anger"
+    )
+    for source, target in (("displacement.exr", "displacement.exr"), ("displacement.png", "displacement_16bit.png"),
+                           ("face.blend", "face.blend"), ("face.glb", "face.glb")):  # fmt: skip
+        shutil.copyfile(close / source, out / target)
+    return [
+        (out / "expressions.png", "one identity in eight expressions"),
+        (out / "identities.png", "eight identities at rest"),
+        (out / "closeup.png", "a close-up without and with the detail"),
+        (out / "displacement.png", "the close-up's displacement map as a picture, with a scale in millimetres"),
+        (out / "displacement.exr", "the same map: 32-bit float millimetres"),
+        (out / "displacement_16bit.png", "the same map: 16-bit grey, (value - 32768) x 2 / 32768 mm"),
+        (out / "face.blend", "the close-up's scene, to open in Blender"),
+        (out / "face.glb", "the close-up's displaced mesh"),
+    ]
+
+
+def read_exr(path: Path) -> np.ndarray:
+    """(H, W) float32 of a map file, row 0 at the top. Raises DnpmError when there is no such map in it."""
+    try:
+        channels = OpenEXR.File(str(path), separate_channels=True).channels()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise DnpmError(f"{path}: cannot be read as EXR ({error})") from error
+    name = next((name for name in ("Y", "R", "V") if name in channels), None)
+    if name is None:
+        raise DnpmError(f"{path}: has none of the channels Y, R, V; it holds {', '.join(channels)}")
+    return np.asarray(channels[name].pixels, np.float32)
