@@ -37,8 +37,8 @@ class Settings:
     views: tuple[View, ...] = (read_view("front"),)
     engine: str = "cycles"
     samples: int = 48
-    detail: float = 1.0
-    """The scale s of Eq. 4: 0 is the coarse face, 1 the map as it is."""
+    detail: float | None = None
+    """The scale s of Eq. 4: 0 is the coarse face, 1 the map as it is; None is the preset's, else 1."""
     map_size: int = 1024
     """Pixels of the displacement map: 64 to 1024, a power of two."""
     subdivision: int = 2

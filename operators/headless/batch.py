@@ -1,0 +1,109 @@
+"""The batch's loop: every item in a fresh scene, a line each, what is done skipped, what fails reported."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TextIO
+
+from ...core.batch import arguments, ledger
+from ...core.batch.job import Item, Job
+from ...core.errors import DnpmError
+from .maker import Maker
+
+
+def main(words: Sequence[str]) -> int:
+    """Parse the command line, make the job; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="dnpm batch", description="Render many faces headless.")
+    arguments.add_arguments(parser)
+    args = parser.parse_args(words)
+    try:
+        job = arguments.read_job(args)
+        if args.dry_run:
+            print("\n".join(item.name for item in job.items))
+            return 0
+        args.out.mkdir(parents=True, exist_ok=True)
+        with _quiet(args.out / "blender.log") as progress, Maker(args) as maker:
+            return run(job, args.out, maker, progress, force=args.force)
+    except (DnpmError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; run it again to go on", file=sys.stderr)
+        return 130
+
+
+def run(job: Job, out: Path, maker: Maker, progress: TextIO, *, force: bool = False) -> int:
+    """Make every item into OUT/NAME; returns 1 when one failed, else 0."""
+    count, failed, skipped = len(job.items), [], 0
+    for number, item in enumerate(job.items, 1):
+        start = time.monotonic()
+        try:
+            result = make_item(item, out / item.name, maker, force=force)
+        except (Exception, SystemExit) as error:
+            failed.append(item.name)
+            result = f"FAILED: {error}" if isinstance(error, DnpmError) else f"FAILED: {type(error).__name__}: {error}"
+            print(f"item {item.name}\n{traceback.format_exc()}", flush=True)  # into the log
+        if result is None:
+            skipped += 1
+            result = "skipped, done before"
+        elif not result.startswith("FAILED"):
+            result += f" in {time.monotonic() - start:.1f} s"
+        print(f"[{number:{len(str(count))}}/{count}] {item.name}: {result}", file=progress, flush=True)
+    made = count - skipped - len(failed)
+    print(f"{made} made, {skipped} skipped, {len(failed)} failed, in {out}", file=progress, flush=True)
+    if failed:
+        print(f"failed: {', '.join(failed)} (details in {out / 'blender.log'})", file=progress, flush=True)
+    return 1 if failed else 0
+
+
+def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | None:
+    """Make one item's files; returns what was made, or None when it was done already. Raises what went wrong."""
+    identity, expression, detail = maker.sliders(item)
+    wanted = ledger.fingerprint(item, identity, expression, maker.made_with | {"detail": str(detail)})
+    if not force and ledger.is_done(folder, wanted):
+        return None
+    start = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger.forget(folder)
+    files = maker.make(item, identity, expression, detail, folder)
+    facts = {
+        "identity": [round(float(value), 5) for value in identity],
+        "expression": {
+            name: round(float(value), 5)
+            for name, value in zip(maker.model.expression_names, expression, strict=True)
+            if value
+        },
+        "detail": detail,
+        "seconds": round(time.monotonic() - start, 2),
+        "made_with": maker.made_with,
+    }
+    ledger.mark_done(folder, wanted, files, facts)
+    return ", ".join(file.name for file in files)
+
+
+class _quiet:
+    """Sends what Blender prints (one line a render tile) into a log; gives the true standard output for progress."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+
+    def __enter__(self) -> TextIO:
+        sys.stdout.flush()
+        self.true_stdout = os.dup(1)
+        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(descriptor, 1)
+        os.close(descriptor)
+        self.progress = os.fdopen(os.dup(self.true_stdout), "w", encoding="utf-8")
+        return self.progress
+
+    def __exit__(self, *_: object) -> None:
+        sys.stdout.flush()
+        self.progress.close()
+        os.dup2(self.true_stdout, 1)
+        os.close(self.true_stdout)

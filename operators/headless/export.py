@@ -1,0 +1,119 @@
+"""Files out of Blender: pictures, maps as EXR, displaced meshes, scenes. Each is written beside, then renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ...core.errors import DnpmError
+
+MESH_FILES = {"obj": "face.obj", "ply": "face.ply", "gltf": "face.glb"}
+
+
+def render(scene: bpy.types.Scene, path: Path) -> Path:
+    """The scene's camera's picture as PNG."""
+    beside = path.with_name(f"partial-{path.name}")
+    scene.render.filepath = str(beside)
+    settings = scene.render.image_settings
+    settings.file_format = "PNG"
+    settings.color_mode = "RGBA" if scene.render.film_transparent else "RGB"
+    settings.color_depth = "8"
+    bpy.ops.render.render(write_still=True, scene=scene.name)
+    return _finish(beside, path, "the picture")
+
+
+def write_exr(displacement: np.ndarray, path: Path) -> Path:
+    """(H, W) float32 millimetres, row 0 at the top, as 32-bit float EXR with three equal channels."""
+    height, width = displacement.shape
+    image = bpy.data.images.new("dnpm export", width, height, alpha=False, float_buffer=True)
+    scene = bpy.data.scenes.new("dnpm export")  # save_render takes its format from a scene
+    try:
+        image.colorspace_settings.name = "Non-Color"
+        pixels = np.ones((height, width, 4), np.float32)
+        pixels[..., :3] = displacement[::-1, :, None]
+        image.pixels.foreach_set(pixels.ravel())
+        image.update()
+        settings = scene.render.image_settings
+        settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGB", "32"
+        settings.exr_codec = "ZIP"
+        beside = path.with_name(f"partial-{path.name}")
+        image.save_render(str(beside), scene=scene)
+    finally:
+        bpy.data.images.remove(image)
+        bpy.data.scenes.remove(scene)
+    return _finish(beside, path, "the displacement map")
+
+
+def write_mesh(objects: Sequence[bpy.types.Object], kind: str, path: Path) -> Path:
+    """The objects as they are drawn (shape keys, subdivision and displacement applied), by Blender's own exporter.
+
+    `kind` is a key of MESH_FILES. Raises DnpmError when the exporter writes nothing.
+    """
+    beside = path.with_name(f"partial-{path.name}")
+    with _applied_copies(objects):
+        _EXPORTERS[kind](str(beside))
+    return _finish(beside, path, f"the mesh ({kind})")
+
+
+def save_blend(path: Path) -> Path:
+    """The whole file, packed images inside."""
+    beside = path.with_name(f"partial-{path.name}")
+    bpy.ops.wm.save_as_mainfile(filepath=str(beside), copy=True, compress=True)
+    return _finish(beside, path, "the scene")
+
+
+def _obj(path: str) -> None:
+    bpy.ops.wm.obj_export(filepath=path, export_selected_objects=True, export_materials=False)
+
+
+def _ply(path: str) -> None:
+    bpy.ops.wm.ply_export(filepath=path, export_selected_objects=True, export_normals=True, export_uv=True)
+
+
+def _gltf(path: str) -> None:
+    bpy.ops.export_scene.gltf(filepath=path, use_selection=True, export_format="GLB", export_yup=True)
+
+
+_EXPORTERS: dict[str, Callable[[str], None]] = {"obj": _obj, "ply": _ply, "gltf": _gltf}
+
+
+@contextmanager
+def _applied_copies(objects: Sequence[bpy.types.Object]):
+    """Plain meshes of the evaluated objects, selected alone: all exporters then write the same thing."""
+    graph = bpy.context.evaluated_depsgraph_get()
+    layer = bpy.context.view_layer
+    selected, active = [o for o in layer.objects if o.select_get()], layer.objects.active
+    copies: list[bpy.types.Object] = []
+    try:
+        for source in objects:
+            evaluated = source.evaluated_get(graph)
+            mesh = bpy.data.meshes.new_from_object(evaluated, preserve_all_data_layers=True, depsgraph=graph)
+            copy = bpy.data.objects.new(f"{source.name} displaced", mesh)
+            copy.matrix_world = source.matrix_world
+            bpy.context.scene.collection.objects.link(copy)
+            copies.append(copy)
+        for other in selected:
+            other.select_set(False)
+        for copy in copies:
+            copy.select_set(True)
+        layer.objects.active = copies[0]
+        yield
+    finally:
+        for copy in copies:
+            mesh = copy.data
+            bpy.data.objects.remove(copy)
+            bpy.data.meshes.remove(mesh)
+        for other in selected:
+            other.select_set(True)
+        layer.objects.active = active
+
+
+def _finish(beside: Path, path: Path, what: str) -> Path:
+    if not beside.is_file() or beside.stat().st_size == 0:
+        raise DnpmError(f"{path}: Blender wrote nothing for {what}; see blender.log")
+    beside.replace(path)
+    return path
