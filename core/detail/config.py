@@ -1,10 +1,15 @@
 """The networks' sizes as data: one dataclass a network, and the named configurations.
 
 How the paper's parameter counts are reached. The totals that the paper and its competitors publish for encoders
-include the generator: StyleGAN2 config-f at 1024 with one output channel has 30,363,962 parameters (mapping 2,101,248,
-synthesis 28,262,714; with three channels 30,370,060). The widths of E_id,exp are not published; the round ones below
-reach the published total under that counting: 82,854,912 + 30,363,962 = 113,218,874, which is the paper's 113.22 M
-(113,224,972 with a three-channel generator).
+include the generator: StyleGAN2 config-f at 1024 has 30,363,962 parameters with one output channel (mapping 2,101,248,
+synthesis 28,262,714) and 30,370,060 with three. The widths of the paper's encoders are not published; those below are
+round ones that reach the published totals under that counting, and say no more than that:
+
+| encoder | input | alone | with G, 1 channel | with G, 3 channels | published |
+|---|---|---|---|---|---|
+| paper (E_id,exp) | 50 identity + 52 expression | 82,854,912 | 113,218,874 | 113,224,972 | 113.22 M |
+| paper_1700 | 1,700 points, 5,100 coordinates | 396,188,672 | 426,552,634 | 426,558,732 | 426.56 M |
+| paper_5000 | 5,000 points, 15,000 coordinates | 966,684,672 | 997,048,634 | 997,054,732 | 997.05 M |
 """
 
 from __future__ import annotations
@@ -145,6 +150,8 @@ GENERATORS: dict[str, GeneratorConfig] = {
 
 ENCODERS: dict[str, EncoderConfig] = {
     "paper": EncoderConfig(n_id=50, n_exp=52, widths=(8192, 3072, 3072, 3072, 3072), batch_norm=True),
-    "paper_1700": EncoderConfig(n_id=50, n_exp=52, widths=(9216, 2048, 9216, 9216, 13312), batch_norm=True),
+    # These two read points of the mesh V_p instead of sliders: all of their input enters twice, as w_exp does above.
+    "paper_1700": EncoderConfig(n_id=0, n_exp=5100, widths=(9216, 2048, 9216, 9216, 13312), batch_norm=False),
+    "paper_5000": EncoderConfig(n_id=0, n_exp=15000, widths=(10752, 12288, 10240, 12800, 10240), batch_norm=False),
     "default": EncoderConfig(n_id=50, n_exp=52, widths=(512, 512, 512, 512, 512), batch_norm=False),
 }
