@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,20 @@ CODE = ("__init__.py", "blender_manifest.toml", "LICENSE", "core/", "operators/"
 # What the backend process imports, and nothing more. Versions are constraints.txt's.
 WHEELS = ("torch", "safetensors", "filelock", "fsspec", "Jinja2", "MarkupSafe", "mpmath", "networkx", "sympy",
           "typing_extensions")  # fmt: skip
+
+# How a wheel's name ends -> what Blender calls that platform.
+PLATFORMS = {
+    "linux_2_28_x86_64": "linux-x64",
+    "linux2014_x86_64": "linux-x64",
+    "linux_2_28_aarch64": "linux-arm64",
+    "win_amd64": "windows-x64",
+    "win_arm64": "windows-arm64",
+    "_arm64": "macos-arm64",
+    "macosx_x86_64": "macos-x64",
+}
+
+# Wheels fit one version of Python: that -> the first Blender that carries it, and the first that no longer does.
+BLENDERS: dict[tuple[int, int], tuple[str, str | None]] = {(3, 11): ("4.2.0", "5.1.0"), (3, 13): ("5.1.0", None)}
 
 
 class BuildError(Exception):
@@ -67,6 +82,9 @@ def stage(folder: Path, face_model: Path, weights: Path) -> None:
 
 def add_wheels(folder: Path) -> None:
     """Downloads PyTorch and what it imports, for this platform and this Python, and names them in the manifest."""
+    if sys.version_info[:2] not in BLENDERS:
+        raise BuildError(f"no Blender carries Python {sys.version_info[0]}.{sys.version_info[1]}: use 3.11 or 3.13")
+    first, end = BLENDERS[sys.version_info[:2]]
     pins = dict(
         line.split(";")[0].strip().split("==")
         for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -79,16 +97,22 @@ def add_wheels(folder: Path) -> None:
         raise BuildError("the wheels could not be downloaded (pip's message is above)")
     names = sorted(file.name for file in wheels.glob("*.whl"))
     heavy = [name for name in names if name.startswith(("numpy-", "nvidia_", "cuda_"))]
-    torch_mb = max(file.stat().st_size for file in wheels.glob("torch-*.whl")) / 1e6
+    torch_mb = sum(file.stat().st_size for file in wheels.glob("torch-*.whl")) / 1e6
     if heavy or torch_mb > 400:
         raise BuildError(
             f"the wheels would be too large ({torch_mb:.0f} MB of torch) or must not be bundled ({', '.join(heavy)}): "
             "point PIP_INDEX_URL at an index of CPU builds of torch and try again"
         )
+    (torch_wheel,) = wheels.glob("torch-*.whl")
+    platform = next((ours for theirs, ours in PLATFORMS.items() if torch_wheel.stem.endswith(theirs)), None)
+    if platform is None:
+        raise BuildError(f"{torch_wheel.name}: Blender has no name for this platform")
     manifest = folder / "blender_manifest.toml"
     text = manifest.read_text(encoding="utf-8")
-    listing = "wheels = [\n" + "".join(f'  "./wheels/{name}",\n' for name in names) + "]\n"
+    listing = f'platforms = ["{platform}"]\nwheels = [\n' + "".join(f'  "./wheels/{name}",\n' for name in names) + "]\n"
+    listing = (f'blender_version_max = "{end}"\n' if end else "") + listing
     head, tables = text.split("[permissions]", 1)
+    head = re.sub(r'blender_version_min = ".*"', f'blender_version_min = "{first}"', head)
     manifest.write_text(f"{head}{listing}\n[permissions]{tables}", encoding="utf-8")
 
 
