@@ -10,7 +10,7 @@ from .config import EncoderConfig
 
 
 class Encoder(nn.Module):
-    """Five ReLU layers; w_exp enters again after the first; the layers 3, 4 and 5 give the coarse, middle and fine rows.
+    """Five ReLU layers; w_exp enters again after the first; layers 3, 4 and 5 give the coarse, middle and fine rows.
 
     The output is w_plus - w_mean: the caller adds the mapping network's average, around which E learns.
     """

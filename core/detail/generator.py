@@ -236,7 +236,7 @@ def upsample(x: Tensor) -> Tensor:
 
 
 def upsampling_conv(x: Tensor, weight: Tensor) -> Tensor:
-    """Transposed 3x3 convolution of stride 2, then the filter [1, 3, 3, 1]: (B, I, r, r), (O, I, 3, 3) -> (B, O, 2r, 2r).
+    """(B, I, r, r), (O, I, 3, 3) -> (B, O, 2r, 2r): transposed convolution of stride 2, then the filter [1, 3, 3, 1].
 
     With the channels last in memory these two steps beat one merged 6x6 kernel, four convolutions for the four phases,
     and filtering first, at nearly every size (benchmarks/generator.py).

@@ -1,0 +1,139 @@
+"""The card beside the weights (`detail.json`): what made them, for which face model, and what their files must be.
+
+Needs no torch, so that the command line and Blender's side can say which weights there are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import tensorfile
+from ..errors import DnpmError
+from ..face_model.locate import ROOT
+from ..face_model.model import FaceModel
+
+FORMAT = "dnpm-detail-1"
+CARD, GENERATOR, ENCODER = "detail.json", "generator.safetensors", "encoder.safetensors"
+_REQUIRED: dict[str, type | tuple[type, ...]] = {
+    "name": str, "generator_config": dict, "encoder_config": dict, "face_model": dict, "files": dict, "data": str,
+    "licence": str, "command": str, "seed": int, "hours": (int, float), "scores": dict,
+}  # fmt: skip
+_PROBED, _PROBE_LANDMARKS, _PROBE_TOLERANCE_MM = 16, (8, 30, 48), 0.2
+_AGAIN = "fetch the weights again, or train them with `dnpm train`"
+
+
+def weights_dir(explicit: str | os.PathLike[str] | None = None) -> Path:
+    """The folder with the weights: the explicit one, else `DNPM_WEIGHTS`, else `weights` in the package.
+
+    Raises DnpmError when it holds no card.
+    """
+    folder = Path(explicit or os.environ.get("DNPM_WEIGHTS") or ROOT / "weights")
+    if not (folder / CARD).is_file():
+        raise DnpmError(f"{folder}: no detail weights there ({CARD} is missing); {_AGAIN}")
+    return folder
+
+
+def read_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The card of a folder of weights, checked. Raises DnpmError when it is missing, damaged or of another format."""
+    path = Path(folder) / CARD
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_AGAIN}") from error
+    except ValueError as error:
+        raise DnpmError(f"{path}: is no JSON ({error}); {_AGAIN}") from error
+    if not isinstance(card, dict) or card.get("format") != FORMAT:
+        raise DnpmError(f"{path}: is no card of format {FORMAT}; {_AGAIN}")
+    check_card(card, str(path))
+    return card
+
+
+def check_card(card: Mapping[str, Any], name: str) -> None:
+    """Raise DnpmError unless every entry that a card must have is there and of its type."""
+    wrong = [key for key, kind in _REQUIRED.items() if not isinstance(card.get(key), kind)]
+    if wrong:
+        raise DnpmError(f"{name}: the card lacks {', '.join(wrong)}, or has them in another type; {_AGAIN}")
+
+
+def checked_files(folder: str | os.PathLike[str], card: Mapping[str, Any]) -> dict[str, Path]:
+    """File name -> path of every file that the card names, its size and SHA-256 checked.
+
+    Raises DnpmError when one is missing, truncated, or not the one that the card speaks of.
+    """
+    paths = {}
+    for name in (GENERATOR, ENCODER):
+        entry, path = card["files"].get(name), Path(folder) / name
+        if not isinstance(entry, dict) or not {"sha256", "bytes"} <= entry.keys():
+            raise DnpmError(f"{Path(folder) / CARD}: the card does not name {name}; {_AGAIN}")
+        try:
+            size = path.stat().st_size
+            digest = tensorfile.sha256(path) if size == entry["bytes"] else ""
+        except OSError as error:
+            raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_AGAIN}") from error
+        if size != entry["bytes"]:
+            raise DnpmError(
+                f"{path}: truncated or another file: {size} bytes, the card says {entry['bytes']}; {_AGAIN}"
+            )
+        if digest != entry["sha256"]:
+            raise DnpmError(f"{path}: damaged or another file: its SHA-256 is not the card's; {_AGAIN}")
+        paths[name] = path
+    return paths
+
+
+def face_model_entry(model: FaceModel) -> dict[str, Any]:
+    """What the card says of the face model that the weights were trained on.
+
+    `identity_probe_mm` is what the first identity components move at the chin, the nose's tip and a mouth corner: it
+    tells a rebuilt model whose components turned their sign or changed places from the one that was trained on.
+    """
+    entry: dict[str, Any] = {
+        "name": model.name,
+        "n_id": model.n_id,
+        "n_exp": model.n_exp,
+        "expression_names_sha256": _names_sha256(model.expression_names),
+    }
+    probe = _probe(model)
+    if probe is not None:
+        entry["identity_probe_mm"] = np.round(probe.astype(float), 3).tolist()
+    return entry
+
+
+def check_face_model(card: Mapping[str, Any], model: FaceModel) -> None:
+    """Raise DnpmError unless `model` is the face model that the weights were trained on."""
+    trained = card["face_model"]
+    problems = [
+        f"{what} {trained.get(key)!r}, the face model has {ours!r}"
+        for key, what, ours in (
+            ("n_id", "identity components", model.n_id),
+            ("n_exp", "expressions", model.n_exp),
+        )
+        if trained.get(key) != ours
+    ]
+    if not problems and trained.get("expression_names_sha256") != _names_sha256(model.expression_names):
+        problems.append("other expression names")
+    probe, expected = _probe(model), trained.get("identity_probe_mm")
+    if not problems and expected is not None:
+        expected = np.asarray(expected, float)
+        if probe is None or expected.shape != probe.shape or np.abs(expected - probe).max() > _PROBE_TOLERANCE_MM:
+            problems.append("identity components that do something else")
+    if problems:
+        raise DnpmError(
+            f"the weights {card['name']!r} were trained on the face model {trained.get('name')!r}: "
+            f"{'; '.join(problems)}. Use that face model, or weights that were trained on {model.name!r}"
+        )
+
+
+def _names_sha256(names: tuple[str, ...]) -> str:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def _probe(model: FaceModel) -> np.ndarray | None:
+    places = model.landmarks68[list(_PROBE_LANDMARKS)]
+    return None if (places < 0).any() else model.core[1 : 1 + _PROBED, 0][:, places].astype(np.float32)

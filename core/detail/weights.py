@@ -1,0 +1,215 @@
+"""Weights on disk: a card (`detail.json`), `generator.safetensors` and `encoder.safetensors` in one folder.
+
+Numbers are stored as float16; registered maps, most of the generator, as int8 with one float32 scale a channel. A noise
+map whose strength is 0 does nothing and is not stored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import tensorfile
+from ..errors import DnpmError
+from . import config
+from .card import CARD, ENCODER, FORMAT, GENERATOR, check_card, checked_files, read_card
+from .encoder import Encoder
+from .generator import Generator, Noise
+
+_W_MEAN = "w_mean"
+
+
+@dataclass(frozen=True)
+class Detail:
+    """The networks from sliders to a displacement map, ready to use: evaluation mode, no gradients to their weights."""
+
+    generator: Generator
+    encoder: Encoder
+    w_mean: Tensor
+    """(w_dim,), or (w_layers, w_dim): what the encoder's output is added to."""
+    card: dict[str, Any]
+
+    def w_plus(
+        self, identity: Tensor, expression: Tensor, w_offset: Tensor | None = None, truncation: float = 1.0
+    ) -> Tensor:
+        """Eq. 4, (B, n_id), (B, n_exp) -> (B, w_layers, w_dim): w_mean + truncation E(identity, expression) + offset."""
+        w = self.w_mean + truncation * self.encoder(identity, expression)
+        return w if w_offset is None else w + w_offset
+
+    def displacement(
+        self,
+        identity: Tensor,
+        expression: Tensor,
+        *,
+        resolution: int | None = None,
+        w_offset: Tensor | None = None,
+        truncation: float = 1.0,
+        noise: Noise = "const",
+    ) -> Tensor:
+        """(B, n_id), (B, n_exp) -> (B, 1, R, R) millimetres, the face model's mask not yet applied."""
+        return self.generator.synthesis(self.w_plus(identity, expression, w_offset, truncation), resolution, noise)
+
+    def to(self, device: torch.device | str) -> Detail:
+        """The same on another device."""
+        return Detail(self.generator.to(device), self.encoder.to(device), self.w_mean.to(device), self.card)
+
+
+def save_detail(
+    folder: str | os.PathLike[str], generator: Generator, encoder: Encoder, w_mean: Tensor, card: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the weights and their card; return the card as written.
+
+    `card` gives name, face_model (`card.face_model_entry`), data, licence, command, seed, hours and scores; format,
+    configurations and files are filled in. Every file is written beside its place and renamed, the card last: whoever
+    reads in between is told by the checksums. Raises DnpmError when numbers are not finite or an entry is missing.
+    """
+    folder = Path(folder)
+    tensors = {
+        GENERATOR: _packed(generator, skip=_silent_noise(generator)),
+        ENCODER: _packed(encoder) | {_W_MEAN: _half(_W_MEAN, w_mean)},
+    }
+    full = dict(card) | {
+        "format": FORMAT,
+        "generator_config": config.to_json(generator.config),
+        "encoder_config": config.to_json(encoder.config),
+        "files": {},
+    }
+    check_card(full, "the card to be saved")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as beside:
+            for name, arrays in tensors.items():
+                part = Path(beside) / name
+                tensorfile.save(part, arrays, {"format": FORMAT, "part": name.split(".")[0]})
+                full["files"][name] = {"sha256": tensorfile.sha256(part), "bytes": part.stat().st_size}
+            text = json.dumps(full, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+            (Path(beside) / CARD).write_text(text, encoding="utf-8")
+            for name in (*tensors, CARD):
+                (Path(beside) / name).replace(folder / name)
+    except OSError as error:
+        raise DnpmError(f"{folder}: the weights cannot be written there ({error.strerror or error})") from error
+    return full
+
+
+def load_detail(folder: str | os.PathLike[str]) -> Detail:
+    """Read what `save_detail` wrote.
+
+    Raises DnpmError, naming the file and what to do, when one is missing, truncated or foreign, holds numbers that are
+    not finite, or does not fit the configuration.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    files = checked_files(folder, card)
+    generator_config = config.from_json(config.GeneratorConfig, card["generator_config"])
+    encoder_config = config.from_json(config.EncoderConfig, card["encoder_config"])
+    if (encoder_config.w_layers, encoder_config.w_dim) != (generator_config.w_layers, generator_config.w_dim):
+        raise DnpmError(f"{folder / CARD}: the encoder's w_plus does not fit the generator; the card is damaged")
+    with torch.device("meta"):  # The arrays are assigned: no time is spent on random numbers.
+        generator, encoder = Generator(generator_config), Encoder(encoder_config)
+    state = _unpacked(files[GENERATOR])
+    for name in _silent_noise_names(generator, state):
+        state[name] = torch.zeros(generator.get_buffer(name).shape)
+    _assign(generator, state, files[GENERATOR])
+    state = _unpacked(files[ENCODER])
+    w_mean = state.pop(_W_MEAN, torch.empty(0))
+    if w_mean.shape not in ((encoder_config.w_dim,), (encoder_config.w_layers, encoder_config.w_dim)):
+        raise DnpmError(f"{files[ENCODER]}: w_mean is missing or has the shape {tuple(w_mean.shape)}")
+    _assign(encoder, state, files[ENCODER])
+    return Detail(generator.eval().requires_grad_(False), encoder.eval().requires_grad_(False), w_mean, card)
+
+
+def _packed(module: nn.Module, skip: frozenset[str] = frozenset()) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {}
+    for name, tensor in module.state_dict().items():
+        if name in skip:
+            continue
+        if name.endswith(".registered"):
+            arrays[name], arrays[f"{name}.scale"] = _quantised(name, tensor)
+        elif tensor.is_floating_point():
+            arrays[name] = _half(name, tensor)
+        else:
+            arrays[name] = tensor.detach().cpu().numpy()  # BatchNorm's counter
+    return arrays
+
+
+def _half(name: str, tensor: Tensor) -> np.ndarray:
+    array = tensor.detach().float().cpu().numpy()
+    half = array.astype(np.float16)
+    if not np.isfinite(half).all():
+        raise DnpmError(f"{name}: holds numbers that are not finite, or beyond 65504; these weights cannot be saved")
+    return half
+
+
+def _quantised(name: str, maps: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """(C, r, r) -> int8 of the same shape, and (C,) float32: what one step stands for."""
+    array = maps.detach().float().cpu().numpy()
+    if not np.isfinite(array).all():
+        raise DnpmError(f"{name}: holds numbers that are not finite; these weights cannot be saved")
+    scale = np.maximum(np.abs(array).max((1, 2)) / 127, np.finfo(np.float32).tiny).astype(np.float32)
+    return np.round(array / scale[:, None, None]).astype(np.int8), scale
+
+
+def _unpacked(path: Path) -> dict[str, Tensor]:
+    """The file's tensors in float32. `tensorfile.load` has checked layout and finiteness."""
+    arrays, _ = tensorfile.load(path)
+    state: dict[str, Tensor] = {}
+    for name, array in arrays.items():
+        if name.endswith(".registered.scale"):
+            continue
+        if name.endswith(".registered"):
+            scale = arrays.get(f"{name}.scale")
+            if array.dtype != np.int8 or array.ndim != 3 or scale is None or scale.shape != array.shape[:1]:
+                raise DnpmError(f"{path}: {name} is not stored as int8 with a scale a channel")
+            # The channels last in memory, as the generator makes them.
+            maps = np.ascontiguousarray(array.transpose(1, 2, 0)) * scale.astype(np.float32)
+            state[name] = torch.from_numpy(maps).permute(2, 0, 1)
+        elif array.dtype in (np.float16, np.float32):
+            state[name] = torch.from_numpy(array.astype(np.float32))
+        elif array.dtype == np.int64:
+            state[name] = torch.from_numpy(array.copy())
+        else:
+            raise DnpmError(f"{path}: {name} is stored as {array.dtype}; expected float16")
+    return state
+
+
+def _assign(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    expected = module.state_dict()
+    problems = [f"{name} is missing" for name in expected if name not in state]
+    problems += [f"{name} is not the network's" for name in state if name not in expected]
+    problems += [
+        f"{name} has the shape {tuple(state[name].shape)}, the configuration {tuple(tensor.shape)}"
+        for name, tensor in expected.items()
+        if name in state and state[name].shape != tensor.shape
+    ]
+    if problems:
+        more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise DnpmError(f"{path}: does not fit its card: {'; '.join(problems[:3])}{more}; fetch the weights again")
+    module.load_state_dict(state, assign=True)
+
+
+def _silent_noise(generator: Generator) -> frozenset[str]:
+    state = generator.state_dict()
+    return frozenset(
+        name
+        for name in state
+        if name.endswith(".noise_const") and state[name.removesuffix("const") + "strength"].item() == 0
+    )
+
+
+def _silent_noise_names(generator: Generator, state: dict[str, Tensor]) -> list[str]:
+    """Noise maps that were left out because their strength is 0."""
+    names = []
+    for name, _ in generator.named_buffers():
+        strength = state.get(name.removesuffix("const") + "strength")
+        if name.endswith(".noise_const") and name not in state and strength is not None and (strength == 0).all():
+            names.append(name)
+    return names
