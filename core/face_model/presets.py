@@ -1,0 +1,187 @@
+"""Presets: a face's sliders as a small JSON file or text, the same for the sidebar, the command line and the batch.
+
+    {"format": "dnpm-preset-1", "model": "...", "identity": {"Age": 1.2, ...}, "expression": {"jawOpen": 0.5, ...},
+     "strength": 1.0}
+
+`identity`, `expression` and `strength` may each be left out: such a preset leaves these sliders as they are. Within
+a part that stands there, a name that is left out is 0. An identity component goes by the model's label, or by its
+number counted from 1. The text names its model for the reader; what counts is whether a model has the names.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DnpmError
+from .model import FaceModel
+
+FORMAT = "dnpm-preset-1"
+SUFFIX = ".json"
+MAX_BYTES = 1_000_000
+IDENTITY_LIMIT = 10.0
+"""Standard deviations: what the sliders can hold."""
+STRENGTH_LIMIT = 4.0
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sliders by name; None means that the preset does not speak of them."""
+
+    model: str
+    identity: Mapping[str, float] | None = None
+    expression: Mapping[str, float] | None = None
+    strength: float | None = None
+    """The scale s of Eq. 4."""
+
+
+def preset_of(
+    model: FaceModel,
+    identity: np.ndarray | None = None,
+    expression: np.ndarray | None = None,
+    strength: float | None = None,
+) -> Preset:
+    """A preset from slider vectors (n_id,), (n_exp,); zeros are left out, which means 0 when it is read."""
+    return Preset(
+        model.name,
+        None if identity is None else _named(identity_names(model.identity_labels), identity),
+        None if expression is None else _named(model.expression_names, expression),
+        None if strength is None else float(strength),
+    )
+
+
+def identity_names(labels: Sequence[str]) -> list[str]:
+    """What each component is called in a preset: its label where no other has the same, else its number from 1."""
+    return [label if labels.count(label) == 1 else str(k + 1) for k, label in enumerate(labels)]
+
+
+def vectors(preset: Preset, model: FaceModel) -> tuple[np.ndarray | None, np.ndarray | None, list[str]]:
+    """(identity (n_id,) or None, expression (n_exp,) or None, the preset's names that this model does not have)."""
+    unknown: list[str] = []
+    places = {str(k + 1): k for k in range(model.n_id)}
+    places |= {label: k for k, label in reversed(list(enumerate(model.identity_labels)))}
+    identity = _vector(preset.identity, places, model.n_id, unknown)
+    expression = _vector(preset.expression, model.expression_index, model.n_exp, unknown)
+    return identity, expression, unknown
+
+
+def to_text(preset: Preset) -> str:
+    """The preset as JSON text."""
+    data: dict[str, object] = {"format": FORMAT, "model": preset.model}
+    for key in ("identity", "expression"):
+        values = getattr(preset, key)
+        if values is not None:
+            data[key] = dict(values)
+    if preset.strength is not None:
+        data["strength"] = preset.strength
+    return json.dumps(data, indent=1) + "\n"
+
+
+def from_text(text: str, source: str) -> Preset:
+    """Read a preset from JSON text; `source` names it in messages. Raises DnpmError with all that is wrong."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DnpmError(f"{source}: is no preset ({error})") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise DnpmError(f'{source}: is no preset: it must be a JSON object with "format": "{FORMAT}"')
+    problems = [f"unknown entry {key!r}" for key in sorted(data.keys() - {"format", "model", "identity", "expression",
+                                                                           "strength"})]  # fmt: skip
+    if not isinstance(data.get("model", ""), str):
+        problems.append('"model" must be a name')
+    identity = _read_values(data, "identity", (-IDENTITY_LIMIT, IDENTITY_LIMIT), problems)
+    expression = _read_values(data, "expression", (0.0, 1.0), problems)
+    strength = data.get("strength")
+    if strength is not None and not _in_range(strength, 0.0, STRENGTH_LIMIT):
+        problems.append(f'"strength" must be a number from 0 to {STRENGTH_LIMIT:g}, is {strength!r}')
+    if identity is None and expression is None and strength is None and not problems:
+        problems.append('it has none of "identity", "expression", "strength"')
+    if problems:
+        raise DnpmError(f"{source}: the preset has mistakes: " + "; ".join(problems[:8]))
+    return Preset(data.get("model", ""), identity, expression, None if strength is None else float(strength))
+
+
+def read_preset(path: str | os.PathLike[str]) -> Preset:
+    """Read a preset file. Raises DnpmError when it is missing, too large for one, or damaged."""
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise DnpmError(f"{path}: is no preset (over {MAX_BYTES // 1_000_000} MB)")
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DnpmError(f"{path}: cannot read the preset ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise DnpmError(f"{path}: is no preset (not UTF-8 text)") from error
+    return from_text(text, str(path))
+
+
+def write_preset(path: str | os.PathLike[str], preset: Preset) -> None:
+    """Write a preset beside its place, then rename it there. Raises DnpmError when the folder cannot be written."""
+    path = Path(path)
+    beside = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(to_text(preset))
+        Path(beside).replace(path)
+    except OSError as error:
+        if beside:
+            Path(beside).unlink(missing_ok=True)
+        raise DnpmError(
+            f"{path}: cannot save the preset ({error.strerror or error}); choose another folder in the preferences"
+        ) from error
+
+
+def file_name(name: str) -> str:
+    """A preset's file name from what a person typed. Raises DnpmError when nothing usable is left."""
+    kept = "".join(c if c.isalnum() or c in " -_.()" else "_" for c in name).strip(" .")[:80]
+    if not any(c.isalnum() for c in kept):
+        raise DnpmError(f"{name!r} is no name for a preset: it needs a letter or a digit")
+    return kept + SUFFIX
+
+
+def _named(names: Sequence[str], values: np.ndarray) -> dict[str, float]:
+    # Six decimals: a slider's value comes back as it was, and the text stays readable.
+    return {name: round(float(value), 6) for name, value in zip(names, values, strict=True) if value != 0}
+
+
+def _vector(
+    values: Mapping[str, float] | None, places: Mapping[str, int], size: int, unknown: list[str]
+) -> np.ndarray | None:
+    if values is None:
+        return None
+    vector = np.zeros(size, np.float32)
+    for name, value in values.items():
+        if name in places:
+            vector[places[name]] = value
+        else:
+            unknown.append(name)
+    return vector
+
+
+def _read_values(
+    data: dict[str, object], key: str, limits: tuple[float, float], problems: list[str]
+) -> dict[str, float] | None:
+    values = data.get(key)
+    if values is None:
+        return None
+    if not isinstance(values, dict):
+        problems.append(f'"{key}" must be an object of names and numbers')
+        return None
+    for name, value in values.items():
+        if not _in_range(value, *limits):
+            problems.append(f"{key} {name!r} must be a number from {limits[0]:g} to {limits[1]:g}, is {value!r}")
+    return {name: float(value) for name, value in values.items()} if not problems else {}
+
+
+def _in_range(value: object, low: float, high: float) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type, operator]
