@@ -5,6 +5,7 @@ Test files that use bpy each need a process of their own (`make test` and tests/
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -68,3 +69,12 @@ def face_model(face_model_file: Path):
     from dnpm.core.face_model.model import FaceModel
 
     return FaceModel.load(face_model_file)
+
+
+@pytest.fixture(scope="session")
+def tiny_model():
+    """A FaceModel of a few hundred numbers (tests/tiny_face.py)."""
+    spec = importlib.util.spec_from_file_location("dnpm_tests_tiny_face", ROOT / "tests" / "tiny_face.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.tiny_face_model()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 
 import numpy as np
 import pytest
-from dnpm.core.errors import DnpmError
-from dnpm.core.face_model import presets
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dnpm.core.errors import DnpmError
+from dnpm.core.face_model import presets
 
 LABELS = ("Age", "Face width", "Face width", "Identity 4")
 
@@ -107,7 +107,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_the_old_file_stays(tmp_pat
     with pytest.raises(DnpmError, match="Permission denied"):
         presets.write_preset(file, presets.Preset("m", {"Age": 2.0}))
     assert file.read_text() == before
-    assert os.listdir(tmp_path) == ["kept.json"]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["kept.json"]
 
 
 @pytest.mark.parametrize(
