@@ -89,7 +89,7 @@ class ModulatedConv(nn.Module):
         style = self.affine(w)
         demodulation = (style.square() @ self.weight.square().sum((2, 3)).t() + 1e-8).rsqrt()
         weight = self.weight
-        if len(x) == 1:
+        if len(x) == 1 and weight.numel() < x.numel():
             weight = weight * style[0, :, None, None]  # The same, without a pass over the pixels.
         else:
             x = x * style[:, :, None, None]

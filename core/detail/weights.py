@@ -41,7 +41,7 @@ class Detail:
     def w_plus(
         self, identity: Tensor, expression: Tensor, w_offset: Tensor | None = None, truncation: float = 1.0
     ) -> Tensor:
-        """Eq. 4, (B, n_id), (B, n_exp) -> (B, w_layers, w_dim): w_mean + truncation E(identity, expression) + offset."""
+        """Eq. 4, (B, n_id), (B, n_exp) -> (B, w_layers, w_dim): w_mean + truncation E(id, exp) + offset."""
         w = self.w_mean + truncation * self.encoder(identity, expression)
         return w if w_offset is None else w + w_offset
 
