@@ -1,0 +1,156 @@
+"""The generator against a plain textbook StyleGAN2 with the same numbers in it, in one run.
+
+The textbook is the paper's own formulation: one kernel a sample, scaled by its style, run as a grouped convolution, and
+upsampling as zeros between the pixels, a pad and a filter. Its pictures must be the same; the time is what differs.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from ..core.detail.config import GENERATORS, GeneratorConfig
+from ..core.detail.generator import Generator
+
+SEED = 0
+
+
+def textbook(state: dict[str, Tensor], config: GeneratorConfig, w_plus: Tensor, resolution: int) -> Tensor:
+    """(B, L, w_dim) -> (B, channels, R, R) from a generator's state dict, with constant noise."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    kernel = torch.outer(taps, taps) / 64
+
+    def style(name: str, w: Tensor) -> Tensor:
+        weight = state[f"{name}.affine.weight"]
+        return w @ weight.t() / math.sqrt(weight.shape[1]) + state[f"{name}.affine.bias"]
+
+    def modulated(x: Tensor, weight: Tensor, styles: Tensor, up: bool, demodulate: bool) -> Tensor:
+        batch, n_in, height, width = x.shape
+        w = weight[None] * styles[:, None, :, None, None]
+        if demodulate:
+            w = w * (w.square().sum((2, 3, 4), keepdim=True) + 1e-8).rsqrt()
+        x = x.reshape(1, batch * n_in, height, width)
+        if up:
+            w = w.transpose(1, 2).reshape(batch * n_in, -1, 3, 3)
+            x = F.conv_transpose2d(x, w, stride=2, groups=batch)
+            x = x.reshape(batch, -1, *x.shape[2:])
+            return filtered(F.pad(x, (1, 1, 1, 1)), 4)
+        x = F.conv2d(x, w.reshape(-1, *w.shape[2:]), padding=w.shape[-1] // 2, groups=batch)
+        return x.reshape(batch, -1, height, width)
+
+    def filtered(x: Tensor, gain: float) -> Tensor:
+        return F.conv2d(x, (kernel * gain).expand(x.shape[1], 1, 4, 4), groups=x.shape[1])
+
+    def doubled(image: Tensor) -> Tensor:
+        batch, channels, height, width = image.shape
+        x = image.new_zeros(batch, channels, height, 2, width, 2)
+        x[:, :, :, 0, :, 0] = image
+        return filtered(F.pad(x.reshape(batch, channels, height * 2, width * 2), (2, 1, 2, 1)), 4)
+
+    def layer(name: str, x: Tensor, w: Tensor, up: bool) -> Tensor:
+        x = modulated(x, state[f"{name}.weight"], style(name, w), up, demodulate=True)
+        x = x + state[f"{name}.noise_const"] * state[f"{name}.noise_strength"] + state[f"{name}.bias"][:, None, None]
+        return F.leaky_relu(x, 0.2) * math.sqrt(2)
+
+    x = state["synthesis.b4.const"].repeat(len(w_plus), 1, 1, 1)
+    image, row = None, 0
+    for r in (res for res in config.resolutions if res <= resolution):
+        block = f"synthesis.b{r}"
+        if r > 4:
+            x = layer(f"{block}.conv0", x, w_plus[:, row], up=True)
+            row += 1
+        x = layer(f"{block}.conv1", x, w_plus[:, row], up=False)
+        row += 1
+        if f"{block}.registered" in state:
+            x = torch.cat([x, state[f"{block}.registered"].repeat(len(w_plus), 1, 1, 1)], 1)
+        styles = style(f"{block}.torgb", w_plus[:, row]) / math.sqrt(x.shape[1])
+        rgb = modulated(x, state[f"{block}.torgb.weight"], styles, up=False, demodulate=False)
+        rgb = rgb + state[f"{block}.torgb.bias"][:, None, None]
+        image = rgb if image is None else doubled(image) + rgb
+    assert image is not None
+    return image * config.output_scale_mm
+
+
+def measure(
+    resolutions: tuple[int, ...] = (256, 1024),
+    threads: tuple[int, ...] | None = None,
+    runs: int = 9,
+    paper: bool = False,
+) -> dict:
+    """Median and 95th percentile of a forward pass, batch 1, of both; and by how much their pictures differ.
+
+    threads: numbers of CPU threads (default: 1 and as many as torch uses). paper: the paper's configuration too, which
+    takes seconds a picture.
+    """
+    before = torch.get_num_threads()
+    threads = threads or tuple(sorted({1, before}))
+    result: dict = {"seed": SEED, "runs": runs, "batch": 1, "device": "cpu", "configurations": {}}
+    try:
+        for name in ("default", "paper") if paper else ("default",):
+            result["configurations"][name] = _configuration(GENERATORS[name], resolutions, threads, runs)
+    finally:
+        torch.set_num_threads(before)
+    return result
+
+
+def _configuration(config: GeneratorConfig, resolutions: tuple[int, ...], threads: tuple[int, ...], runs: int) -> dict:
+    torch.manual_seed(SEED)
+    generator = Generator(config).eval()
+    state = {name: value.detach().contiguous() for name, value in generator.state_dict().items()}
+    w_plus = torch.randn(1, config.w_layers, config.w_dim)
+    entry: dict = {"parameters": sum(p.numel() for p in generator.parameters()), "timings": []}
+    with torch.inference_mode():
+        for resolution in resolutions:
+
+            def ours(resolution: int = resolution) -> Tensor:
+                return generator.synthesis(w_plus, resolution)
+
+            def plain(resolution: int = resolution) -> Tensor:
+                return textbook(state, config, w_plus, resolution)
+
+            expected = plain()
+            difference = float((ours() - expected).abs().max() / expected.std())
+            for count in threads:
+                torch.set_num_threads(count)
+                (our_median, our_p95), (median, p95) = _clock(ours, plain, runs)
+                entry["timings"].append({
+                    "resolution": resolution, "threads": count, "ours_ms_median": our_median, "ours_ms_p95": our_p95,
+                    "textbook_ms_median": median, "textbook_ms_p95": p95,
+                    "speedup": round(median / our_median, 2), "largest_difference_in_std": difference,
+                })  # fmt: skip
+    return entry
+
+
+def _clock(first: Callable[[], Tensor], second: Callable[[], Tensor], runs: int) -> list[tuple[float, float]]:
+    """(median, 95th percentile) in ms of both, run in turns so that whatever else the machine does meets both."""
+    times: tuple[list[float], list[float]] = ([], [])
+    first(), second()
+    for _ in range(runs):
+        for function, into in zip((first, second), times, strict=True):
+            start = time.perf_counter()
+            function()
+            into.append((time.perf_counter() - start) * 1e3)
+    return [(round(statistics.median(t), 2), round(statistics.quantiles(t, n=20)[-1], 2)) for t in times]
+
+
+def table(result: dict) -> str:
+    """The figures of `measure` as lines to read."""
+    lines = ["generator forward, batch 1 (median ms)    ours  textbook  faster"]
+    for name, entry in result["configurations"].items():
+        lines += [
+            f"  {name:8} {t['resolution']:5} px  {t['threads']} threads {t['ours_ms_median']:12.1f}"
+            f" {t['textbook_ms_median']:9.1f}  {t['speedup']:5.2f} x"
+            for t in entry["timings"]
+        ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(), indent=2))
