@@ -6,8 +6,33 @@ import numpy as np
 
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
+from ..face_model.presets import read_preset, vectors
 from ..face_model.sampling import random_expression, random_identity
-from .job import Spec
+from .job import Item, Spec
+
+
+def resolve(item: Item, model: FaceModel) -> tuple[np.ndarray, np.ndarray, float]:
+    """Identity (n_id,), expression (n_exp,) and detail strength of an item: its preset's, its own on top.
+
+    Raises DnpmError when the preset cannot be read or the model does not have a slider that is named.
+    """
+    identity = expression = strength = None
+    if item.preset is not None:
+        preset = read_preset(item.preset)
+        identity, expression, unknown = vectors(preset, model)
+        strength = preset.strength
+        if unknown:
+            raise DnpmError(
+                f"{item.preset}: {model.name} has no {', '.join(unknown[:8])}; the preset is another model's"
+            )
+    detail = item.settings.detail
+    if detail is None:
+        detail = 1.0 if strength is None else strength
+    return (
+        identity_vector(item.identity, model, identity),
+        expression_vector(item.expression, model, expression),
+        float(detail),
+    )
 
 
 def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None) -> np.ndarray:
