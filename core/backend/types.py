@@ -1,0 +1,70 @@
+"""What the client tells its callers: its state, its answers, its limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+State = Literal["off", "starting", "ready", "busy", "failed"]
+
+
+@dataclass(frozen=True)
+class BackendStatus:
+    """The backend at one moment, for a status line."""
+
+    state: State = "off"
+    """off: not started, or stopped. starting: the process is on its way (seconds). ready: waits for work. busy: computes.
+    failed: given up; `message` says why and what to do, `BackendClient.start` tries again."""
+    device: str = ""
+    """The device in use as torch names it ("cuda", "mps", "xpu", "cpu"); empty until the backend is ready."""
+    device_name: str = ""
+    """The device as people name it ("NVIDIA GeForce RTX 4070"); empty until the backend is ready."""
+    torch_version: str = ""
+    python: str = ""
+    """Path of the Python that runs the worker."""
+    weights_name: str = ""
+    """Name of the detail weights, from their card."""
+    pid: int | None = None
+    """Process id of the worker, while there is one."""
+    last_ms: float | None = None
+    """Milliseconds that the worker took for its last answer."""
+    message: str = ""
+    """Why it failed and what to do; while starting or after a restart, what is going on."""
+    restarts: int = 0
+    """How often a dead or hung worker has been replaced since `start`."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The answer to one request."""
+
+    ticket: int
+    channel: str
+    kind: str
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    """The handler's arrays, the caller's own copies."""
+    params: dict[str, Any] = field(default_factory=dict)
+    """The handler's other values. The request's own are in `request_params`."""
+    request_params: dict[str, Any] = field(default_factory=dict)
+    ms: float = 0.0
+    """Milliseconds that the worker took."""
+    error: str | None = None
+    """What went wrong and what to do, for the user; then there are no arrays."""
+    stale: bool = False
+    """A newer request of the channel is already on its way: show this answer, so that the face moves while a slider is
+    dragged, but do nothing costly with it. (Answers that are of no use at all are dropped, and never returned.)"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Patience with the worker, in seconds."""
+
+    start_s: float = 180.0
+    """From starting the process to its handshake. A first import of torch from a slow disk takes a minute."""
+    request_s: float = 120.0
+    """For one request; a worker that takes longer counts as hung, and is replaced."""
+    restarts: int = 3
+    """More restarts than this within `window_s` and the backend gives up."""
+    window_s: float = 60.0
