@@ -143,7 +143,8 @@ def _packed(module: nn.Module, skip: frozenset[str] = frozenset()) -> dict[str, 
 
 def _half(name: str, tensor: Tensor) -> np.ndarray:
     array = tensor.detach().float().cpu().numpy()
-    half = array.astype(np.float16)
+    with np.errstate(over="ignore"):  # An overflow becomes an infinity, which is refused below.
+        half = array.astype(np.float16)
     if not np.isfinite(half).all():
         raise DnpmError(f"{name}: holds numbers that are not finite, or beyond 65504; these weights cannot be saved")
     return half

@@ -7,7 +7,8 @@ import torch
 
 from dnpm.core.detail.encoder import Encoder
 from dnpm.core.detail.generator import Generator
-from dnpm.tests.core.detail.networks import SMALL, SMALL_ENCODER
+from dnpm.core.face_model.model import FaceModel
+from dnpm.tests.core.detail.networks import SMALL, SMALL_ENCODER, tiny_face_model
 
 
 @pytest.fixture
@@ -28,3 +29,8 @@ def encoder() -> Encoder:
     made = Encoder(SMALL_ENCODER)
     made(torch.randn(40, 6), torch.rand(40, 4))  # BatchNorm gets an average that is not its initial one.
     return made.eval()
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> FaceModel:
+    return tiny_face_model()
