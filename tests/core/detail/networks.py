@@ -33,7 +33,7 @@ def fill(module: torch.nn.Module, seed: int) -> None:
 
 
 def tiny_face_model(side: int = 9, n_id: int = 6, n_exp: int = 4) -> FaceModel:
-    """A bent sheet of side x side vertices, 90 mm wide: quads, two of them split; its outer ring is not in the layer."""
+    """A bent sheet of side x side vertices, 90 mm wide: quads, two of them split; the layer lacks its outer ring."""
     rng = np.random.default_rng(11)
     row, column = (g.ravel() for g in np.meshgrid(np.arange(side), np.arange(side), indexing="ij"))
     x, y = (column / (side - 1) - 0.5) * 90, (0.5 - row / (side - 1)) * 90

@@ -1,0 +1,151 @@
+"""Detailed3DMM (Eq. 2, 4) in torch: batches of detailed faces, differentiable to sliders and w_plus.
+
+For one mesh fine enough to show the detail see `mesh.detailed_mesh`; both agree vertex by vertex at level 0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
+
+from ..errors import DnpmError
+from ..face_model.model import FaceModel
+from .card import check_face_model
+from .generator import Noise
+from .mesh import as_quads, corner_sampler, mask_at
+from .weights import Detail
+
+
+@dataclass(frozen=True)
+class DetailedFaces:
+    """A batch of faces, core's millimetres and axes."""
+
+    v_p: Tensor
+    """(B, V, 3): the coarse faces, Eq. 3."""
+    displacement: Tensor
+    """(B, 1, R, R) mm, the mask applied."""
+    v_r: Tensor
+    """(B, V): T', the displacement sampled at the vertices through the detail UV; 0 outside of the layer."""
+    normals: Tensor
+    """(B, V, 3) of V_p, outward."""
+    v_h: Tensor
+    """(B, V, 3): Eq. 2, V_p + s V_r n."""
+
+
+class Detailed3DMM(nn.Module):
+    """A face model and its detail networks as one function of (identity, expression, s, w_offset).
+
+    The core tensor is held in float32 (the default model: some hundred megabytes); the networks' weights take no
+    gradients, the inputs do. Raises DnpmError when the weights belong to another face model.
+    """
+
+    neutral: Tensor
+    core: Tensor
+    quads: Tensor
+    is_quad: Tensor
+    sampled_vertices: Tensor
+    sampled_uv: Tensor
+    sampled_weights: Tensor
+    mask: Tensor
+
+    def __init__(self, model: FaceModel, detail: Detail) -> None:
+        super().__init__()
+        check_face_model(detail.card, model)
+        self.generator, self.encoder = detail.generator, detail.encoder
+        n_vertices = len(model.neutral)
+        sampler = corner_sampler(model.faces, model.faces_detail_uv, n_vertices, len(model.detail_uv)).tocoo()
+        core = torch.from_numpy(model.core.astype("float32").reshape(-1, n_vertices * 3))
+        for name, tensor in (
+            ("neutral", torch.tensor(model.neutral)),
+            ("core", core),
+            ("quads", torch.from_numpy(as_quads(model.faces).astype("int64"))),
+            ("is_quad", torch.from_numpy(model.faces[:, 3] >= 0)),
+            ("sampled_vertices", torch.from_numpy(sampler.row.astype("int64"))),
+            ("sampled_uv", torch.from_numpy(model.detail_uv[sampler.col])),
+            ("sampled_weights", torch.from_numpy(sampler.data)),
+            ("mask", torch.tensor(model.detail_mask)),
+            ("w_mean", detail.w_mean.clone()),
+        ):
+            self.register_buffer(name, tensor, persistent=False)
+        self.n_id, self.n_exp = model.n_id, model.n_exp
+        self._masks: dict[int, Tensor] = {}
+
+    def forward(
+        self,
+        identity: Tensor,
+        expression: Tensor,
+        s: float | Tensor = 1.0,
+        *,
+        resolution: int | None = None,
+        w_offset: Tensor | None = None,
+        truncation: float = 1.0,
+        noise: Noise = "const",
+    ) -> DetailedFaces:
+        """(B, n_id) standard deviations, (B, n_exp) 0 to 1, s a number or (B,) -> the faces.
+
+        w_offset (w_layers, w_dim) or (B, ...) is added to the encoder's w_plus; truncation scales the encoder's part.
+        """
+        v_p = self.coarse(identity, expression)
+        displacement = self.displacement(
+            identity, expression, resolution=resolution, w_offset=w_offset, truncation=truncation, noise=noise
+        )
+        v_r, normals = self.sample(displacement), self.normals(v_p)
+        strength = torch.as_tensor(s, dtype=v_p.dtype, device=v_p.device).reshape(-1, 1, 1)
+        return DetailedFaces(v_p, displacement, v_r, normals, v_p + strength * v_r[..., None] * normals)
+
+    def coarse(self, identity: Tensor, expression: Tensor) -> Tensor:
+        """Eq. 3: (B, n_id), (B, n_exp) -> V_p (B, V, 3)."""
+        for name, vector, width in (("identity", identity, self.n_id), ("expression", expression, self.n_exp)):
+            if vector.ndim != 2 or vector.shape[1] != width or len(vector) != len(identity):
+                raise DnpmError(f"{name} must be (batch, {width}), is {tuple(vector.shape)}")
+        one = identity.new_ones(len(identity), 1)
+        w_id, w_exp = torch.cat([one, identity], 1), torch.cat([one, expression], 1)
+        weights = (w_id[:, :, None] * w_exp[:, None, :]).flatten(1)
+        return self.neutral + (weights @ self.core).unflatten(1, (-1, 3))
+
+    def displacement(
+        self,
+        identity: Tensor,
+        expression: Tensor,
+        *,
+        resolution: int | None = None,
+        w_offset: Tensor | None = None,
+        truncation: float = 1.0,
+        noise: Noise = "const",
+    ) -> Tensor:
+        """Eq. 1 after Eq. 4: (B, 1, R, R) mm, the mask applied."""
+        w_plus = self.w_mean + truncation * self.encoder(identity, expression)
+        if w_offset is not None:
+            w_plus = w_plus + w_offset
+        raw = self.generator.synthesis(w_plus, resolution, noise)
+        return raw * self.mask_of(raw.shape[-1])
+
+    def mask_of(self, resolution: int) -> Tensor:
+        """(R, R): the face model's detail mask at a map's size."""
+        mask = self._masks.get(resolution)
+        if mask is None or mask.device != self.mask.device:
+            mask = torch.from_numpy(mask_at(self.mask.cpu().numpy(), resolution)).to(self.mask.device)
+            self._masks[resolution] = mask
+        return mask
+
+    def sample(self, displacement: Tensor) -> Tensor:
+        """T': (B, 1, R, R) -> (B, V), bilinear at the vertices' places in the detail UV, 0 outside of the layer."""
+        # Texel centres lie at half numbers and row 0 is the top: grid_sample's own convention with v turned.
+        places = self.sampled_uv * self.sampled_uv.new_tensor([2.0, -2.0]) + self.sampled_uv.new_tensor([-1.0, 1.0])
+        grid = places.expand(len(displacement), 1, -1, -1)
+        values = F.grid_sample(displacement, grid, mode="bilinear", padding_mode="border", align_corners=False)
+        values = values[:, 0, 0] * self.sampled_weights  # A vertex on a seam has several places: their mean.
+        return values.new_zeros(len(values), len(self.neutral)).index_add(1, self.sampled_vertices, values)
+
+    def normals(self, vertices: Tensor) -> Tensor:
+        """(B, V, 3) -> (B, V, 3): the faces' normals around, weighted by their areas; 0 where there is no face."""
+        p = vertices[:, self.quads]
+        face = torch.linalg.cross(p[:, :, 2] - p[:, :, 0], p[:, :, 3] - p[:, :, 1])
+        total = torch.zeros_like(vertices)
+        for k in range(4):
+            part = face if k < 3 else face * self.is_quad[:, None]
+            total = total.index_add(1, self.quads[:, k], part)
+        return total / total.square().sum(2, keepdim=True).clamp_min(1e-24).sqrt()

@@ -1,0 +1,154 @@
+"""One displaced mesh with numpy: Eq. 2 on a subdivided face, fine enough that the map's wrinkles show."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from ..errors import DnpmError
+from ..face_model.model import FaceModel
+from . import uv_map
+from .subdivision import subdivide
+
+MAX_LEVELS = 4
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A mesh in core's millimetres and axes. Faces as in FaceModel: (F, 4), -1 fourth of a triangle; UV per corner."""
+
+    vertices: np.ndarray
+    normals: np.ndarray
+    """(V, 3) float32 of length 1, outward."""
+    faces: np.ndarray
+    uv: np.ndarray
+    faces_uv: np.ndarray
+    detail_uv: np.ndarray
+    faces_detail_uv: np.ndarray
+    face_material: np.ndarray
+
+
+def detailed_mesh(
+    model: FaceModel,
+    identity: np.ndarray,
+    expression: np.ndarray,
+    displacement: np.ndarray | None = None,
+    s: float = 1.0,
+    levels: int = 2,
+) -> Mesh:
+    """V_h of Eq. 2 for one face: V_p subdivided `levels` times, then moved along its normals by s times the map.
+
+    identity (n_id,), expression (n_exp,); displacement (R, R) millimetres with the mask applied (`masked`), or None for
+    the smooth face. Raises DnpmError on shapes that are not the model's, and on levels beyond 0 to 4.
+    """
+    if not 0 <= levels <= MAX_LEVELS:
+        raise DnpmError(f"levels must be 0 to {MAX_LEVELS}, is {levels}: each makes four times as many faces")
+    topology = _topology(model, levels)
+    vertices = model.vertices(identity, expression)
+    if topology.matrix is not None:
+        vertices = topology.matrix @ vertices
+    normals = vertex_normals(vertices, topology.faces)
+    if displacement is not None:
+        if displacement.ndim != 2 or displacement.shape[0] != displacement.shape[1] or len(displacement) < 2:
+            raise DnpmError(f"a displacement map must be square, (R, R) millimetres; this one is {displacement.shape}")
+        if not np.isfinite(displacement).all():
+            raise DnpmError("the displacement map holds numbers that are not finite")
+        offset = topology.sampler @ uv_map.sample(displacement, topology.detail_uv)
+        vertices = (vertices + np.float32(s) * offset[:, None] * normals).astype(np.float32)
+        normals = vertex_normals(vertices, topology.faces)
+    return Mesh(
+        vertices, normals, topology.faces, topology.uv, topology.faces_uv, topology.detail_uv,
+        topology.faces_detail_uv, model.face_material[topology.parents],
+    )  # fmt: skip
+
+
+def masked(model: FaceModel, displacement: np.ndarray) -> np.ndarray:
+    """(R, R) mm times the model's mask at that size: the map goes smoothly to 0 at the layer's border."""
+    return (displacement * mask_at(model.detail_mask, len(displacement))).astype(np.float32)
+
+
+def mask_at(mask: np.ndarray, resolution: int) -> np.ndarray:
+    """(M, M) -> (R, R) float32: means of blocks where the size divides, else bilinear."""
+    size = len(mask)
+    if size % resolution == 0:
+        block = size // resolution
+        return mask.reshape(resolution, block, resolution, block).mean((1, 3), dtype=np.float32)
+    middle = (np.arange(resolution) + 0.5) / resolution
+    u, v = np.meshgrid(middle, 1 - middle)
+    return uv_map.sample(mask, np.stack([u, v], -1))
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(V, 3), (F, 4) -> (V, 3) float32 of length 1: the faces' normals around, weighted by their areas.
+
+    A vertex without a face, or with faces of no area, gets (0, 0, 0): displacement leaves it where it is.
+    """
+    p = vertices[as_quads(faces)]
+    # The diagonals' cross product is twice the area times the normal; of a triangle as well, whose fourth is its third.
+    face = np.cross(p[:, 2] - p[:, 0], p[:, 3] - p[:, 1])
+    rows, columns = np.nonzero(np.asarray(faces) >= 0)
+    corners = faces[rows, columns]
+    total = np.stack([np.bincount(corners, face[rows, axis], len(vertices)) for axis in range(3)], 1)
+    length = np.linalg.norm(total, axis=1, keepdims=True)
+    return np.divide(total, length, out=np.zeros_like(total), where=length > 1e-12).astype(np.float32)
+
+
+def as_quads(faces: np.ndarray) -> np.ndarray:
+    """(F, 4) with a triangle's third corner written twice instead of -1."""
+    faces = np.asarray(faces)
+    return np.where(faces < 0, faces[:, [0, 1, 2, 2]], faces)
+
+
+def corner_sampler(faces: np.ndarray, faces_uv: np.ndarray, n_vertices: int, n_corners: int) -> sparse.csr_matrix:
+    """(V, D) float32: a UV layer's corners -> vertices; the mean of several at a seam, 0 outside of the layer."""
+    rows, columns = np.nonzero((np.asarray(faces) >= 0) & (np.asarray(faces_uv) >= 0))
+    pairs = np.unique(np.stack([faces[rows, columns], faces_uv[rows, columns]], 1), axis=0)
+    weights = (1 / np.bincount(pairs[:, 0], minlength=n_vertices)[pairs[:, 0]]).astype(np.float32)
+    return sparse.csr_matrix((weights, (pairs[:, 0], pairs[:, 1])), (n_vertices, n_corners))
+
+
+@dataclass(frozen=True)
+class _Topology:
+    """What of a subdivided face model does not depend on the sliders."""
+
+    matrix: sparse.csr_matrix | None
+    """(V', V): the vertices of V_p -> the subdivided ones; None at level 0."""
+    faces: np.ndarray
+    parents: np.ndarray
+    uv: np.ndarray
+    faces_uv: np.ndarray
+    detail_uv: np.ndarray
+    faces_detail_uv: np.ndarray
+    sampler: sparse.csr_matrix
+
+
+# (the model's id, levels) -> topology; a model's entries go when the model does.
+_cache: dict[tuple[int, int], _Topology] = {}
+
+
+def _topology(model: FaceModel, levels: int) -> _Topology:
+    key = (id(model), levels)
+    if key not in _cache:
+        _cache[key] = _subdivided(model, levels)
+        weakref.finalize(model, _cache.pop, key, None)
+    return _cache[key]
+
+
+def _subdivided(model: FaceModel, levels: int) -> _Topology:
+    faces, parents, matrix = model.faces, np.arange(len(model.faces)), None
+    layers = [(model.uv, model.faces_uv), (model.detail_uv, model.faces_detail_uv)]
+    n_vertices = len(model.neutral)
+    for _ in range(levels):
+        sizes = np.where(faces[:, 3] < 0, 3, 4)
+        step = subdivide(faces, n_vertices, hold_border=False)
+        for k, (uv, faces_uv) in enumerate(layers):
+            of_layer = subdivide(faces_uv, len(uv), sizes, hold_border=True)
+            layers[k] = ((of_layer.matrix @ uv).astype(np.float32), of_layer.faces)
+        matrix = step.matrix if matrix is None else step.matrix @ matrix
+        faces, parents, n_vertices = step.faces, parents[step.parents], step.matrix.shape[0]
+    (uv, faces_uv), (detail_uv, faces_detail_uv) = layers
+    sampler = corner_sampler(faces, faces_detail_uv, n_vertices, len(detail_uv))
+    return _Topology(matrix, faces, parents, uv, faces_uv, detail_uv, faces_detail_uv, sampler)
