@@ -1,0 +1,128 @@
+"""Registered maps of G from the principal components of the teacher's maps, band by band.
+
+The skip architecture sums the images of all resolutions, each doubled by [1, 3, 3, 1]. So the band at r is what the map
+averaged to r x r has beyond the doubled sum of the coarser bands' components; its components become the block's
+registered maps, their coefficients what ToRGB's style reads from w. G starts as a linear decoder, and every early
+resolution is the averaged map; the convolutions then learn what a linear decoder cannot say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+from torch import Tensor
+
+from ...detail.generator import Generator, upsample
+
+
+@dataclass(frozen=True)
+class Band:
+    """One resolution's mean (r, r), components (C, r, r) of unit norm, and the coefficients' standard deviations (C,)."""
+
+    resolution: int
+    mean: Tensor
+    components: Tensor
+    sigma: Tensor
+
+
+def average_to(maps: Tensor, resolution: int) -> Tensor:
+    """(N, R, R) -> (N, resolution, resolution) by averaging."""
+    k = maps.shape[-1] // resolution
+    return maps if k == 1 else F.avg_pool2d(maps[:, None], k)[:, 0]
+
+
+def double(maps: Tensor) -> Tensor:
+    """(N, r, r) -> (N, 2r, 2r), as G's skip connection does."""
+    return upsample(maps[:, None])[:, 0]
+
+
+def learn_bands(maps: np.ndarray, counts: dict[int, int], known: list[Band] | None = None) -> list[Band]:
+    """Components of (N, R, R) maps for each resolution in `counts` up to R; `known` coarser bands are kept."""
+    bands = list(known or [])
+    size = maps.shape[-1]
+    first = bands[-1].resolution if bands else None
+    _, total = project(maps, bands, first) if bands else (None, None)
+    for resolution, count in sorted(counts.items()):
+        if resolution > size or (first and resolution <= first):
+            continue
+        rows = []
+        for i in range(0, len(maps), 64):
+            chunk = average_to(torch.from_numpy(maps[i : i + 64].astype(np.float32)), resolution)
+            rows.append(chunk if total is None else chunk - double(total[i : i + 64]))
+        residual = torch.cat(rows).flatten(1)
+        mean = residual.mean(0)
+        residual -= mean
+        # The Gram matrix of the samples is far smaller than the covariance of the texels.
+        values, vectors = torch.linalg.eigh((residual @ residual.T).double())
+        order = values.argsort(descending=True)[: count - 1]
+        scale = values[order].clamp_min(1e-12).sqrt().float()
+        components = (vectors[:, order].float().T @ residual) / scale[:, None]
+        bands.append(
+            Band(resolution, mean.reshape(resolution, resolution), components.reshape(-1, resolution, resolution),
+                 scale / np.sqrt(len(maps)))
+        )  # fmt: skip
+        part = (mean + (residual @ components.T) @ components).reshape(-1, resolution, resolution)
+        total = part if total is None else double(total) + part
+        del residual, rows
+    return bands
+
+
+def project(maps: np.ndarray, bands: list[Band], resolution: int | None = None) -> tuple[Tensor, Tensor]:
+    """(N, R, R) -> whitened coefficients (N, sum of C), and the maps that the bands give, at the last band's resolution."""
+    size = maps.shape[-1]
+    used = [b for b in bands if b.resolution <= (resolution or size)]
+    coefficients, images = [], []
+    for i in range(0, len(maps), 64):
+        chunk = torch.from_numpy(np.asarray(maps[i : i + 64], np.float32))
+        total, row = None, []
+        for band in used:
+            target = average_to(chunk, band.resolution)
+            if total is not None:
+                total = double(total)
+                target = target - total
+            c = (target - band.mean).flatten(1) @ band.components.flatten(1).T
+            row.append(c / band.sigma)
+            part = band.mean + (c @ band.components.flatten(1)).reshape(-1, band.resolution, band.resolution)
+            total = part if total is None else total + part
+        coefficients.append(torch.cat(row, 1))
+        images.append(total)
+    return torch.cat(coefficients), torch.cat(images)
+
+
+def directions(n: int, w_dim: int, seed: int) -> Tensor:
+    """(n, w_dim) orthonormal rows: where in w each coefficient lives."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.linalg.qr(torch.randn(w_dim, w_dim, generator=generator))[0][:n].contiguous()
+
+
+@torch.no_grad()
+def plant(generator: Generator, bands: list[Band], places: Tensor) -> None:
+    """Write the bands into G so that synthesis(w) with w = places^T coefficients gives their map.
+
+    The features' own part of each ToRGB starts at 0: nothing but the bands is seen until the convolutions have learnt.
+    """
+    config = generator.config
+    start = 0
+    for resolution in config.resolutions:
+        torgb = generator.synthesis.block(resolution).torgb
+        torgb.weight.zero_()
+        torgb.bias.zero_()
+        band = next((b for b in bands if b.resolution == resolution), None)
+        if band is None:
+            continue
+        features, count = config.channels(resolution), len(band.components)
+        maps = torch.cat([band.mean[None], band.components * band.sigma[:, None, None]])
+        peak = maps.abs().amax((1, 2)).clamp_min(1e-6)
+        registered = generator.synthesis.block(resolution).registered
+        registered.zero_()
+        registered[: count + 1] = maps / peak[:, None, None]
+        torgb.weight[0, features : features + count + 1, 0, 0] = peak / torgb.gain / config.output_scale_mm
+        affine = torgb.affine
+        affine.weight[features:] = 0.0
+        affine.bias[features:] = 0.0
+        affine.bias[features] = 1.0
+        affine.weight[features + 1 : features + 1 + count] = places[start : start + count] / affine.weight_gain
+        start += count
