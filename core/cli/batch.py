@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 from ..batch import arguments
 from ..errors import DnpmError
@@ -51,8 +52,8 @@ def forwarded(args: argparse.Namespace) -> list[str]:
     return words + (["--force"] if args.force else [])
 
 
-def start_blender(words: list[str], blender: str | None, python: str | None) -> int:
-    """Run the headless module in a process of its own; its lines pass through. Returns its exit code."""
+def start_blender(words: list[str], blender: str | None, python: str | None, output: TextIO | None = None) -> int:
+    """Run the headless module in a process of its own, its lines to `output` (None: stdout). Returns its exit code."""
     # The backend's Python: this one, which runs the package already, unless another is asked for.
     words = [*words, f"--python={python or sys.executable}"]
     if blender is None:
@@ -67,7 +68,7 @@ def start_blender(words: list[str], blender: str | None, python: str | None) -> 
             raise DnpmError(f"--blender {blender}: no such program")
         command = [program, "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(RUN), "--"]
         command += words
-    done = subprocess.run(command, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output)
     if done.returncode < 0 or done.returncode > 2:
         raise DnpmError(
             f"Blender ended by itself with {done.returncode}: see blender.log in the output folder; "

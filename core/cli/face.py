@@ -1,0 +1,195 @@
+"""One face from sliders: the displacement map, the coarse and the displaced mesh, and a picture.
+
+Writes into --out:
+  displacement.exr          the map, 32-bit float millimetres
+  displacement.png          the map, 16-bit grey (its text chunk says what grey means)
+  displacement_relief.png   the map as a lit relief, to look at
+  coarse.obj, coarse.ply    the coarse mesh; its texture coordinates fit the map
+  face.obj, face.ply        the subdivided, displaced mesh; texture coordinates of the skin
+  face.json                 the sliders, as a preset that Blender's sidebar and `dnpm batch` read
+  face.png                  a picture, rendered by Blender (not with --no-picture)
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..batch import job as jobs
+from ..batch import sliders
+from ..batch.sheet import map_picture
+from ..detail.card import check_face_model, read_card, weights_dir
+from ..detail.map_files import write_exr, write_png
+from ..detail.mesh import MAX_LEVELS, detailed_mesh
+from ..detail.mesh_files import write_obj, write_ply
+from ..errors import DnpmError
+from ..face_model.locate import face_model_path
+from ..face_model.model import FaceModel
+from ..face_model.presets import STRENGTH_LIMIT, preset_of, to_text
+from . import batch
+
+EPILOG = """\
+  dnpm face --seed 3 --expression jawOpen=.5,browInnerUp=1 --out face
+  dnpm face --identity 1=1.5,3=-1 --expression mouthSmileLeft=.8,mouthSmileRight=.8 --scale 1.3 --out grin
+  dnpm face --preset ann.json --resolution 512 --no-picture --out ann
+
+Identity components count from 1, in standard deviations; their labels ("Age") serve as well. Expressions are Apple's
+ARKit names, 0 to 1. Named sliders are set on top of the preset's or the seed's.
+"""
+RESOLUTIONS = (64, 128, 256, 512, 1024)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Sliders, sizes, and where to."""
+    parser.epilog = EPILOG
+    face = parser.add_argument_group("the face")
+    face.add_argument("--identity", default="", metavar="1=1.5,3=-1", help="identity sliders")
+    face.add_argument("--seed", type=int, metavar="N", help="a random identity; the same number, the same face")
+    face.add_argument("--preset", type=Path, metavar="FILE", help="a saved face (JSON)")
+    face.add_argument("--expression", default="", metavar="jawOpen=.5,...", help="expression sliders")
+    face.add_argument("--scale", type=float, metavar="S", help="strength of the detail (default: the preset's, else 1)")
+    how = parser.add_argument_group("how")
+    how.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=1024, help="of the map, in pixels")
+    how.add_argument(
+        "--levels", type=int, default=3, metavar="N", help=f"subdivisions of the displaced mesh, 0 to {MAX_LEVELS}"
+    )
+    how.add_argument("--size", default="800x960", metavar="WxH", help="pixels of the picture")
+    how.add_argument("--no-picture", action="store_true", help="do not start Blender")
+    how.add_argument("--blender", metavar="PROGRAM", help="a Blender program (default: the bpy module)")
+    with_ = parser.add_argument_group("with")
+    with_.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
+    with_.add_argument("--weights", metavar="DIR", help="another folder of weights")
+    with_.add_argument("--device", default="auto", help="cpu, cuda, mps or xpu (default: the fastest there is)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout: files and times")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the face; print the files."""
+    start = time.monotonic()
+    if not 0 <= args.levels <= MAX_LEVELS:
+        raise DnpmError(f"--levels {args.levels}: must be 0 to {MAX_LEVELS}; each makes four times as many faces")
+    model_path, weights = face_model_path(args.face_model), weights_dir(args.weights)
+    model = FaceModel.load(model_path)
+    check_face_model(read_card(weights), model)
+    identity, expression, strength = _sliders(args, model)
+    out: Path = args.out
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DnpmError(f"--out {out}: cannot be made ({error.strerror or error})") from error
+
+    _say("displacement map")
+    displacement, params, milliseconds = _displacement(args, model_path, weights, identity, expression)
+    files = [
+        write_exr(out / "displacement.exr", displacement),
+        write_png(out / "displacement.png", displacement),
+        out / "displacement_relief.png",
+    ]
+    map_picture(files[-1], displacement, "Displacement")
+    _say("meshes")
+    coarse = detailed_mesh(model, identity, expression, None, levels=0)
+    fine = detailed_mesh(model, identity, expression, displacement, strength, args.levels)
+    files += [
+        write_obj(out / "coarse.obj", coarse, model.material_names, "detail"),
+        write_ply(out / "coarse.ply", coarse, "detail"),
+        write_obj(out / "face.obj", fine, model.material_names),
+        write_ply(out / "face.ply", fine),
+        _text(out / "face.json", to_text(preset_of(model, identity, expression, strength))),
+    ]
+    if not args.no_picture:
+        _say("picture")
+        files.append(_picture(args, model_path, weights, out / "face.json", out / "face.png"))
+    result: dict[str, Any] = {
+        "files": {file.name: str(file) for file in files},
+        "map_ms": round(milliseconds, 1),
+        "seconds": round(time.monotonic() - start, 2),
+        "resolution": len(displacement),
+        "displacement_mm": {"min": float(displacement.min()), "max": float(displacement.max())},
+        "vertices": {"coarse": len(coarse.vertices), "displaced": len(fine.vertices)},
+        "device": params,
+    }
+    print(json.dumps(result, indent=2) if args.json else "\n".join(str(file) for file in files))
+    return 0
+
+
+def _sliders(args: argparse.Namespace, model: FaceModel) -> tuple[np.ndarray, np.ndarray, float]:
+    """The three parts of a face: a preset, a seed on top, named sliders on top of both."""
+    if args.seed is not None and args.seed < 0:
+        raise DnpmError(f"--seed {args.seed}: must be 0 or more")
+    if args.scale is not None and not 0 <= args.scale <= STRENGTH_LIMIT:
+        raise DnpmError(f"--scale {args.scale}: must be 0 (no detail) to {STRENGTH_LIMIT:g}")
+    seed = None if args.seed is None else {"seed": args.seed}
+    item = jobs.Item("face", seed, None, args.preset, jobs.Settings(detail=args.scale))
+    identity, expression, strength = sliders.resolve(item, model)
+    identity = sliders.identity_vector(_pairs("--identity", args.identity), model, identity)
+    expression = sliders.expression_vector(_pairs("--expression", args.expression), model, expression)
+    return identity, expression, strength
+
+
+def _pairs(option: str, text: str) -> dict[str, float] | None:
+    try:
+        return jobs.read_pairs(text) if text.strip() else None
+    except ValueError as error:
+        raise DnpmError(f"{option} {text}: {error}") from error
+
+
+def _displacement(
+    args: argparse.Namespace, model_path: Path, weights: Path, identity: np.ndarray, expression: np.ndarray
+) -> tuple[np.ndarray, str, float]:
+    """(R, R) mm from the backend process, the device it ran on, and its milliseconds."""
+    from ..backend.client import BackendClient
+
+    client = BackendClient(python=sys.executable, device=args.device, weights=str(weights), face_model=str(model_path))
+    try:
+        reply = client.call(
+            "displacement",
+            arrays={"identity": identity, "expression": expression},
+            params={"resolution": args.resolution},
+        )
+        if reply.error is not None:
+            raise DnpmError(reply.error)
+        return reply.arrays["displacement"], client.status.device, reply.ms
+    finally:
+        client.stop()
+
+
+def _picture(args: argparse.Namespace, model_path: Path, weights: Path, preset: Path, path: Path) -> Path:
+    """The face as `dnpm batch` renders it. Raises DnpmError when Blender does not make it."""
+    with tempfile.TemporaryDirectory(prefix="dnpm-face-") as folder:
+        words = [
+            f"--preset={preset.absolute()}", f"--out={folder}", f"--face-model={model_path.absolute()}",
+            f"--weights={weights.absolute()}", f"--size={args.size}", "--views=front", "--outputs=png",
+            f"--map-size={args.resolution}", f"--subdivision={min(args.levels, 3)}",
+        ]  # fmt: skip
+        if args.device != "auto":
+            words.append(f"--device={args.device}")
+        # Its lines are progress: they go where ours go.
+        status = batch.start_blender(words, args.blender, None, output=sys.stderr)
+        made = sorted(Path(folder).glob("*/*.png"))
+        if status != 0 or len(made) != 1:
+            log = Path(folder) / "blender.log"
+            tail = log.read_text(errors="replace")[-600:].strip() if log.is_file() else "no log"
+            raise DnpmError(f"{path}: Blender made no picture (exit code {status}); the end of its log:\n{tail}")
+        beside = path.with_name(f"{path.name}.partial")
+        beside.write_bytes(made[0].read_bytes())
+        beside.replace(path)
+    return path
+
+
+def _text(path: Path, text: str) -> Path:
+    beside = path.with_name(f"{path.name}.partial")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+    return path
+
+
+def _say(what: str) -> None:
+    print(f"{what} ...", file=sys.stderr, flush=True)
