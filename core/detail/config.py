@@ -131,7 +131,8 @@ def _checked(declared: str, value: Any) -> Any:
         return tuple((_checked("int", r), _checked("int", count)) for r, count in value)
     if declared.startswith("tuple"):
         return tuple(_checked("int", v) for v in value)
-    kind = {"int": int, "bool": bool, "float": (int, float)}[declared]
+    kinds: dict[str, type | tuple[type, ...]] = {"int": int, "bool": bool, "float": (int, float)}
+    kind = kinds[declared]
     if not isinstance(value, kind) or (declared != "bool" and isinstance(value, bool)):
         raise ValueError(f"{value!r} is no {declared}")
     return float(value) if declared == "float" else value
@@ -144,7 +145,7 @@ GENERATORS: dict[str, GeneratorConfig] = {
     "default": GeneratorConfig(
         channel_base=2048,
         channel_max=128,
-        registered=((16, 64), (32, 96), (64, 96), (128, 64), (256, 24), (512, 6), (1024, 3)),
+        registered=((16, 64), (32, 96), (64, 96), (128, 80), (256, 40), (512, 12), (1024, 4)),
     ),
 }
 
@@ -153,5 +154,5 @@ ENCODERS: dict[str, EncoderConfig] = {
     # These two read points of the mesh V_p instead of sliders: all of their input enters twice, as w_exp does above.
     "paper_1700": EncoderConfig(n_id=0, n_exp=5100, widths=(9216, 2048, 9216, 9216, 13312), batch_norm=False),
     "paper_5000": EncoderConfig(n_id=0, n_exp=15000, widths=(10752, 12288, 10240, 12800, 10240), batch_norm=False),
-    "default": EncoderConfig(n_id=50, n_exp=52, widths=(512, 512, 512, 512, 512), batch_norm=False),
+    "default": EncoderConfig(n_id=50, n_exp=52, widths=(640, 640, 512, 384, 256), batch_norm=False),
 }
