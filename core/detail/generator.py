@@ -239,7 +239,7 @@ def upsampling_conv(x: Tensor, weight: Tensor) -> Tensor:
     """(B, I, r, r), (O, I, 3, 3) -> (B, O, 2r, 2r): transposed convolution of stride 2, then the filter [1, 3, 3, 1].
 
     With the channels last in memory these two steps beat one merged 6x6 kernel, four convolutions for the four phases,
-    and filtering first, at nearly every size (benchmarks/generator.py).
+    and filtering first, at nearly every size (benchmarks/upsampling.py).
     """
     x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
     taps = x.new_tensor(_FILTER) / 4  # Sums to 2: three of four pixels that it meets are the zeros in between.
