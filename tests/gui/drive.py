@@ -1,0 +1,235 @@
+"""Runs inside a Blender with its window: an artist's first minute, by simulated events. Started by run.py.
+
+Install the zip, press the sidebar's button, drag sliders, and look at what moved: the mesh and the map's pixels.
+Everything that is checked goes into checks.json; run.py prints it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import hands
+
+SETTINGS = json.loads(sys.argv[sys.argv.index("--") + 1])
+OUT = Path(SETTINGS["out"])
+MODULE = "bl_ext.user_default.dnpm_face"
+DETAIL = "DNPM Detail"
+MAP_SECONDS = 120
+"""The first map waits for torch to be imported, and perhaps for a busy machine."""
+
+checks: list[dict[str, object]] = []
+
+
+def check(name: str, passed: bool, seen: object) -> None:
+    """One line of the report."""
+    checks.append({"name": name, "passed": bool(passed), "seen": str(seen)})
+    (OUT / "checks.json").write_text(json.dumps(checks, indent=1))
+
+
+def picture(name: str) -> hands.Steps:
+    yield from hands.picture(OUT, name, SETTINGS["screenshots"])
+
+
+def face() -> bpy.types.Object:
+    """The only face in the scene."""
+    found = [obj for obj in bpy.context.scene.objects if getattr(getattr(obj, "dnpm_face", None), "is_face", False)]
+    if len(found) != 1:
+        raise hands.MissingError(f"{len(found)} faces in the scene, expected one")
+    return found[0]
+
+
+def map_pixels() -> np.ndarray:
+    """(H, W) of the displacement image, bottom row first; empty when there is none yet."""
+    texture = face().modifiers[DETAIL].texture
+    image = texture.image if texture else None
+    if image is None:
+        return np.zeros((0, 0), np.float32)
+    pixels = np.empty(image.size[0] * image.size[1] * 4, np.float32)
+    image.pixels.foreach_get(pixels)
+    return pixels.reshape(image.size[1], image.size[0], 4)[..., 0].copy()
+
+
+def mesh_points() -> np.ndarray:
+    """(V, 3) of the mesh as it is drawn."""
+    evaluated = face().evaluated_get(bpy.context.evaluated_depsgraph_get())
+    points = np.empty(len(evaluated.data.vertices) * 3, np.float32)
+    evaluated.data.vertices.foreach_get("co", points)
+    return points.reshape(-1, 3)
+
+
+def differs(before: np.ndarray, after: np.ndarray) -> bool:
+    return before.shape != after.shape or bool(np.abs(before - after).max() > 1e-7)
+
+
+def settled() -> hands.Steps:
+    """Waits until the map has not changed for a while: the full one has landed."""
+    last, since, end = map_pixels(), time.monotonic(), time.monotonic() + MAP_SECONDS
+    while time.monotonic() - since < 3:
+        yield 0.5
+        now = map_pixels()
+        if differs(last, now):
+            last, since = now, time.monotonic()
+        if time.monotonic() > end:
+            raise hands.MissingError("the map never came to rest")
+
+
+def shape_key(name: str):
+    def wanted(prop, _):
+        return prop is not None and isinstance(prop[0], bpy.types.ShapeKey) and prop[0].name == name
+
+    return wanted
+
+
+def identity_slider(number: int):
+    def wanted(prop, _):
+        return prop is not None and f"identity[{number}]" in prop[0].path_from_id() + "." + prop[1]
+
+    return wanted
+
+
+def button(identifier: str):
+    def wanted(_, operator):
+        return operator is not None and operator.bl_rna.identifier == identifier
+
+    return wanted
+
+
+def install() -> hands.Steps:
+    before = len(bpy.data.objects)
+    bpy.ops.extensions.package_install_files(filepath=SETTINGS["zip"], repo="user_default", enable_on_install=True)
+    yield 0.5
+    check("the zip is installed and enabled", MODULE in bpy.context.preferences.addons, bpy.app.version_string)
+    check("installing leaves the scene alone", len(bpy.data.objects) == before, f"{len(bpy.data.objects)} objects")
+    if SETTINGS["python"]:
+        bpy.context.preferences.addons[MODULE].preferences.python = SETTINGS["python"]
+
+
+def add_face() -> hands.Steps:
+    for obj in list(bpy.data.objects):
+        bpy.data.objects.remove(obj)
+    yield from hands.open_sidebar("DNPM Face")
+    yield from picture("1_empty_sidebar")
+    x, y = yield from hands.find(button("DNPM_OT_add_face"), "the button that adds a face")
+    start = time.monotonic()
+    yield from hands.click(x, y)
+    obj = face()
+    check("the sidebar's button adds a face", True, f"{len(obj.data.vertices)} vertices")
+    window, area, _ = hands.view3d()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region):
+        bpy.ops.view3d.view_axis(type="FRONT")
+        bpy.ops.view3d.view_selected()
+    yield from hands.until(lambda: np.abs(map_pixels()).max(initial=0) > 0, MAP_SECONDS, "the first map")
+    check("the first map arrives", True, f"{time.monotonic() - start:.1f} s after the click")
+    yield from settled()
+    yield from picture("2_new_face")
+
+
+def drag_expression(name: str, label: str) -> hands.Steps:
+    x, y = yield from hands.find(shape_key(name), f"the slider of {name}", place=0.4)
+    pixels, points = map_pixels(), mesh_points()
+    # A full drag over the sidebar's width; the map must follow while the button is still held.
+    left, _, right, _ = hands.sidebar_box()
+    yield from hands.drag(x, y, x + (right - left) * 0.8, moves=12, pause=0.25)
+    value = face().data.shape_keys.key_blocks[name].value
+    check(f"dragging {name} moves its slider", value > 0.3, f"{value:.2f}")
+    moved = mesh_points()
+    check(f"{name} moves the mesh", differs(points, moved), f"{np.abs(points - moved).max() * 1000:.2f} mm"
+          if points.shape == moved.shape else "other vertices")  # fmt: skip
+    yield from hands.until(lambda: differs(pixels, map_pixels()), MAP_SECONDS, f"a new map for {name}")
+    yield from settled()
+    now = map_pixels()
+    check(f"{name} moves the map's pixels", differs(pixels, now), f"{now.shape[1]} x {now.shape[0]}, "
+          f"{np.ptp(now):.4f} between lowest and highest")  # fmt: skip
+    check(f"{name}'s map is finite", bool(np.isfinite(now).all()), "all pixels")
+    yield from picture(label)
+
+
+def drag_identity() -> hands.Steps:
+    x, y = yield from hands.find(identity_slider(0), "the first identity slider", place=0.4)
+    pixels, points = map_pixels(), mesh_points()
+    left, _, right, _ = hands.sidebar_box()
+    yield from hands.drag(x, y, x + (right - left) * 0.5, moves=10, pause=0.25)
+    value = face().dnpm_face.identity[0].value
+    check("dragging an identity slider moves it", abs(value) > 0.1, f"{value:.2f}")
+    check("identity moves the mesh", differs(points, mesh_points()), "the evaluated vertices")
+    yield from hands.until(lambda: differs(pixels, map_pixels()), MAP_SECONDS, "a new map for the identity")
+    yield from settled()
+    check("identity moves the map's pixels", differs(pixels, map_pixels()), "the image")
+    yield from picture("5_identity")
+
+
+def undo() -> hands.Steps:
+    points = mesh_points()
+    window, area, _ = hands.view3d()
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area):
+        bpy.ops.ed.undo()
+    yield 1.0
+    yield from settled()
+    check("undo takes the slider and the mesh back", differs(points, mesh_points()), "the evaluated vertices")
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area):
+        bpy.ops.ed.redo()
+    yield 1.0
+    yield from settled()
+    again = mesh_points()
+    same = points.shape == again.shape and bool(np.allclose(points, again, atol=1e-5))
+    check("redo gives the same mesh again", same, f"{len(again)} vertices")
+
+
+def uninstall() -> hands.Steps:
+    import addon_utils
+
+    addon_utils.disable(MODULE, default_set=True)
+    yield 0.5
+    check("switching the extension off works", not hasattr(bpy.types.Object, "dnpm_face"), "no classes left")
+
+
+def steps() -> hands.Steps:
+    yield from install()
+    yield from add_face()
+    yield from drag_expression("browInnerUp", "3_brows_up")
+    yield from drag_expression("jawOpen", "4_jaw_open")
+    yield from drag_identity()
+    yield from undo()
+    yield from uninstall()
+
+
+def leave(status: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def start() -> None:
+    """Runs the steps by a timer: Blender draws and handles events in between."""
+    bpy.context.preferences.view.show_splash = False
+    todo = steps()
+
+    def step() -> float | None:
+        try:
+            return max(float(next(todo)), 0.05)
+        except StopIteration:
+            leave(0)
+        except BaseException as error:
+            traceback.print_exc()
+            check("the run comes to its end", False, f"{type(error).__name__}: {error}")
+            try:
+                for _ in hands.picture(OUT, "failure", SETTINGS["screenshots"]):
+                    time.sleep(0.2)
+            finally:
+                leave(1)
+        return None
+
+    bpy.app.timers.register(step, first_interval=1.0, persistent=True)
+
+
+start()
