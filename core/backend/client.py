@@ -9,12 +9,26 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import json
+import os
+import threading
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from ..errors import DnpmError
+from . import protocol
+from .desk import Desk, Request
+from .supervisor import Setup, Supervisor
 from .types import BackendStatus, Limits, Reply
+
+__all__ = ["BackendClient", "BackendStatus", "Limits", "Reply"]
+
+_STOP_PATIENCE_S = 1.0
 
 
 class BackendClient:
@@ -45,18 +59,34 @@ class BackendClient:
         """python: path of a Python that has torch, or None to look for one (`core/backend/pythons.py`). device: "auto" (CUDA,
         MPS, XPU, CPU, the first that works) or a name that torch knows ("cpu", "cuda:1"). weights: folder of detail
         weights, None for the default. face_model: path, None for the default (`core/face_model/locate.py`)."""
-        raise NotImplementedError
+        self._setup = Setup(
+            python or None, device, *(os.path.abspath(path) if path else None for path in (weights, face_model)),
+            limits or Limits(),
+        )  # fmt: skip
+        self._desk = Desk()
+        self._lock = threading.Lock()
+        self._supervisor: Supervisor | None = None
+        # Weak, so that a client that nobody holds any more can go.
+        self._at_exit = functools.partial(_stop_at_exit, weakref.ref(self))
 
     @property
     def status(self) -> BackendStatus:
         """The state now; cheap enough for every redraw."""
-        raise NotImplementedError
+        supervisor = self._supervisor
+        return BackendStatus() if supervisor is None else supervisor.status
 
     def start(self) -> None:
         """Start the worker: returns at once, `status.state` goes to "starting", then to "ready" or "failed".
 
-        While it runs already nothing happens; after "failed" or `stop` it starts afresh. Requests may be made at once."""
-        raise NotImplementedError
+        While it runs already nothing happens; after "failed" or `stop` it starts afresh. Requests may be made at once.
+        """
+        with self._lock:
+            if self._supervisor is None:
+                atexit.register(self._at_exit)
+            elif self._supervisor.status.state != "failed":
+                return
+            self._supervisor = Supervisor(self._setup, self._desk)
+            self._supervisor.start()
 
     def request(
         self, channel: str, kind: str, *, arrays: Mapping[str, np.ndarray], params: Mapping[str, Any] | None = None
@@ -64,12 +94,15 @@ class BackendClient:
         """Ask, and return the ticket that the answer will carry. The arrays are copied; `params` are JSON values.
 
         Off or failed, the answer is an error that says so. Raises DnpmError when an array's type or a parameter cannot be
-        sent."""
-        raise NotImplementedError
+        sent.
+        """
+        request = self._request(channel, kind, arrays, params)
+        self._submit(request)
+        return request.ticket
 
     def poll(self) -> list[Reply]:
         """The answers since the last poll, oldest first. Never waits."""
-        raise NotImplementedError
+        return self._desk.poll()
 
     def call(
         self,
@@ -79,10 +112,62 @@ class BackendClient:
         params: Mapping[str, Any] | None = None,
         timeout: float = 60,
     ) -> Reply:
-        """Ask and wait for the answer, at most `timeout` seconds after the worker is ready; starts the worker when it is
-        off. For batches and the command line. Raises DnpmError when it cannot be had."""
-        raise NotImplementedError
+        """Ask and wait for the answer; starts the worker when it is off. For batches and the command line.
+
+        `timeout`: seconds that the worker may take for it; the time until the worker is ready comes on top, and has the
+        limit `Limits.start_s`. Raises DnpmError when the answer is an error.
+        """
+        done = threading.Event()
+        answers: list[Reply] = []
+
+        def deliver(reply: Reply) -> None:
+            answers.append(reply)
+            done.set()
+
+        request = self._request("", kind, arrays or {}, params)
+        # A channel of its own: nobody overtakes it.
+        request.channel, request.limit_s, request.deliver = f"call {request.ticket}", timeout, deliver
+        if self._supervisor is None:
+            self.start()
+        self._submit(request)
+        done.wait()
+        (reply,) = answers
+        if reply.error is not None:
+            raise DnpmError(reply.error)
+        return reply
 
     def stop(self) -> None:
         """End the worker and free everything; what waits is forgotten. May be called any number of times."""
-        raise NotImplementedError
+        with self._lock:
+            supervisor, self._supervisor = self._supervisor, None
+        if supervisor is not None:
+            supervisor.stop(_STOP_PATIENCE_S)
+            atexit.unregister(self._at_exit)
+        self._desk.fail_all("the backend was stopped")
+        self._desk.forget_answers()
+
+    def _request(
+        self, channel: str, kind: str, arrays: Mapping[str, np.ndarray], params: Mapping[str, Any] | None
+    ) -> Request:
+        copies = {name: np.array(array, order="C") for name, array in arrays.items()}
+        protocol.layout(copies)
+        try:
+            values = json.loads(json.dumps(dict(params or {}), allow_nan=False))
+        except (TypeError, ValueError) as error:
+            raise DnpmError(f"request {kind!r}: the parameters {params!r} cannot be sent: {error}") from error
+        return Request(self._desk.ticket(), channel, kind, copies, values)
+
+    def _submit(self, request: Request) -> None:
+        self._desk.submit(request)
+        supervisor = self._supervisor
+        if supervisor is None:
+            self._desk.fail_all("the backend is off: start it")
+        elif supervisor.status.state == "failed":
+            self._desk.fail_all(supervisor.status.message)
+        else:
+            supervisor.wake()
+
+
+def _stop_at_exit(client: weakref.ref[BackendClient]) -> None:
+    if (alive := client()) is not None:
+        alive.stop()

@@ -2,8 +2,151 @@
 
 | kind | arrays in | params in | arrays out | params out |
 |---|---|---|---|---|
-| displacement | identity (n_id,), expression (n_exp,), optional w_offset (18, 512) | resolution (64 to 1024; None: full), truncation (1) | displacement (R, R) float32 mm, mask applied | |
+| displacement | identity (n_id,), expression (n_exp,), optional w_offset (18, 512) | resolution (default: full), truncation (1) | displacement (R, R) float32 mm, mask applied | |
 | displacements | identity (B, n_id), expression (B, n_exp), optional w_offset (B, 18, 512) | the same | displacement (B, R, R) | |
-| random | | seed, resolution, truncation | displacement (R, R) of G(z), w (512,) | |
-| info | | | | python, torch, device, device_name, weights, face_model, memory_mb, peak_memory_mb |
+| random | | seed (0), resolution, truncation (1) | displacement (R, R) of G(z), w (512,) | |
+| info | | | | python, python_version, torch_version, device, device_name, devices, weights, face_model, memory_mb |
+
+Any kind takes `final` (see `BackendClient`). Parameters that a kind does not know are an error.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..errors import DnpmError
+from .engine import Engine
+from .worker import Job
+
+Answer = tuple[dict[str, np.ndarray], dict[str, Any]]
+"""Arrays and JSON values."""
+Handler = Callable[[Engine, Job], Answer]
+
+HANDLERS: dict[str, Handler] = {}
+
+
+def handler(kind: str) -> Callable[[Handler], Handler]:
+    """Decorator: the function answers requests of this kind. It raises DnpmError on what the asker can mend."""
+
+    def register(function: Handler) -> Handler:
+        if kind in HANDLERS:
+            raise ValueError(f"two handlers for {kind!r}")
+        HANDLERS[kind] = function
+        return function
+
+    return register
+
+
+def handle(engine: Engine, job: Job) -> Answer:
+    """Run the handler of the job. Raises DnpmError, also on an unknown kind and when memory runs out."""
+    function = HANDLERS.get(job.kind)
+    if function is None:
+        raise DnpmError(f"request {job.kind!r} is none that this backend knows: {', '.join(sorted(HANDLERS))}")
+    engine.work(job)
+    try:
+        return function(engine, job)
+    except (MemoryError, RuntimeError) as error:
+        if not _out_of_memory(error):
+            raise
+        release_memory(engine)
+        raise DnpmError(
+            f"not enough memory on {engine.device} for this ({job.kind}): close other programs, choose a smaller size, "
+            "or set the device to cpu"
+        ) from error
+
+
+def release_memory(engine: Engine) -> None:
+    """Give the device's cached memory back."""
+    if engine.device.type != "cpu":
+        getattr(torch, engine.device.type).empty_cache()
+
+
+@handler("displacement")
+def displacement(engine: Engine, job: Job) -> Answer:
+    """One map from one face's sliders (Eq. 4)."""
+    arrays = {name: array[None] for name, array in _arrays(job, 1).items()}
+    return {"displacement": _displacement(engine, job, arrays)[0]}, {}
+
+
+@handler("displacements")
+def displacements(engine: Engine, job: Job) -> Answer:
+    """Many maps in one go."""
+    return {"displacement": _displacement(engine, job, _arrays(job, 2))}, {}
+
+
+@handler("random")
+def random(engine: Engine, job: Job) -> Answer:
+    """A map from z alone: what the generator knows, without the encoder (Eq. 1)."""
+    values = _params(job, {"seed": 0, "resolution": None, "truncation": 1.0})
+    seed = values["seed"]
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise DnpmError(f"seed {seed!r}: must be a whole number, 0 or larger")
+    picture, w = engine.random(seed, _resolution(values), _truncation(values))
+    return {"displacement": picture, "w": w}, {}
+
+
+@handler("info")
+def info(engine: Engine, job: Job) -> Answer:
+    """What is loaded, and the memory that it takes in megabytes."""
+    _params(job, {})
+    return {}, {**engine.facts(), "memory_mb": engine.memory_mb()}
+
+
+def _displacement(engine: Engine, job: Job, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    values = _params(job, {"resolution": None, "truncation": 1.0})
+    config = engine.detail.encoder.config
+    count = len(arrays["identity"])
+    wanted = {"identity": (count, config.n_id), "expression": (count, config.n_exp),
+              "w_offset": (count, config.w_layers, config.w_dim)}  # fmt: skip
+    for name, array in arrays.items():
+        if array.shape != wanted[name]:
+            raise DnpmError(f"{name}: has the shape {array.shape}; these weights take {wanted[name]}")
+    return engine.displacement(
+        arrays["identity"], arrays["expression"], arrays.get("w_offset"), _resolution(values), _truncation(values)
+    )
+
+
+def _arrays(job: Job, dimensions: int) -> dict[str, np.ndarray]:
+    """identity, expression and perhaps w_offset, checked for what does not need the networks."""
+    if unknown := set(job.arrays) - {"identity", "expression", "w_offset"}:
+        raise DnpmError(f"{job.kind}: does not take the arrays {', '.join(sorted(unknown))}")
+    for name in ("identity", "expression"):
+        if name not in job.arrays:
+            raise DnpmError(f"{job.kind}: the array {name} is missing")
+    for name, array in job.arrays.items():
+        needed = dimensions + (name == "w_offset")
+        if array.ndim != needed:
+            raise DnpmError(f"{name}: must have {needed} dimensions for {job.kind!r}, has the shape {array.shape}")
+        if not np.isfinite(array).all():
+            raise DnpmError(f"{name}: holds numbers that are not finite (NaN or infinite)")
+    return job.arrays
+
+
+def _params(job: Job, known: dict[str, Any]) -> dict[str, Any]:
+    given = {name: value for name, value in job.params.items() if name != "final"}
+    if unknown := set(given) - set(known):
+        raise DnpmError(f"{job.kind}: does not know the parameters {', '.join(sorted(unknown))}")
+    return known | given
+
+
+def _resolution(values: dict[str, Any]) -> int | None:
+    value = values["resolution"]
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise DnpmError(f"resolution {value!r}: must be a whole number of texels")
+    return value
+
+
+def _truncation(values: dict[str, Any]) -> float:
+    value = values["truncation"]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
+        raise DnpmError(f"truncation {value!r}: must be a number")
+    return float(value)
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    kinds = (MemoryError, torch.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error) or "out of memory" in str(error)

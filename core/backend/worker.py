@@ -1,0 +1,176 @@
+"""The worker process: greets, then answers one request after the other until its standard input ends."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ... import __version__
+from ..errors import DnpmError
+from . import protocol, segment
+
+_PARENT_CHECK_S = 2.0
+
+
+class Cancelled(Exception):  # noqa: N818 -- no error
+    """The answer that is being made is of no use any more."""
+
+
+class Job:
+    """One request, for its handler: what came, and `check`, to be called between long steps."""
+
+    def __init__(self, kind: str, arrays: dict[str, np.ndarray], params: Mapping[str, Any], cancelled: threading.Event):
+        self.kind, self.arrays, self.params, self._cancelled = kind, arrays, params, cancelled
+
+    def check(self) -> None:
+        """Raises Cancelled when the client does not want the answer any more."""
+        if self._cancelled.is_set():
+            raise Cancelled
+
+
+class Worker:
+    """Reads frames from the descriptor `incoming` in a thread of its own, computes in the main thread, writes to `outgoing`."""
+
+    def __init__(self, incoming: int, outgoing: int) -> None:
+        self._incoming = os.fdopen(incoming, "rb", buffering=0)
+        self._outgoing = os.fdopen(outgoing, "wb", buffering=0)
+        self._inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._segments: dict[str, segment.Segment] = {}
+        self._cancelled = threading.Event()
+        self._ticket: int | None = None
+        self._parent = os.getppid()
+
+    def run(self) -> None:
+        """Never returns: the process ends when the client goes away."""
+        faulthandler.enable()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        threading.Thread(target=self._read, name="messages", daemon=True).start()
+        if os.name != "nt":
+            threading.Thread(target=self._watch_parent, name="parent", daemon=True).start()
+        engine = self._greet()
+        while True:
+            message = self._inbox.get()
+            if message["type"] == "request":
+                self._answer(engine, message)
+
+    def _greet(self) -> Any:
+        hello = self._inbox.get()
+        try:
+            theirs = (hello.get("type"), hello.get("protocol"), hello.get("package"))
+            if theirs != ("hello", protocol.VERSION, __version__):
+                raise DnpmError(
+                    f"the files of DNPM Face are of another version ({__version__}, protocol {protocol.VERSION}) than the "
+                    f"running one ({theirs[2]}, protocol {theirs[1]}): restart Blender after an update"
+                )
+            engine, facts = _engine(hello)
+        except DnpmError as error:
+            self._write({"type": "refused", "message": str(error)})
+            self._inbox.get()  # Until the client ends this process.
+            os._exit(0)
+        self._write({"type": "ready", "protocol": protocol.VERSION, "package": __version__, "pid": os.getpid(), **facts})
+        return engine
+
+    def _answer(self, engine: Any, message: dict[str, Any]) -> None:
+        from . import handlers
+
+        ticket, start = message["ticket"], time.perf_counter()
+        reply: dict[str, Any] = {"type": "reply", "ticket": ticket, "params": {}, "arrays": {}}
+        try:
+            source, target = self._segment(message["input"]), self._segment(message["output"])
+            arrays = protocol.read_arrays(source.buffer, message["arrays"])
+            results, reply["params"] = handlers.handle(engine, Job(message["kind"], arrays, message["params"], self._cancelled))
+            entries, size = protocol.layout(results)
+            if size > target.size:
+                target = self._larger(ticket, size)
+            protocol.write_arrays(target.buffer, entries, results)
+            reply["arrays"] = entries
+        except Cancelled:
+            reply["cancelled"] = True
+        except DnpmError as error:
+            reply["error"] = str(error)
+        except Exception as error:
+            # A fault of ours, or of a library: the client shows it and can go on with other requests.
+            traceback.print_exc()
+            if (reason := engine.trouble()) is not None:
+                # After some faults a graphics card's driver serves this process no more: a new one helps.
+                print(f"the device {engine.device} does not work any more: {reason}", file=sys.stderr)
+                self._end(70)
+            reply["error"] = f"a fault in DNPM Face itself ({type(error).__name__}: {error}); please report it"
+        reply["ms"] = (time.perf_counter() - start) * 1000
+        self._write(reply)
+
+    def _segment(self, description: Mapping[str, Any]) -> segment.Segment:
+        name = str(description["name"])
+        if name not in self._segments:
+            # There are two at a time, and each may have been replaced once.
+            for old in list(self._segments)[:-3]:
+                self._segments.pop(old).close()
+            self._segments[name] = segment.Segment.attach(name, int(description["size"]))
+        return self._segments[name]
+
+    def _larger(self, ticket: int, size: int) -> segment.Segment:
+        self._write({"type": "grow", "ticket": ticket, "bytes": size})
+        while (message := self._inbox.get())["type"] != "space":
+            pass
+        return self._segment(message["output"])
+
+    def _write(self, message: Mapping[str, Any]) -> None:
+        frame = memoryview(protocol.encode(message))
+        try:
+            while frame:
+                frame = frame[self._outgoing.write(frame) :]
+        except OSError:
+            self._end()
+
+    def _read(self) -> None:
+        """Runs beside the computation, so that the end of the client ends this process in the middle of it."""
+        try:
+            while (message := protocol.read(self._incoming)) is not None:
+                if message["type"] == "cancel":
+                    if message.get("ticket") == self._ticket:
+                        self._cancelled.set()
+                    continue
+                if message["type"] == "request":
+                    self._ticket = message["ticket"]
+                    self._cancelled.clear()
+                self._inbox.put(message)
+        except (OSError, protocol.ProtocolError):
+            traceback.print_exc()
+        self._end()
+
+    def _watch_parent(self) -> None:
+        # A copy of Blender's process (another add-on's fork) may hold the pipe open after Blender is gone.
+        while os.getppid() == self._parent:
+            time.sleep(_PARENT_CHECK_S)
+        self._end()
+
+    def _end(self, code: int = 0) -> None:
+        for name in list(self._segments):
+            segment.unlink(name)
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _engine(hello: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Load the networks; what they are. Raises DnpmError that says what is missing."""
+    try:
+        from . import engine
+    except ImportError as error:
+        raise DnpmError(
+            f"{sys.executable}: {error}. The backend needs PyTorch and numpy in this Python: "
+            "python -m pip install torch numpy"
+        ) from error
+    except OSError as error:  # a library of torch that the system lacks
+        raise DnpmError(f"{sys.executable}: PyTorch cannot be loaded ({error}); install it again") from error
+    loaded = engine.Engine.load(hello.get("device", "auto"), hello.get("weights"), hello.get("face_model"))
+    return loaded, loaded.facts()

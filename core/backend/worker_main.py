@@ -1,0 +1,55 @@
+"""Where the worker process begins; run by its path: `python -E worker_main.py [--path FOLDER ...]`.
+
+It runs in any Python from 3.11 on that has torch and numpy, and from wherever the project lies: as a clone, or as an
+extension that Blender installed under a module name of its own. Therefore it makes its own package `dnpm` first.
+"""
+
+import importlib.util
+import os
+import sys
+
+
+def _take_over_streams() -> tuple[int, int]:
+    """The pipes to the client, under other numbers: from now on whatever a library prints goes to standard error.
+
+    Nothing may wait on descriptor 0 either: on Windows loading a library would wait along (its C runtime asks 0 to 2 for
+    their type).
+    """
+    incoming, outgoing = os.dup(0), os.dup(1)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    return incoming, outgoing
+
+
+def _make_package() -> None:
+    """Import the project's root folder as the package `dnpm`."""
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 -- before anything else is imported
+    root = os.path.dirname(os.path.dirname(here))  # noqa: PTH120
+    # Python put this folder first: its modules are no top-level ones, and must not hide any.
+    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]  # noqa: PTH100
+    spec = importlib.util.spec_from_file_location(
+        "dnpm",
+        os.path.join(root, "__init__.py"),  # noqa: PTH118
+        submodule_search_locations=[root],
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["dnpm"] = module
+    spec.loader.exec_module(module)
+
+
+def _main() -> None:
+    incoming, outgoing = _take_over_streams()
+    arguments = sys.argv[1:]
+    sys.path[:0] = [folder for option, folder in zip(arguments[::2], arguments[1::2], strict=True) if option == "--path"]
+    _make_package()
+    from dnpm.core.backend.worker import Worker
+
+    Worker(incoming, outgoing).run()
+
+
+if __name__ == "__main__":
+    _main()
