@@ -2,9 +2,11 @@
 
     client = BackendClient()
     client.start()                                       # returns at once
-    ticket = client.request("Face", "displacement", arrays={"identity": i, "expression": e}, params={"resolution": 256})
+    client.request("Face", "displacement", arrays={"identity": i, "expression": e}, params={"resolution": 256})
     for reply in client.poll(): ...                      # from a timer; never waits
     client.stop()
+
+The channel is "Face" here; `core/backend/handlers.py` lists the kinds of request.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ from __future__ import annotations
 import atexit
 import functools
 import json
-import os
 import threading
 import weakref
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,18 +37,18 @@ class BackendClient:
     """Starts, asks, watches and stops one worker process. Every method may be called from any thread; none but `call`
     and `stop` waits, and `stop` at most a second.
 
-    Requests. A channel is one face in the scene (any string). One request is with the worker at a time; of each channel the
-    newest waits, and an older waiting one is dropped without an answer. Channels take turns. The kinds and what they take
-    and return are those of `core/backend/handlers.py`.
+    Requests. A channel is one face in the scene (any string). One request is with the worker at a time; of each
+    channel the newest waits, and an older waiting one is dropped without an answer. Channels take turns. The kinds
+    and what they take and return are those of `core/backend/handlers.py`.
 
-    Which answers `poll` returns. Per channel the tickets that it returns only ever grow. An answer that a newer request has
-    overtaken is returned all the same, marked `stale`, so that the face moves while a slider is dragged; except that of a
-    request with `params["final"]` true (the full-size map after the slider is let go), which is dropped, and stopped half
-    way where it can be, as soon as a newer request of its channel is made. Errors are answers too.
+    Which answers `poll` returns. Per channel the tickets that it returns only ever grow. An answer that a newer
+    request has overtaken is returned all the same, marked `stale`, so that the face moves while a slider is dragged;
+    except that of a request with `params["final"]` true (the full-size map after the slider is let go), which is
+    dropped, and stopped half way where it can be, as soon as a newer request of its channel is made. Errors are
+    answers too.
 
-    A worker that dies or hangs is replaced, and what it was busy with is asked again, once; when it keeps dying the backend
-    fails, and everything that waits is answered with the reason.
-    """
+    A worker that dies or hangs is replaced, and what it was busy with is asked again, once; when it keeps dying the
+    backend fails, and everything that waits is answered with the reason."""
 
     def __init__(
         self,
@@ -56,13 +58,11 @@ class BackendClient:
         face_model: str | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """python: path of a Python that has torch, or None to look for one (`core/backend/pythons.py`). device: "auto" (CUDA,
-        MPS, XPU, CPU, the first that works) or a name that torch knows ("cpu", "cuda:1"). weights: folder of detail
-        weights, None for the default. face_model: path, None for the default (`core/face_model/locate.py`)."""
-        self._setup = Setup(
-            python or None, device, *(os.path.abspath(path) if path else None for path in (weights, face_model)),
-            limits or Limits(),
-        )  # fmt: skip
+        """python: path of a Python that has torch, or None to look for one (`core/backend/pythons.py`). device:
+        "auto" (CUDA, MPS, XPU, CPU, the first that works) or a name that torch knows ("cpu", "cuda:1"). weights:
+        folder of detail weights, None for the default. face_model: path, None for the default
+        (`core/face_model/locate.py`)."""
+        self._setup = Setup(python or None, device, _absolute(weights), _absolute(face_model), limits or Limits())
         self._desk = Desk()
         self._lock = threading.Lock()
         self._supervisor: Supervisor | None = None
@@ -93,9 +93,8 @@ class BackendClient:
     ) -> int:
         """Ask, and return the ticket that the answer will carry. The arrays are copied; `params` are JSON values.
 
-        Off or failed, the answer is an error that says so. Raises DnpmError when an array's type or a parameter cannot be
-        sent.
-        """
+        Off or failed, the answer is an error that says so. Raises DnpmError when an array's type or a parameter
+        cannot be sent."""
         request = self._request(channel, kind, arrays, params)
         self._submit(request)
         return request.ticket
@@ -166,6 +165,10 @@ class BackendClient:
             self._desk.fail_all(supervisor.status.message)
         else:
             supervisor.wake()
+
+
+def _absolute(path: str | None) -> str | None:
+    return str(Path(path).absolute()) if path else None
 
 
 def _stop_at_exit(client: weakref.ref[BackendClient]) -> None:

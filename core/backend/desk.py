@@ -1,4 +1,5 @@
-"""The book of requests: which one is with the worker, which ones wait, which answers are worth returning. No threads."""
+"""The book of requests: which one is with the worker, which ones wait, which answers are worth returning. No
+threads."""
 
 from __future__ import annotations
 
@@ -91,7 +92,8 @@ class Desk:
                 self._answer(request, reply)
 
     def interrupted(self, reason: str) -> None:
-        """The worker died: what was in flight waits again, in front, unless a newer one does or it was tried too often."""
+        """The worker died: what was in flight waits again, in front, unless a newer one does or it was tried too
+        often."""
         with self._lock:
             request, self.flight = self.flight, None
             if request is None or request.channel in self._waiting:
@@ -117,7 +119,8 @@ class Desk:
             self._answered.clear()
 
     def poll(self) -> list[Reply]:
-        """The newest answer of each channel since the last poll, by ticket; those that are of no use any more left out."""
+        """The newest answer of each channel since the last poll, by ticket; those that are of no use any more left
+        out."""
         with self._lock:
             answered, self._answered = self._answered, {}
             useful = [
@@ -136,6 +139,7 @@ class Desk:
 
     def _newer(self, channel: str) -> bool:
         return channel in self._waiting or (self.flight is not None and self.flight.channel == channel)
+
 
 def is_final(params: Mapping[str, Any]) -> bool:
     """Whether a request's answer is of no use once there is a newer one of its channel."""

@@ -33,13 +33,18 @@ def choose(wanted: str = "auto") -> torch.device:
         try:
             device = torch.device(wanted)
         except RuntimeError as error:
-            raise DnpmError(f"device {wanted!r} is none that PyTorch knows; here it has: auto, {', '.join(kinds)}") from error
+            raise DnpmError(
+                f"device {wanted!r} is none that PyTorch knows; here it has: auto, {', '.join(kinds)}"
+            ) from error
         if device.type not in kinds:
             raise DnpmError(
-                f"device {wanted!r}: the PyTorch in use ({torch.__version__}) sees no such device; it has: {', '.join(kinds)}"
+                f"device {wanted!r}: the PyTorch in use ({torch.__version__}) sees none such; "
+                f"it has: {', '.join(kinds)}"
             )
         if (reason := trouble(device)) is not None:
-            raise DnpmError(f"device {wanted!r} does not work: {reason}; choose another one of: auto, {', '.join(kinds)}")
+            raise DnpmError(
+                f"device {wanted!r} does not work: {reason}; choose another one of: auto, {', '.join(kinds)}"
+            )
         return device
     # A driver that is too old, or a card that this build of torch has no code for, shows only when it is used.
     return next(device for device in map(torch.device, kinds) if device.type == "cpu" or trouble(device) is None)
@@ -48,7 +53,9 @@ def choose(wanted: str = "auto") -> torch.device:
 def trouble(device: torch.device) -> str | None:
     """Why a small convolution fails on the device, or None when it works."""
     try:
-        result = torch.nn.functional.conv2d(torch.ones(1, 1, 4, 4, device=device), torch.ones(1, 1, 3, 3, device=device))
+        result = torch.nn.functional.conv2d(
+            torch.ones(1, 1, 4, 4, device=device), torch.ones(1, 1, 3, 3, device=device)
+        )
         return None if float(result.sum()) == 36.0 else "it computes wrong numbers"
     except Exception as error:
         return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -133,7 +133,9 @@ class Engine:
         known = self.detail.generator.config.resolutions
         size = known[-1] if resolution is None else resolution
         if size not in known:
-            raise DnpmError(f"resolution {resolution!r}: these weights make maps of {', '.join(map(str, known))} texels a side")
+            raise DnpmError(
+                f"resolution {resolution!r}: these weights make maps of {', '.join(map(str, known))} texels a side"
+            )
         return size
 
     def _chunks(self, count: int, size: int) -> list[slice]:

@@ -1,11 +1,17 @@
 """What the worker can do: kind of request -> function. Later issues add theirs here (speech, photo).
 
-| kind | arrays in | params in | arrays out | params out |
-|---|---|---|---|---|
-| displacement | identity (n_id,), expression (n_exp,), optional w_offset (18, 512) | resolution (default: full), truncation (1) | displacement (R, R) float32 mm, mask applied | |
-| displacements | identity (B, n_id), expression (B, n_exp), optional w_offset (B, 18, 512) | the same | displacement (B, R, R) | |
-| random | | seed (0), resolution, truncation (1) | displacement (R, R) of G(z), w (512,) | |
-| info | | | | python, python_version, torch_version, device, device_name, devices, weights, face_model, memory_mb |
+displacement: one map from one face's sliders (Eq. 4).
+    arrays: identity (n_id,), expression (n_exp,), optional w_offset (18, 512)
+    params: resolution (64 to 1024; default: full), truncation (default: 1)
+    answer: displacement (R, R) float32 mm, the face model's mask applied
+displacements: many maps in one go.
+    arrays: identity (B, n_id), expression (B, n_exp), optional w_offset (B, 18, 512); params: the same
+    answer: displacement (B, R, R)
+random: a map from z alone (Eq. 1).
+    params: seed (default: 0), resolution, truncation
+    answer: displacement (R, R) of G(z), w (512,)
+info: what is loaded.
+    answer's params: python, python_version, torch_version, device, device_name, devices, weights, face_model, memory_mb
 
 Any kind takes `final` (see `BackendClient`). Parameters that a kind does not know are an error.
 """

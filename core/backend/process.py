@@ -20,8 +20,8 @@ _TAIL_LINES = 12
 
 
 class WorkerProcess:
-    """Starts on construction (OSError when it cannot). `deliver(self, message)` is called from a thread for each message,
-    and with None, once, when the worker's output has ended or was no message."""
+    """Starts on construction (OSError when it cannot). `deliver(self, message)` is called from a thread for each
+    message, and with None, once, when the worker's output has ended or was no message."""
 
     def __init__(
         self,

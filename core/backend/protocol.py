@@ -1,7 +1,7 @@
 """How client and worker talk: frames of JSON over the worker's standard input and output, arrays by shared memory.
 
-A frame is 4 bytes of length, little-endian, and that many bytes of UTF-8 JSON with an object in it. Nothing that arrives
-is ever run. The order of things:
+A frame is 4 bytes of length, little-endian, and that many bytes of UTF-8 JSON with an object in it. Nothing that
+arrives is ever run. The order of things:
 
     client: hello {protocol, package, device, weights, face_model}
     worker: ready {protocol, package, pid, torch, device, ...}            or refused {message}
@@ -77,11 +77,14 @@ def _exactly(stream: BinaryIO, count: int) -> bytes | None:
 
 
 def layout(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, dict[str, Any]], int]:
-    """Where each array goes in a segment, and the bytes that all need. Raises DnpmError on a type that cannot travel."""
+    """Where each array goes in a segment, and the bytes that all need. Raises DnpmError on a type that cannot
+    travel."""
     entries, offset = {}, 0
     for name, array in arrays.items():
         if array.dtype.name not in DTYPES:
-            raise DnpmError(f"array {name!r}: {array.dtype} cannot be sent to the backend; use one of {', '.join(DTYPES)}")
+            raise DnpmError(
+                f"array {name!r}: {array.dtype} cannot be sent to the backend; use one of {', '.join(DTYPES)}"
+            )
         entries[name] = {"dtype": array.dtype.name, "shape": list(array.shape), "offset": offset}
         offset += -(-array.nbytes // ALIGNMENT) * ALIGNMENT
     return entries, offset
@@ -94,7 +97,8 @@ def write_arrays(buffer: memoryview, entries: Mapping[str, Any], arrays: Mapping
 
 
 def read_arrays(buffer: memoryview, entries: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """Copies of the arrays that lie there. Raises ProtocolError when an entry is wrong or reaches beyond the segment."""
+    """Copies of the arrays that lie there. Raises ProtocolError when an entry is wrong or reaches beyond the
+    segment."""
     return {name: view.copy() for name, view in _views(buffer, entries)}
 
 

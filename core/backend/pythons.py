@@ -65,8 +65,8 @@ def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def find(explicit: str | None = None) -> Interpreter:
-    """The Python that runs the worker: the explicit one, else `DNPM_PYTHON`, else this process's own, with the folders in
-    which this process would find torch (Blender's own Python with an extension's wheels).
+    """The Python that runs the worker: the explicit one, else `DNPM_PYTHON`, else this process's own, with the
+    folders in which this process would find torch (Blender's own Python with an extension's wheels).
 
     Takes some tenths of a second. Raises DnpmError that says what is missing where, and how to get it.
     """

@@ -1,8 +1,8 @@
 """Shared memory that never outlives both processes.
 
-The client makes a segment, the worker attaches to it, and the client removes the name as soon as it knows that the worker
-has: from then on the system frees the memory when both have let go of it or died, however they die. Should the client die
-before, the worker removes the name.
+The client makes a segment, the worker attaches to it, and the client removes the name as soon as it knows that the
+worker has: from then on the system frees the memory when both have let go of it or died, however they die. Should the
+client die before, the worker removes the name.
 
 Python's `multiprocessing.shared_memory` is not used directly: before 3.13 merely attaching hands the segment to a
 `resource_tracker`, a process of its own that Blender would have to start, and that removes segments which others still
@@ -15,6 +15,7 @@ import contextlib
 import mmap
 import os
 import secrets
+import sys
 
 
 class Segment:
@@ -23,11 +24,11 @@ class Segment:
     def __init__(self, name: str, size: int, *, create: bool) -> None:
         """Raises OSError when it cannot be had, ValueError when it is smaller than `size`."""
         self.name, self.size, self._named = name, size, create
-        if os.name == "nt":
+        if sys.platform == "win32":
             # Windows' named mappings need no file, and vanish with the last handle.
             self._map = mmap.mmap(-1, size, tagname=name)
         else:
-            import _posixshmem
+            import _posixshmem  # type: ignore[import-not-found]
 
             flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
             descriptor = _posixshmem.shm_open(f"/{name}", flags, 0o600)
@@ -81,10 +82,11 @@ class Segment:
 
 
 def unlink(name: str) -> None:
-    """Remove the name; the memory is freed when the last process lets go of it. Nothing happens when it is gone already."""
-    if os.name == "nt":
+    """Remove the name; the memory is freed when the last process lets go of it. Nothing happens when it is gone
+    already."""
+    if sys.platform == "win32":
         return
-    import _posixshmem
+    import _posixshmem  # type: ignore[import-not-found]
 
     with contextlib.suppress(FileNotFoundError):
         _posixshmem.shm_unlink(f"/{name}")

@@ -100,7 +100,7 @@ class Supervisor(threading.Thread):
                 self._desk.interrupted(str(death))
                 if len(deaths) > limits.restarts:
                     raise DnpmError(
-                        f"the backend ended {len(deaths)} times within {limits.window_s:.0f} s. Lately: {death}. {_AGAIN}"
+                        f"the backend ended {len(deaths)} times within {limits.window_s:g} s. Lately: {death}. {_AGAIN}"
                     ) from death
                 self._set(
                     state="starting", pid=None, restarts=self.status.restarts + 1, message=f"started again: {death}"
@@ -144,13 +144,11 @@ class Supervisor(threading.Thread):
             raise DnpmError(f"{self.status.python}: did not get ready within {patience:g} s. {_AGAIN}") from error
         if answer["type"] == "refused":
             raise DnpmError(str(answer.get("message", "the backend refused without a reason")))
-        if answer["type"] != "ready" or (answer.get("protocol"), answer.get("package")) != (
-            protocol.VERSION,
-            __version__,
-        ):
+        theirs = (answer["type"], answer.get("protocol"), answer.get("package"))
+        if theirs != ("ready", protocol.VERSION, __version__):
             raise DnpmError(
-                f"the backend is of another version (it says {answer.get('package')}, protocol {answer.get('protocol')}; "
-                f"this is {__version__}, protocol {protocol.VERSION}): restart Blender after an update"
+                f"the backend is of another version ({theirs[2]}, protocol {theirs[1]}) than what asks it "
+                f"({__version__}, protocol {protocol.VERSION}): restart Blender after an update"
             )
         self._set(
             state="ready",

@@ -15,8 +15,8 @@ class BackendStatus:
     """The backend at one moment, for a status line."""
 
     state: State = "off"
-    """off: not started, or stopped. starting: the process is on its way (seconds). ready: waits for work. busy: computes.
-    failed: given up; `message` says why and what to do, `BackendClient.start` tries again."""
+    """off: not started, or stopped. starting: the process is on its way (seconds). ready: waits for work. busy:
+    computes. failed: given up; `message` says why and what to do, `BackendClient.start` tries again."""
     device: str = ""
     """The device in use as torch names it ("cuda", "mps", "xpu", "cpu"); empty until the backend is ready."""
     device_name: str = ""

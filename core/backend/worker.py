@@ -39,7 +39,8 @@ class Job:
 
 
 class Worker:
-    """Reads frames from the descriptor `incoming` in a thread of its own, computes in the main thread, writes to `outgoing`."""
+    """Reads frames from the descriptor `incoming` in a thread of its own, computes in the main thread, writes to
+    `outgoing`."""
 
     def __init__(self, incoming: int, outgoing: int) -> None:
         self._incoming = os.fdopen(incoming, "rb", buffering=0)
@@ -69,15 +70,17 @@ class Worker:
             theirs = (hello.get("type"), hello.get("protocol"), hello.get("package"))
             if theirs != ("hello", protocol.VERSION, __version__):
                 raise DnpmError(
-                    f"the files of DNPM Face are of another version ({__version__}, protocol {protocol.VERSION}) than the "
-                    f"running one ({theirs[2]}, protocol {theirs[1]}): restart Blender after an update"
+                    f"the files of DNPM Face ({__version__}, protocol {protocol.VERSION}) are of another version than "
+                    f"the running one ({theirs[2]}, protocol {theirs[1]}): restart Blender after an update"
                 )
             engine, facts = _engine(hello)
         except DnpmError as error:
             self._write({"type": "refused", "message": str(error)})
             self._inbox.get()  # Until the client ends this process.
             os._exit(0)
-        self._write({"type": "ready", "protocol": protocol.VERSION, "package": __version__, "pid": os.getpid(), **facts})
+        self._write(
+            {"type": "ready", "protocol": protocol.VERSION, "package": __version__, "pid": os.getpid(), **facts}
+        )
         return engine
 
     def _answer(self, engine: Any, message: dict[str, Any]) -> None:
@@ -88,7 +91,9 @@ class Worker:
         try:
             source, target = self._segment(message["input"]), self._segment(message["output"])
             arrays = protocol.read_arrays(source.buffer, message["arrays"])
-            results, reply["params"] = handlers.handle(engine, Job(message["kind"], arrays, message["params"], self._cancelled))
+            results, reply["params"] = handlers.handle(
+                engine, Job(message["kind"], arrays, message["params"], self._cancelled)
+            )
             entries, size = protocol.layout(results)
             if size > target.size:
                 target = self._larger(ticket, size)

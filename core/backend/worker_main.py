@@ -12,9 +12,8 @@ import sys
 def _take_over_streams() -> tuple[int, int]:
     """The pipes to the client, under other numbers: from now on whatever a library prints goes to standard error.
 
-    Nothing may wait on descriptor 0 either: on Windows loading a library would wait along (its C runtime asks 0 to 2 for
-    their type).
-    """
+    Nothing may wait on descriptor 0 either: on Windows loading a library would wait along (its C runtime asks 0 to 2
+    for their type)."""
     incoming, outgoing = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
@@ -44,7 +43,9 @@ def _make_package() -> None:
 def _main() -> None:
     incoming, outgoing = _take_over_streams()
     arguments = sys.argv[1:]
-    sys.path[:0] = [folder for option, folder in zip(arguments[::2], arguments[1::2], strict=True) if option == "--path"]
+    sys.path[:0] = [
+        folder for option, folder in zip(arguments[::2], arguments[1::2], strict=True) if option == "--path"
+    ]
     _make_package()
     from dnpm.core.backend.worker import Worker
 

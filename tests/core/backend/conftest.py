@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from dnpm.core.face_model.model import FaceModel
 
 N_ID, N_EXP, SIZE = 3, 4, 64
@@ -62,6 +63,7 @@ def other_model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import torch
+
     from dnpm.core.detail.card import face_model_entry
     from dnpm.core.detail.config import EncoderConfig, GeneratorConfig
     from dnpm.core.detail.encoder import Encoder
@@ -121,6 +123,7 @@ def sliders() -> dict[str, np.ndarray]:
 @pytest.fixture
 def shared_names() -> Callable[[], set[str]]:
     """Names of the segments of shared memory that this test made, where the system lists them."""
-    if not os.path.isdir("/dev/shm"):
+    folder = Path("/dev/shm")
+    if not folder.is_dir():
         pytest.skip("this system does not list its shared memory")
-    return lambda: {name for name in os.listdir("/dev/shm") if name.startswith(f"dnpm-{os.getpid()}-")}
+    return lambda: {file.name for file in folder.glob(f"dnpm-{os.getpid()}-*")}

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+
 from dnpm.core.errors import DnpmError
 
 
@@ -14,6 +15,7 @@ from dnpm.core.errors import DnpmError
 def expected(tiny_weights, tiny_model_file):
     """The map as the networks make it in this process."""
     import torch
+
     from dnpm.core.detail.weights import load_detail
     from dnpm.core.face_model.model import FaceModel
 
