@@ -58,7 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=1024, help="of the map, in pixels")
     how.add_argument(
-        "--levels", type=int, default=3, metavar="N", help=f"subdivisions of the displaced mesh, 0 to {MAX_LEVELS}"
+        "--levels",
+        type=int,
+        default=2,
+        metavar="N",
+        help=f"subdivisions of the displaced mesh, 0 to {MAX_LEVELS} (3 shows pores)",
     )
     how.add_argument("--size", default="800x960", metavar="WxH", help="pixels of the picture")
     how.add_argument("--no-picture", action="store_true", help="do not start Blender")
