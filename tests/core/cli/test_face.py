@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from dnpm.core.detail.encoder import Encoder
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.mesh import masked
 from dnpm.core.detail.weights import load_detail, save_detail
+from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.sampling import random_identity
 from dnpm.tests.core.detail.networks import SMALL, SMALL_ENCODER, tiny_face_model
 
@@ -34,12 +36,7 @@ def parts(tmp_path_factory) -> list[str]:
     folder = tmp_path_factory.mktemp("parts")
     MODEL.save(folder / "sheet.safetensors")
     torch.manual_seed(0)
-    about = {
-        "name": "small", "face_model": face_model_entry(MODEL), "data": "made here", "licence": "CC0-1.0",
-        "command": "a test", "seed": 0, "hours": 0.0, "scores": {},
-    }  # fmt: skip
-    encoder = Encoder(SMALL_ENCODER).eval()
-    save_detail(folder / "weights", Generator(SMALL), encoder, torch.randn(SMALL.w_dim), about)
+    _save(folder / "weights", MODEL, Generator(SMALL), Encoder(SMALL_ENCODER).eval())
     return [f"--face-model={folder / 'sheet.safetensors'}", f"--weights={folder / 'weights'}", "--device=cpu"]
 
 
@@ -139,10 +136,23 @@ def test_an_out_that_is_a_file_is_named(parts, tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="bpy is not installed")
-def test_the_picture(face_model_file, tmp_path):
-    """The built face with the default weights, rendered: a face, not a flat grey."""
-    words = ["--seed=1", "--expression=jawOpen=.4", "--resolution=256", "--levels=1", "--size=160x192"]
-    assert main(["face", f"--out={tmp_path}", f"--face-model={face_model_file}", *words]) == 0
-    with Image.open(tmp_path / "face.png") as image:
+def test_the_picture(face_model, face_model_file, tmp_path):
+    """The built face, rendered with weights made here: a face, not a flat grey."""
+    generator = replace(SMALL, output_scale_mm=0.02)
+    encoder = replace(SMALL_ENCODER, n_id=face_model.n_id, n_exp=face_model.n_exp)
+    _save(tmp_path / "weights", face_model, Generator(generator), Encoder(encoder).eval())
+    words = ["--seed=1", "--expression=jawOpen=.4", "--resolution=64", "--levels=1", "--size=160x192"]
+    words += [f"--face-model={face_model_file}", f"--weights={tmp_path / 'weights'}", "--device=cpu"]
+    assert main(["face", f"--out={tmp_path / 'out'}", *words]) == 0
+    assert {p.name for p in (tmp_path / "out").iterdir()} == FILES | {"face.png"}
+    with Image.open(tmp_path / "out" / "face.png") as image:
         assert image.size == (160, 192)
         assert np.asarray(image.convert("L")).std() > 10
+
+
+def _save(folder: Path, model: FaceModel, generator: Generator, encoder: Encoder) -> None:
+    about = {
+        "name": "small", "face_model": face_model_entry(model), "data": "made here", "licence": "CC0-1.0",
+        "command": "a test", "seed": 0, "hours": 0.0, "scores": {},
+    }  # fmt: skip
+    save_detail(folder, generator, encoder, torch.randn(SMALL.w_dim), about)
