@@ -1,0 +1,91 @@
+"""The batch's studio: lights that show wrinkles, a plain background, the engine's settings."""
+
+from __future__ import annotations
+
+import bpy
+from mathutils import Vector
+
+from ...core.batch.job import Settings
+from ..scene import compat
+
+_AIM = Vector((0.0, -0.09, 0.0))
+"""Metres: the middle of a face whose origin lies between the ears."""
+# Name, place in metres (the face looks along -y), size in metres, watts, colour. The key is high, to the side and small,
+# because grazing light from a small source is what makes a relief visible.
+_LIGHTS = (
+    ("key", (-0.75, -0.85, 0.75), 0.28, 24.0, (1.0, 0.955, 0.9)),
+    ("fill", (1.0, -1.1, 0.15), 1.2, 7.0, (0.88, 0.94, 1.0)),
+    ("rim", (0.75, 0.75, 0.65), 0.5, 22.0, (1.0, 0.98, 0.95)),
+)
+_BACKDROP = (0.055, 0.06, 0.068, 1.0)
+_AMBIENT = (0.045, 0.048, 0.052, 1.0)
+
+
+def build(scene: bpy.types.Scene) -> bpy.types.Object:
+    """Put lights, world and a camera into the scene; returns the camera, for camera.aim."""
+    scale = 1.0 / scene.unit_settings.scale_length
+    for name, place, size, watts, colour in _LIGHTS:
+        light = bpy.data.lights.new(f"DNPM {name}", "AREA")
+        light.shape, light.size, light.energy, light.color = "DISK", size * scale, watts * scale * scale, colour
+        lamp = bpy.data.objects.new(light.name, light)
+        lamp.location = Vector(place) * scale
+        lamp.rotation_euler = (Vector(place) - _AIM).to_track_quat("Z", "Y").to_euler()
+        scene.collection.objects.link(lamp)
+    scene.world = _world()
+    camera = bpy.data.objects.new("DNPM camera", bpy.data.cameras.new("DNPM camera"))
+    scene.collection.objects.link(camera)
+    scene.camera = camera
+    return camera
+
+
+def _world() -> bpy.types.World:
+    """The camera sees the backdrop; the face is lit by a weaker ambient."""
+    world = bpy.data.worlds.new("DNPM studio")
+    compat.use_nodes(world)
+    tree = world.node_tree
+    tree.nodes.clear()
+    backdrop, ambient = (tree.nodes.new("ShaderNodeBackground") for _ in range(2))
+    backdrop.inputs["Color"].default_value, ambient.inputs["Color"].default_value = _BACKDROP, _AMBIENT
+    path, mix = tree.nodes.new("ShaderNodeLightPath"), tree.nodes.new("ShaderNodeMixShader")
+    output = tree.nodes.new("ShaderNodeOutputWorld")
+    tree.links.new(path.outputs["Is Camera Ray"], mix.inputs[0])
+    tree.links.new(ambient.outputs[0], mix.inputs[1])
+    tree.links.new(backdrop.outputs[0], mix.inputs[2])
+    tree.links.new(mix.outputs[0], output.inputs["Surface"])
+    return world
+
+
+def set_up_render(scene: bpy.types.Scene, settings: Settings) -> None:
+    """Size, engine, samples and background of an item."""
+    render = scene.render
+    render.resolution_x, render.resolution_y = settings.size
+    render.resolution_percentage = 100
+    render.film_transparent = settings.background == "transparent"
+    render.use_file_extension = True
+    scene.view_settings.view_transform = "AgX"
+    scene.view_settings.look = "AgX - Medium High Contrast"
+    if settings.engine == "cycles":
+        render.engine = "CYCLES"
+        cycles = scene.cycles
+        cycles.samples, cycles.use_adaptive_sampling = settings.samples, False
+        cycles.seed = 0
+        cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 6, 3, 3
+        cycles.use_denoising = _has_denoiser(scene)
+    elif settings.engine == "eevee":
+        render.engine = compat.eevee_engine()
+        scene.eevee.taa_render_samples = settings.samples
+    else:
+        render.engine = "BLENDER_WORKBENCH"
+        shading = scene.display.shading
+        shading.light, shading.color_type, shading.show_cavity = "STUDIO", "SINGLE", True
+        shading.single_color = (0.8, 0.76, 0.72)
+        shading.cavity_type = "BOTH"
+
+
+def _has_denoiser(scene: bpy.types.Scene) -> bool:
+    """Whether this build of Blender carries OpenImageDenoise (Debian's does not always)."""
+    try:
+        scene.cycles.denoiser = "OPENIMAGEDENOISE"
+    except TypeError:
+        return False
+    return True
