@@ -132,10 +132,9 @@ def _checked(declared: str, value: Any) -> Any:
     if declared.startswith("tuple"):
         return tuple(_checked("int", v) for v in value)
     kinds: dict[str, type | tuple[type, ...]] = {"int": int, "bool": bool, "float": (int, float)}
-    kind = kinds[declared]
-    if not isinstance(value, kind) or (declared != "bool" and isinstance(value, bool)):
+    if not isinstance(value, kinds[declared]) or (declared != "bool" and isinstance(value, bool)):
         raise ValueError(f"{value!r} is no {declared}")
-    return float(value) if declared == "float" else value
+    return value
 
 
 GENERATORS: dict[str, GeneratorConfig] = {

@@ -6,6 +6,7 @@ For one mesh fine enough to show the detail see `mesh.detailed_mesh`; both agree
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict, Unpack
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -17,6 +18,15 @@ from .card import check_face_model
 from .generator import Noise
 from .mesh import as_quads, corner_sampler, mask_at
 from .weights import Detail
+
+
+class How(TypedDict, total=False):
+    """The choices of `Detail.displacement`."""
+
+    resolution: int | None
+    w_offset: Tensor | None
+    truncation: float
+    noise: Noise
 
 
 @dataclass(frozen=True)
@@ -50,11 +60,12 @@ class Detailed3DMM(nn.Module):
     sampled_uv: Tensor
     sampled_weights: Tensor
     mask: Tensor
+    w_mean: Tensor
 
     def __init__(self, model: FaceModel, detail: Detail) -> None:
         super().__init__()
         check_face_model(detail.card, model)
-        self.generator, self.encoder = detail.generator, detail.encoder
+        self.generator, self.encoder, self.card = detail.generator, detail.encoder, detail.card
         n_vertices = len(model.neutral)
         sampler = corner_sampler(model.faces, model.faces_detail_uv, n_vertices, len(model.detail_uv)).tocoo()
         core = torch.from_numpy(model.core.astype("float32").reshape(-1, n_vertices * 3))
@@ -74,24 +85,13 @@ class Detailed3DMM(nn.Module):
         self._masks: dict[int, Tensor] = {}
 
     def forward(
-        self,
-        identity: Tensor,
-        expression: Tensor,
-        s: float | Tensor = 1.0,
-        *,
-        resolution: int | None = None,
-        w_offset: Tensor | None = None,
-        truncation: float = 1.0,
-        noise: Noise = "const",
+        self, identity: Tensor, expression: Tensor, s: float | Tensor = 1.0, **how: Unpack[How]
     ) -> DetailedFaces:
         """(B, n_id) standard deviations, (B, n_exp) 0 to 1, s a number or (B,) -> the faces.
 
-        w_offset (w_layers, w_dim) or (B, ...) is added to the encoder's w_plus; truncation scales the encoder's part.
+        `how`: resolution, w_offset (w_layers, w_dim) or (B, ...), truncation, noise, as `Detail.displacement` takes them.
         """
-        v_p = self.coarse(identity, expression)
-        displacement = self.displacement(
-            identity, expression, resolution=resolution, w_offset=w_offset, truncation=truncation, noise=noise
-        )
+        v_p, displacement = self.coarse(identity, expression), self.displacement(identity, expression, **how)
         v_r, normals = self.sample(displacement), self.normals(v_p)
         strength = torch.as_tensor(s, dtype=v_p.dtype, device=v_p.device).reshape(-1, 1, 1)
         return DetailedFaces(v_p, displacement, v_r, normals, v_p + strength * v_r[..., None] * normals)
@@ -106,22 +106,12 @@ class Detailed3DMM(nn.Module):
         weights = (w_id[:, :, None] * w_exp[:, None, :]).flatten(1)
         return self.neutral + (weights @ self.core).unflatten(1, (-1, 3))
 
-    def displacement(
-        self,
-        identity: Tensor,
-        expression: Tensor,
-        *,
-        resolution: int | None = None,
-        w_offset: Tensor | None = None,
-        truncation: float = 1.0,
-        noise: Noise = "const",
-    ) -> Tensor:
-        """Eq. 1 after Eq. 4: (B, 1, R, R) mm, the mask applied."""
-        w_plus = self.w_mean + truncation * self.encoder(identity, expression)
-        if w_offset is not None:
-            w_plus = w_plus + w_offset
-        raw = self.generator.synthesis(w_plus, resolution, noise)
-        return raw * self.mask_of(raw.shape[-1])
+    def displacement(self, identity: Tensor, expression: Tensor, **how: Unpack[How]) -> Tensor:
+        """Eq. 1 after Eq. 4: (B, 1, R, R) mm, the mask applied. `how` as in `Detail.displacement`."""
+        # Made anew because the module's tensors may have moved to another device or type since.
+        detail = Detail(self.generator, self.encoder, self.w_mean, self.card)
+        raw = detail.displacement(identity, expression, **how)
+        return raw * self.mask_of(raw.shape[-1]).to(raw.dtype)
 
     def mask_of(self, resolution: int) -> Tensor:
         """(R, R): the face model's detail mask at a map's size."""
