@@ -11,8 +11,6 @@ The channel is "Face" here; `core/backend/handlers.py` lists the kinds of reques
 
 from __future__ import annotations
 
-import atexit
-import functools
 import json
 import threading
 import weakref
@@ -66,8 +64,7 @@ class BackendClient:
         self._desk = Desk()
         self._lock = threading.Lock()
         self._supervisor: Supervisor | None = None
-        # Weak, so that a client that nobody holds any more can go.
-        self._at_exit = functools.partial(_stop_at_exit, weakref.ref(self))
+        self._ending: weakref.finalize | None = None
 
     @property
     def status(self) -> BackendStatus:
@@ -81,11 +78,13 @@ class BackendClient:
         While it runs already nothing happens; after "failed" or `stop` it starts afresh. Requests may be made at once.
         """
         with self._lock:
-            if self._supervisor is None:
-                atexit.register(self._at_exit)
-            elif self._supervisor.status.state != "failed":
+            if self._supervisor is not None and self._supervisor.status.state != "failed":
                 return
+            if self._ending is not None:
+                self._ending.detach()
             self._supervisor = Supervisor(self._setup, self._desk)
+            # The worker also ends when nobody holds this client any more, and at exit.
+            self._ending = weakref.finalize(self, self._supervisor.stop, _STOP_PATIENCE_S)
             self._supervisor.start()
 
     def request(
@@ -138,10 +137,9 @@ class BackendClient:
     def stop(self) -> None:
         """End the worker and free everything; what waits is forgotten. May be called any number of times."""
         with self._lock:
-            supervisor, self._supervisor = self._supervisor, None
-        if supervisor is not None:
-            supervisor.stop(_STOP_PATIENCE_S)
-            atexit.unregister(self._at_exit)
+            ending, self._ending, self._supervisor = self._ending, None, None
+        if ending is not None:
+            ending()
         self._desk.fail_all("the backend was stopped")
         self._desk.forget_answers()
 
@@ -169,8 +167,3 @@ class BackendClient:
 
 def _absolute(path: str | None) -> str | None:
     return str(Path(path).absolute()) if path else None
-
-
-def _stop_at_exit(client: weakref.ref[BackendClient]) -> None:
-    if (alive := client()) is not None:
-        alive.stop()

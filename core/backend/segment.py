@@ -17,6 +17,9 @@ import os
 import secrets
 import sys
 
+if sys.platform != "win32":
+    import _posixshmem  # type: ignore[import-not-found]
+
 
 class Segment:
     """A piece of memory with a name, seen by both processes through `buffer`."""
@@ -28,8 +31,6 @@ class Segment:
             # Windows' named mappings need no file, and vanish with the last handle.
             self._map = mmap.mmap(-1, size, tagname=name)
         else:
-            import _posixshmem  # type: ignore[import-not-found]
-
             flags = os.O_RDWR | (os.O_CREAT | os.O_EXCL if create else 0)
             descriptor = _posixshmem.shm_open(f"/{name}", flags, 0o600)
             try:
@@ -86,7 +87,5 @@ def unlink(name: str) -> None:
     already."""
     if sys.platform == "win32":
         return
-    import _posixshmem  # type: ignore[import-not-found]
-
     with contextlib.suppress(FileNotFoundError):
         _posixshmem.shm_unlink(f"/{name}")

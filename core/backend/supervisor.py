@@ -176,8 +176,8 @@ class Supervisor(threading.Thread):
                 # A request that hangs the worker would hang the next one as well: it is not repeated.
                 what = f"it took longer than {limit:g} s for one request ({request.kind})"
                 reason = f"the backend was started anew because {what}: choose a smaller size or a faster device"
-                self._desk.finish(request.reply(error=reason))
                 process.kill()
+                self._desk.finish(request.reply(error=reason))
                 raise _Died(what) from error
             if message.get("ticket") != request.ticket:
                 raise self._confused(process, message)

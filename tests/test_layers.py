@@ -1,0 +1,109 @@
+"""Who may import whom: core knows no Blender, and Blender's process loads neither torch nor scipy."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLENDER = {"bpy", "bmesh", "mathutils", "gpu", "blf", "bpy_extras", "idprop"}
+HEAVY = {"torch", "scipy", "OpenEXR", "PIL", "safetensors", "anny"}
+# What Blender's side uses of core.
+LIGHT = [
+    "core.backend.client",
+    "core.backend.protocol",
+    "core.backend.pythons",
+    "core.errors",
+    "core.face_model.arkit",
+    "core.face_model.locate",
+    "core.face_model.model",
+    "core.face_model.sampling",
+    "core.face_model.units",
+    "core.tensorfile",
+]
+# Run by the bpy wheel for pictures without a window, not by an artist's Blender.
+HEADLESS = ROOT / "operators" / "headless"
+
+
+def imports(file: Path) -> set[str]:
+    """The top-level names that a file imports anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add((node.module or "").split(".")[0])
+    return names
+
+
+def python_files(*rooms: str) -> list[Path]:
+    return sorted(file for room in rooms for file in (ROOT / room).rglob("*.py"))
+
+
+def test_core_knows_no_blender():
+    files = python_files("core")
+    assert len(files) > 30
+    wrong = {str(file.relative_to(ROOT)): found for file in files if (found := imports(file) & BLENDER)}
+    assert not wrong
+
+
+def test_imports_are_relative():
+    files = [*python_files("core", "operators", "panels"), ROOT / "__init__.py"]
+    # The worker's script makes the package `dnpm` itself, under that name.
+    allowed = {ROOT / "core/backend/worker_main.py"}
+    wrong = [str(file.relative_to(ROOT)) for file in files if file not in allowed and "dnpm" in imports(file)]
+    assert not wrong
+
+
+def loaded_by(modules: list[str]) -> set[str]:
+    """Top-level modules in memory after the given modules of the package were imported in a fresh process."""
+    code = (
+        "import importlib, sys\n"
+        f"for name in {modules!r}: importlib.import_module('dnpm.' + name)\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def test_core_that_blender_uses_is_light():
+    assert "torch" in loaded_by(["core.detail.weights"]), "this test cannot see torch"
+    loaded = loaded_by(LIGHT)
+    assert "numpy" in loaded
+    assert not loaded & (HEAVY | BLENDER)
+
+
+def test_every_part_of_core_loads_without_blender():
+    modules = [
+        str(file.relative_to(ROOT).with_suffix("")).replace("/", ".")
+        for file in python_files("core")
+        if file.name not in ("__init__.py", "worker_main.py")
+    ]
+    assert not loaded_by(modules) & BLENDER
+
+
+def test_what_blender_loads_is_light():
+    """The extension's own modules, in a process with Blender in it."""
+    if subprocess.run([sys.executable, "-c", "import bpy"], capture_output=True).returncode:
+        pytest.skip("no Blender module in this Python")
+    modules = [
+        str((file.parent if file.name == "__init__.py" else file.with_suffix("")).relative_to(ROOT)).replace("/", ".")
+        for file in python_files("operators", "panels")
+        if HEADLESS not in file.parents
+    ]
+    code = (
+        "import importlib, os, sys\n"
+        f"for name in {modules!r}: importlib.import_module('dnpm.' + name)\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), flush=True)\n"
+        "os._exit(0)"  # Blender's own end is slow, and some versions crash in it
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    assert "bpy" in loaded
+    assert not loaded & HEAVY
