@@ -89,7 +89,7 @@ class Detailed3DMM(nn.Module):
     ) -> DetailedFaces:
         """(B, n_id) standard deviations, (B, n_exp) 0 to 1, s a number or (B,) -> the faces.
 
-        `how`: resolution, w_offset (w_layers, w_dim) or (B, ...), truncation, noise, as `Detail.displacement` takes them.
+        `how`: resolution, w_offset (w_layers, w_dim) or (B, ...), truncation and noise, as in `Detail.displacement`.
         """
         v_p, displacement = self.coarse(identity, expression), self.displacement(identity, expression, **how)
         v_r, normals = self.sample(displacement), self.normals(v_p)
