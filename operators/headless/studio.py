@@ -10,8 +10,8 @@ from ..scene import compat
 
 _AIM = Vector((0.0, -0.09, 0.0))
 """Metres: the middle of a face whose origin lies between the ears."""
-# Name, place in metres (the face looks along -y), size in metres, watts, colour. The key is high, to the side and small,
-# because grazing light from a small source is what makes a relief visible.
+# Name, place in metres (the face looks along -y), size in metres, watts, colour. The key is high, to the side and
+# small, because grazing light from a small source is what makes a relief visible.
 _LIGHTS = (
     ("key", (-0.75, -0.85, 0.75), 0.28, 24.0, (1.0, 0.955, 0.9)),
     ("fill", (1.0, -1.1, 0.15), 1.2, 7.0, (0.88, 0.94, 1.0)),
