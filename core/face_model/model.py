@@ -62,7 +62,10 @@ class FaceModel:
             message
             for wrong, message in (
                 (self.neutral.shape != (n_v, 3), "neutral must be (V, 3)"),
-                (self.core.shape[2:] != (n_v, 3), f"core must be (n_id + 1, n_exp + 1, {n_v}, 3), is {self.core.shape}"),
+                (
+                    self.core.shape[2:] != (n_v, 3),
+                    f"core must be (n_id + 1, n_exp + 1, {n_v}, 3), is {self.core.shape}",
+                ),
                 (len(self.expression_names) != n_exp, f"{len(self.expression_names)} expression names for {n_exp}"),
                 (len(self.identity_labels) != n_id, f"{len(self.identity_labels)} identity labels for {n_id}"),
                 (self.faces.ndim != 2 or self.faces.shape[1] != 4, "faces must be (F, 4)"),
@@ -70,9 +73,15 @@ class FaceModel:
                 (self.faces_uv.shape != self.faces.shape, "faces_uv must have the faces' shape"),
                 (self.faces_detail_uv.shape != self.faces.shape, "faces_detail_uv must have the faces' shape"),
                 (self.faces_uv.size and self.faces_uv.max() >= len(self.uv), "faces_uv names corners not there"),
-                (self.faces_detail_uv.size and self.faces_detail_uv.max() >= len(self.detail_uv), "detail UV too short"),
+                (
+                    self.faces_detail_uv.size and self.faces_detail_uv.max() >= len(self.detail_uv),
+                    "detail UV too short",
+                ),
                 (len(self.face_material) != len(self.faces), "face_material must have one entry a face"),
-                (self.landmarks68.shape != (68,) or self.landmarks68.max() >= n_v, "landmarks68 must be (68,) vertices"),
+                (
+                    self.landmarks68.shape != (68,) or self.landmarks68.max() >= n_v,
+                    "landmarks68 must be (68,) vertices",
+                ),
             )
             if wrong
         ]
@@ -103,28 +112,54 @@ class FaceModel:
 
     def neutral_of(self, identity: np.ndarray) -> np.ndarray:
         """(n_id,) -> (V, 3) float32 mm: the identity at rest."""
-        return self.neutral + np.tensordot(self._identity(identity)[1:], self.core[1:, 0].astype(np.float32), 1)
+        return (self._identity(identity) @ self._rest_table).reshape(self.neutral.shape)
 
     def expression_deltas(self, identity: np.ndarray) -> np.ndarray:
-        """(n_id,) -> (n_exp, V, 3) float32 mm: what each expression at 1 adds to this identity's rest."""
-        weights = self._identity(identity)
-        n_exp, n_v = self.n_exp, len(self.neutral)
-        deltas = np.zeros((n_exp, n_v * 3), np.float32)
-        for k in np.flatnonzero(weights):
-            deltas += weights[k] * self.core[k, 1:].reshape(n_exp, -1).astype(np.float32, copy=False)
-        return deltas.reshape(n_exp, n_v, 3)
+        """(n_id,) -> (n_exp, V, 3) float32 mm: what each expression at 1 adds to this identity's rest.
+
+        The first call prepares a table (about a second for the default model); the next ones are quick.
+        """
+        places, table = self._delta_table
+        deltas = np.zeros(self.n_exp * self.neutral.size, np.float32)
+        deltas[places] = self._identity(identity) @ table
+        return deltas.reshape(self.n_exp, *self.neutral.shape)
 
     def vertices(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """V_p of Eq. 3: (n_id,), (n_exp,) -> (V, 3) float32 mm."""
         expression = np.asarray(expression, np.float32)
         if expression.shape != (self.n_exp,):
-            raise DnpmError(f"{self.name} takes {self.n_exp} expression values, got an array of shape {expression.shape}")
+            raise DnpmError(
+                f"{self.name} takes {self.n_exp} expression values, got an array of shape {expression.shape}"
+            )
         result = self.neutral_of(identity)
         weights = self._identity(identity)
         for e in np.flatnonzero(expression):
             delta = np.tensordot(weights, self.core[:, e + 1].astype(np.float32), 1)
             result += expression[e] * delta
         return result
+
+    @cached_property
+    def _rest_table(self) -> np.ndarray:
+        """(n_id + 1, 3 V) float32: the mean at rest, then what each identity component adds."""
+        rest = np.empty((self.n_id + 1, self.neutral.size), np.float32)
+        rest[0] = self.neutral.ravel()
+        rest[1:] = self.core[1:, 0].reshape(self.n_id, -1)
+        return rest
+
+    @cached_property
+    def _delta_table(self) -> tuple[np.ndarray, np.ndarray]:
+        """Flat places in (n_exp, V, 3) that some identity moves, and (n_id + 1, places) float32: the core there.
+
+        An expression moves a part of the face only, and float16 is slow to compute with: the table is a fraction of the
+        core, and one matrix product with it makes all deltas.
+        """
+        moved = np.zeros((self.n_exp, len(self.neutral)), bool)
+        for component in self.core[:, 1:]:
+            moved |= (component != 0).any(-1)
+        table = np.empty((self.n_id + 1, int(moved.sum()) * 3), np.float32)
+        for row, component in zip(table, self.core[:, 1:], strict=True):
+            row[:] = component[moved].ravel()
+        return np.flatnonzero(np.repeat(moved, 3)), table
 
     def _identity(self, identity: np.ndarray) -> np.ndarray:
         identity = np.asarray(identity, np.float32)
@@ -157,8 +192,8 @@ class FaceModel:
             name=metadata["name"],
             vertex_groups=groups,
             metadata=header["metadata"],
-            **{name: tuple(header[name]) for name in _NAME_LISTS},
-            **{name: tensors[name] for name in _ARRAYS},
+            **{name: tuple(header[name]) for name in _NAME_LISTS},  # type: ignore[arg-type]
+            **{name: tensors[name] for name in _ARRAYS},  # type: ignore[arg-type]
         )
 
 

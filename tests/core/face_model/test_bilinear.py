@@ -1,0 +1,70 @@
+"""Eq. 3 in FaceModel against the plain sum, on a model with parts that no expression moves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dnpm.core.errors import DnpmError
+from dnpm.core.face_model.model import FaceModel
+
+N_ID, N_EXP, N_V = 4, 5, 60
+
+
+@pytest.fixture(scope="module", params=["float16", "float32"])
+def model(request) -> FaceModel:
+    rng = np.random.default_rng(1)
+    core = rng.normal(0, 2, (N_ID + 1, N_EXP + 1, N_V, 3)).astype(request.param)
+    core[0, 0] = 0
+    core[:, 2, 10:] = 0
+    core[:, 3] = 0
+    core[:2, 4] = 0
+    none = np.full((1, 4), -1, np.int32)
+    return FaceModel(
+        name="points",
+        neutral=rng.normal(0, 50, (N_V, 3)).astype(np.float32),
+        core=core,
+        expression_names=tuple(f"e{k}" for k in range(N_EXP)),
+        identity_labels=tuple(f"i{k}" for k in range(N_ID)),
+        faces=np.array([[0, 1, 2, -1]], np.int32),
+        uv=np.zeros((1, 2), np.float32),
+        faces_uv=none,
+        detail_uv=np.zeros((1, 2), np.float32),
+        faces_detail_uv=none,
+        detail_mask=np.ones((4, 4), np.float32),
+        face_material=np.zeros(1, np.uint8),
+        material_names=("skin",),
+        landmarks68=np.full(68, -1, np.int32),
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_against_the_sum(model, seed):
+    rng = np.random.default_rng(seed)
+    identity = rng.normal(0, 1, N_ID).astype(np.float32)
+    expression = rng.uniform(0, 1, N_EXP).astype(np.float32) * (rng.random(N_EXP) < 0.6)
+    core = model.core.astype(np.float64)
+    ones = np.concatenate([[1.0], identity])
+    rest = model.neutral + np.einsum("k,kvc->vc", ones, core[:, 0])
+    deltas = np.einsum("k,kevc->evc", ones, core[:, 1:])
+    assert np.allclose(model.neutral_of(identity), rest, atol=1e-3)
+    assert np.allclose(model.expression_deltas(identity), deltas, atol=1e-3)
+    whole = rest + np.einsum("e,evc->vc", expression, deltas)
+    assert np.allclose(model.vertices(identity, expression), whole, atol=1e-3)
+    for array in (model.neutral_of(identity), model.expression_deltas(identity)):
+        assert array.dtype == np.float32
+
+
+def test_the_caller_may_change_what_it_got(model):
+    identity = np.zeros(N_ID, np.float32)
+    model.expression_deltas(identity)[:] = 7
+    model.neutral_of(identity)[:] = 7
+    assert np.array_equal(model.neutral_of(identity), model.neutral)
+    assert np.allclose(model.expression_deltas(identity), model.core[0, 1:], atol=1e-6)
+
+
+def test_wrong_widths(model):
+    with pytest.raises(DnpmError, match="takes 4 identity values"):
+        model.expression_deltas(np.zeros(3, np.float32))
+    with pytest.raises(DnpmError, match="takes 5 expression values"):
+        model.vertices(np.zeros(N_ID, np.float32), np.zeros(4, np.float32))
