@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("__init__.py", "blender_manifest.toml", "LICENSE", "core/", "operators/", "panels/", "weights/")
 # What the backend process imports, and nothing more. Versions are constraints.txt's.
-WHEELS = ("torch", "safetensors", "filelock", "fsspec", "Jinja2", "MarkupSafe", "mpmath", "networkx", "sympy",
+WHEELS = ("torch", "filelock", "fsspec", "Jinja2", "MarkupSafe", "mpmath", "networkx", "sympy",
           "typing_extensions")  # fmt: skip
 
 # How a wheel's name ends -> what Blender calls that platform.

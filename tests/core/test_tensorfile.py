@@ -1,0 +1,123 @@
+"""Our safetensors files against the format's own reader and writer, and everything that may be wrong with a file."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from safetensors.numpy import load_file, save_file
+
+from dnpm.core import tensorfile
+from dnpm.core.errors import DnpmError
+
+DTYPES = (np.float32, np.float16, np.int64, np.int32, np.uint8, np.int8)
+ARRAYS = st.dictionaries(
+    st.text("abcdefgh._0123", min_size=1, max_size=8),
+    st.sampled_from(DTYPES).flatmap(
+        lambda dtype: hnp.arrays(
+            dtype,
+            hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=5),
+            elements={"allow_nan": False, "allow_infinity": False} if np.dtype(dtype).kind == "f" else None,
+        )
+    ),
+    max_size=5,
+)
+SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+
+
+def same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
+    return first.keys() == second.keys() and all(
+        first[k].dtype == second[k].dtype and first[k].shape == second[k].shape and np.array_equal(first[k], second[k])
+        for k in first
+    )
+
+
+@SAME_FOLDER
+@given(ARRAYS)
+def test_the_formats_own_reader_reads_ours(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    tensorfile.save(tmp_path / "a.safetensors", arrays, {"format": "x"})
+    assert same(load_file(tmp_path / "a.safetensors"), arrays)
+
+
+@SAME_FOLDER
+@given(ARRAYS)
+def test_we_read_the_formats_own(tmp_path: Path, arrays: dict[str, np.ndarray]) -> None:
+    save_file(arrays, tmp_path / "a.safetensors", {"format": "x"})
+    read, metadata = tensorfile.load(tmp_path / "a.safetensors")
+    assert same(read, arrays)
+    assert metadata == {"format": "x"}
+    assert tensorfile.read_metadata(tmp_path / "a.safetensors") == {"format": "x"}
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> bytes:
+    tensorfile.save(tmp_path / "good", {"a": np.arange(64, dtype=np.float32), "b": np.ones(3, np.int32)}, {"k": "v"})
+    return (tmp_path / "good").read_bytes()
+
+
+def test_every_truncation_is_told(good: bytes, tmp_path: Path) -> None:
+    for length in range(0, len(good), 7):
+        (tmp_path / "cut.safetensors").write_bytes(good[:length])
+        with pytest.raises(DnpmError, match=r"cut\.safetensors: "):
+            tensorfile.load(tmp_path / "cut.safetensors")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_byte_never_ends_in_anything_but_a_clear_error(
+    good: bytes, tmp_path: Path, data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(0, len(good) - 1))
+    damaged = bytearray(good)
+    damaged[place] = data.draw(st.integers(0, 255))
+    (tmp_path / "bad.safetensors").write_bytes(bytes(damaged))
+    try:
+        tensors, _ = tensorfile.load(tmp_path / "bad.safetensors")
+    except DnpmError:
+        return
+    assert all(np.isfinite(array).all() for array in tensors.values())
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_numbers_that_are_not_finite_are_told(value: float, tmp_path: Path) -> None:
+    save_file({"a": np.array([1.0, value], np.float32)}, tmp_path / "nan.safetensors")
+    with pytest.raises(DnpmError, match=r"tensor 'a' holds numbers that are not finite"):
+        tensorfile.load(tmp_path / "nan.safetensors")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [-4, 0]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]},
+        {"dtype": "X9", "shape": [1], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": "one", "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [2**62, 4], "data_offsets": [0, 4]},
+        {"shape": [1]},
+        7,
+    ],
+)
+def test_a_header_that_lies_is_told(entry: object, tmp_path: Path) -> None:
+    header = json.dumps({"a": entry}).encode()
+    (tmp_path / "lie.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 4)
+    with pytest.raises(DnpmError, match=r"lie\.safetensors: "):
+        tensorfile.load(tmp_path / "lie.safetensors")
+
+
+def test_a_failed_save_leaves_the_old_file(good: bytes, tmp_path: Path) -> None:
+    class Broken(dict):
+        def items(self):
+            raise RuntimeError("cut off")
+
+    with pytest.raises(Exception, match="cut off"):
+        tensorfile.save(tmp_path / "good", Broken(a=np.ones(2, np.float32)), {})
+    assert (tmp_path / "good").read_bytes() == good
+    assert [file.name for file in tmp_path.iterdir()] == ["good"]
