@@ -1,0 +1,155 @@
+"""Time every stage, from the slider to the picture's mesh, and write build/bench.json.
+
+The machine's load while it runs stands beside the figures: compare runs on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ... import __version__
+from ..detail.card import weights_dir
+from ..errors import DnpmError
+from ..face_model.locate import ROOT, face_model_path
+
+OUT = ROOT / "build" / "bench.json"
+_BLENDER_LIMIT_S = 900.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to measure with, and how thoroughly."""
+    parser.add_argument("--quick", action="store_true", help="fewer runs: a minute, and rougher figures")
+    parser.add_argument("--no-blender", action="store_true", help="leave out what needs the bpy module")
+    parser.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
+    parser.add_argument("--weights", metavar="DIR", help="another folder of weights")
+    parser.add_argument("--device", default="auto", help="cpu, cuda, mps or xpu (default: the fastest there is)")
+    parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help="where the figures go as JSON")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure one thing after the other, so that none meets another."""
+    path, weights = face_model_path(args.face_model), str(weights_dir(args.weights))
+    runs = 7 if args.quick else 31
+    result: dict[str, Any] = {
+        "dnpm": __version__,
+        "python": platform.python_version(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "quick": bool(args.quick),
+        "load_average_before": _load(),
+    }
+    start = time.monotonic()
+    _progress("the face model")
+    result["face_model"] = _benchmark("face_model").measure(path, runs)
+    _progress("the backend's maps")
+    result["backend"] = _benchmark("backend").measure(path, weights, args.device, runs)
+    _progress("the generator against a textbook one")
+    result["generator"] = _benchmark("generator").measure(runs=5 if args.quick else 15)
+    if args.no_blender:
+        result["blender"] = {"skipped": "--no-blender"}
+    else:
+        _progress("Blender")
+        result["blender"] = _blender(path, weights, args.device, runs)
+    result["load_average_after"] = _load()
+    result["seconds"] = round(time.monotonic() - start, 1)
+    _write(args.out, result)
+    print(json.dumps(result, indent=2) if args.json else table(result))
+    if not args.json:
+        print(f"\nwritten to {args.out}")
+    return 0
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures to read."""
+    model, backend, blender = result["face_model"], result["backend"], result["blender"]
+    rows = [
+        ("identity update (numpy, 52 expressions)".replace("52", str(model["n_exp"])), model["identity_update"]),
+        (f"preview map, {backend['preview_map']['resolution']}", backend["preview_map"]),
+        (f"full map, {backend['full_map']['resolution']}", backend["full_map"]),
+    ]
+    for name, title in (
+        ("slider_to_mesh", "expression slider to displaced mesh"),
+        ("identity_slider_to_mesh", "identity slider to displaced mesh"),
+        ("slider_to_coarse_mesh", "expression slider to coarse mesh"),
+        ("full_map_to_mesh", "full map onto the mesh"),
+    ):
+        if name in blender:
+            rows.append((f"Blender: {title}", blender[name]))
+    lines = [f"{'':46}{'median':>10}{'95 %':>10}   samples"]
+    lines += [f"{title:46}{row['median_ms']:7.1f} ms{row['p95_ms']:7.1f} ms{row['samples']:10}" for title, row in rows]
+    if "skipped" in blender:
+        lines.append(f"Blender: left out ({blender['skipped']})")
+    memory = backend["memory_mb"]
+    lines += [
+        "",
+        f"backend: {backend['device']} ({backend['device_name']}), torch {backend['torch']}, weights "
+        f"{backend['weights']!r}, ready after {backend['start_s']:.1f} s",
+        "backend's memory: " + ", ".join(f"{name.replace('_', ' ')} {mb:.0f} MB" for name, mb in memory.items() if mb),
+        "",
+        _benchmark("generator").table(result["generator"]),
+        "",
+        f"load average {result['load_average_before']} before, {result['load_average_after']} after, "
+        f"{result['cores']} cores; {result['seconds']:.0f} s",
+    ]
+    return "\n".join(lines)
+
+
+def _benchmark(name: str) -> Any:
+    try:
+        return importlib.import_module(f"...benchmarks.{name}", __package__)
+    except ModuleNotFoundError as error:
+        if "benchmarks" not in str(error.name):
+            raise
+        raise DnpmError("the benchmarks are part of the source repository, which this is not: clone it") from error
+
+
+def _blender(path: Path, weights: str, device: str, runs: int) -> dict[str, Any]:
+    """In a process of its own: Blender prints where it likes, and its process holds no torch."""
+    if importlib.util.find_spec("bpy") is None:
+        return {"skipped": "no bpy module in this Python"}
+    with tempfile.TemporaryDirectory(prefix="dnpm-bench-") as folder:
+        out = Path(folder, "blender.json")
+        command = [sys.executable, "-m", "dnpm.benchmarks.blender", "--face-model", str(path), "--weights", weights]
+        command += ["--device", device, "--runs", str(runs), "--out", str(out)]
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_BLENDER_LIMIT_S,
+            env={**os.environ, "BLENDER_USER_RESOURCES": str(Path(folder, "profile"))},
+        )
+        if done.returncode or not out.is_file():
+            last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-8:]
+            raise DnpmError(f"the measurement in Blender failed (exit code {done.returncode}): {' | '.join(last)}")
+        return json.loads(out.read_text(encoding="utf-8"))
+
+
+def _load() -> list[float] | None:
+    return [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else None
+
+
+def _progress(what: str) -> None:
+    print(f"measuring {what} ...", file=sys.stderr, flush=True)
+
+
+def _write(path: Path, result: dict[str, Any]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(path.name + ".part")
+        beside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
