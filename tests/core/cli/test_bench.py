@@ -1,0 +1,57 @@
+"""`dnpm bench` on a small model: every figure is there and its own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from dnpm.benchmarks.timing import clock, summary
+from dnpm.core.cli import bench
+from dnpm.core.cli.main import main
+
+
+def test_figures(tiny_weights, tiny_model_file, tmp_path, capsys, monkeypatch):
+    from dnpm.benchmarks import backend, generator
+
+    # The tiny weights make maps of 64, and the textbook's full comparison takes minutes.
+    monkeypatch.setattr(backend, "PREVIEW", 32)
+    monkeypatch.setattr(backend, "FULL", 64)
+    whole = generator.measure
+    monkeypatch.setattr(generator, "measure", lambda **options: whole(resolutions=(64,), threads=(1,), **options))
+    out = tmp_path / "new" / "bench.json"
+    words = ["bench", "--quick", "--no-blender", "--json", "--device", "cpu", "--out", str(out)]
+    assert main([*words, "--weights", str(tiny_weights), "--face-model", str(tiny_model_file)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert json.loads(out.read_text()) == result
+    figures = (
+        result["face_model"]["identity_update"],
+        result["backend"]["preview_map"],
+        result["backend"]["full_map"],
+        result["backend"]["full_map"]["worker"],
+    )
+    for figure in figures:
+        assert 0 < figure["median_ms"] <= figure["p95_ms"]
+        assert figure["samples"] == 7
+    assert result["backend"]["preview_map"]["resolution"] == 32
+    assert result["backend"]["full_map"]["worker"]["median_ms"] <= result["backend"]["full_map"]["median_ms"]
+    assert result["backend"]["memory_mb"]["peak"] > 50
+    timing = result["generator"]["configurations"]["default"]["timings"][0]
+    assert timing["largest_difference_in_std"] < 1e-3, "the textbook makes another picture"
+    text = bench.table(result)
+    for word in ("identity update", "preview map, 32", "full map, 64", "backend's memory", "textbook", "load average"):
+        assert word in text
+
+
+def test_bad_input(tmp_path, capsys):
+    assert main(["bench", "--face-model", str(tmp_path / "none")]) == 2
+    assert "no such face model" in capsys.readouterr().err
+
+
+def test_timing():
+    assert summary([1.0, 2.0, 3.0, 4.0, 100.0]) == {
+        "median_ms": 3.0, "p95_ms": pytest.approx(80.8), "samples": 5
+    }  # fmt: skip
+    seen = []
+    assert len(clock(seen.append, 4)) == 4
+    assert seen == [-2, -1, 0, 1, 2, 3]
