@@ -78,6 +78,13 @@ def test_core_that_blender_uses_is_light():
     assert not loaded & (HEAVY | BLENDER)
 
 
+def test_the_worker_needs_torch_and_numpy_alone():
+    """The bundled wheels hold nothing else (scripts/build_extension.py)."""
+    loaded = loaded_by(["core.backend.worker", "core.backend.handlers"])
+    assert "torch" in loaded
+    assert not loaded & (HEAVY - {"torch"} | BLENDER)
+
+
 def test_every_part_of_core_loads_without_blender():
     modules = [
         str(file.relative_to(ROOT).with_suffix("")).replace("/", ".")

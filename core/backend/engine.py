@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ..detail.card import check_face_model, weights_dir
+from ..detail.uv_map import mask_at
 from ..detail.weights import Detail, load_detail
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
@@ -37,7 +37,8 @@ class Engine:
     ) -> None:
         self.detail, self.device = detail.to(device), device
         self.weights, self.face_model = weights, face_model
-        self._masks = {0: torch.from_numpy(np.array(mask, np.float32)).to(device)[None, None]}
+        self._mask = np.array(mask, np.float32)
+        self._masks: dict[int, Tensor] = {}
         self._job: Job | None = None
         for resolution in self.detail.generator.config.resolutions:
             block = self.detail.generator.synthesis.block(resolution)
@@ -151,13 +152,8 @@ class Engine:
         """(B, 1, R, R) -> (B, R, R) on the CPU."""
         size = displacement.shape[-1]
         if size not in self._masks:
-            mask = self._masks[0]
-            smaller = size < mask.shape[-1]
-            self._masks[size] = (
-                F.interpolate(mask, (size, size), mode="area") if smaller
-                else F.interpolate(mask, (size, size), mode="bilinear", align_corners=False)
-            )  # fmt: skip
-        return (displacement[:, 0] * self._masks[size][0]).float().cpu().numpy()
+            self._masks[size] = self._tensor(mask_at(self._mask, size))
+        return (displacement[:, 0] * self._masks[size]).float().cpu().numpy()
 
     def _check(self) -> None:
         if self._job is not None:

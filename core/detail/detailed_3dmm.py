@@ -16,7 +16,8 @@ from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from .card import check_face_model
 from .generator import Noise
-from .mesh import as_quads, corner_sampler, mask_at
+from .mesh import as_quads, corner_sampler
+from .uv_map import mask_at
 from .weights import Detail
 
 

@@ -67,18 +67,7 @@ def detailed_mesh(
 
 def masked(model: FaceModel, displacement: np.ndarray) -> np.ndarray:
     """(R, R) mm times the model's mask at that size: the map goes smoothly to 0 at the layer's border."""
-    return (displacement * mask_at(model.detail_mask, len(displacement))).astype(np.float32)
-
-
-def mask_at(mask: np.ndarray, resolution: int) -> np.ndarray:
-    """(M, M) -> (R, R) float32: means of blocks where the size divides, else bilinear."""
-    size = len(mask)
-    if size % resolution == 0:
-        block = size // resolution
-        return mask.reshape(resolution, block, resolution, block).mean((1, 3), dtype=np.float32)
-    middle = (np.arange(resolution) + 0.5) / resolution
-    u, v = np.meshgrid(middle, 1 - middle)
-    return uv_map.sample(mask, np.stack([u, v], -1))
+    return (displacement * uv_map.mask_at(model.detail_mask, len(displacement))).astype(np.float32)
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

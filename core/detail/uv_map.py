@@ -144,3 +144,14 @@ def sample(displacement: np.ndarray, uv: np.ndarray) -> np.ndarray:
     top = image[y0, x0] * (1 - fx) + image[y0, x0 + 1] * fx
     bottom = image[y0 + 1, x0] * (1 - fx) + image[y0 + 1, x0 + 1] * fx
     return top * (1 - fy) + bottom * fy
+
+
+def mask_at(mask: np.ndarray, resolution: int) -> np.ndarray:
+    """(M, M) -> (R, R) float32: means of blocks where the size divides, else bilinear."""
+    size = len(mask)
+    if size % resolution == 0:
+        block = size // resolution
+        return mask.reshape(resolution, block, resolution, block).mean((1, 3), dtype=np.float32)
+    middle = (np.arange(resolution) + 0.5) / resolution
+    u, v = np.meshgrid(middle, 1 - middle)
+    return sample(mask, np.stack([u, v], -1))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnpm.core.detail import mesh
+from dnpm.core.detail import mesh, uv_map
 from dnpm.core.detail.subdivision import subdivide
 from dnpm.core.errors import DnpmError
 from dnpm.tests.core.detail.networks import tiny_face_model
@@ -153,9 +153,9 @@ def test_row_0_of_the_map_is_the_top(tiny_model):
 
 
 def test_the_mask_at_every_size(tiny_model):
-    assert np.array_equal(mesh.mask_at(tiny_model.detail_mask, 64), tiny_model.detail_mask)
+    assert np.array_equal(uv_map.mask_at(tiny_model.detail_mask, 64), tiny_model.detail_mask)
     for size in (16, 50, 128):
-        made = mesh.mask_at(tiny_model.detail_mask, size)
+        made = uv_map.mask_at(tiny_model.detail_mask, size)
         assert made.shape == (size, size)
         assert made.dtype == np.float32
         assert made.min() >= 0
