@@ -1,15 +1,16 @@
 """Reads and writes safetensors files with numpy alone, because Blender's process has no safetensors package.
 
-Format: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, "__metadata__": {str: str}},
-then the tensors' bytes (https://huggingface.co/docs/safetensors). Nothing in such a file is ever run.
+Format: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, "__metadata__":
+{str: str}}, then the tensors' bytes (https://huggingface.co/docs/safetensors). Nothing in such a file is ever run.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -79,21 +80,21 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metada
         offset += array.nbytes
     text = json.dumps(header, sort_keys=True).encode()
     text += b" " * (-len(text) % 8)
+    # Not tempfile's mkstemp: its files are for their owner alone, and so would be the finished one.
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
+        with beside.open("xb") as file:
             file.write(len(text).to_bytes(8, "little"))
             file.write(text)
             for array in arrays.values():
                 file.write(array.tobytes())
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
-        raise
+        beside.replace(path)
+    except OSError as error:
+        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with contextlib.suppress(OSError):  # It is gone when all went well; in a folder that is none it never was.
+            beside.unlink()
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

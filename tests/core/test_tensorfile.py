@@ -121,3 +121,16 @@ def test_a_failed_save_leaves_the_old_file(good: bytes, tmp_path: Path) -> None:
         tensorfile.save(tmp_path / "good", Broken(a=np.ones(2, np.float32)), {})
     assert (tmp_path / "good").read_bytes() == good
     assert [file.name for file in tmp_path.iterdir()] == ["good"]
+
+
+def test_a_saved_file_is_for_everyone_whom_the_umask_allows(tmp_path: Path) -> None:
+    tensorfile.save(tmp_path / "a.safetensors", {"x": np.zeros(3, np.float32)}, {})
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    assert (tmp_path / "a.safetensors").stat().st_mode == plain.stat().st_mode
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DnpmError, match="cannot be written"):
+        tensorfile.save(tmp_path / "file" / "a.safetensors", {"x": np.zeros(3, np.float32)}, {})
