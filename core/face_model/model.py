@@ -117,7 +117,7 @@ class FaceModel:
     def expression_deltas(self, identity: np.ndarray) -> np.ndarray:
         """(n_id,) -> (n_exp, V, 3) float32 mm: what each expression at 1 adds to this identity's rest.
 
-        The first call prepares a table (about a second for the default model); the next ones are quick.
+        The first call prepares a table (half a second for the default model); the next ones are quick.
         """
         places, table = self._delta_table
         deltas = np.zeros(self.n_exp * self.neutral.size, np.float32)
@@ -153,13 +153,14 @@ class FaceModel:
         An expression moves a part of the face only, and float16 is slow to compute with: the table is a fraction of the
         core, and one matrix product with it makes all deltas.
         """
-        moved = np.zeros((self.n_exp, len(self.neutral)), bool)
-        for component in self.core[:, 1:]:
-            moved |= (component != 0).any(-1)
-        table = np.empty((self.n_id + 1, int(moved.sum()) * 3), np.float32)
+        # Whether all bits but the sign's are 0: comparing float16 itself takes ten times as long.
+        bits = self.core[:, 1:].view(f"u{self.core.itemsize}")
+        moved = (np.bitwise_or.reduce(bits, axis=0) << 1).any(-1)
+        places = np.flatnonzero(np.repeat(moved, 3))
+        table = np.empty((self.n_id + 1, len(places)), np.float32)
         for row, component in zip(table, self.core[:, 1:], strict=True):
-            row[:] = component[moved].ravel()
-        return np.flatnonzero(np.repeat(moved, 3)), table
+            row[:] = component.reshape(-1)[places]
+        return places, table
 
     def _identity(self, identity: np.ndarray) -> np.ndarray:
         identity = np.asarray(identity, np.float32)
