@@ -28,8 +28,9 @@ from .tucker import orient, tucker
 
 COMPONENTS = 50
 _WEIGHT = {"face": 1.0, "other": 0.25}
-_EXPRESSION_WEIGHT = 0.08
-"""Of an expression's variance beside the rest shape's, of which there is one to 52."""
+_EXPRESSION_WEIGHT = 0.0
+"""Of an expression's variance beside the rest shape's. None, and none of the eyes' and the mouth's inside either: mending
+an expression or a lid must not turn the identity components, because trained weights know them."""
 
 LABELS = {
     "Age": "Age", "Masculine": "Masculine", "Heavy": "Heavy", "African": "African", "Asian": "Asian",
@@ -131,6 +132,7 @@ def assemble(
     n_head, n_eye = len(head.source), len(template.vertices)
     weight = np.full(builder.carrier.n_vertices, _WEIGHT["other"])
     weight[head.groups["face"]] = _WEIGHT["face"]
+    weight[_mendable(rests.mean(0), head, n_head)] = 0.0
     result = tucker(rests, deltas, COMPONENTS, weight, _EXPRESSION_WEIGHT)
     traits = {name: np.array([s.traits[name] for s in samples]) for name in samples[0].traits}
     result, labels = orient(result, traits, LABELS)
@@ -168,8 +170,35 @@ def assemble(
             "licence": "CC0-1.0",
             "command": "dnpm build face-model",
             "explained_variance": f"{result.explained:.5f}",
+            "semantics": json.dumps(
+                {
+                    key: _regression(result.coefficients, traits[trait])
+                    for key, trait in (("age_years", "Age"), ("masculinity", "Masculine"), ("weight", "Heavy"))
+                }
+            ),
         },
     )
+
+
+def _mendable(mean: np.ndarray, head: Head, n_head: int) -> np.ndarray:
+    """(V,) bool: around the eyes, inside of the mouth, the eyeballs: what the mends may move at rest."""
+    marked = np.zeros(len(mean), bool)
+    marked[n_head:] = True
+    for name in ("lashes", "teeth_upper", "teeth_lower", "tongue", "mouth", "lips_upper", "lips_lower"):
+        marked[head.groups[name]] = True
+    for rims in (("lid_upper_left", "lid_lower_left"), ("lid_upper_right", "lid_lower_right")):
+        rim = mean[np.concatenate([head.groups[r] for r in rims])]
+        marked |= np.linalg.norm(mean - rim.mean(0), axis=1) < 1.2 * np.linalg.norm(rim - rim.mean(0), axis=1).max()
+    return marked
+
+
+def _regression(coefficients: np.ndarray, values: np.ndarray) -> dict[str, object]:
+    """Linear regression of a trait on the components: for what follows a trait (the teacher's age), and for its sliders."""
+    design = np.concatenate([np.ones((len(values), 1)), coefficients], 1)
+    solution = np.linalg.lstsq(design, values, rcond=None)[0]
+    left = values - design @ solution
+    weights = [round(float(x), 5) for x in solution[1:]]
+    return {"intercept": float(solution[0]), "weights": weights, "r2": float(1 - left.var() / values.var())}
 
 
 def _inputs(data: str, n_identities: int, seed: int) -> str:

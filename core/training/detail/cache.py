@@ -40,7 +40,7 @@ def fill(
     folder.mkdir(parents=True, exist_ok=True)
     model = FaceModel.load(model_path)
     recipe = {
-        "model": model.metadata.get("sha256_inputs", model.name), "seed": seed, "split": split, "resolution": resolution,
+        "model": model.metadata.get("inputs", model.name), "seed": seed, "split": split, "resolution": resolution,
         "painted": painted, "teacher": teacher_fingerprint(),
     }  # fmt: skip
     stem = folder / f"{split}_{resolution}"

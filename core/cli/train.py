@@ -1,0 +1,54 @@
+"""Train the detail model (G and E) on the teacher's maps: resumable, every stage is kept.
+
+dnpm train detail --weights build/weights            about two hours on two cores
+dnpm train detail --small --weights build/try        a minute: shows that every stage works
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from ..face_model.locate import ROOT, face_model_path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The networks that can be trained."""
+    what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    detail = what.add_parser("detail", help="generator and encoder of the displacement maps", description=__doc__)
+    detail.add_argument("--face-model", metavar="FILE", help="another face model")
+    detail.add_argument(
+        "--folder", type=Path, default=ROOT / "build" / "training", help="maps and state (default %(default)s)"
+    )
+    detail.add_argument("--weights", type=Path, required=True, metavar="DIR", help="where the weights are written")
+    detail.add_argument("--maps", type=int, help="teacher maps to learn from")
+    detail.add_argument("--seed", type=int, default=0)
+    detail.add_argument("--processes", type=int, default=2, help="that paint maps side by side")
+    detail.add_argument("--threads", type=int, default=2, help="of torch")
+    detail.add_argument("--encoder-seconds", type=float)
+    detail.add_argument(
+        "--joint",
+        action="append",
+        metavar="RES:BATCH:SECONDS",
+        help="a joint stage; may be repeated, replaces the default",
+    )
+    detail.add_argument("--small", action="store_true", help="a minute's run that shows that every stage works")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train; the weights' folder holds the newest stage at any time."""
+    from ..training.detail.run import SMALL, Plan, train
+
+    plan = replace(SMALL if args.small else Plan(), seed=args.seed, processes=args.processes, threads=args.threads)
+    if args.maps is not None:
+        plan = replace(plan, maps=args.maps)
+    if args.encoder_seconds is not None:
+        plan = replace(plan, encoder_seconds=args.encoder_seconds)
+    if args.joint:
+        stages = tuple((int(r), int(b), float(s)) for r, b, s in (text.split(":") for text in args.joint))
+        plan = replace(plan, joint=stages)
+    command = "dnpm " + " ".join(sys.argv[1:])
+    train(face_model_path(args.face_model), args.folder, args.weights, plan, command)
+    return 0

