@@ -8,11 +8,12 @@ arrives is ever run. The order of things:
     client: request {ticket, kind, params, arrays, input, output}         one at a time
     worker: grow {ticket, bytes}                                          when its answer needs a larger output segment
     client: space {ticket, output}
-    worker: reply {ticket, ms, params, arrays}                            or {ticket, ms, error}
+    worker: reply {ticket, attached, ms, params, arrays}                  or with error, or with cancelled
     client: cancel {ticket}                                               at any time: the answer is of no use any more
 
 `input` and `output` are segments {name, size}; `arrays` say where in them each array lies {dtype, shape, offset}. All
-segments are the client's. The worker ends when its standard input does.
+segments are the client's; `attached` says that the worker holds both, so that their names can go. The worker ends when
+its standard input does.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from .segment import Segment
 from .types import BackendStatus, Limits
 
 _FIRST_INPUT, _FIRST_OUTPUT = 64 * 1024, 4 * 1024 * 1024 + 4096
-_AGAIN = "Press Restart, or see the preferences of DNPM Face for its Python and device"
+_AGAIN = "In Blender press Restart, or choose another Python or device in the preferences of DNPM Face"
 
 
 @dataclass(frozen=True)
@@ -205,17 +205,21 @@ class Supervisor(threading.Thread):
     def _finish(self, process: WorkerProcess, request: Request, message: dict[str, Any]) -> None:
         assert self._input is not None
         assert self._output is not None
-        # The worker has attached to both: from now on they cannot outlive the two processes.
-        self._input.remove_name()
-        self._output.remove_name()
         if message.get("cancelled"):
             self._desk.drop()
             return
-        error = message.get("error")
-        try:
-            arrays = {} if error else protocol.read_arrays(self._output.buffer, message.get("arrays", {}))
-        except protocol.ProtocolError as wrong:
-            raise self._confused(process, message) from wrong
+        error, arrays = message.get("error"), {}
+        if not error:
+            try:
+                arrays = protocol.read_arrays(self._output.buffer, message.get("arrays", {}))
+            except protocol.ProtocolError as wrong:
+                raise self._confused(process, message) from wrong
+        if message.get("attached"):
+            # Both sides have both now: without a name nothing can outlive the two processes.
+            self._input.remove_name()
+            self._output.remove_name()
+        else:
+            self._let_go()
         ms = float(message.get("ms", 0.0))
         self._set(last_ms=ms, message="")
         self._desk.finish(request.reply(arrays=arrays, params=message.get("params", {}), ms=ms, error=error))

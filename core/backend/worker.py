@@ -87,16 +87,19 @@ class Worker:
         from . import handlers
 
         ticket, start = message["ticket"], time.perf_counter()
-        reply: dict[str, Any] = {"type": "reply", "ticket": ticket, "params": {}, "arrays": {}}
+        reply: dict[str, Any] = {"type": "reply", "ticket": ticket, "attached": False, "params": {}, "arrays": {}}
         try:
             source, target = self._segment(message["input"]), self._segment(message["output"])
+            reply["attached"] = True
             arrays = protocol.read_arrays(source.buffer, message["arrays"])
             results, reply["params"] = handlers.handle(
                 engine, Job(message["kind"], arrays, message["params"], self._cancelled)
             )
             entries, size = protocol.layout(results)
             if size > target.size:
+                reply["attached"] = False
                 target = self._larger(ticket, size)
+                reply["attached"] = True
             protocol.write_arrays(target.buffer, entries, results)
             reply["arrays"] = entries
         except Cancelled:
