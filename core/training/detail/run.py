@@ -38,7 +38,7 @@ from .principal import Band, directions, learn_bands, plant, project
 class Plan:
     """How much of everything; times in seconds by the clock."""
 
-    maps: int = 8000
+    maps: int = 9000
     fine_maps: int = 600
     check_maps: int = 300
     components_from: int = 2000

@@ -184,8 +184,8 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
         Drive("mouthStretchLeft", 0.25), Drive("mouthDimpleLeft", 0.3), Drive("cheekSquintLeft", 0.15),
     )  # fmt: skip
     path = np.stack([
-        at(wing, 0.035, 0.115), at(wing, 0.085, 0.06), at(wing * 0.66 + mouth * 0.34, 0.125, 0.02),
-        at(wing * 0.3 + mouth * 0.7, 0.13, 0.0), at(mouth, 0.105, -0.03),
+        at(wing, 0.012, 0.085), at(wing, 0.055, 0.03), at(wing * 0.66 + mouth * 0.34, 0.09, 0.01),
+        at(wing * 0.3 + mouth * 0.7, 0.1, 0.0), at(mouth, 0.085, -0.035),
     ])  # fmt: skip
     out.append(Crease("nasolabial", path + wobble(5, 0.003), 0.95, 1.5, 0.55, 0.15, 0.05, fold_drives, 0.55, 0))
     out.append(Crease("nasolabial", path[1:] + e * np.array([0.03, 0.0]) + wobble(4, 0.005), 0.3, 0.7, 0.4, 0.45,

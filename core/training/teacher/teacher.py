@@ -59,8 +59,6 @@ class Teacher:
         self.painter = CreasePainter(creases(uv68, seed), positions, uv_map.covered, model, seed)
         self.traits = TraitMap(model, seed)
         self.mask = resize(model.detail_mask, resolution)
-        self._mouth = texture.shrink(_soft(uv68[48:60].mean(0), 0.42, 0.3, uv68), resolution)
-        self._lips = texture.shrink(lips, resolution)
 
     def map(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """(n_id,), (n_exp,) -> (R, R) float32 mm, row 0 at the top, 0 outside of the mask."""
@@ -100,9 +98,9 @@ class Teacher:
         lips = s["lip_lines"] * (0.75 + 0.35 * age) * (1.0 + 2.6 * purse - 0.6 * stretch)
         chin = min(value("mouthShrugLower") + 0.15 * value("mouthPressLeft") + 0.15 * value("mouthPressRight"), 1.2)
         return (
-            t.pores_fine * s["pores_fine"] * (0.8 + 0.2 * age)
+            t.pores_fine * s["pores_fine"] * (1.0 + 0.25 * age)
             + t.pores_large * s["pores_large"] * (0.75 + 0.45 * age)
-            + t.relief * s["relief"] * (0.8 + 0.5 * age)
+            + t.relief * s["relief"] * (1.0 + 0.6 * age)
             + t.hatch * s["hatch"] * (0.15 + 0.95 * max(age, 0.0))
             + t.lip_lines * lips
             + t.chin_dimples * (0.06 + 1.1 * chin)
@@ -155,10 +153,3 @@ def resize(image: np.ndarray, resolution: int) -> np.ndarray:
     f = (x - i).astype(np.float32)
     rows = image[i] * (1 - f)[:, None] + image[i + 1] * f[:, None]
     return (rows[:, i] * (1 - f) + rows[:, i + 1] * f).astype(np.float32)
-
-
-def _soft(centre: np.ndarray, half_u: float, half_v: float, uv68: np.ndarray) -> np.ndarray:
-    e = float(np.linalg.norm(uv68[45] - uv68[36]))
-    c = (np.arange(texture.FULL) + 0.5) / texture.FULL
-    u, v = np.meshgrid(c, 1.0 - c)
-    return np.exp(-0.5 * (((u - centre[0]) / (half_u * e)) ** 2 + ((v - centre[1]) / (half_v * e)) ** 2))
