@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import os
 import queue
@@ -153,8 +154,10 @@ class Worker:
                     self._cancelled.clear()
                 self._inbox.put(message)
         except (OSError, protocol.ProtocolError):
-            traceback.print_exc()
-        self._end()
+            with contextlib.suppress(OSError):  # Standard error may have ended as well.
+                traceback.print_exc()
+        finally:
+            self._end()
 
     def _watch_parent(self) -> None:
         # A copy of Blender's process (another add-on's fork) may hold the pipe open after Blender is gone.
@@ -165,7 +168,8 @@ class Worker:
     def _end(self, code: int = 0) -> None:
         for name in list(self._segments):
             segment.unlink(name)
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
         os._exit(code)
 
 

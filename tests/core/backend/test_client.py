@@ -54,8 +54,8 @@ def test_round_trip(make_client, sliders, expected, wait_for):
     assert status.last_ms == reply.ms > 0
 
 
-def test_kinds(make_client, sliders, expected):
-    client = make_client()
+def test_kinds(shared_client, sliders, expected):
+    client = shared_client
     small = client.call("displacement", arrays=sliders, params={"resolution": 32}).arrays["displacement"]
     assert np.allclose(small, expected(*sliders.values(), 32), atol=1e-5)
 
@@ -85,8 +85,8 @@ def test_kinds(make_client, sliders, expected):
     assert facts["face_model"]["n_id"] == 3
 
 
-def test_answers_larger_than_the_first_segment(make_client, sliders):
-    client = make_client()
+def test_answers_larger_than_the_first_segment(shared_client, sliders):
+    client = shared_client
     batch = {name: np.repeat(array[None], 400, 0) for name, array in sliders.items()}
     many = client.call("displacements", arrays=batch).arrays["displacement"]  # 6.5 MB
     assert many.shape == (400, 64, 64)
@@ -130,9 +130,8 @@ def test_a_dragged_slider_moves_the_face_and_ends_right(make_client, sliders, wa
     assert not seen[-1].stale
 
 
-def test_calls_beside_requests(make_client, sliders, wait_for):
-    client = make_client()
-    client.start()
+def test_calls_beside_requests(shared_client, sliders, wait_for):
+    client = shared_client
     for _ in range(5):
         ticket = client.request("Face", "displacement", arrays=sliders)
         assert client.call("random", params={"seed": 3}).arrays["displacement"].shape == (64, 64)
