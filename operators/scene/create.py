@@ -1,0 +1,117 @@
+"""Makes a face: mesh, two UV layers, vertex groups, shape keys, modifiers, materials, a flat map."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ...core.face_model.model import FaceModel
+from . import detail_image, identity, materials, models, names, state
+
+VIEWPORT_LEVELS, RENDER_LEVELS = 1, 3
+
+
+def new_face(
+    scene: bpy.types.Scene,
+    identity_values: np.ndarray | None = None,
+    expression_values: np.ndarray | None = None,
+    strength: float = 1.0,
+    name: str = names.OBJECT,
+) -> bpy.types.Object:
+    """A face in the scene's collection, at the origin, with the sliders given (else the mean face at rest).
+
+    Its map is flat until `live` fills it. Raises DnpmError when there is no face model or the sliders do not fit it.
+    """
+    table = models.current_table()
+    model = table.model
+    scale = scene.unit_settings.scale_length
+    start = np.zeros(model.n_id, np.float32) if identity_values is None else np.asarray(identity_values, np.float32)
+    mesh = _mesh(model, name, table.coordinates(start, scale)[0])
+    obj = bpy.data.objects.new(name, mesh)
+    try:
+        materials.set_up(mesh, model, scale)
+        _vertex_groups(obj, model)
+        _fill_properties(obj, table, scale)
+        obj.shape_key_add(name=names.BASIS, from_mix=False)
+        for expression in model.expression_names:
+            block = obj.shape_key_add(name=expression, from_mix=False)
+            block.slider_min, block.slider_max = 0.0, 1.0
+        _modifiers(obj)
+        identity.set_sliders(obj, identity=start, expression=expression_values, strength=strength)
+    except BaseException:
+        bpy.data.objects.remove(obj)
+        bpy.data.meshes.remove(mesh)
+        raise
+    scene.collection.objects.link(obj)
+    return obj
+
+
+def _mesh(model: FaceModel, name: str, points: np.ndarray) -> bpy.types.Mesh:
+    """Vertices, polygons and both UV layers, smooth."""
+    corners = model.faces >= 0
+    counts = corners.sum(1)
+    mesh = bpy.data.meshes.new(name)
+    mesh.vertices.add(len(points))
+    mesh.vertices.foreach_set("co", np.ascontiguousarray(points, np.float32).ravel())
+    mesh.loops.add(int(counts.sum()))
+    mesh.loops.foreach_set("vertex_index", model.faces[corners].astype(np.int32))
+    mesh.polygons.add(len(counts))
+    mesh.polygons.foreach_set("loop_start", (np.cumsum(counts) - counts).astype(np.int32))
+    mesh.update(calc_edges=True)
+    mesh.polygons.foreach_set("use_smooth", np.ones(len(counts), bool))
+    mesh.uv_layers.new(name=names.UV).uv.foreach_set("vector", _corner_uv(model.uv, model.faces_uv[corners]))
+    layer = mesh.uv_layers.new(name=names.DETAIL)
+    layer.uv.foreach_set("vector", _detail_corners(model)[corners].ravel())
+    mesh.uv_layers.active = mesh.uv_layers[names.UV]
+    mesh.uv_layers[names.UV].active_render = True
+    mesh.validate()
+    return mesh
+
+
+def _corner_uv(uv: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    values = np.zeros((len(corners), 2), np.float32)
+    values[corners >= 0] = uv[corners[corners >= 0]]
+    return values.ravel()
+
+
+def _detail_corners(model: FaceModel) -> np.ndarray:
+    """(F, 4, 2): the detail layer's coordinates of every corner.
+
+    A face outside of the layer takes those that its vertices have inside, because the modifier reads one coordinate a
+    vertex and does not say whose; where a vertex has none it takes the square's corner, where the map is 0.
+    """
+    known = np.zeros((len(model.neutral), 2), np.float32)
+    inside = model.faces_detail_uv >= 0
+    known[model.faces[inside]] = model.detail_uv[model.faces_detail_uv[inside]]
+    result = known[model.faces.clip(0)]
+    result[inside] = model.detail_uv[model.faces_detail_uv[inside]]
+    return result
+
+
+def _vertex_groups(obj: bpy.types.Object, model: FaceModel) -> None:
+    """The model's groups, and the one that keeps the displacement inside of the detail layer."""
+    for name, indices in sorted(model.vertex_groups.items()):
+        obj.vertex_groups.new(name=name).add(indices.tolist(), 1.0, "REPLACE")
+    inside = np.unique(model.faces[model.faces_detail_uv >= 0])
+    obj.vertex_groups.new(name=names.DETAIL).add(inside.tolist(), 1.0, "REPLACE")
+
+
+def _fill_properties(obj: bpy.types.Object, table: models.KeyTable, scale: float) -> None:
+    face = getattr(obj, names.FACE)
+    face.is_face, face.unit_scale = True, scale
+    face.model, face.fingerprint = table.model.name, table.fingerprint
+    with state.quietly():
+        for label in table.model.identity_labels:
+            face.identity.add().name = label
+
+
+def _modifiers(obj: bpy.types.Object) -> None:
+    """Subdivide, then displace by the map."""
+    subdivision = obj.modifiers.new(names.SUBDIVISION, "SUBSURF")
+    subdivision.levels, subdivision.render_levels = VIEWPORT_LEVELS, RENDER_LEVELS
+    subdivision.uv_smooth = "NONE"
+    subdivision.use_limit_surface = False
+    displace = obj.modifiers.new(names.DETAIL, "DISPLACE")
+    texture_name = f"{names.DETAIL} {obj.name}"
+    texture = detail_image.new_texture(texture_name, detail_image.new_image(texture_name))
+    detail_image.set_up_modifier(obj, displace, texture)

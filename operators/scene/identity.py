@@ -1,0 +1,113 @@
+"""A new identity: the mesh and every shape key are written anew, because a bilinear face is no sum of fixed keys."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ...core.errors import DnpmError
+from . import models, names, state
+
+_SCULPTED_M = 3e-6
+"""A coordinate further than this from what was written was moved by hand. Below are rounding and other processors."""
+_written: dict[bytes, np.ndarray] = {}
+
+
+def check_vertex_count(obj: bpy.types.Object, table: models.KeyTable) -> None:
+    """Raises DnpmError when vertices were added or removed: sliders can then no longer say where they are."""
+    expected, found = len(table.model.neutral), len(obj.data.vertices)
+    if expected != found:
+        raise DnpmError(
+            f"{obj.name}: its mesh has {found} vertices, the face model {expected}: it was edited, so identity sliders "
+            "can no longer move it. Undo the edit, or add a new face and carry the sliders over with Copy and Paste"
+        )
+
+
+def applied(obj: bpy.types.Object) -> np.ndarray | None:
+    """The identity that the mesh has the shape of, (n_id,) float32; None when that is not known."""
+    stored = obj.data.get(names.APPLIED_IDENTITY)
+    return None if stored is None else np.array(stored, np.float32)
+
+
+def is_applied(obj: bpy.types.Object, identity: np.ndarray) -> bool:
+    """Whether the mesh has this identity's shape already."""
+    stored = applied(obj)
+    return stored is not None and np.array_equal(stored, np.asarray(identity, np.float32))
+
+
+def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:
+    """Give the mesh and its shape keys the shape of `identity` (n_id,); None takes the sliders'.
+
+    What was sculpted into the mesh or into a key since stays, on top of the new shape. Raises DnpmError when the
+    mesh's vertices or the keys are not the model's, before anything is changed.
+    """
+    table = models.table_of(obj)
+    identity = state.identity_vector(obj) if identity is None else np.asarray(identity, np.float32)
+    if identity.shape != (table.model.n_id,):
+        raise DnpmError(f"{obj.name}: has {len(identity)} identity sliders, {table.model.name} {table.model.n_id}")
+    if obj.mode == "EDIT":
+        raise DnpmError(f"{obj.name}: leave Edit Mode first")
+    check_vertex_count(obj, table)
+    blocks = state.key_blocks(obj)
+    state.expression_vector(obj, table.model)
+    scale = getattr(obj, names.FACE).unit_scale
+    wanted = _coordinates(table, identity, scale)
+    targets = [obj.data.shape_keys.reference_key, *(blocks[name] for name in table.model.expression_names)]
+    before = applied(obj)
+    if before is not None and before.shape == identity.shape:
+        wanted = wanted + _sculpted(targets, _coordinates(table, before, scale), _SCULPTED_M / scale)
+    write(obj, targets, wanted)
+    obj.data[names.APPLIED_IDENTITY] = [float(value) for value in identity]
+
+
+def write(obj: bpy.types.Object, targets: list[bpy.types.ShapeKey], coordinates: np.ndarray) -> None:
+    """Write (len(targets), V, 3) to the shape keys, and the first of them to the mesh itself."""
+    for target, points in zip(targets, coordinates, strict=True):
+        target.points.foreach_set("co", np.ascontiguousarray(points, np.float32).ravel())
+    obj.data.vertices.foreach_set("co", np.ascontiguousarray(coordinates[0], np.float32).ravel())
+    obj.data.update()
+    obj.data.shape_keys.update_tag()
+    obj.update_tag()
+
+
+def _sculpted(targets: list[bpy.types.ShapeKey], written: np.ndarray, tolerance: float) -> np.ndarray:
+    """What the keys hold beyond `written`: (n_exp + 1, V, 3). A sculpted Basis has moved the other keys along."""
+    found = np.empty((len(targets), written[0].size), np.float32)
+    for target, points in zip(targets, found, strict=True):
+        target.points.foreach_get("co", points)
+    extra = found.reshape(written.shape) - written
+    extra[np.abs(extra) < tolerance] = 0.0
+    return extra
+
+
+def _coordinates(table: models.KeyTable, identity: np.ndarray, scale: float) -> np.ndarray:
+    """The table's coordinates; those of the last two identities are kept, for the next step of a drag asks for one."""
+    key = table.fingerprint.encode() + identity.tobytes() + np.float64(scale).tobytes()
+    if key not in _written:
+        while len(_written) > 1:
+            _written.pop(next(iter(_written)))
+        _written[key] = table.coordinates(identity, scale)
+    return _written[key]
+
+
+def set_sliders(
+    obj: bpy.types.Object,
+    *,
+    identity: np.ndarray | None = None,
+    expression: np.ndarray | None = None,
+    strength: float | None = None,
+) -> None:
+    """Set what is given, and the mesh with it; the map is left as it is. Raises DnpmError with nothing changed."""
+    model = models.model_of(obj)
+    before = state.expression_vector(obj, model)
+    if expression is not None:
+        state.set_expression(obj, model, expression)
+    try:
+        if identity is not None:
+            apply(obj, identity)
+            state.set_identity_sliders(obj, identity)
+    except DnpmError:
+        state.set_expression(obj, model, before)
+        raise
+    if strength is not None:
+        getattr(obj, names.FACE).strength = strength

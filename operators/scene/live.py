@@ -1,0 +1,267 @@
+"""Keeps every face's map up with its sliders: a small preview while they move, the whole map when they rest.
+
+The sliders are the truth, the pixels follow: undo restores the former and not the latter. A face's sliders are named
+by a digest; a Track says which digest is wanted, which was asked for, and which the pixels show. The timer runs only
+while something is under way.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+import bpy
+import numpy as np
+
+from ...core.backend.types import Reply
+from ...core.errors import DnpmError
+from . import detail_image, identity, models, names, separate, session, state
+
+QUIET_S = 0.25
+"""Sliders that rested so long are let go: now the whole map is computed."""
+TICK_S = 0.02
+KEPT_MAPS = 12
+"""Whole maps kept for undo and for going back and forth: 4 MB each."""
+BLOCKING_S = 120.0
+
+
+@dataclass
+class Track:
+    """One face's map in time."""
+
+    wanted: str = ""
+    changed: float = 0.0
+    vectors: tuple[np.ndarray, np.ndarray] | None = None
+    """The wanted identity and expression."""
+    shown: str = ""
+    """The digest whose map the pixels are; empty when they are not known to be any's."""
+    shown_full: bool = False
+    tickets: dict[int, tuple[str, bool]] = field(default_factory=dict)
+    """Ticket of a request under way -> its digest, and whether it asks for the whole map."""
+    problem: str = ""
+    """What stands in the way, for the panel."""
+
+    def shows(self, digest: str) -> bool:
+        return self.shown_full and self.shown == digest
+
+    def asked_full(self) -> bool:
+        return (self.wanted, True) in self.tickets.values()
+
+
+_tracks: dict[int, Track] = {}
+_maps: OrderedDict[str, np.ndarray] = OrderedDict()
+
+
+def track(obj: bpy.types.Object) -> Track:
+    """The face's track. A face that is seen for the first time (new, loaded, appended) shows what its image says."""
+    uid = obj.session_uid
+    if uid not in _tracks:
+        image = detail_image.find_image(obj)
+        shown = "" if image is None else str(image.get(names.MAP_DIGEST, ""))
+        _tracks[uid] = Track(shown=shown, shown_full=bool(shown))
+    return _tracks[uid]
+
+
+def follows(obj: bpy.types.Object) -> bool:
+    """Whether this face's map is to be computed at all."""
+    face = getattr(obj, names.FACE)
+    return not face.frozen and face.strength > 0
+
+
+def notice(obj: bpy.types.Object) -> None:
+    """The sliders may have moved: bring the mesh up to them, and ask for the map. Returns at once.
+
+    In background mode nothing is asked for: the map is computed at render, or by `update_now`.
+    """
+    entry = track(obj)
+    try:
+        vectors = _read(obj)
+    except DnpmError as error:
+        _problem(entry, str(error))
+        return
+    digest = state.digest(obj, *vectors)
+    if digest == entry.wanted and not entry.problem:
+        return
+    entry.wanted, entry.vectors, entry.changed, entry.problem = digest, vectors, time.monotonic(), ""
+    if bpy.app.background or not getattr(obj, names.FACE).live or not follows(obj):
+        session.redraw()
+        return
+    if entry.shows(digest) or _show_kept(obj, entry, digest):
+        return
+    _ask(obj, entry, full=False)
+    run_timer()
+
+
+def _read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The sliders, after bringing the mesh up to the identity."""
+    model = models.model_of(obj)
+    values = state.identity_vector(obj, depsgraph)
+    if not identity.is_applied(obj, values):
+        identity.apply(obj, values)
+    return values, state.expression_vector(obj, model, depsgraph)
+
+
+def _ask(obj: bpy.types.Object, entry: Track, *, full: bool) -> None:
+    """Send the wanted sliders to the backend; the client drops what they overtake."""
+    if not session.is_usable() or entry.vectors is None:
+        return
+    face = getattr(obj, names.FACE)
+    preview = int(face.preview_size)
+    full = full or preview >= detail_image.FULL
+    params: dict[str, object] = {"resolution": None if full else preview, "final": full}
+    arrays = {"identity": entry.vectors[0], "expression": entry.vectors[1]}
+    try:
+        ticket = session.ready_client().request(str(obj.session_uid), "displacement", arrays=arrays, params=params)
+    except DnpmError as error:
+        _problem(entry, str(error))
+        return
+    # A newer request of this channel drops an unanswered final one.
+    entry.tickets = {t: asked for t, asked in entry.tickets.items() if not asked[1]}
+    entry.tickets[ticket] = (entry.wanted, full)
+
+
+def _show(obj: bpy.types.Object, entry: Track, displacement: np.ndarray, digest: str, *, full: bool) -> None:
+    detail_image.write_map(obj, displacement, digest if full else "")
+    entry.shown, entry.shown_full, entry.problem = digest, full, ""
+    if full:
+        keep(digest, displacement)
+
+
+def keep(digest: str, displacement: np.ndarray) -> None:
+    """Remember a whole map for undo."""
+    _maps[digest] = displacement
+    _maps.move_to_end(digest)
+    while len(_maps) > KEPT_MAPS:
+        _maps.popitem(last=False)
+
+
+def _show_kept(obj: bpy.types.Object, entry: Track, digest: str) -> bool:
+    kept = _maps.get(digest)
+    if kept is None:
+        return False
+    try:
+        _show(obj, entry, kept, digest, full=True)
+    except DnpmError as error:
+        _problem(entry, str(error))
+    return True
+
+
+def receive(reply: Reply) -> None:
+    """One answer of the backend: show it, unless the face is gone, frozen, or shows something newer."""
+    obj = state.find(int(reply.channel))
+    entry = _tracks.get(int(reply.channel))
+    if obj is None or entry is None:
+        _tracks.pop(int(reply.channel), None)
+        return
+    digest, full = entry.tickets.pop(reply.ticket, ("", False))
+    if reply.error:
+        _problem(entry, reply.error)
+        return
+    if not digest or not follows(obj) or entry.shows(entry.wanted):
+        return
+    try:
+        _show(obj, entry, reply.arrays["displacement"], digest, full=full)
+    except DnpmError as error:
+        _problem(entry, str(error))
+
+
+def tick() -> float | None:
+    """The timer: take answers, ask for whole maps, end when nothing is under way."""
+    if bpy.app.is_job_running("RENDER"):
+        return 0.5  # the render owns the pixels
+    replies = session.client().poll() if session.status().state != "off" else []
+    for reply in replies:
+        receive(reply)
+    busy = False
+    for uid, entry in list(_tracks.items()):
+        obj = state.find(uid)
+        if obj is None:
+            del _tracks[uid]
+            continue
+        face = getattr(obj, names.FACE)
+        if not entry.wanted or entry.shows(entry.wanted) or not face.live or not follows(obj) or entry.problem:
+            busy |= bool(entry.tickets) and session.is_usable()
+            continue
+        rested = time.monotonic() - entry.changed >= QUIET_S
+        if face.full_on_release and rested and not entry.asked_full():
+            _ask(obj, entry, full=True)
+        waits_for_rest = face.full_on_release and not rested
+        busy |= session.is_usable() and (bool(entry.tickets) or waits_for_rest)
+    session.redraw()
+    return TICK_S if busy else None
+
+
+def run_timer() -> None:
+    """Make sure that the timer runs. Not in background mode, where timers need not fire."""
+    if not bpy.app.background and not bpy.app.timers.is_registered(tick):
+        bpy.app.timers.register(tick, first_interval=TICK_S)
+
+
+def update_now(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None, *, resolution: int | None = None
+) -> float:
+    """Compute the map for the sliders as they are and wait for it; returns the worker's milliseconds (0: kept one).
+
+    With a depsgraph the sliders are as it evaluated them. Raises DnpmError when there is no backend, with the old map
+    in place.
+    """
+    entry = track(obj)
+    vectors = _read(obj, depsgraph)
+    digest = state.digest(obj, *vectors)
+    detail_image.image_of(obj)
+    entry.wanted, entry.vectors = digest, vectors
+    if entry.shows(digest):
+        return 0.0
+    if _show_kept(obj, entry, digest):
+        return 0.0
+    if not session.is_usable():
+        raise DnpmError(session.status().message or "the backend is switched off")
+    reply = session.client().call(
+        "displacement",
+        arrays={"identity": vectors[0], "expression": vectors[1]},
+        params={"resolution": resolution, "final": True},
+        timeout=BLOCKING_S,
+    )
+    if reply.error:
+        raise DnpmError(reply.error)
+    _show(obj, entry, reply.arrays["displacement"], digest, full=resolution is None)
+    return reply.ms
+
+
+def restore(obj: bpy.types.Object) -> None:
+    """After undo and redo: the pixels may be anyone's, whatever the image says."""
+    entry = track(obj)
+    entry.wanted, entry.tickets, entry.problem = "", {}, ""
+    if follows(obj):
+        entry.shown, entry.shown_full = "", False
+    notice(obj)
+
+
+def set_shown(obj: bpy.types.Object, displacement: np.ndarray) -> None:
+    """Show a map that was computed elsewhere (a batch, a fit) as the one of the sliders as they are."""
+    vectors = _read(obj)
+    entry = track(obj)
+    entry.wanted, entry.vectors = state.digest(obj, *vectors), vectors
+    _show(obj, entry, displacement, entry.wanted, full=True)
+
+
+def own_data(obj: bpy.types.Object) -> None:
+    """A duplicate gets data of its own; it shows what it was copied from."""
+    if separate.needs_own_data(obj):
+        separate.give_own_data(obj)
+        _tracks.pop(obj.session_uid, None)
+
+
+def forget() -> None:
+    """Another file, or the extension is switched off: nothing that was known holds."""
+    _tracks.clear()
+    _maps.clear()
+    if bpy.app.timers.is_registered(tick):
+        bpy.app.timers.unregister(tick)
+
+
+def _problem(entry: Track, message: str) -> None:
+    if message != entry.problem:
+        entry.problem = message
+        session.redraw()

@@ -1,0 +1,192 @@
+"""The face's materials: simple, procedural, and one set a face, so that each can be tinted by itself.
+
+What a shader needs to know of the mesh (how far out on a lash, whether on a lip) lies on the mesh as attributes; the
+eyes go by the azimuthal texture layout that core/face_model/build/eyes.py documents.
+"""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+
+from ...core.face_model.model import FaceModel
+from . import compat, names
+
+LIPS = "dnpm_lips"
+"""Float attribute on points: 1 on the vermilion, 0 on skin."""
+LASHES = "dnpm_lashes"
+"""Vector attribute on points: millimetres along the lid, 0 at the root to 1 at the tip, unused."""
+
+_LIMBUS_UV = 29.0 / 360.0
+_PUPIL_UV = 10.5 / 360.0
+# Linear base colours.
+_SKIN, _SKIN_DEEP, _LIP = (0.52, 0.30, 0.215, 1.0), (0.40, 0.185, 0.125, 1.0), (0.36, 0.125, 0.105, 1.0)
+_SCLERA, _LIMBUS, _IRIS, _IRIS_IN = (0.72, 0.67, 0.63, 1.0), (0.03, 0.022, 0.018, 1.0), (0.17, 0.1, 0.05, 1.0), (
+    0.26, 0.15, 0.06, 1.0,
+)  # fmt: skip
+_PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
+    # colour, roughness, subsurface weight
+    "teeth": ((0.68, 0.6, 0.46, 1.0), 0.2, 0.2),
+    "gums": ((0.36, 0.11, 0.1, 1.0), 0.3, 0.2),
+    "tongue": ((0.4, 0.13, 0.12, 1.0), 0.38, 0.2),
+    "mouth": ((0.24, 0.06, 0.055, 1.0), 0.35, 0.1),
+    "brows": ((0.04, 0.026, 0.018, 1.0), 0.6, 0.0),
+    "cornea": ((1.0, 1.0, 1.0, 1.0), 0.02, 0.0),
+}
+
+
+def set_up(mesh: bpy.types.Mesh, model: FaceModel, unit_scale: float) -> None:
+    """Give a new mesh one material a part and the attributes that they read."""
+    _write_attributes(mesh, model)
+    for kind in model.material_names:
+        mesh.materials.append(_new(kind, unit_scale))
+    mesh.polygons.foreach_set("material_index", model.face_material.astype(np.int32))
+
+
+def give_own(obj: bpy.types.Object) -> None:
+    """Copies of the materials for a face that was duplicated."""
+    for slot in obj.material_slots:
+        if slot.material is not None and slot.material.users > 1 and names.MATERIAL_KIND in slot.material:
+            slot.material = slot.material.copy()
+
+
+def _new(kind: str, unit_scale: float) -> bpy.types.Material:
+    material = bpy.data.materials.new(f"DNPM {kind}")
+    compat.use_nodes(material)
+    material[names.MATERIAL_KIND] = kind
+    tree = material.node_tree
+    shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    if kind in ("skin", "lips"):
+        _skin(tree, shader, unit_scale)
+    elif kind in ("eye", "sclera", "iris"):
+        _eye(tree, shader)
+    elif kind == "lashes":
+        _lashes(tree, shader)
+    else:
+        colour, roughness, subsurface = _PLAIN.get(kind, (_SKIN, 0.5, 0.0))
+        shader.inputs["Base Color"].default_value = colour
+        shader.inputs["Roughness"].default_value = roughness
+        _subsurface(shader, subsurface, (1.0, 0.4, 0.3), 0.002 / unit_scale)
+    material.diffuse_color = shader.inputs["Base Color"].default_value if kind != "lashes" else _LIMBUS
+    if kind in ("skin", "lips"):
+        material.diffuse_color = _SKIN
+    elif kind in ("eye", "sclera", "iris"):
+        material.diffuse_color = _SCLERA
+    return material
+
+
+def _subsurface(shader: bpy.types.Node, weight: float, radius: tuple[float, float, float], scale: float) -> None:
+    shader.inputs["Subsurface Weight"].default_value = weight
+    shader.inputs["Subsurface Radius"].default_value = radius
+    shader.inputs["Subsurface Scale"].default_value = scale
+
+
+def _skin(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float) -> None:
+    """Blotches of blood and the lips in the colour; less subsurface than real, so that wrinkles keep their contrast."""
+    place = tree.nodes.new("ShaderNodeTexCoord")
+    blotches = tree.nodes.new("ShaderNodeTexNoise")
+    blotches.inputs["Scale"].default_value = 34.0 * unit_scale
+    blotches.inputs["Detail"].default_value = 4.0
+    tree.links.new(place.outputs["Object"], blotches.inputs["Vector"])
+    soft = tree.nodes.new("ShaderNodeMapRange")
+    soft.inputs["From Min"].default_value, soft.inputs["From Max"].default_value = 0.35, 0.8
+    tree.links.new(blotches.outputs[0], soft.inputs["Value"])
+    skin = _mix(tree, _SKIN, _SKIN_DEEP, soft.outputs[0])
+    lips = tree.nodes.new("ShaderNodeAttribute")
+    lips.attribute_name = LIPS
+    coloured = _mix(tree, skin.outputs["Color"], _LIP, lips.outputs["Fac"])
+    tree.links.new(coloured.outputs["Color"], shader.inputs["Base Color"])
+    shader.inputs["Roughness"].default_value = 0.46
+    shader.inputs["Specular IOR Level"].default_value = 0.42
+    _subsurface(shader, 0.14, (1.0, 0.36, 0.22), 0.0022 / unit_scale)
+
+
+def _mix(tree: bpy.types.NodeTree, first: object, second: object, factor: bpy.types.NodeSocket) -> bpy.types.Node:
+    """A colour mix of sockets or constant colours."""
+    mix = tree.nodes.new("ShaderNodeMixRGB")
+    tree.links.new(factor, mix.inputs["Fac"])
+    for name, value in (("Color1", first), ("Color2", second)):
+        if isinstance(value, tuple):
+            mix.inputs[name].default_value = value
+        else:
+            tree.links.new(value, mix.inputs[name])
+    return mix
+
+
+def _eye(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+    """Pupil, iris, limbus and white by the angle from the gaze, which is the distance from the texture's centre."""
+    layer = tree.nodes.new("ShaderNodeUVMap")
+    layer.uv_map = names.UV
+    centred = tree.nodes.new("ShaderNodeVectorMath")
+    centred.operation = "SUBTRACT"
+    centred.inputs[1].default_value = (0.5, 0.5, 0.0)
+    length = tree.nodes.new("ShaderNodeVectorMath")
+    length.operation = "LENGTH"
+    tree.links.new(layer.outputs["UV"], centred.inputs[0])
+    tree.links.new(centred.outputs["Vector"], length.inputs[0])
+    scaled = tree.nodes.new("ShaderNodeMath")
+    scaled.operation = "MULTIPLY"
+    scaled.inputs[1].default_value = 0.5 / _LIMBUS_UV  # the limbus at the middle of the ramp
+    tree.links.new(length.outputs["Value"], scaled.inputs[0])
+    ramp = tree.nodes.new("ShaderNodeValToRGB")
+    stops = ramp.color_ramp.elements
+    pupil = 0.5 * _PUPIL_UV / _LIMBUS_UV
+    wanted = [(0.0, (0.004, 0.004, 0.004, 1.0)), (pupil - 0.012, (0.004, 0.004, 0.004, 1.0)), (pupil + 0.012, _IRIS_IN),
+              (0.36, _IRIS), (0.455, _LIMBUS), (0.5, _LIMBUS), (0.545, _SCLERA)]  # fmt: skip
+    while len(stops) < len(wanted):
+        stops.new(1.0)
+    for stop, (position, colour) in zip(stops, wanted, strict=True):
+        stop.position, stop.color = position, colour
+    tree.links.new(scaled.outputs[0], ramp.inputs["Fac"])
+    tree.links.new(ramp.outputs["Color"], shader.inputs["Base Color"])
+    shader.inputs["Roughness"].default_value = 0.06
+    shader.inputs["IOR"].default_value = 1.376
+
+
+def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+    """Hairs of 0.12 mm every 0.75 mm along the lid, tapering to the tip; between them nothing."""
+    place = tree.nodes.new("ShaderNodeAttribute")
+    place.attribute_name = LASHES
+    parts = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(place.outputs["Vector"], parts.inputs[0])
+    wave = _math(tree, "PINGPONG", parts.outputs["X"], 0.375)  # 0 at a hair's middle, 0.375 between two
+    half_width = _math(tree, "MULTIPLY_ADD", parts.outputs["Y"], -0.11)
+    half_width.inputs[2].default_value = 0.12
+    hair = tree.nodes.new("ShaderNodeMath")
+    hair.operation = "LESS_THAN"
+    tree.links.new(wave.outputs[0], hair.inputs[0])
+    tree.links.new(half_width.outputs[0], hair.inputs[1])
+    tree.links.new(hair.outputs[0], shader.inputs["Alpha"])
+    shader.inputs["Base Color"].default_value = (0.012, 0.009, 0.007, 1.0)
+    shader.inputs["Roughness"].default_value = 0.5
+
+
+def _math(tree: bpy.types.NodeTree, operation: str, value: bpy.types.NodeSocket, second: float) -> bpy.types.Node:
+    node = tree.nodes.new("ShaderNodeMath")
+    node.operation = operation
+    node.inputs[1].default_value = second
+    tree.links.new(value, node.inputs[0])
+    return node
+
+
+def _write_attributes(mesh: bpy.types.Mesh, model: FaceModel) -> None:
+    lips = np.zeros(len(model.neutral), np.float32)
+    for group in ("lips_upper", "lips_lower"):
+        lips[model.vertex_groups.get(group, np.zeros(0, np.int32))] = 1.0
+    mesh.attributes.new(LIPS, "FLOAT", "POINT").data.foreach_set("value", lips)
+    mesh.attributes.new(LASHES, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", lash_places(model).ravel())
+
+
+def lash_places(model: FaceModel) -> np.ndarray:
+    """(V, 3) float32: on lash vertices, millimetres along the lid and 0 (root) to 1 (tip); 0 elsewhere."""
+    places = np.zeros((len(model.neutral), 3), np.float32)
+    lashes = model.vertex_groups.get("lashes")
+    if lashes is None or not len(lashes) or "skin" not in model.material_names:
+        return places
+    skin = np.unique(model.faces[model.face_material == model.material_names.index("skin")])
+    skin = model.neutral[skin[skin >= 0]]
+    points = model.neutral[lashes]
+    away = np.array([np.sqrt(((skin - point) ** 2).sum(1).min()) for point in points])
+    places[lashes, 0] = points[:, 0]
+    places[lashes, 1] = np.clip((away - away.min()) / max(float(np.quantile(away, 0.95) - away.min()), 1e-6), 0, 1)
+    return places

@@ -1,0 +1,109 @@
+"""The face model in memory, once for the whole process, and the tables made of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ...core.errors import DnpmError
+from ...core.face_model import units
+from ...core.face_model.locate import face_model_path
+from ...core.face_model.model import FaceModel
+from . import names, settings
+
+_NOTHING_MM = 1e-4
+"""A vertex that no identity moves further than this in an expression does not belong to it."""
+
+
+@dataclass(frozen=True)
+class KeyTable:
+    """Coordinates of a face's mesh and of its shape keys for any identity, in Blender's axes, quickly (Eq. 3)."""
+
+    model: FaceModel
+
+    @cached_property
+    def _rest(self) -> np.ndarray:
+        rest = np.concatenate([self.model.neutral[None], self.model.core[1:, 0].astype(np.float32)])
+        return units.to_blender(rest).astype(np.float32).reshape(len(rest), -1)
+
+    @cached_property
+    def _active(self) -> tuple[np.ndarray, np.ndarray]:
+        """Places in (n_exp, V, 3) that some identity moves, flat, and (n_id + 1, places) what each component moves.
+
+        An expression moves a part of the face only: leaving the rest out makes a table of a third, and as much quicker.
+        """
+        model = self.model
+        moved = np.zeros((model.n_exp, len(model.neutral)), bool)
+        for component in model.core[:, 1:]:
+            moved |= np.abs(component).max(-1) > _NOTHING_MM
+        table = np.empty((model.n_id + 1, int(moved.sum()), 3), np.float32)
+        for row, component in zip(table, model.core[:, 1:], strict=True):
+            row[:] = units.to_blender(component[moved].astype(np.float32))
+        return np.flatnonzero(np.repeat(moved.ravel(), 3)), table.reshape(model.n_id + 1, -1)
+
+    def coordinates(self, identity: np.ndarray, unit_scale: float) -> np.ndarray:
+        """(n_id,) -> (n_exp + 1, V, 3) float32 Blender units: the rest, then each expression at 1 (absolute)."""
+        weights = np.concatenate([np.ones(1, np.float32), np.asarray(identity, np.float32)])
+        places, table = self._active
+        deltas = np.zeros((self.model.n_exp, self.model.neutral.size), np.float32)
+        deltas.ravel()[places] = weights @ table
+        rest = weights @ self._rest
+        deltas += rest
+        result = np.concatenate([rest[None], deltas]).reshape(self.model.n_exp + 1, -1, 3)
+        return result if unit_scale == 1.0 else result / np.float32(unit_scale)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells two builds of a model apart, as far as a mesh made of them can."""
+        digest = hashlib.blake2b(digest_size=8)
+        digest.update(self.model.name.encode())
+        for array in (self.model.neutral, self.model.core[1:, 0], self.model.core[0], self.model.faces):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+
+_tables: dict[tuple[Path, int], KeyTable] = {}
+
+
+def current_table() -> KeyTable:
+    """The table of the model that the preferences name or that is found. Raises DnpmError when there is none."""
+    path = face_model_path(settings.current().face_model or None)
+    key = (path, path.stat().st_mtime_ns)
+    if key not in _tables:
+        table = KeyTable(FaceModel.load(path))
+        _tables.clear()
+        _tables[key] = table
+    return _tables[key]
+
+
+def current_model() -> FaceModel:
+    """The face model that new faces are made of."""
+    return current_table().model
+
+
+def table_of(obj: bpy.types.Object) -> KeyTable:
+    """The table that this face's mesh was made of. Raises DnpmError when another model is loaded."""
+    table = current_table()
+    face = getattr(obj, names.FACE)
+    if face.fingerprint != table.fingerprint:
+        raise DnpmError(
+            f"{obj.name}: made of another face model ({face.model or 'unknown'}) than the one that is loaded "
+            f"({table.model.name}): choose its file in the extension's preferences, or press Repair Face to carry "
+            "the sliders over to the loaded one"
+        )
+    return table
+
+
+def model_of(obj: bpy.types.Object) -> FaceModel:
+    """The face model of this face. Raises DnpmError as `table_of` does."""
+    return table_of(obj).model
+
+
+def forget() -> None:
+    """Drop what is loaded: the preferences changed, or the extension is switched off."""
+    _tables.clear()

@@ -1,0 +1,64 @@
+"""A duplicated face shares its parts with the original: here it gets its own, so that each has its own sliders and map.
+
+Shift-D copies the mesh but neither the map's texture and image nor the materials; Alt-D copies not even the mesh, on
+which the expression sliders (the shape keys) sit.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from . import detail_image, materials, names, state
+
+
+def needs_own_data(obj: bpy.types.Object) -> bool:
+    """Whether another face of this file uses this one's mesh or map, and was there before it."""
+    return _shared_mesh(obj) or _shared_map(obj)
+
+
+def _older_faces(obj: bpy.types.Object) -> list[bpy.types.Object]:
+    return [other for other in state.faces() if other.session_uid < obj.session_uid]
+
+
+def _shared_mesh(obj: bpy.types.Object) -> bool:
+    return obj.data.users > 1 and any(other.data == obj.data for other in _older_faces(obj))
+
+
+def _shared_map(obj: bpy.types.Object) -> bool:
+    modifier = detail_image.displace_modifier(obj)
+    texture = modifier.texture if modifier is not None else None
+    image = detail_image.find_image(obj)
+    # Both are cheap to ask, and without another user there is no need to look at every face.
+    if texture is None or (texture.users < 2 and (image is None or image.users < 3)):
+        return False
+    for other in _older_faces(obj):
+        other_modifier = detail_image.displace_modifier(other)
+        same_texture = other_modifier is not None and other_modifier.texture == texture
+        if same_texture or (image is not None and detail_image.find_image(other) == image):
+            return True
+    return False
+
+
+def give_own_data(obj: bpy.types.Object) -> None:
+    """Copy mesh, map and the materials that belong to one face."""
+    if _shared_mesh(obj):
+        obj.data = obj.data.copy()
+    if _shared_map(obj):
+        modifier = detail_image.displace_modifier(obj)
+        texture, image = modifier.texture.copy(), detail_image.find_image(obj)
+        if image is not None:
+            copy = image.copy()
+            # A copy of a generated image starts from what was packed; these are the pixels of now.
+            if tuple(image.size) == tuple(copy.size):
+                copy.pixels.foreach_set(detail_image.raw_pixels(image))
+                copy.update()
+            texture.image = copy
+        modifier.texture = texture
+        materials.give_own(obj)
+    data_name = obj.name
+    obj.data.name = data_name
+    texture = getattr(detail_image.displace_modifier(obj), "texture", None)
+    if texture is not None:
+        texture.name = f"{names.DETAIL} {data_name}"
+        if texture.image is not None:
+            texture.image.name = f"{names.DETAIL} {data_name}"

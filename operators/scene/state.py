@@ -1,0 +1,148 @@
+"""Reads and writes a face's sliders: identity and strength in its property group, expressions as shape key values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import bpy
+import numpy as np
+
+from ...core.errors import DnpmError
+from ...core.face_model.model import FaceModel
+from . import names
+
+_quiet = 0
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Inside, writing an identity slider does not rewrite the mesh: for setting many at once."""
+    global _quiet
+    _quiet += 1
+    try:
+        yield
+    finally:
+        _quiet -= 1
+
+
+def is_quiet() -> bool:
+    """Whether sliders are being written by the extension itself."""
+    return _quiet > 0
+
+
+def is_face(obj: bpy.types.Object | None) -> bool:
+    """Whether this object is one of ours."""
+    group = getattr(obj, names.FACE, None) if obj is not None and obj.type == "MESH" else None
+    return group is not None and group.is_face
+
+
+def is_editable(obj: bpy.types.Object) -> bool:
+    """False for a face that is linked from another file: its data cannot be written."""
+    return obj.library is None and obj.data.library is None and obj.override_library is None
+
+
+def faces(scene: bpy.types.Scene | None = None) -> list[bpy.types.Object]:
+    """The faces of a scene, or of the whole file, that can be written."""
+    objects = bpy.data.objects if scene is None else scene.objects
+    return [obj for obj in objects if is_face(obj) and is_editable(obj)]
+
+
+def find(session_uid: int) -> bpy.types.Object | None:
+    """The face with this uid; None when it is gone."""
+    return next((obj for obj in faces() if obj.session_uid == session_uid), None)
+
+
+def the_face(context: bpy.types.Context) -> bpy.types.Object:
+    """The face that an operator works on: the active object. Raises DnpmError when that is no face."""
+    obj = context.active_object
+    if not is_face(obj):
+        raise DnpmError("select a DNPM face first (Add > Mesh > DNPM Face makes one)")
+    if not is_editable(obj):
+        raise DnpmError(f"{obj.name}: is linked from another file: make it local first (Object > Relations)")
+    return obj
+
+
+def key_blocks(obj: bpy.types.Object) -> bpy.types.bpy_prop_collection:
+    """The face's shape keys. Raises DnpmError when they were removed."""
+    keys = obj.data.shape_keys
+    if keys is None:
+        raise DnpmError(f"{obj.name}: its shape keys were removed: press Repair Face")
+    return keys.key_blocks
+
+
+def identity_vector(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> np.ndarray:
+    """(n_id,) float32 from the sliders; with a depsgraph as it evaluated them (animation, drivers)."""
+    owner = obj.evaluated_get(depsgraph) if depsgraph is not None else obj
+    items = getattr(owner, names.FACE).identity
+    vector = np.zeros(len(items), np.float32)
+    items.foreach_get("value", vector)
+    return vector
+
+
+def expression_vector(
+    obj: bpy.types.Object, model: FaceModel, depsgraph: bpy.types.Depsgraph | None = None
+) -> np.ndarray:
+    """(n_exp,) float32 in [0, 1] from the shape keys' values; a muted key counts as 0.
+
+    Raises DnpmError when a key of the model's is missing or was renamed.
+    """
+    blocks = key_blocks(obj)
+    if depsgraph is not None:
+        blocks = obj.data.shape_keys.evaluated_get(depsgraph).key_blocks
+    values, muted = np.zeros(len(blocks), np.float32), np.zeros(len(blocks), bool)
+    blocks.foreach_get("value", values)
+    blocks.foreach_get("mute", muted)
+    values[muted] = 0.0
+    order = _key_order(blocks.keys(), model)
+    if (order < 0).any():
+        lost = [name for name, place in zip(model.expression_names, order, strict=True) if place < 0]
+        raise DnpmError(
+            f"{obj.name}: shape key {', '.join(lost[:5])} is missing or was renamed: name it so again, "
+            "or press Repair Face"
+        )
+    return np.clip(values[order], 0.0, 1.0)
+
+
+def _key_order(keys: list[str], model: FaceModel) -> np.ndarray:
+    places = {name: i for i, name in enumerate(keys)}
+    return np.array([places.get(name, -1) for name in model.expression_names], np.int64)
+
+
+def set_expression(obj: bpy.types.Object, model: FaceModel, expression: np.ndarray) -> None:
+    """Write (n_exp,) to the shape keys' values. Raises DnpmError before anything is written when one is missing."""
+    expression = np.asarray(expression, np.float32)
+    if expression.shape != (model.n_exp,) or not np.isfinite(expression).all():
+        raise DnpmError(f"{obj.name}: {model.name} takes {model.n_exp} finite expression values")
+    blocks = key_blocks(obj)
+    order = _key_order(blocks.keys(), model)
+    if (order < 0).any():
+        expression_vector(obj, model)
+    values = np.zeros(len(blocks), np.float32)
+    blocks.foreach_get("value", values)
+    values[order] = expression
+    blocks.foreach_set("value", values)
+    obj.data.shape_keys.update_tag()
+    obj.update_tag()
+
+
+def set_identity_sliders(obj: bpy.types.Object, identity: np.ndarray) -> None:
+    """Write (n_id,) to the sliders alone. Raises DnpmError when the count or a value is wrong."""
+    items = getattr(obj, names.FACE).identity
+    identity = np.asarray(identity, np.float32)
+    if identity.shape != (len(items),) or not np.isfinite(identity).all():
+        raise DnpmError(f"{obj.name}: takes {len(items)} finite identity values")
+    with quietly():
+        items.foreach_set("value", identity)
+    obj.update_tag()
+
+
+def digest(obj: bpy.types.Object, identity: np.ndarray, expression: np.ndarray) -> str:
+    """Names the map that belongs to these sliders of this face's model."""
+    hasher = hashlib.blake2b(digest_size=16)
+    hasher.update(getattr(obj, names.FACE).fingerprint.encode())
+    # A slider at -0.0 is at 0.
+    hasher.update((np.asarray(identity, np.float32) + 0.0).tobytes())
+    hasher.update((np.asarray(expression, np.float32) + 0.0).tobytes())
+    return hasher.hexdigest()

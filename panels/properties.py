@@ -1,0 +1,99 @@
+"""A face's own properties, kept in the .blend: its identity sliders and how its detail is shown."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..core.face_model.presets import IDENTITY_LIMIT, STRENGTH_LIMIT
+from ..operators.scene import detail_image, live, names, state
+
+
+def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    if not state.is_quiet():
+        live.notice(item.id_data)
+
+
+def _strength_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    detail_image.update_strength(group.id_data)
+    live.notice(group.id_data)
+
+
+def _detail_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    live.notice(group.id_data)
+
+
+class IdentityValue(bpy.types.PropertyGroup):
+    """One identity slider; `name` is what the component does."""
+
+    value: bpy.props.FloatProperty(
+        name="Value",
+        description="This component of the person, in standard deviations from the average",
+        soft_min=-3.0,
+        soft_max=3.0,
+        min=-IDENTITY_LIMIT,
+        max=IDENTITY_LIMIT,
+        step=5,
+        precision=2,
+        update=_identity_changed,
+    )
+
+
+class FaceProperties(bpy.types.PropertyGroup):
+    """What makes an object a DNPM face."""
+
+    is_face: bpy.props.BoolProperty(options={"HIDDEN"})
+    model: bpy.props.StringProperty(options={"HIDDEN"})
+    fingerprint: bpy.props.StringProperty(options={"HIDDEN"})
+    unit_scale: bpy.props.FloatProperty(default=1.0, options={"HIDDEN"})
+    identity: bpy.props.CollectionProperty(type=IdentityValue)
+    strength: bpy.props.FloatProperty(
+        name="Strength",
+        description="How strong the wrinkles and pores are: 0 is the smooth face, 1 as the network made them",
+        default=1.0,
+        min=0.0,
+        max=STRENGTH_LIMIT,
+        soft_max=2.0,
+        step=5,
+        update=_strength_changed,
+    )
+    live: bpy.props.BoolProperty(
+        name="Live",
+        description="Compute the detail anew whenever a slider moves",
+        default=True,
+        update=_detail_changed,
+    )
+    preview_size: bpy.props.EnumProperty(
+        name="Preview",
+        description="Size of the map while a slider is dragged: smaller is quicker",
+        items=[(str(n), f"{n} x {n}", f"{n} pixels a side") for n in (128, 256, 512, 1024)],
+        default="256",
+    )
+    full_on_release: bpy.props.BoolProperty(
+        name="Full Size on Release",
+        description="Compute the whole map of 1024 x 1024 pixels when the slider is let go",
+        default=True,
+        update=_detail_changed,
+    )
+    frozen: bpy.props.BoolProperty(
+        name="Frozen",
+        description="Keep the map as it is, whatever the sliders do",
+        default=False,
+        update=_detail_changed,
+    )
+
+
+CLASSES = (IdentityValue, FaceProperties)
+
+
+def register() -> None:
+    """Classes, and the property on every object."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+    setattr(bpy.types.Object, names.FACE, bpy.props.PointerProperty(type=FaceProperties))
+
+
+def unregister() -> None:
+    """The reverse."""
+    delattr(bpy.types.Object, names.FACE)
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
