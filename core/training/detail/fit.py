@@ -13,6 +13,7 @@ from torch import Tensor
 from ...detail.config import w_layers
 from ...detail.encoder import Encoder
 from ...detail.generator import Generator
+from ...errors import DnpmError
 from ...face_model.model import FaceModel
 from . import samples
 from .principal import Band
@@ -113,10 +114,12 @@ def fit_mapping(
 
     The first coordinates of z stand for the identity, the next for the expression (their positive tails, so that most
     muscles rest); the target is the one code w that holds all of E's coefficients. So every z is a plausible map, and one
-    w serves all rows.
+    w serves all rows. Raises DnpmError when z is shorter than both together.
     """
-    torch.manual_seed(seed)
     config = generator.config
+    if config.z_dim < model.n_id + model.n_exp:
+        raise DnpmError(f"z_dim {config.z_dim} is too small for {model.n_id} identity and {model.n_exp} expression values")
+    torch.manual_seed(seed)
     optimizer = torch.optim.Adam(generator.mapping.parameters(), lr=2e-3, betas=(0.9, 0.99))
     start, step, average = time.monotonic(), 0, torch.zeros(config.w_dim)
     while (spent := (time.monotonic() - start) / seconds) < 1.0:

@@ -62,7 +62,7 @@ def train_jointly(
             for mean, now in zip(means, (generator, encoder), strict=True):
                 for a, b in zip(mean.parameters(), now.parameters(), strict=True):
                     a.lerp_(b, 1 - decay)
-        shown.append(float((image - target).square().mean() / target.square().mean()))
+        shown.append(((image - target).square().mean() / target.square().mean()).item())
         if step % 50 == 0:
             print(
                 f"joint {resolution}: step {step}, loss {value.item():.5f}, squared error / energy {np.mean(shown):.4f}, "
