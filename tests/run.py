@@ -23,7 +23,9 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
-USES_BLENDER = re.compile(r"^\s*(import|from) (bpy|mathutils)\b|importorskip\([\"']bpy", re.MULTILINE)
+USES_BLENDER = re.compile(
+    r"^\s*(import|from) (bpy|mathutils)\b|^USES_BLENDER = True|importorskip\([\"']bpy", re.MULTILINE
+)
 PROCESS_LIMIT_S = 30 * 60
 
 

@@ -1,0 +1,163 @@
+"""A batch from the command line to the files: made, skipped, made anew, failed, and the exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+import pytest
+from PIL import Image
+
+USES_BLENDER = True  # in the processes that it starts: tests/run.py runs it with every version
+
+RUN = Path(__file__).resolve().parents[3] / "operators" / "headless" / "run.py"
+WEIGHTS = """
+import sys, torch
+from dnpm.core.detail.card import face_model_entry
+from dnpm.core.detail.config import EncoderConfig, GeneratorConfig
+from dnpm.core.detail.encoder import Encoder
+from dnpm.core.detail.generator import Generator
+from dnpm.core.detail.weights import save_detail
+from dnpm.core.face_model.model import FaceModel
+model = FaceModel.load(sys.argv[1])
+torch.manual_seed(0)
+generator = Generator(GeneratorConfig(channel_base=512, channel_max=16, resolution=64, w_dim=32, z_dim=32))
+encoder = Encoder(EncoderConfig(model.n_id, model.n_exp, (16,) * 5, False, w_dim=32, groups=(4, 3, 3)))
+about = {"name": "tiny", "face_model": face_model_entry(model), "data": "", "licence": "", "command": "", "seed": 0}
+about |= {"hours": 0.0, "scores": {}}
+save_detail(sys.argv[2], generator, encoder, torch.zeros(32), about)
+"""
+
+
+@pytest.fixture(scope="module")
+def parts(tiny_model, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """A tiny face model and weights for it, as arguments."""
+    folder = tmp_path_factory.mktemp("parts")
+    model = folder / "tiny.safetensors"
+    tiny_model.save(model)
+    subprocess.run([sys.executable, "-c", WEIGHTS, str(model), str(folder / "weights")], check=True, timeout=120)
+    return [f"--face-model={model}", f"--weights={folder / 'weights'}", f"--python={sys.executable}", "--device=cpu"]
+
+
+def batch(job: Path, out: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(RUN), "--", str(job), f"--out={out}", *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+
+
+def write(path: Path, items: list[dict], **settings: object) -> Path:
+    common = {"size": [48, 64], "samples": 1, "map_size": 64, "subdivision": 1}
+    path.write_text(json.dumps({"settings": common | settings, "items": items}))
+    return path
+
+
+def lines(done: subprocess.CompletedProcess[str]) -> list[str]:
+    return [line for line in done.stdout.splitlines() if line.startswith("[")]
+
+
+def test_all_kinds_of_files_then_nothing_twice(parts: list[str], tmp_path: Path) -> None:
+    outputs = ["png", "exr", "map_png", "obj", "ply", "gltf", "blend"]
+    job = write(
+        tmp_path / "job.json",
+        [
+            {"name": "open", "identity": {"seed": 2}, "expression": {"jawOpen": 1}, "outputs": outputs,
+             "views": ["front", "closeup"]},
+            {"name": "bad", "expression": {"noseWiggle": 1}},
+            {"name": "smooth", "identity": [1.5], "detail": 0},
+        ],
+    )  # fmt: skip
+    out = tmp_path / "out"
+    done = batch(job, out, *parts)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert len(lines(done)) == 3
+    assert "bad: FAILED: expression 'noseWiggle'" in lines(done)[1]
+    assert "2 made, 0 skipped, 1 failed" in done.stdout
+    assert "Traceback" not in done.stdout
+    made = {file.name for file in (out / "open").iterdir()}
+    assert made == {"front.png", "closeup.png", "displacement.exr", "displacement.png", "face.obj", "face.ply",
+                    "face.glb", "face.blend", "done.json"}  # fmt: skip
+    front = np.asarray(Image.open(out / "open" / "front.png"))
+    assert front.shape == (64, 48, 3)
+    assert front[20:44, 16:32].std() > 2, "there is a face in the middle"
+    assert not np.array_equal(front, np.asarray(Image.open(out / "smooth" / "front.png")))
+
+    smooth = (out / "smooth" / "front.png").stat().st_mtime_ns
+    data = json.loads(job.read_text())
+    data["items"][1]["expression"] = {"jawOpen": 0.25}
+    data["items"][0]["expression"] = {"jawOpen": 0.5}
+    job.write_text(json.dumps(data))
+    again = batch(job, out, *parts)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "2 made, 1 skipped, 0 failed" in again.stdout
+    assert "smooth: skipped" in lines(again)[2]
+    assert (out / "smooth" / "front.png").stat().st_mtime_ns == smooth
+
+
+def test_the_map_and_the_displaced_mesh_are_the_cores(parts: list[str], tiny_model, tmp_path: Path) -> None:
+    """What comes out of Blender is what the networks said, in millimetres, and the mesh is moved by it."""
+    expression = {"mouthSmileLeft": 1.0, "browInnerUp": 0.5}
+    items = [
+        {"name": "with", "expression": expression, "detail": 2},
+        {"name": "without", "expression": expression, "detail": 0},
+    ]
+    job = write(tmp_path / "job.json", items, outputs=["exr", "obj"])
+    done = batch(job, tmp_path / "out", *parts)
+    assert done.returncode == 0, done.stdout + done.stderr
+    channels = OpenEXR.File(str(tmp_path / "out" / "with" / "displacement.exr"), separate_channels=True).channels()
+    from dnpm.core.backend.client import BackendClient
+
+    model, weights, python, _ = (word.split("=", 1)[1] for word in parts)
+    client = BackendClient(python=python, device="cpu", weights=weights, face_model=model)
+    try:
+        arrays = {"identity": np.zeros(tiny_model.n_id, np.float32), "expression": tiny_model.expression(**expression)}
+        wanted = client.call("displacement", arrays=arrays, params={"resolution": 64}).arrays["displacement"]
+    finally:
+        client.stop()
+    assert np.abs(wanted).max() > 0.01
+    assert np.allclose(channels["R"].pixels, wanted, atol=1e-4)
+
+    points = {name: vertices(tmp_path / "out" / name / "face.obj") for name in ("with", "without")}
+    moved_mm = np.linalg.norm(points["with"] - points["without"], axis=1) * 1000
+    assert 0.2 * 2 * np.abs(wanted).max() < moved_mm.max() <= 2 * np.abs(wanted).max() * 1.01
+    assert (moved_mm < 1e-3).any(), "outside of the detail layer nothing moves"
+
+
+def vertices(path: Path) -> np.ndarray:
+    return np.array([line.split()[1:4] for line in path.read_text().splitlines() if line.startswith("v ")], float)
+
+
+def test_a_wrong_job_makes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "job.json").write_text('{"items": [{"name": "a", "sise": 3}]}')
+    done = batch(tmp_path / "job.json", tmp_path / "out")
+    assert done.returncode == 2
+    assert "unknown key 'sise'" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("word", ["--weights=nowhere", "--face-model=nowhere"])
+def test_missing_parts_are_told(parts: list[str], word: str, tmp_path: Path) -> None:
+    job = write(tmp_path / "job.json", [{"name": "a"}])
+    done = batch(job, tmp_path / "out", *parts, word)
+    assert done.returncode == 2
+    assert "nowhere" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_torch_the_smooth_face_is_made_and_the_rest_told(parts: list[str], tmp_path: Path) -> None:
+    job = write(tmp_path / "job.json", [{"name": "smooth", "detail": 0}, {"name": "detailed"}])
+    done = batch(job, tmp_path / "out", *parts, "--python=/no/such/python")
+    assert done.returncode == 1
+    assert (tmp_path / "out" / "smooth" / "front.png").is_file()
+    assert "detailed: FAILED: " in lines(done)[1]
+    assert "/no/such/python" in lines(done)[1]
+
+
+def test_a_folder_that_cannot_be_written_is_told(parts: list[str], tmp_path: Path) -> None:
+    job = write(tmp_path / "job.json", [{"name": "a"}])
+    (tmp_path / "file").write_text("in the way")
+    done = batch(job, tmp_path / "file" / "out", *parts)
+    assert done.returncode == 2
+    assert "error: " in done.stderr
