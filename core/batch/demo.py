@@ -16,6 +16,7 @@ ACTOR = 12
 """Seed of the identity that goes through the expressions."""
 PEOPLE = (3, 5, 8, 12, 17, 21, 29, 34)
 """Seeds of the eight identities at rest."""
+VIEW = {"name": "portrait", "azimuth": 24, "elevation": 3, "target": "head", "zoom": 1.3}
 
 
 def _both(**values: float) -> dict[str, float]:
@@ -44,7 +45,7 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
 def demo_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
     """The job, in the job file's own form: 8 expressions, 8 people, and one close-up with and without the detail."""
     actor = {"seed": ACTOR}
-    close = {"size": [size[0] * 2, size[1] * 2], "views": ["closeup"], "samples": samples, "subdivision": 3}
+    close = {"size": [size[0] * 2, size[1] * 2], "views": ["closeup"], "subdivision": 4}
     with_detail = close | {"outputs": ["png", "exr", "map_png", "gltf", "blend"]}
     items: list[dict[str, Any]] = [
         {"name": f"expression_{name}", "identity": actor, "expression": values} for name, values in EXPRESSIONS.items()
@@ -55,12 +56,12 @@ def demo_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
         {"name": "closeup_with_detail"} | face | with_detail,
         {"name": "closeup_without_detail"} | face | close | {"detail": 0},
     ]
-    return {"settings": {"size": list(size), "samples": samples, "views": ["three_quarter_left"]}, "items": items}
+    return {"settings": {"size": list(size), "samples": samples, "views": [VIEW]}, "items": items}
 
 
 def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
     """From the batch's folder `items` to the files that people look at; returns (file, what it shows)."""
-    view = "three_quarter_left.png"
+    view = f"{VIEW['name']}.png"
     close = items / "closeup_with_detail"
     sheet.contact_sheet(
         out / "expressions.png",

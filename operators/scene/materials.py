@@ -21,8 +21,8 @@ _LIMBUS_UV = 29.0 / 360.0
 _PUPIL_UV = 10.5 / 360.0
 # Linear base colours.
 _SKIN, _SKIN_DEEP, _LIP = (0.52, 0.30, 0.215, 1.0), (0.40, 0.185, 0.125, 1.0), (0.36, 0.125, 0.105, 1.0)
-_SCLERA, _LIMBUS, _IRIS, _IRIS_IN = (0.72, 0.67, 0.63, 1.0), (0.03, 0.022, 0.018, 1.0), (0.17, 0.1, 0.05, 1.0), (
-    0.26, 0.15, 0.06, 1.0,
+_SCLERA, _LIMBUS, _IRIS, _IRIS_IN = (0.72, 0.67, 0.63, 1.0), (0.03, 0.022, 0.018, 1.0), (0.07, 0.042, 0.022, 1.0), (
+    0.15, 0.085, 0.035, 1.0,
 )  # fmt: skip
 _PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
     # colour, roughness, subsurface weight
@@ -96,7 +96,7 @@ def _skin(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float) -
     lips.attribute_name = LIPS
     coloured = _mix(tree, skin.outputs["Color"], _LIP, lips.outputs["Fac"])
     tree.links.new(coloured.outputs["Color"], shader.inputs["Base Color"])
-    shader.inputs["Roughness"].default_value = 0.46
+    shader.inputs["Roughness"].default_value = 0.5
     shader.inputs["Specular IOR Level"].default_value = 0.42
     _subsurface(shader, 0.14, (1.0, 0.36, 0.22), 0.0022 / unit_scale)
 
