@@ -16,7 +16,8 @@ from ..errors import DnpmError
 class UVMap:
     """Which triangle, with which barycentric weights, covers each texel of the detail layer.
 
-    faces: (F, 4) int, -1 as the fourth index of a triangle; detail_uv: (D, 2); faces_detail_uv: (F, 4) int, -1 outside of
+    faces: (F, 4) int, -1 as the fourth index of a triangle; detail_uv: (D, 2); faces_detail_uv: (F, 4) int, -1
+    outside of
     the layer; resolution: texels a side. Raises DnpmError when no face lies in the layer.
     """
 
@@ -31,7 +32,8 @@ class UVMap:
         """(R, R) bool: texels whose centre lies in a face."""
 
     def to_texels(self, values: np.ndarray) -> np.ndarray:
-        """Per-vertex values (V,) or (V, C) -> (R, R) or (R, R, C) float32; outside, the nearest covered texel's value."""
+        """Per-vertex values (V,) or (V, C) -> (R, R) or (R, R, C) float32; outside, the nearest covered texel's
+        value."""
         values = np.asarray(values, np.float32)
         rows, columns = self._source
         corners = self.vertex_triangles[self.triangle[rows, columns]]
@@ -45,8 +47,10 @@ class UVMap:
     def metric(self, vertices: np.ndarray) -> np.ndarray:
         """First fundamental form: vertices (V, 3) mm -> (R, R, 3) float32 components E, F, G in mm^2 per unit of u, v.
 
-        A UV step (du, dv) has the length sqrt(E du^2 + 2 F du dv + G dv^2). Taken per triangle, averaged onto the corners by
-        UV area and interpolated, so that it is continuous. Source: any text on surfaces; Sander et al. 2001 for the Jacobian.
+        A UV step (du, dv) has the length sqrt(E du^2 + 2 F du dv + G dv^2). Taken per triangle, averaged onto the
+        corners by
+        UV area and interpolated, so that it is continuous. Source: any text on surfaces; Sander et al. 2001 for the
+        Jacobian.
         """
         p = np.asarray(vertices, np.float64)[self.vertex_triangles]
         edge1, edge2 = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
@@ -69,7 +73,8 @@ class UVMap:
         a, b = uv[:, 1] - uv[:, 0], uv[:, 2] - uv[:, 0]
         determinant = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
         safe = np.where(np.abs(determinant) < 1e-14, 1e-14, determinant)
-        # [edge1 edge2] = [d/du d/dv] [a b], so d/du = (edge1 b_v - edge2 a_v) / det and d/dv = (edge2 a_u - edge1 b_u) / det
+        # [edge1 edge2] = [d/du d/dv] [a b], so d/du = (edge1 b_v - edge2 a_v) / det and d/dv = (edge2 a_u - edge1
+        # b_u) / det
         inverse = np.stack(
             [np.stack([b[:, 1], -b[:, 0]], 1), np.stack([-a[:, 1], a[:, 0]], 1)], 1
         ) / safe[:, None, None]  # fmt: skip
@@ -122,7 +127,8 @@ class UVMap:
 
 
 def triangles(faces: np.ndarray, faces_uv: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Split quads along 0-2: (F, 4) vertex and corner indices -> (T, 3) twice, of faces inside of the UV layer alone."""
+    """Split quads along 0-2: (F, 4) vertex and corner indices -> (T, 3) twice, of faces inside of the UV layer
+    alone."""
     faces, faces_uv = np.asarray(faces), np.asarray(faces_uv)
     inside = faces_uv[:, 0] >= 0
     quad = inside & (faces[:, 3] >= 0)

@@ -1,7 +1,8 @@
 """Our maps against the teacher's, on people and expressions kept out of training, beside two baselines.
 
 R2 = 1 - squared error / variance around the mean map, inside the face mask: the mean map scores about 0. The linear
-regression goes from the sliders (and 1) to the map through its principal components, fitted on training samples. "units":
+regression goes from the sliders (and 1) to the map through its principal components, fitted on training samples.
+"units":
 held-out people, one deed at 1 each (both sides together); "mixtures": held-out people, three to five deeds at once.
 """
 
@@ -40,7 +41,10 @@ def evaluate(args: argparse.Namespace) -> dict:
         "resolution": args.resolution, "range_mm": RANGE_MM, "seed": args.seed, "inside": "face mask > .5",
         "baseline_samples": args.baseline_samples,
     }  # fmt: skip
-    for name, pairs in (("units", unit_pairs(model, args.samples, args.seed)), ("mixtures", mixture_pairs(model, args.samples, args.seed))):
+    for name, pairs in (
+        ("units", unit_pairs(model, args.samples, args.seed)),
+        ("mixtures", mixture_pairs(model, args.samples, args.seed)),
+    ):
         scores = {k: Score(teacher.mask, linear.mean) for k in ("ours", "mean_map", "linear")}
         for identity, expression in pairs:
             truth = teacher.map(identity, expression)
@@ -64,7 +68,9 @@ def table(result: dict) -> str:
 
 def unit_pairs(model: FaceModel, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Held-out people, each with one deed at 1; the deeds in turn."""
-    deeds = [n for n in model.expression_names if not (n.endswith("Right") and mirror_name(n) in model.expression_index)]
+    deeds = [
+        n for n in model.expression_names if not (n.endswith("Right") and mirror_name(n) in model.expression_index)
+    ]
     people = [samples.draw(model, "test", i, seed)[0] for i in range(count)]
     return [(p, samples.deed(model, deeds[i % len(deeds)], 1.0)) for i, p in enumerate(people)]
 

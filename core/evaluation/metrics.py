@@ -1,7 +1,7 @@
 """One convention for every figure: float64, inside the face mask, millimetres; SSIM and PSNR on a stated range.
 
-PSNR and SSIM take the maps as pictures: [-RANGE_MM, RANGE_MM] -> [0, 1], data range 1, one channel. SSIM: Gaussian 11 x 11,
-sigma 1.5, K .01 and .03 (Wang et al. 2004), averaged over the mask.
+PSNR and SSIM take the maps as pictures: [-RANGE_MM, RANGE_MM] -> [0, 1], data range 1, one channel. SSIM: Gaussian
+11 x 11, sigma 1.5, K .01 and .03 (Wang et al. 2004), averaged over the mask.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Do sliders mean something? Each region's fine relief with its expressions at 1 against rest, on G's own maps.
 
-Energy: mean square of the map less its Gaussian blur, inside the region. "own": the ratio in the region, for the weakest of
+Energy: mean square of the map less its Gaussian blur, inside the region. "own": the ratio in the region, for the
+weakest of
 its deeds, averaged over people; "elsewhere": over the same deeds, the ratio in regions that they do not touch.
 """
 
@@ -39,7 +40,9 @@ def evaluate(args: argparse.Namespace) -> dict:
     people = [random_identity(model, 9000 + args.seed + i) for i in range(args.identities)]
     rest = [energy(painter.map(p, model.expression(), size)) for p in people]
     deeds = {d: None for group in DEEDS.values() for d in group}
-    posed = {d: [energy(painter.map(p, model.expression(**dict.fromkeys(d, 1.0)), size)) for p in people] for d in deeds}
+    posed = {
+        d: [energy(painter.map(p, model.expression(**dict.fromkeys(d, 1.0)), size)) for p in people] for d in deeds
+    }
     regions = {}
     for region, own_deeds in DEEDS.items():
         own = {d: [a[region] / b[region] for a, b in zip(posed[d], rest, strict=True)] for d in own_deeds}
@@ -53,7 +56,13 @@ def evaluate(args: argparse.Namespace) -> dict:
             "elsewhere": round(float(np.mean(elsewhere)), 3), "elsewhere_max": round(float(np.max(elsewhere)), 2),
             "by_deed": {"+".join(d): round(float(np.mean(r)), 2) for d, r in own.items()},
         }  # fmt: skip
-    return {"regions": regions, "identities": args.identities, "resolution": size, "seed": args.seed, "blur_mm": BLUR_MM}
+    return {
+        "regions": regions,
+        "identities": args.identities,
+        "resolution": size,
+        "seed": args.seed,
+        "blur_mm": BLUR_MM,
+    }
 
 
 def table(result: dict) -> str:
@@ -61,5 +70,7 @@ def table(result: dict) -> str:
     lines = [f"{result['identities']} people, energy at expression 1 / at rest", "",
              "region          own (worst)   elsewhere (worst)"]  # fmt: skip
     for name, r in result["regions"].items():
-        lines.append(f"{name:<14}{r['own']:6.2f} ({r['own_min']:.2f})   {r['elsewhere']:6.3f} ({r['elsewhere_max']:.2f})")
+        lines.append(
+            f"{name:<14}{r['own']:6.2f} ({r['own_min']:.2f})   {r['elsewhere']:6.3f} ({r['elsewhere_max']:.2f})"
+        )
     return "\n".join(lines)

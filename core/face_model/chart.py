@@ -14,7 +14,8 @@ from .landmarks import LANDMARKS68, LID_RIM_LEFT, MOUTH_RIM, NOSTRIL_LEFT, mirro
 def mpfb_chart(base_vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """(F,) bool: faces of the chart.
 
-    base_vertices: (V, 3) mm of the symmetric base mesh, in its own numbering; faces: (F, 4) of its skin, in that numbering.
+    base_vertices: (V, 3) mm of the symmetric base mesh, in its own numbering; faces: (F, 4) of its skin, in that
+    numbering.
     The loops of lids, lips and nostrils are walls; between them and an egg around the face's middle everything belongs
     to the chart: ears, neck and the crown do not.
     """

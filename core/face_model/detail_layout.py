@@ -27,8 +27,8 @@ def detail_layout(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lay out the faces in `chart`.
 
-    vertices (V, 3) mm, symmetric about x = 0, y up, +z forward; faces (F, 4), -1 as a triangle's fourth; chart (F,) bool,
-    a disc with holes. Returns detail_uv (D, 2) float32, faces_detail_uv (F, 4) int32 (-1 outside), detail_mask
+    vertices (V, 3) mm, symmetric about x = 0, y up, +z forward; faces (F, 4), -1 as a triangle's fourth; chart (F,)
+    bool, a disc with holes. Returns detail_uv (D, 2) float32, faces_detail_uv (F, 4) int32 (-1 outside), detail_mask
     (512, 512) float32. Raises DnpmError when the chart is no disc with holes, or not symmetric.
     """
     used = np.unique(faces[chart][faces[chart] >= 0])
@@ -55,7 +55,7 @@ def detail_layout(
 def boundary_loops(quads: np.ndarray) -> list[np.ndarray]:
     """The closed loops of edges that only one face has. Raises DnpmError where a vertex joins two loops."""
     following: dict[int, int] = {}
-    edges = set()
+    edges: set[tuple[int, int]] = set()
     for face in quads:
         corners = [int(i) for i in face if i >= 0]
         edges.update(zip(corners, [*corners[1:], corners[0]], strict=True))
@@ -75,7 +75,9 @@ def boundary_loops(quads: np.ndarray) -> list[np.ndarray]:
     return loops
 
 
-def border_mask(faces: np.ndarray, uv: np.ndarray, faces_uv: np.ndarray, resolution: int = MASK_RESOLUTION) -> np.ndarray:
+def border_mask(
+    faces: np.ndarray, uv: np.ndarray, faces_uv: np.ndarray, resolution: int = MASK_RESOLUTION
+) -> np.ndarray:
     """(R, R) float32: 1 inside, smoothly 0 over 5 % of the side at the outer border and 2 texels at lids and lips."""
     covered = UVMap(faces, uv, faces_uv, resolution).covered
     whole = ndimage.binary_fill_holes(covered)

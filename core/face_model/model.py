@@ -49,7 +49,8 @@ class FaceModel:
     material_names: tuple[str, ...]
     """From: skin, lips, sclera, iris, cornea, teeth, gums, tongue, lashes, brows, mouth (the default model's)."""
     landmarks68: np.ndarray
-    """(68,) int32 vertex indices, multi-PIE order (0-16 jaw from the subject's right ear, 17-26 brows, 27-35 nose, 36-47
+    """(68,) int32 vertex indices, multi-PIE order (0-16 jaw from the subject's right ear, 17-26 brows, 27-35 nose,
+    36-47
     eyes, 48-67 mouth); -1 where the model has none."""
     vertex_groups: dict[str, np.ndarray] = field(default_factory=dict)
     """name -> (n,) int32 vertex indices: face, eye_left, eye_right, teeth, tongue, lashes, ..."""

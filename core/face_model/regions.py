@@ -9,7 +9,8 @@ DEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "forehead": (("browInnerUp",), ("browOuterUpLeft", "browOuterUpRight")),
     "glabella": (("browDownLeft", "browDownRight"),),
     "crows_feet": (
-        ("eyeSquintLeft", "eyeSquintRight"), ("cheekSquintLeft", "cheekSquintRight"), ("mouthSmileLeft", "mouthSmileRight"),
+        ("eyeSquintLeft", "eyeSquintRight"), ("cheekSquintLeft", "cheekSquintRight"),
+        ("mouthSmileLeft", "mouthSmileRight"),
     ),
     "nose_bridge": (("noseSneerLeft", "noseSneerRight"),),
     "nasolabial": (("mouthSmileLeft", "mouthSmileRight"), ("noseSneerLeft", "noseSneerRight")),

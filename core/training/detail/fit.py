@@ -36,7 +36,8 @@ def torgb_row(resolution: int) -> int:
 class CoefficientLoss:
     """Squared error of the map (mm^2 per texel, relative to its variance) that wrong coefficients cause.
 
-    A band's components have unit norm at their own resolution, so an error of one standard deviation weighs sigma^2 times
+    A band's components have unit norm at their own resolution, so an error of one standard deviation weighs sigma^2
+    times
     the area that one of its texels covers. Rows of w that no ToRGB of a band reads are pulled softly to the same code,
     because the convolutions read their styles from them.
     """
@@ -113,12 +114,15 @@ def fit_mapping(
     """Teach the mapping network f: z -> w to give the codes of faces like the training set's.
 
     The first coordinates of z stand for the identity, the next for the expression (their positive tails, so that most
-    muscles rest); the target is the one code w that holds all of E's coefficients. So every z is a plausible map, and one
+    muscles rest); the target is the one code w that holds all of E's coefficients. So every z is a plausible map, and
+    one
     w serves all rows. Raises DnpmError when z is shorter than both together.
     """
     config = generator.config
     if config.z_dim < model.n_id + model.n_exp:
-        raise DnpmError(f"z_dim {config.z_dim} is too small for {model.n_id} identity and {model.n_exp} expression values")
+        raise DnpmError(
+            f"z_dim {config.z_dim} is too small for {model.n_id} identity and {model.n_exp} expression values"
+        )
     torch.manual_seed(seed)
     optimizer = torch.optim.Adam(generator.mapping.parameters(), lr=2e-3, betas=(0.9, 0.99))
     start, step, average = time.monotonic(), 0, torch.zeros(config.w_dim)

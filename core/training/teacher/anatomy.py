@@ -118,16 +118,19 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
     inner = brow[0]
     middle = lambda du, dv: np.array([0.5 + e * du, inner[1] + e * dv])  # noqa: E731
     out += [
-        Crease("glabella", np.stack([middle(0.062, -0.09), middle(0.072, 0.0), middle(0.080, 0.09), middle(0.092, 0.17)])
+        Crease("glabella",
+               np.stack([middle(0.062, -0.09), middle(0.072, 0.0), middle(0.080, 0.09), middle(0.092, 0.17)])
                + wobble(4, 0.005), 0.75, 1.0, 0.5, 0.3, drives=down, fold=0.3, line=10),
-        Crease("glabella", np.stack([middle(0.115, -0.02), middle(0.135, 0.06), middle(0.165, 0.13)]) + wobble(3, 0.006),
+        Crease("glabella",
+               np.stack([middle(0.115, -0.02), middle(0.135, 0.06), middle(0.165, 0.13)]) + wobble(3, 0.006),
                0.42, 0.8, 0.3, 0.45, drives=down, line=11),
         Crease("glabella", np.stack([middle(0.020, -0.03), middle(0.024, 0.05), middle(0.02, 0.12)]) + wobble(3, 0.004),
                0.22, 0.55, 0.25, 0.5, drives=down, line=12),
     ]  # fmt: skip
     root = lm[27]
     both_down = (
-        Drive("browDownLeft", 0.6), Drive("browDownRight", 0.6), Drive("noseSneerLeft", 0.3), Drive("noseSneerRight", 0.3),
+        Drive("browDownLeft", 0.6), Drive("browDownRight", 0.6), Drive("noseSneerLeft", 0.3),
+        Drive("noseSneerRight", 0.3),
     )  # fmt: skip
     for dv, depth in ((0.035, 0.45), (-0.02, 0.3)):
         points = np.stack([[0.5 + e * du, root[1] + e * (dv - 1.2 * du * du)] for du in (-0.1, -0.05, 0, 0.05, 0.1)])
@@ -152,7 +155,8 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
     # Under the eye: fine arcs below the lashes, the tear trough.
     lower = lm[[42, 47, 46, 45]]
     squint = (
-        Drive("eyeSquintLeft", 0.9), Drive("cheekSquintLeft", 0.95), Drive("mouthSmileLeft", 0.35), Drive("eyeBlinkLeft", 0.06),
+        Drive("eyeSquintLeft", 0.9), Drive("cheekSquintLeft", 0.95), Drive("mouthSmileLeft", 0.35),
+        Drive("eyeBlinkLeft", 0.06),
     )  # fmt: skip
     for i, (dv, depth, width, constant) in enumerate(
         ((-0.045, 0.22, 0.5, 0.05), (-0.085, 0.30, 0.6, 0.04), (-0.125, 0.30, 0.7, 0.02), (-0.175, 0.34, 1.1, 0.03))
@@ -160,7 +164,9 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
         spread = np.array([[0.015, 0.4], [0.0, 1.0], [0.01, 1.0], [0.03, 0.55]])
         points = lower + e * np.stack([spread[:, 0] * (i + 1), spread[:, 1] * dv], 1) + wobble(4, 0.004)
         out.append(Crease("under_eye", points, depth, width, 0.5, 0.25, constant, drives=squint, line=i))
-    trough = np.stack([at(lm[42], -0.005, -0.05), at(lm[42], 0.04, -0.13), at(lm[47], 0.06, -0.2), at(lm[46], 0.06, -0.24)])
+    trough = np.stack(
+        [at(lm[42], -0.005, -0.05), at(lm[42], 0.04, -0.13), at(lm[47], 0.06, -0.2), at(lm[46], 0.06, -0.24)]
+    )
     out.append(Crease("under_eye", trough, 0.5, 2.0, 0.7, 0.25, 0.08, fold=0.4, line=4))
 
     # The upper lid's crease, always there; a second one with age.
@@ -172,7 +178,9 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
     # Bunny lines on the sides of the nose's bridge.
     for i in range(4):
         start = lm[27] * (1 - 0.24 * i) + lm[29] * 0.24 * i
-        points = np.stack([at(start, 0.035, 0.0), at(start, 0.075, 0.012), at(start, 0.115, -0.012), at(start, 0.15, -0.055)])
+        points = np.stack(
+            [at(start, 0.035, 0.0), at(start, 0.075, 0.012), at(start, 0.115, -0.012), at(start, 0.15, -0.055)]
+        )
         sneer = (Drive("noseSneerLeft", 1.0), Drive("noseSneerRight", 0.12))
         out.append(Crease("nose_bridge", points + wobble(4, 0.004), (0.36, 0.45, 0.42, 0.3)[i], 0.75, 0.25, 0.5,
                           drives=sneer, line=i))  # fmt: skip
@@ -192,7 +200,9 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
                       drives=fold_drives, line=1))  # fmt: skip
     # Cheek lines outside of it, when the smile folds the cheek.
     for i, (du, depth) in enumerate(((0.2, 0.34), (0.27, 0.2))):
-        points = np.stack([at(mouth, du - 0.02, 0.19), at(mouth, du, 0.09), at(mouth, du + 0.005, 0.0), at(mouth, du - 0.03, -0.1)])
+        points = np.stack(
+            [at(mouth, du - 0.02, 0.19), at(mouth, du, 0.09), at(mouth, du + 0.005, 0.0), at(mouth, du - 0.03, -0.1)]
+        )
         smile = (Drive("mouthSmileLeft", 0.8), Drive("mouthDimpleLeft", 0.55), Drive("mouthStretchLeft", 0.5))
         out.append(Crease("cheek", points + wobble(4, 0.006), depth, 0.9, 0.3, 0.5, drives=smile, line=2 + i))
 
@@ -205,7 +215,8 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
     out.append(Crease("marionette", corner_line, 0.4, 0.7, 0.3, 0.3, 0.35, frown, 0.0, 5))
     dimple = np.stack([at(mouth, 0.085, 0.075), at(mouth, 0.105, 0.02), at(mouth, 0.095, -0.045)])
     out.append(Crease("dimple", dimple, 0.5, 0.9, 0.1, 0.5,
-                      drives=(Drive("mouthDimpleLeft", 1.0), Drive("mouthPressLeft", 0.3)), fold=0.3, line=6))  # fmt: skip
+                      drives=(Drive("mouthDimpleLeft", 1.0), Drive("mouthPressLeft", 0.3)), fold=0.3, line=6))  # fmt:
+                      skip
 
     # Chin: the mentolabial furrow and two short lines of the mentalis.
     lip = lm[57]

@@ -32,16 +32,18 @@ class CreasePainter:
         inside = np.flatnonzero(covered.ravel())
         tree = cKDTree(texels[inside])
         grid_uv = _texel_uv(self.resolution)
-        chunks, self.node_uv, self.node_normal = [], [], []
+        chunks: list[tuple[np.ndarray, ...]] = []
+        node_uv: list[np.ndarray] = []
+        node_normal: list[np.ndarray] = []
         drive = np.zeros((len(items), NODES, model.n_exp), np.float32)
         noise = np.zeros((len(items), NODES), np.float32)
         for i, crease in enumerate(self.items):
             curve_uv = _spline(crease.points, _SAMPLES)
             curve = bilinear(positions, curve_uv)
             nodes = np.linspace(0, _SAMPLES - 1, NODES).astype(int)
-            self.node_uv.append(curve_uv[nodes])
+            node_uv.append(curve_uv[nodes])
             tangent_uv = np.gradient(curve_uv, axis=0)
-            self.node_normal.append(np.stack([-tangent_uv[nodes, 1], tangent_uv[nodes, 0]], 1))
+            node_normal.append(np.stack([-tangent_uv[nodes, 1], tangent_uv[nodes, 0]], 1))
             reach = 4.3 * crease.width + MAX_SHIFT_MM
             near = np.unique(np.concatenate(tree.query_ball_point(curve[::6], reach + 0.5 * _step(curve) * 6)))
             index = inside[near.astype(int)]
@@ -54,7 +56,7 @@ class CreasePainter:
                 if d.expression in model.expression_index:
                     window = 1.0
                     if d.centre is not None:
-                        u = (self.node_uv[-1][:, 0] - 0.5) / eye_distance
+                        u = (node_uv[-1][:, 0] - 0.5) / eye_distance
                         window = np.exp(-0.5 * ((u - d.centre) / d.width) ** 2)
                     drive[i, :, model.expression_index[d.expression]] += d.gain * window
         self.crease, self.index, distance, along = (np.concatenate(c) for c in zip(*chunks, strict=True))
@@ -66,7 +68,7 @@ class CreasePainter:
         self.taper = (_smoothstep(self.along / 0.22) * _smoothstep((1.0 - self.along) / 0.22)).astype(np.float32)
         self.drive, self.noise = drive, noise
         self.named = drive.any() or not any(c.drives for c in items)
-        self.node_uv, self.node_normal = np.stack(self.node_uv), np.stack(self.node_normal)
+        self.node_uv, self.node_normal = np.stack(node_uv), np.stack(node_normal)
         wiggle_rng = np.random.default_rng([seed, 31])
         widths = np.array([c.width for c in items], np.float32)
         self.wiggle = (0.22 * widths[:, None] * wiggle_rng.standard_normal((len(items), NODES))).astype(np.float32)

@@ -18,7 +18,7 @@ from . import texture
 from .anatomy import creases
 from .lines import CreasePainter
 from .strain import StrainField
-from .traits import Traits, TraitMap
+from .traits import TraitMap, Traits
 
 STRAIN_RESOLUTION = 128
 
@@ -124,7 +124,9 @@ def landmark_uv(model: FaceModel) -> np.ndarray:
         inside = np.flatnonzero(place >= 0)
         distance = np.linalg.norm(model.neutral[inside] - model.neutral[model.landmarks68[i]], axis=1)
         if distance.min() > 25.0:
-            raise DnpmError(f"face model {model.name!r}: landmark {i} lies {distance.min():.0f} mm outside of the detail layer")
+            raise DnpmError(
+                f"face model {model.name!r}: landmark {i} lies {distance.min():.0f} mm outside of the detail layer"
+            )
         uv[i] = model.detail_uv[place[inside[distance.argmin()]]]
     return uv
 
@@ -137,8 +139,7 @@ def lip_mask(uv68: np.ndarray, resolution: int) -> np.ndarray:
     draw = ImageDraw.Draw(image)
     corners = lambda points: [(float(u * resolution), float((1 - v) * resolution)) for u, v in points]  # noqa: E731
     draw.polygon(corners(uv68[48:60]), fill=255)
-    mask = ndimage.gaussian_filter(np.asarray(image, np.float32) / 255.0, 0.004 * resolution)
-    return mask
+    return ndimage.gaussian_filter(np.asarray(image, np.float32) / 255.0, 0.004 * resolution)
 
 
 def resize(image: np.ndarray, resolution: int) -> np.ndarray:

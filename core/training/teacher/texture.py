@@ -70,7 +70,9 @@ def build(
     dimples = np.clip(-_band(rng, 3.4 / scale, 0.5) - 0.1, 0, None)
     dimples = -(dimples - dimples.mean()) * 0.22 * chin
     angles = np.arange(n_directions) * 180.0 / n_directions
-    oriented = np.stack([_furrows(rng, a, 3.1 / scale, 0.2) + 0.6 * _furrows(rng, a + 6, 1.9 / scale, 0.25) for a in angles])
+    oriented = np.stack(
+        [_furrows(rng, a, 3.1 / scale, 0.2) + 0.6 * _furrows(rng, a + 6, 1.9 / scale, 0.25) for a in angles]
+    )
     oriented *= 0.14 * (1.0 - lips)
     # `_furrows(angle)` runs along the angle; what compresses it lies across.
     across = np.radians(angles + 90.0)

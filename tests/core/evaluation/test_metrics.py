@@ -22,7 +22,9 @@ def test_the_truth_scores_full_and_the_mean_map_zero():
     for seed in range(1, 9):
         exact.add(noise(seed), noise(seed))
         blind.add(mean, noise(seed))
-    assert exact.result()["r2"] == 1.0 and exact.result()["ssim"] == pytest.approx(1.0) and exact.result()["mae_mm"] == 0
+    assert exact.result()["r2"] == 1.0
+    assert exact.result()["ssim"] == pytest.approx(1.0)
+    assert exact.result()["mae_mm"] == 0
     assert blind.result()["r2"] == pytest.approx(0.0, abs=1e-9)
 
 
@@ -41,7 +43,8 @@ def test_what_lies_outside_of_the_mask_does_not_count():
     ours = noise(1).copy()
     ours[:10] += 5.0
     score.add(ours, noise(1))
-    assert score.result()["r2"] == 1.0 and score.result()["mae_mm"] == 0
+    assert score.result()["r2"] == 1.0
+    assert score.result()["mae_mm"] == 0
 
 
 @settings(max_examples=20, deadline=None)

@@ -87,7 +87,8 @@ def test_splits_share_no_one_and_draws_repeat():
     assert not np.isin(people["train"][:, 0], people["test"][:, 0]).any()
     again = samples.draw(model, "train", 7)
     assert np.array_equal(again[0], people["train"][7])
-    assert again[1].min() >= 0 and again[1].max() <= 1
+    assert again[1].min() >= 0
+    assert again[1].max() <= 1
 
 
 def test_every_stage_and_going_on(tmp_path: Path):

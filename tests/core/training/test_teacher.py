@@ -37,21 +37,25 @@ def test_another_seed_paints_other_skin(teacher: Teacher, face_model: FaceModel)
 
 def test_nothing_outside_of_the_mask(teacher: Teacher, face_model: FaceModel):
     image = teacher.map(*samples.draw(face_model, "test", 5))
-    assert image.dtype == np.float32 and image.shape == (256, 256)
+    assert image.dtype == np.float32
+    assert image.shape == (256, 256)
     assert not image[teacher.mask == 0].any()
-    assert np.isfinite(image).all() and np.abs(image).max() < 2.5
+    assert np.isfinite(image).all()
+    assert np.abs(image).max() < 2.5
 
 
 @settings(max_examples=12, deadline=None)
 @given(seed=st.integers(0, 1000), t=st.floats(0, 0.97))
 def test_small_slider_steps_move_the_map_a_little(teacher: Teacher, face_model: FaceModel, seed: int, t: float):
-    """No jump: a step of 1/60 in the expression, and of 1/60 sigma in the identity, changes the map by less than 8 %."""
+    """No jump: a step of 1/60 in the expression, and of 1/60 sigma in the identity, changes the map by less than 8
+    %."""
     identity, expression = samples.draw(face_model, "test", seed)
     size = lambda a: float(np.sqrt(np.mean(a**2)))  # noqa: E731
     base = teacher.map(identity, t * expression)
     step = teacher.map(identity, (t + 1 / 60) * expression) - base
     walk = teacher.map(identity + np.float32(1 / 60) / np.sqrt(face_model.n_id), t * expression) - base
-    assert size(step) < 0.08 * size(base) and size(walk) < 0.08 * size(base)
+    assert size(step) < 0.08 * size(base)
+    assert size(walk) < 0.08 * size(base)
 
 
 @pytest.mark.parametrize("region", sorted(DEEDS))
@@ -74,7 +78,9 @@ def test_old_skin_is_deeper_than_young(teacher: Teacher, face_model: FaceModel):
 
 def test_left_deeds_crease_the_left(teacher: Teacher, face_model: FaceModel):
     identity = person(face_model, 2)
-    change = teacher.map(identity, face_model.expression(mouthSmileLeft=1.0)) - teacher.map(identity, face_model.expression())
+    change = teacher.map(identity, face_model.expression(mouthSmileLeft=1.0)) - teacher.map(
+        identity, face_model.expression()
+    )
     left, right = np.abs(change[:, 128:]).sum(), np.abs(change[:, :128]).sum()
     assert left > 4 * right
 
@@ -98,7 +104,8 @@ def test_a_model_without_landmarks_is_refused(face_model: FaceModel):
 def test_creases_lie_on_both_sides(face_model: FaceModel):
     items = creases(landmark_uv(face_model))
     families = {c.family for c in items}
-    assert len(families) == 12 and len(items) > 90
+    assert len(families) == 12
+    assert len(items) > 90
     left = sum(1 for c in items if c.points[:, 0].mean() > 0.53)
     right = sum(1 for c in items if c.points[:, 0].mean() < 0.47)
     assert abs(left - right) <= 12
