@@ -46,7 +46,7 @@ def demo_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
     """The job, in the job file's own form: 8 expressions, 8 people, and one close-up with and without the detail."""
     actor = {"seed": ACTOR}
     close = {"size": [size[0] * 2, size[1] * 2], "views": ["closeup"], "subdivision": 4}
-    with_detail = close | {"outputs": ["png", "exr", "map_png", "gltf", "blend"]}
+    with_detail = close | {"outputs": ["png", "exr", "map_png", "blend"]}
     items: list[dict[str, Any]] = [
         {"name": f"expression_{name}", "identity": actor, "expression": values} for name, values in EXPRESSIONS.items()
     ]
@@ -55,6 +55,7 @@ def demo_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
     items += [
         {"name": "closeup_with_detail"} | face | with_detail,
         {"name": "closeup_without_detail"} | face | close | {"detail": 0},
+        {"name": "mesh", "outputs": ["gltf"]} | face,
     ]
     return {"settings": {"size": list(size), "samples": samples, "views": [VIEW]}, "items": items}
 
@@ -88,8 +89,9 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
         out / "displacement.png", read_exr(close / "displacement.exr"), "Displacement along the normal, anger"
     )
     for source, target in (("displacement.exr", "displacement.exr"), ("displacement.png", "displacement_16bit.png"),
-                           ("face.blend", "face.blend"), ("face.glb", "face.glb")):  # fmt: skip
+                           ("face.blend", "face.blend")):  # fmt: skip
         shutil.copyfile(close / source, out / target)
+    shutil.copyfile(items / "mesh" / "face.glb", out / "face.glb")
     return [
         (out / "expressions.png", "one identity in eight expressions"),
         (out / "identities.png", "eight identities at rest"),
@@ -98,7 +100,7 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
         (out / "displacement.exr", "the same map: 32-bit float millimetres"),
         (out / "displacement_16bit.png", "the same map: 16-bit grey, (value - 32768) x 2 / 32768 mm"),
         (out / "face.blend", "the close-up's scene, to open in Blender"),
-        (out / "face.glb", "the close-up's displaced mesh"),
+        (out / "face.glb", "the same face's displaced mesh"),
     ]
 
 
