@@ -65,9 +65,9 @@ def train_jointly(
         shown.append(((image - target).square().mean() / target.square().mean()).item())
         if step % 50 == 0:
             print(
-                f"joint {resolution}: step {step}, loss {value.item():.5f}, squared error / energy
-                {np.mean(shown):.4f}, "
-                f"{100 * spent:.0f} %", file=sys.stderr, flush=True,
+                f"joint {resolution}: step {step}, loss {value.item():.5f}, "
+                f"squared error / energy {np.mean(shown):.4f}, {100 * spent:.0f} %",
+                file=sys.stderr, flush=True,
             )  # fmt: skip
             shown = []
         if save and time.monotonic() - saved > 300:

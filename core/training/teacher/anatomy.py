@@ -215,8 +215,8 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
     out.append(Crease("marionette", corner_line, 0.4, 0.7, 0.3, 0.3, 0.35, frown, 0.0, 5))
     dimple = np.stack([at(mouth, 0.085, 0.075), at(mouth, 0.105, 0.02), at(mouth, 0.095, -0.045)])
     out.append(Crease("dimple", dimple, 0.5, 0.9, 0.1, 0.5,
-                      drives=(Drive("mouthDimpleLeft", 1.0), Drive("mouthPressLeft", 0.3)), fold=0.3, line=6))  # fmt:
-                      skip
+                      drives=(Drive("mouthDimpleLeft", 1.0), Drive("mouthPressLeft", 0.3)),
+                      fold=0.3, line=6))  # fmt: skip
 
     # Chin: the mentolabial furrow and two short lines of the mentalis.
     lip = lm[57]
