@@ -120,7 +120,7 @@ def train(
         with torch.no_grad():
             # E learns around w_mean from here on.
             for head, rows in zip(encoder.heads, encoder_config.groups, strict=True):
-                cast(torch.nn.Linear, head).bias -= generator.mapping.w_avg.repeat(rows)
+                cast(torch.nn.Linear, head).bias.sub_(generator.mapping.w_avg.repeat(rows))
         state.finish("encoder", started)
         save_detail(weights, generator, encoder, generator.mapping.w_avg, card({"held_by_components": 1 - left}))
     for resolution, batch, seconds in plan.joint:
