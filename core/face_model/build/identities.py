@@ -15,6 +15,8 @@ STRENGTH = 0.18
 """Standard deviation of a detail target's weight; at .35 faces turn into caricatures."""
 ASYMMETRY = 0.07
 """Of an `asym` target's weight: faces are a little uneven, none is crooked."""
+_CALM = {"head": 0.55, "neck": 0.5, "ears": 0.8, "forehead": 0.8}
+"""How much of a folder's targets, as drawn, the finished heads get: at full strength crowns turn into cones."""
 _SIDES = 0.2
 """How much of a paired target's (left and right eye, cheek, ear) strength is each side's own."""
 # Targets that the macros already hold (age), that move the head as a whole, or that make no believable adult.
@@ -31,6 +33,10 @@ class Sample:
 
     weights: dict[str, float]
     traits: dict[str, float]
+
+    def calmed(self) -> Sample:
+        """The same person with the targets that change the whole head at a believable strength."""
+        return Sample({n: w * _CALM.get(n.partition("/")[0], 1.0) for n, w in self.weights.items()}, self.traits)
 
 
 class Population:
@@ -72,13 +78,23 @@ class Population:
         return Sample(weights, traits)
 
 
-def positions(data: BaseData, base: np.ndarray, source: np.ndarray, sample: Sample) -> np.ndarray:
-    """base (V, 3) mm, the mesh's `source` vertices before any target -> (V, 3) mm of this person."""
-    result = base.astype(np.float64).copy()
-    for name, weight in sample.weights.items():
-        if weight > 1e-6:
-            result += weight * data.target(name)[source]
-    return result
+class Shaper:
+    """Turns samples into positions of some of the base mesh's vertices: source (V,) indices."""
+
+    def __init__(self, data: BaseData, base: np.ndarray, source: np.ndarray) -> None:
+        self._data, self._source = data, source
+        self._base = base[source].astype(np.float64)
+        self._offsets: dict[str, np.ndarray] = {}
+
+    def __call__(self, sample: Sample) -> np.ndarray:
+        """(V, 3) float64 mm of this person, in the base mesh's axes."""
+        result = self._base.copy()
+        for name, weight in sample.weights.items():
+            if name not in self._offsets:
+                self._offsets[name] = self._data.target(name)[self._source]
+            if weight > 1e-6:
+                result += weight * self._offsets[name]
+        return result
 
 
 def _sliders(names: list[str]) -> dict[str, list[tuple[str | None, str | None]]]:

@@ -1,0 +1,214 @@
+"""Teeth, gums and lashes, made along the base mesh's coarse strips.
+
+Every vertex is a fixed mixture of a strip's vertices. The strips follow MakeHuman's targets, so the parts fit every
+head, and being mixtures they stay as linear in the identity as the head itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .head import MATERIALS, Head
+
+TEETH_MM = (8.6, 6.8, 7.8, 7.2, 7.0, 10.2, 9.8)
+"""Widths of one side's teeth from the middle out: incisors, canine, premolars, molars (Wheeler's averages, rounded)."""
+_LOWER_TEETH_MM = (5.6, 6.2, 7.0, 7.2, 7.4, 11.0, 10.6)
+_STRANDS = {"upper": 36, "lower": 22}
+_STRAND_HALF_MM = 0.17
+_GUM_COLUMNS = 41
+
+
+@dataclass
+class Parts:
+    """The mesh made along the strips; its vertices are `mixture @ strips` (rows sum to 1)."""
+
+    mixture: np.ndarray
+    """(P, n_strips) float64; columns are the head's vertices from n_mesh on."""
+    faces: np.ndarray
+    uv: np.ndarray
+    faces_uv: np.ndarray
+    face_material: np.ndarray
+    groups: dict[str, np.ndarray]
+    strand_root: dict[str, np.ndarray] = field(default_factory=dict)
+    """`lashes_left` -> for each of that group's vertices the mixture row of its strand's root, (n, n_strips)."""
+
+
+def make_parts(head: Head, mean: np.ndarray) -> Parts:
+    """head and its mean adult (V, 3) mm -> teeth, gums and lashes."""
+    return _Maker(head, mean).parts()
+
+
+def grid(quads: np.ndarray) -> np.ndarray:
+    """(F, 4) quads of a rectangular sheet -> (rows, columns) vertex indices, rows the shorter way."""
+    owners: dict[frozenset[int], list[int]] = {}
+    table = quads.tolist()
+    for f, quad in enumerate(table):
+        for k in range(4):
+            owners.setdefault(frozenset((quad[k - 1], quad[k])), []).append(f)
+    place = dict(zip(table[0], [np.array(p) for p in ((0, 0), (1, 0), (1, 1), (0, 1))], strict=True))
+    done, waiting = {0}, [0]
+    while waiting:
+        quad = table[waiting.pop()]
+        for k in range(4):
+            before, p, q, after = (quad[(k + s) % 4] for s in range(4))
+            for f in set(owners[frozenset((p, q))]) - done:
+                other = table[f]
+                i, j = other.index(p), other.index(q)
+                step = i - j if (i - j) in (-1, 1) else -(i - j) // 3
+                # The sheet goes straight on across the shared edge.
+                place[other[(i + step) % 4]] = 2 * place[p] - place[before]
+                place[other[(j - step) % 4]] = 2 * place[q] - place[after]
+                done.add(f)
+                waiting.append(f)
+    cells = np.array(list(place.values()))
+    cells -= cells.min(0)
+    result = np.full(cells.max(0) + 1, -1)
+    result[cells[:, 0], cells[:, 1]] = list(place)
+    if (result < 0).any():
+        raise ValueError("the strip is no rectangular sheet")
+    return result if result.shape[0] <= result.shape[1] else result.T
+
+
+class _Maker:
+    def __init__(self, head: Head, mean: np.ndarray) -> None:
+        self._head, self._mean = head, mean
+        self._rows: list[np.ndarray] = []
+        self._faces: list[list[int]] = []
+        self._uv: list[tuple[float, float]] = []
+        self._material: list[int] = []
+        self._groups: dict[str, list[int]] = {}
+        self._roots: dict[str, list[np.ndarray]] = {}
+
+    def parts(self) -> Parts:
+        for jaw in ("upper", "lower"):
+            self._teeth(jaw)
+        for side in ("left", "right"):
+            for lid in ("upper", "lower"):
+                self._lashes(side, lid)
+        faces = np.array(self._faces, np.int32)
+        return Parts(
+            np.stack(self._rows), faces, np.array(self._uv, np.float32), faces, np.array(self._material, np.uint8),
+            {name: np.array(v, np.int32) for name, v in self._groups.items()},
+            {name: np.stack(v) for name, v in self._roots.items()},
+        )  # fmt: skip
+
+    def _sheet(self, name: str) -> np.ndarray:
+        """The strip's grid: columns from the subject's right to the left."""
+        table = grid(self._head.cages[name])
+        x = self._mean[table, 0].mean(0)
+        return table if x[0] < x[-1] else table[:, ::-1]
+
+    def _at(self, sheet: np.ndarray, row: float, column: float) -> np.ndarray:
+        """Mixture that lies at (row, column) of the strip; beyond its edges it goes on straight."""
+        mix = np.zeros(len(self._mean) - self._head.n_mesh)
+        r0 = int(np.clip(np.floor(row), 0, sheet.shape[0] - 2))
+        c0 = int(np.clip(np.floor(column), 0, sheet.shape[1] - 2))
+        fr, fc = row - r0, column - c0
+        for dr, wr in ((0, 1 - fr), (1, fr)):
+            for dc, wc in ((0, 1 - fc), (1, fc)):
+                mix[sheet[r0 + dr, c0 + dc] - self._head.n_mesh] += wr * wc
+        return mix
+
+    def _add(self, group: str, mixtures: list[np.ndarray], uv: list[tuple[float, float]]) -> list[int]:
+        start = len(self._rows)
+        indices = list(range(start, start + len(mixtures)))
+        self._rows += mixtures
+        self._uv += uv
+        self._groups.setdefault(group, []).extend(indices)
+        return indices
+
+    def _quads(self, table: np.ndarray, material: str, flip: bool) -> None:
+        for r in range(table.shape[0] - 1):
+            for c in range(table.shape[1] - 1):
+                quad = [table[r, c], table[r, c + 1], table[r + 1, c + 1], table[r + 1, c]]
+                self._faces.append([int(i) for i in (quad[::-1] if flip else quad)])
+                self._material.append(MATERIALS.index(material))
+
+    def _teeth(self, jaw: str) -> None:
+        sheet = self._sheet(f"teeth_{jaw}")
+        # The inner row bends back behind the teeth: its arch is the narrowest.
+        narrow = np.abs(self._mean[sheet, 0]).mean(1)
+        if narrow[0] < narrow[-1]:
+            sheet = sheet[::-1]
+        points = self._mean[sheet]
+        depth = np.linalg.norm(points[3] - points[1], axis=1)
+        length = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(points[1], axis=0), axis=1))])
+        columns = np.arange(sheet.shape[1], dtype=float)
+        half = np.array(TEETH_MM if jaw == "upper" else _LOWER_TEETH_MM)
+        borders = np.concatenate([-np.cumsum(half)[::-1], [0], np.cumsum(half)])
+        borders = length[-1] / 2 + borders * (0.97 * length[-1] / 2 / half.sum())
+        column = lambda s: float(np.interp(s, length, columns))  # noqa: E731
+
+        def at(row: float, s: float, inwards_mm: float) -> np.ndarray:
+            c = column(s)
+            share = inwards_mm / float(np.interp(c, columns, depth))
+            back = self._at(sheet, 3.0, c) - self._at(sheet, 1.0, c)
+            return self._at(sheet, row, c) + share * back
+
+        upwards = jaw == "lower"
+        for k in range(len(borders) - 1):
+            a, b = borders[k], borders[k + 1]
+            tooth = abs(k - 6.5)
+            molar = tooth > 4.6
+            mixtures, uv = [], []
+            thick = 7.0 if molar else 4.5 if tooth > 2.6 else 2.2
+            # Rows run from the gum over the front and the biting edge to the back; columns across the tooth.
+            profile = ((0.35, 0.5), (1.05, -0.45), (1.8, 0.0), (2.02, 0.9), (1.9, thick), (0.9, thick + 0.8))
+            for row, inwards in profile:
+                for j, t in enumerate((-0.015, 0.3, 0.7, 1.015)):
+                    side = j in (0, 3)
+                    edge = row >= 1.8
+                    short = 0.12 if side and edge else 0.0
+                    point = 0.10 if abs(tooth - 2.5) < 0.1 and not side and edge else 0.0
+                    mixtures.append(at(row - short + point, a + t * (b - a), inwards + (0.9 if side else 0.0)))
+                    uv.append((0.02 + 0.96 * (k + t) / 14, 0.5 + (0.04 + 0.2 * row) * (1 if upwards else -1)))
+            table = np.array(self._add(f"teeth_{jaw}", mixtures, uv)).reshape(len(profile), 4)
+            self._quads(table, "teeth", flip=not upwards)
+
+        mixtures, uv = [], []
+        for row, inwards, scallop in ((-1.1, 1.6, 0.0), (-0.3, -1.0, 0.0), (0.35, -0.85, 1.0), (0.48, 0.8, 1.0)):
+            for s in np.linspace(borders[0], borders[-1], _GUM_COLUMNS):
+                k = int(np.clip(np.searchsorted(borders, s) - 1, 0, len(borders) - 2))
+                t = (s - borders[k]) / (borders[k + 1] - borders[k])
+                papilla = 0.34 * scallop * np.cos(2 * np.pi * t)
+                mixtures.append(at(row + papilla, s, inwards))
+                uv.append((float(s / length[-1]), 0.5 + 0.1 * (row + 1.1) * (1 if upwards else -1)))
+        table = np.array(self._add(f"teeth_{jaw}", mixtures, uv)).reshape(4, _GUM_COLUMNS)
+        self._quads(table, "gums", flip=not upwards)
+
+    def _lashes(self, side: str, lid: str) -> None:
+        sheet = self._sheet(f"lashes_{lid}_{side}")
+        # Row 0 lies within the eyeball, row 1 on the rim of the lid, the last row at the tips.
+        if self._mean[sheet[0], 2].mean() > self._mean[sheet[-1], 2].mean():
+            sheet = sheet[::-1]
+        count, rows, columns = _STRANDS[lid], sheet.shape[0] - 1, sheet.shape[1] - 1
+        spacing = np.linalg.norm(np.diff(self._mean[sheet[1]], axis=0), axis=1)
+        # The same strands on both sides, mirrored.
+        rng = np.random.default_rng((7, lid == "upper"))
+        jitter = rng.uniform(-1, 1, (count, 3))
+        group = "lashes"
+        for i in range(count):
+            t = (i + 0.5 + 0.3 * jitter[i, 0]) / count
+            # Lashes are longest beyond the middle, short at the inner corner, and fan outwards.
+            reach = (0.55 + 0.45 * np.sin(np.pi * t) ** 0.7 + 0.12 * jitter[i, 1]) * (0.92 if lid == "upper" else 0.62)
+            lean = 0.6 * (t - 0.35) + 0.3 * jitter[i, 2]
+            place = t if side == "left" else 1 - t
+            direction = 1 if side == "left" else -1
+            column = 0.4 + place * (columns - 0.8)
+            half = _STRAND_HALF_MM / float(np.interp(column, np.arange(columns) + 0.5, spacing))
+            tip = 1.0 + reach * (rows - 1.0)
+            middle = 0.5 * (1.0 + tip)
+            rung = lambda row, lean_, width: [  # noqa: E731
+                self._at(sheet, row, column + direction * lean_ + w)
+                for w in ((-width, width) if width else (0.0,))
+            ]
+            root = self._at(sheet, 0.85, column)
+            mixtures = rung(0.85, 0.0, half) + rung(middle, 0.4 * lean, 0.75 * half) + rung(tip, lean, 0.0)
+            uv = [(0.0, 0.0), (0.02, 0.0), (0.0, 0.5), (0.02, 0.5), (0.01, 1.0)]
+            v = self._add(f"{group}_{side}", mixtures, uv)
+            self._groups.setdefault(group, []).extend(v)
+            self._roots.setdefault(f"{group}_{side}", []).extend([root] * 5)
+            self._faces += [[v[0], v[1], v[3], v[2]], [v[2], v[3], v[4], -1]]
+            self._material += [MATERIALS.index("lashes")] * 2
