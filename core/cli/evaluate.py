@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One sub-subcommand a figure."""
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
     for name, module_name in KINDS.items():
-        module = importlib.import_module(f"...evaluation.{module_name}", __package__)
+        module = importlib.import_module(f"..evaluation.{module_name}", __package__)
         sub = kinds.add_parser(name, help=module.PURPOSE, description=module.__doc__)
         sub.add_argument("--json", action="store_true", help="one JSON object on stdout")
         sub.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")

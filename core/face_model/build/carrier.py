@@ -89,8 +89,10 @@ class Carrier:
         return self._rest(self._aligned(sample.calmed()))
 
     def drawn(self, sample: Sample) -> np.ndarray:
-        """(n_skin, 3) mm: the skin as drawn, before anything is calmed or mended. The identity components are found on it,
-        so that no later mend turns them under weights that were trained on them."""
+        """(n_skin, 3) mm: the skin as drawn, before anything is calmed or mended.
+
+        The identity components are found on it, so that no later mend turns them under weights trained on them.
+        """
         return self._aligned(sample)[: self._head.n_skin]
 
     def whole(self, rest: Rest) -> np.ndarray:

@@ -13,7 +13,7 @@ from scipy.sparse.linalg import splu
 
 from .eyes import surface_radius
 
-_OVERLAP_MM = np.array([0.0, -0.22, 0.15])
+_OVERLAP_MM = np.array([0.0, -0.16, 0.12])
 
 
 class Rims:
@@ -37,7 +37,7 @@ class Rims:
 
 
 class Spread:
-    """Carries what a few vertices do smoothly into their neighbourhood, up to `reach` mm along the edges of rest (V, 3)."""
+    """Carries what a few vertices do smoothly into their neighbourhood: up to `reach` mm along rest's edges."""
 
     def __init__(self, rest: np.ndarray, faces: np.ndarray, handles: np.ndarray, reach: float) -> None:
         self.handles = handles
@@ -71,8 +71,8 @@ class Spread:
 def close_lids(rims: Rims, spread: Spread, blink: np.ndarray, rest: np.ndarray) -> None:
     """Change blink (V, 3), eyeBlink's displacement of one eye, so that the rims meet on the lower lid.
 
-    The lower lid comes up a little to meet the upper, which lies a hair's breadth over it and outwards, so that no light
-    falls through between them when the mesh is subdivided.
+    The lower lid comes up a little to meet the upper, which lies a hair's breadth over it and outwards, so that no
+    light falls through between them when the mesh is subdivided.
     """
     lower, upper = rest[rims.lower], rest[rims.upper]
     lower_goal = lower + blink[rims.lower]

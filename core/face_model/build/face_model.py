@@ -87,7 +87,7 @@ class Builder:
         )
 
     def person(self, sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """One person: the skin as drawn (n_skin, 3), the mesh at rest (V, 3), its expressions (52, V, 3), float32 mm."""
+        """One person: the skin as drawn (n_skin, 3), the mesh at rest (V, 3), expressions (52, V, 3), float32 mm."""
         rest = self.carrier.rest(sample)
         drawn = self.carrier.drawn(sample).astype(np.float32)
         return drawn, self.carrier.whole(rest), self.carrier.expressions(rest)
@@ -222,7 +222,7 @@ def _mode_weight(mean: np.ndarray, head: Head) -> np.ndarray:
 
 
 def _regression(coefficients: np.ndarray, values: np.ndarray) -> dict[str, object]:
-    """Linear regression of a trait on the components: for what follows a trait (the teacher's age), and for its sliders."""
+    """Linear regression of a trait on the components: for what follows a trait, as the teacher's age does."""
     design = np.concatenate([np.ones((len(values), 1)), coefficients], 1)
     solution = np.linalg.lstsq(design, values, rcond=None)[0]
     left = values - design @ solution

@@ -15,7 +15,7 @@ STRENGTH = 0.18
 """Standard deviation of a detail target's weight; at .35 faces turn into caricatures."""
 ASYMMETRY = 0.07
 """Of an `asym` target's weight: faces are a little uneven, none is crooked."""
-_CALM = {"head": 0.55, "neck": 0.5, "ears": 0.8, "forehead": 0.8}
+_CALM = {"head": 0.55, "neck": 0.5, "ears": 0.8, "forehead": 0.8, "asym": 0.7}
 """How much of a folder's targets, as drawn, the finished heads get: at full strength crowns turn into cones."""
 _SIDES = 0.2
 """How much of a paired target's (left and right eye, cheek, ear) strength is each side's own."""

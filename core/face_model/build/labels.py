@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-CLEAR = 0.5
-"""Correlation with a trait from which on a component bears its name."""
+CLEAR = 0.45
+"""Correlation from which on a component bears a measure's name: one step of its slider changes the measure by that many
+of the measure's standard deviations."""
+_PERSON = ("Age", "Masculine", "Heavy", "African", "Asian", "Caucasian")
+_CLEAR_PERSON = 0.5
+"""The same for what a person is, which goes before what one measures on the face."""
 
 # Trait or measure -> what the slider is called when it grows with it, and when it falls.
 _NAMES: dict[str, tuple[str, str]] = {
@@ -50,19 +54,16 @@ def signs(coefficients: np.ndarray, traits: dict[str, np.ndarray]) -> np.ndarray
 
 def labels(coefficients: np.ndarray, traits: dict[str, np.ndarray]) -> tuple[str, ...]:
     """Names for the components, the clearest first served; a trait gives its name once. "Identity 7" for the others."""
-    known = {name: values for name, values in traits.items() if name in _NAMES}
-    correlation = _correlation(coefficients, known)
-    names = list(known)
-    result = [f"Identity {i + 1}" for i in range(len(correlation))]
-    taken: set[str] = set()
-    for flat in np.argsort(-np.abs(correlation), axis=None):
-        i, j = divmod(int(flat), len(names))
-        if abs(correlation[i, j]) < CLEAR:
-            break
-        name = _NAMES[names[j]][0 if correlation[i, j] > 0 else 1]
-        if name and names[j] not in taken and result[i].startswith("Identity "):
-            result[i] = name
-            taken.add(names[j])
+    result = [f"Identity {i + 1}" for i in range(coefficients.shape[1])]
+    for clear, group in ((_CLEAR_PERSON, _PERSON), (CLEAR, tuple(n for n in _NAMES if n not in _PERSON))):
+        known = {name: traits[name] for name in group if name in traits}
+        correlation, names = _correlation(coefficients, known), list(known)
+        for flat in np.argsort(-np.abs(correlation), axis=None):
+            i, j = divmod(int(flat), len(names))
+            name = _NAMES[names[j]][0 if correlation[i, j] > 0 else 1]
+            if abs(correlation[i, j]) >= clear and name and result[i].startswith("Identity ") and names[j] in known:
+                result[i] = name
+                del known[names[j]]
     return tuple(result)
 
 

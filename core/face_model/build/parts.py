@@ -200,12 +200,11 @@ class _Maker:
             half = _STRAND_HALF_MM / float(np.interp(column, np.arange(columns) + 0.5, spacing))
             tip = 1.0 + reach * (rows - 1.0)
             middle = 0.5 * (1.0 + tip)
-            rung = lambda row, lean_, width: [  # noqa: E731
-                self._at(sheet, row, column + direction * lean_ + w)
-                for w in ((-width, width) if width else (0.0,))
-            ]
             root = self._at(sheet, 0.85, column)
-            mixtures = rung(0.85, 0.0, half) + rung(middle, 0.4 * lean, 0.75 * half) + rung(tip, lean, 0.0)
+            mixtures = []
+            for row, shift, width in ((0.85, 0.0, half), (middle, 0.4 * lean, 0.75 * half), (tip, lean, 0.0)):
+                ends = (-width, width) if width else (0.0,)
+                mixtures += [self._at(sheet, row, column + direction * shift + end) for end in ends]
             uv = [(0.0, 0.0), (0.02, 0.0), (0.0, 0.5), (0.02, 0.5), (0.01, 1.0)]
             v = self._add(f"{group}_{side}", mixtures, uv)
             self._groups.setdefault(group, []).extend(v)

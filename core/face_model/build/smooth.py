@@ -22,7 +22,7 @@ class CreaseSmoother:
         self._vertices, self._starts = np.unique(self._from, return_index=True)
 
     def __call__(self, rest: np.ndarray, deltas: np.ndarray, rounds: int = 4) -> np.ndarray:
-        """rest (n, 3), deltas (E, n, 3) mm -> deltas (E, n, 3), evened out where edges lose over a quarter of their length."""
+        """rest (n, 3), deltas (E, n, 3) mm -> deltas (E, n, 3), even where edges lose a quarter of their length."""
         flat = np.ascontiguousarray(deltas.transpose(1, 0, 2), np.float32)
         a, b = self._from, self._to
         span = (rest[a] - rest[b]).astype(np.float32)

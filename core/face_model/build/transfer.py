@@ -1,8 +1,8 @@
 """Carries expressions from one head to another: deformation transfer (Sumner and Popovic, SIGGRAPH 2004).
 
-In the form of Botsch et al. 2006: the deformation gradient of every triangle of the source is asked of the same triangle
-of the target, weighted by its area; the displacements that come nearest solve one Poisson system, the same for all
-expressions of a head.
+In the form of Botsch et al. 2006: the deformation gradient of every triangle of the source is asked of the same
+triangle of the target, weighted by its area; the displacements that come nearest solve one Poisson system, the same for
+all expressions of a head.
 """
 
 from __future__ import annotations

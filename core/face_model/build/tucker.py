@@ -1,7 +1,7 @@
 """HOSVD over the identity mode: many people's heads and expressions -> core tensor C_r (Eq. 3).
 
-The expression mode keeps ARKit's axes, so that a slider means one thing. The identity mode's basis is that of the heads at
-rest; every expression is then regressed on the same coefficients, which have mean 0 and variance 1 over the people.
+The expression mode keeps ARKit's axes, so that a slider means one thing. The identity mode's basis is that of the heads
+at rest; every expression is then regressed on the same coefficients, which have mean 0 and variance 1 over the people.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def identity_modes(rests: np.ndarray, weight: np.ndarray, components: int) -> tu
 def core_tensor(coefficients: np.ndarray, rests: np.ndarray, deltas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Regress people on their coefficients.
 
-    coefficients (S, k) with mean 0, variance 1 and uncorrelated; rests (S, V, 3), deltas (S, E, V, 3) mm. Returns the mean
-    rest (V, 3) and the core (k + 1, E + 1, V, 3) float16 as in FaceModel.
+    coefficients (S, k) with mean 0, variance 1 and uncorrelated; rests (S, V, 3), deltas (S, E, V, 3) mm. Returns the
+    mean rest (V, 3) and the core (k + 1, E + 1, V, 3) float16 as in FaceModel.
     """
     people, n_expressions, n_vertices, _ = deltas.shape
     components = coefficients.shape[1]

@@ -1,8 +1,8 @@
 """The 52 face units on the mean adult, mended before they are carried to other heads.
 
-Measured against ICT-FaceKit's ARKit shapes at the same distance of the outer eye corners, MakeHuman's noseSneer has half
-the strength and leaves the upper lip still, mouthPucker pushes the corners of the mouth too little, and some others are
-faint. What lacks is taken from units that have it, or added as a smooth bump.
+Measured against ICT-FaceKit's ARKit shapes at the same distance of the outer eye corners, MakeHuman's noseSneer has
+half the strength and leaves the upper lip still, mouthPucker pushes the corners of the mouth too little, and some
+others are faint. What lacks is taken from units that have it, or added as a smooth bump.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _sneer(units: np.ndarray, mean: np.ndarray, lm: np.ndarray) -> None:
     for side in ("Left", "Right"):
         lip = units[INDEX[f"mouthUpperUp{side}"]]
         sneer = units[INDEX[f"noseSneer{side}"]]
-        units[INDEX[f"noseSneer{side}"]] = sneer * (1.0 + 0.75 * below) + 0.55 * lip
+        units[INDEX[f"noseSneer{side}"]] = sneer * (1.0 + 0.95 * below) + 0.65 * lip
 
 
 def _pucker(units: np.ndarray, mean: np.ndarray, lm: np.ndarray) -> None:
