@@ -33,6 +33,10 @@ def torgb_row(resolution: int) -> int:
     return w_layers(resolution) - 1
 
 
+MAPPING_RATE = 0.1
+"""Adam's step for the mapping network: its weights are drawn from N(0, 100^2) and scaled by .01 in use."""
+
+
 class CoefficientLoss:
     """Squared error of the map (mm^2 per texel, relative to its variance) that wrong coefficients cause.
 
@@ -109,7 +113,13 @@ def fit_encoder(
 
 
 def fit_mapping(
-    generator: Generator, encoder: Encoder, loss: CoefficientLoss, model: FaceModel, seconds: float, seed: int
+    generator: Generator,
+    encoder: Encoder,
+    w_mean: Tensor,
+    loss: CoefficientLoss,
+    model: FaceModel,
+    seconds: float,
+    seed: int,
 ) -> None:
     """Teach the mapping network f: z -> w to give the codes of faces like the training set's.
 
@@ -124,16 +134,16 @@ def fit_mapping(
             f"z_dim {config.z_dim} is too small for {model.n_id} identity and {model.n_exp} expression values"
         )
     torch.manual_seed(seed)
-    optimizer = torch.optim.Adam(generator.mapping.parameters(), lr=2e-3, betas=(0.9, 0.99))
+    optimizer = torch.optim.Adam(generator.mapping.parameters(), lr=MAPPING_RATE, betas=(0.9, 0.99))
     start, step, average = time.monotonic(), 0, torch.zeros(config.w_dim)
     while (spent := (time.monotonic() - start) / seconds) < 1.0:
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * (0.5 + 0.5 * np.cos(np.pi * spent)) + 1e-6
+            group["lr"] = MAPPING_RATE * (0.5 + 0.5 * np.cos(np.pi * spent)) + 1e-6
         z = torch.randn(256, config.z_dim)
         with torch.no_grad():
             identity = z[:, : model.n_id].clamp(-3, 3)
             tail = (z[:, model.n_id : model.n_id + model.n_exp] - 1.0).clamp_min(0)
-            target = loss.predicted(encoder(identity, (0.8 * tail).clamp_max(1))) @ loss.places
+            target = loss.predicted(w_mean + encoder(identity, (0.8 * tail).clamp_max(1))) @ loss.places
         w = generator.mapping(z)
         error = ((w - target) @ loss.places.T).square() @ loss.weights
         value = error.mean() + 1e-4 * (w - target).square().mean()

@@ -20,7 +20,8 @@ EMA = 0.995
 
 
 def train_jointly(
-    generator: Generator, encoder: Encoder, data: MapCache, resolution: int, batch: int, seconds: float, seed: int,
+    generator: Generator, encoder: Encoder, w_mean: Tensor, data: MapCache, resolution: int, batch: int, seconds: float,
+    seed: int,
     rate: float = 1.0, save: Callable[[Generator, Encoder], None] | None = None,
 ) -> tuple[Generator, Encoder]:  # fmt: skip
     """Train for `seconds` at `resolution`; return the running averages of both networks.
@@ -50,7 +51,7 @@ def train_jointly(
         picks = np.sort(rng.integers(len(data.maps), size=batch))
         target = average_to(torch.from_numpy(np.asarray(data.maps[picks], np.float32)), resolution)[:, None]
         w = encoder(torch.from_numpy(data.identity[picks]), torch.from_numpy(data.expression[picks]))
-        image = generator.synthesis(w + generator.mapping.w_avg, resolution=resolution)
+        image = generator.synthesis(w + w_mean, resolution=resolution)
         value = map_loss(image, target)
         optimizer.zero_grad(set_to_none=True)
         value.backward()

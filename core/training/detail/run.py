@@ -2,8 +2,9 @@
 
     maps        teacher maps on disk                         (maps/)
     bands       principal components band by band            (bands.safetensors)
-    encoder     E and the mapping network on coefficients    (encoder.safetensors, generator.safetensors)
+    encoder     E on coefficients                            (encoder.safetensors, generator.safetensors)
     joint       G and E together on maps                     (the same files, replaced)
+    mapping     f: z -> w on E's codes                       (the same files, replaced)
 
 The stages' files lie in one folder, by default build/training; `weights` is written at the end of each stage, so that
 the
@@ -17,7 +18,6 @@ import sys
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import torch
@@ -116,13 +116,10 @@ def train(
             codes(model, "train", fine_coefficients, plan.seed),
             codes(model, "validation", check_coefficients, plan.seed), plan.encoder_seconds, plan.seed,
         )  # fmt: skip
-        fit_mapping(generator, encoder, loss, model, plan.mapping_seconds, plan.seed)
-        with torch.no_grad():
-            # E learns around w_mean from here on.
-            for head, rows in zip(encoder.heads, encoder_config.groups, strict=True):
-                cast(torch.nn.Linear, head).bias.sub_(generator.mapping.w_avg.repeat(rows))
+        # E is centred: its mean output over the training samples is 0, so w_mean is 0 as well.
         state.finish("encoder", started)
-        save_detail(weights, generator, encoder, generator.mapping.w_avg, card({"held_by_components": 1 - left}))
+        w_mean = torch.zeros(generator_config.w_dim)
+        save_detail(weights, generator, encoder, w_mean, card({"held_by_components": 1 - left}))
     for resolution, batch, seconds in plan.joint:
         stage = f"joint {resolution} {seconds:.0f}"
         if stage in state.done:
@@ -130,12 +127,20 @@ def train(
         detail = load_detail(weights)
         generator, encoder = detail.generator.requires_grad_(True), detail.encoder.requires_grad_(True)
 
-        def save(g: Generator, e: Encoder) -> None:
-            save_detail(weights, g, e, g.mapping.w_avg, card({}))
+        def save(g: Generator, e: Encoder, w_mean: torch.Tensor = detail.w_mean) -> None:
+            save_detail(weights, g, e, w_mean, card({}))
 
-        means = train_jointly(generator, encoder, many, min(resolution, size), batch, seconds, plan.seed, save=save)
+        means = train_jointly(
+            generator, encoder, detail.w_mean, many, min(resolution, size), batch, seconds, plan.seed, save=save
+        )
         state.finish(stage, started)
         save(*means)
+    if "mapping" not in state.done:
+        detail = load_detail(weights)
+        detail.generator.mapping.requires_grad_(True)
+        fit_mapping(detail.generator, detail.encoder, detail.w_mean, loss, model, plan.mapping_seconds, plan.seed)
+        state.finish("mapping", started)
+        save_detail(weights, detail.generator, detail.encoder, detail.w_mean, card({}))
 
 
 class State:

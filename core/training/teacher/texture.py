@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 
 FULL = 1024
 NOMINAL_MM = 0.25759732723236084
-"""Millimetres a texel of the default face's layer when the first weights were trained. A scale within 5 % of it counts as
+"""Millimetres a texel of the default face's layer when the first weights were trained. A scale within 5 % counts as
 it: pores lie where a random number puts them, and must not jump when a lid of the mean face is mended."""
 
 
