@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from dnpm.benchmarks.timing import clock, summary
 from dnpm.core.cli import bench
 from dnpm.core.cli.main import main
+from dnpm.core.errors import DnpmError
 
 
 def test_figures(tiny_weights, tiny_model_file, tmp_path, capsys, monkeypatch):
@@ -41,6 +43,26 @@ def test_figures(tiny_weights, tiny_model_file, tmp_path, capsys, monkeypatch):
     text = bench.table(result)
     for word in ("identity update", "preview map, 32", "full map, 64", "backend's memory", "textbook", "load average"):
         assert word in text
+
+
+def test_blender(tiny_weights, tiny_model_file, monkeypatch):
+    monkeypatch.setattr("dnpm.benchmarks.backend.PREVIEW", 32)
+    found = bench._blender(tiny_model_file, str(tiny_weights), "cpu", 3)
+    if "skipped" in found:
+        pytest.skip(found["skipped"])
+    assert found["torch_in_blender"] is False
+    assert found["vertices"] == 81
+    for name in ("slider_to_mesh", "identity_slider_to_mesh", "full_map_to_mesh", "slider_to_coarse_mesh"):
+        assert 0 < found[name]["median_ms"] <= found[name]["p95_ms"]
+        assert found[name]["samples"] == 3
+
+
+def test_a_failure_in_blender_is_told(tiny_weights, other_model_file, monkeypatch):
+    monkeypatch.setattr("dnpm.benchmarks.backend.PREVIEW", 32)
+    if importlib.util.find_spec("bpy") is None:
+        pytest.skip("no bpy module in this Python")
+    with pytest.raises(DnpmError, match="were trained on the face model"):
+        bench._blender(other_model_file, str(tiny_weights), "cpu", 3)
 
 
 def test_bad_input(tmp_path, capsys):
