@@ -140,6 +140,13 @@ class FaceModel:
         return result
 
     @cached_property
+    def moved(self) -> np.ndarray:
+        """(n_exp, V) bool: the vertices that an expression moves, on any identity."""
+        # Whether all bits but the sign's are 0: comparing float16 itself takes ten times as long.
+        bits = self.core[:, 1:].view(f"u{self.core.itemsize}")
+        return (np.bitwise_or.reduce(bits, axis=0) << 1).any(-1)
+
+    @cached_property
     def _rest_table(self) -> np.ndarray:
         """(n_id + 1, 3 V) float32: the mean at rest, then what each identity component adds."""
         rest = np.empty((self.n_id + 1, self.neutral.size), np.float32)
@@ -154,10 +161,7 @@ class FaceModel:
         An expression moves a part of the face only, and float16 is slow to compute with: the table is a fraction of the
         core, and one matrix product with it makes all deltas.
         """
-        # Whether all bits but the sign's are 0: comparing float16 itself takes ten times as long.
-        bits = self.core[:, 1:].view(f"u{self.core.itemsize}")
-        moved = (np.bitwise_or.reduce(bits, axis=0) << 1).any(-1)
-        places = np.flatnonzero(np.repeat(moved, 3))
+        places = np.flatnonzero(np.repeat(self.moved, 3))
         table = np.empty((self.n_id + 1, len(places)), np.float32)
         for row, component in zip(table, self.core[:, 1:], strict=True):
             row[:] = component.reshape(-1)[places]

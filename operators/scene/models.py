@@ -16,9 +16,6 @@ from ...core.face_model.locate import face_model_path
 from ...core.face_model.model import FaceModel
 from . import names, settings
 
-_NOTHING_MM = 1e-4
-"""A vertex that no identity moves further than this in an expression does not belong to it."""
-
 
 @dataclass(frozen=True)
 class KeyTable:
@@ -38,13 +35,11 @@ class KeyTable:
         An expression moves a part of the face only: leaving the rest out makes a table of a third, and as much quicker.
         """
         model = self.model
-        moved = np.zeros((model.n_exp, len(model.neutral)), bool)
-        for component in model.core[:, 1:]:
-            moved |= np.abs(component).max(-1) > _NOTHING_MM
-        table = np.empty((model.n_id + 1, int(moved.sum()), 3), np.float32)
+        places = np.flatnonzero(np.repeat(model.moved, 3))
+        table = np.empty((model.n_id + 1, len(places) // 3, 3), np.float32)
         for row, component in zip(table, model.core[:, 1:], strict=True):
-            row[:] = units.to_blender(component[moved].astype(np.float32))
-        return np.flatnonzero(np.repeat(moved.ravel(), 3)), table.reshape(model.n_id + 1, -1)
+            row[:] = units.to_blender(component.reshape(-1)[places].reshape(-1, 3).astype(np.float32))
+        return places, table.reshape(model.n_id + 1, -1)
 
     def coordinates(self, identity: np.ndarray, unit_scale: float) -> np.ndarray:
         """(n_id,) -> (n_exp + 1, V, 3) float32 Blender units: the rest, then each expression at 1 (absolute)."""
