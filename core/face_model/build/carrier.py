@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..arkit import ARKIT_NAMES
-from .contacts import Rims, Spread, clear_of_eye, close_lids, close_lips, seal_lips
+from .contacts import Rims, Spread, arch, clear_of_eye, close_lids, close_lips, seal_lips
 from .data import BaseData, BaseMesh
 from .eyes import LOOK_DEGREES, Eyeball, eyeball, look_rotation, surface_radius
 from .head import Head
@@ -20,11 +20,13 @@ from .units import INDEX, mended_units
 
 SIDES = ("Left", "Right")
 JAW_UNITS = ("jawForward", "jawLeft", "jawRight", "jawOpen")
-_LID_REACH_MM, _LIP_REACH_MM = 11.0, 16.0
+_LID_REACH_MM, _LIP_REACH_MM, _SEAL_REACH_MM = 11.0, 16.0, 9.0
 _LID_MARGIN_MM = 0.5
+# Subdivision draws both rims in: without this there would be a slit between closed lips.
+_SEAL_MM = np.array([0.0, -1.1, 0.0])
 _FORWARD = np.array([0.0, 0.0, 1.0])
 # The mouth's lining and what is in it, drawn in: on thin old cheeks they would come through the skin.
-_MOUTH_SCALE, _TEETH_SCALE, _TONGUE_SCALE = [0.84, 0.92, 0.94], [0.86, 1.0, 0.97], [0.8, 0.72, 0.92]
+_MOUTH_SCALE, _TEETH_SCALE, _TONGUE_SCALE = [0.84, 0.92, 0.94], [0.83, 1.0, 0.97], [0.8, 0.72, 0.92]
 
 
 @dataclass(frozen=True)
@@ -161,16 +163,13 @@ class Carrier:
         return Rest(head, eyes)
 
     def _make_seal(self) -> tuple[Rims, Spread, np.ndarray]:
-        """At rest everyone's lips lie on each other as the mean adult's do."""
+        """At rest everyone's lips lie on each other as the mean adult's do, and a little closer."""
         upper, lower = self._head.groups["lips_upper"], self._head.groups["lips_lower"]
         mean = self.mean.head[: self._head.n_skin]
         rims = Rims(upper, lower, mean)
         faces = self._head.faces[(self._head.faces < self._head.n_skin).all(1)]
-        return (
-            rims,
-            Spread(mean, faces, np.union1d(upper, lower), _LIP_REACH_MM),
-            mean[upper] - rims.on_lower @ mean[lower],
-        )
+        spread = Spread(mean, faces, np.union1d(upper, lower), _SEAL_REACH_MM)
+        return rims, spread, mean[upper] - rims.on_lower @ mean[lower] + arch(len(upper)) ** 0.3 * _SEAL_MM
 
     def _lining_weight(self, base: BaseMesh) -> np.ndarray:
         """(V,) 0 at the lips, 1 in the depth of the mouth, 0 elsewhere."""

@@ -76,8 +76,8 @@ def close_lids(rims: Rims, spread: Spread, blink: np.ndarray, rest: np.ndarray) 
     """
     lower, upper = rest[rims.lower], rest[rims.upper]
     lower_goal = lower + blink[rims.lower]
-    lower_goal += 0.12 * _arch(len(lower)) * (rims.on_upper @ upper - lower)
-    upper_goal = rims.on_lower @ lower_goal + _arch(len(upper)) * _OVERLAP_MM
+    lower_goal += 0.12 * arch(len(lower)) * (rims.on_upper @ upper - lower)
+    upper_goal = rims.on_lower @ lower_goal + arch(len(upper)) * _OVERLAP_MM
     spread.replace(blink, _at_handles(rims, spread, lower_goal - lower, upper_goal - upper))
 
 
@@ -86,7 +86,7 @@ def seal_lips(rims: Rims, spread: Spread, offset: np.ndarray, rest: np.ndarray) 
     lower, upper = rest[rims.lower], rest[rims.upper]
     lacks = rims.on_lower @ lower + offset - upper
     # The lower lip moves a third of the way, at its own vertices; the upper one what is left.
-    lower_moves = -0.33 * (rims.on_upper @ lacks) * _arch(len(lower)) ** 0.5
+    lower_moves = -0.33 * (rims.on_upper @ lacks) * arch(len(lower)) ** 0.5
     upper_moves = lacks + rims.on_lower @ lower_moves
     spread.add(rest, _at_handles(rims, spread, lower_moves, upper_moves))
 
@@ -116,7 +116,7 @@ def clear_of_eye(
     moved[vertices] += np.maximum(lacks, 0.0)[:, None] * unit
 
 
-def _arch(n: int) -> np.ndarray:
+def arch(n: int) -> np.ndarray:
     """(n, 1) from 0 at the corners, which are one point, to 1 in the middle."""
     return np.sin(np.pi * np.linspace(0, 1, n))[:, None]
 

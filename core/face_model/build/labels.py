@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-CLEAR = 0.45
+CLEAR = 0.42
 """Correlation from which on a component bears a measure's name: one step of its slider changes the measure by that many
 of the measure's standard deviations."""
 _PERSON = ("Age", "Masculine", "Heavy", "African", "Asian", "Caucasian")
