@@ -6,9 +6,11 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from . import convert
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`face-model`: the default one."""
+    """`face-model`: the default one; `convert`: another one."""
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
     face_model = kinds.add_parser(
         "face-model",
@@ -21,6 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     face_model.add_argument("--seed", type=int, default=0, help="which adults (default 0)")
     face_model.add_argument("--force", action="store_true", help="build even if the file is up to date")
     face_model.set_defaults(build=_face_model)
+    convert.add_arguments(
+        kinds.add_parser("convert", help="another face model to this project's format", description=convert.__doc__)
+    )
 
 
 def run(args: argparse.Namespace) -> int:

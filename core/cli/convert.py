@@ -1,0 +1,106 @@
+"""`dnpm build convert`: other face models to this project's format, each by its own reader."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DnpmError
+
+if TYPE_CHECKING:
+    from ..face_model.model import FaceModel
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One sub-subcommand a format."""
+    kinds = parser.add_subparsers(dest="format", metavar="FORMAT", required=True)
+    ict = kinds.add_parser("ict", help="ICT-FaceKit's folder FaceXModel (OBJ files, MIT)")
+    ict.add_argument("input", type=Path, metavar="FOLDER")
+    ict.set_defaults(read=_ict)
+
+    facescape = kinds.add_parser(
+        "facescape",
+        help="FaceScape's bilinear model v1.6 (.npz) or v1.3 (.npy)",
+        description="v1.6: FILE.npz alone. v1.3: core_847_50_52.npy with --factors factors_id_847_50_52.npy and "
+        "--mesh, any registered OBJ of the data set, which brings the faces. The result is under FaceScape's licence.",
+    )
+    facescape.add_argument("input", type=Path, metavar="FILE")
+    facescape.add_argument("--factors", type=Path, metavar="FILE", help="identity factors of the people (.npy)")
+    facescape.add_argument("--mesh", type=Path, metavar="FILE", help="a registered mesh (.obj); v1.3 alone")
+    facescape.set_defaults(read=_facescape)
+
+    meshes = kinds.add_parser(
+        "meshes",
+        help="a folder of registered meshes: FOLDER/PERSON/EXPRESSION.obj, and neutral.obj in each",
+        description="Compresses registered meshes (one topology, one folder a person) to a bilinear model by HOSVD. "
+        "The expressions are named by their files.",
+    )
+    meshes.add_argument("input", type=Path, metavar="FOLDER")
+    meshes.add_argument("--unit", choices=("mm", "cm", "m"), default="mm", help="of the meshes (default mm)")
+    meshes.add_argument("--landmarks", type=Path, metavar="FILE", help="68 vertex indices from 0, multi-PIE's order")
+    meshes.add_argument(
+        "--detail-uv", default="0,0,1,1", metavar="U0,V0,U1,V1",
+        help="the part of the texture that is the face, or `facescape` (default: all of it)",
+    )  # fmt: skip
+    meshes.set_defaults(read=_meshes)
+    for sub in (ict, facescape, meshes):
+        sub.add_argument("--out", type=Path, required=True, metavar="FILE", help="the face model (.safetensors)")
+        sub.add_argument("--identities", type=int, metavar="N", help="identity components to keep (default 50, or all)")
+    parser.set_defaults(build=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, write, say what it is."""
+    if args.out.suffix != ".safetensors":
+        raise DnpmError(f"--out {args.out}: a face model's file name ends in .safetensors")
+    model: FaceModel = args.read(args)
+    model.save(args.out)
+    size = args.out.stat().st_size / 1e6
+    print(
+        f"{model.name}: {len(model.neutral)} vertices, {model.n_id} identity components, {model.n_exp} expressions, "
+        f"{size:.0f} MB",
+        file=sys.stderr,
+    )
+    print(args.out)
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _ict(args: argparse.Namespace) -> FaceModel:
+    from ..face_model.readers import read_ict
+
+    return read_ict(args.input, args.identities, _say)
+
+
+def _facescape(args: argparse.Namespace) -> FaceModel:
+    from ..face_model.readers import read_facescape, read_facescape_pair
+
+    if args.input.suffix == ".npz":
+        if args.mesh is not None:
+            raise DnpmError(f"--mesh goes with v1.3's .npy files; {args.input} carries its faces itself")
+        return read_facescape(args.input, args.identities, args.factors)
+    if args.factors is None or args.mesh is None:
+        raise DnpmError(
+            f"{args.input}: v1.3 needs --factors (factors_id_847_50_52.npy) and --mesh (a registered OBJ) too"
+        )
+    return read_facescape_pair(args.input, args.factors, args.mesh, args.identities)
+
+
+def _meshes(args: argparse.Namespace) -> FaceModel:
+    from ..face_model.readers import read_registered
+    from ..face_model.readers.facescape import DETAIL_RECTANGLE
+
+    if args.detail_uv == "facescape":
+        rectangle = DETAIL_RECTANGLE
+    else:
+        try:
+            u0, v0, u1, v1 = (float(part) for part in args.detail_uv.split(","))
+        except ValueError as error:
+            raise DnpmError(f"--detail-uv {args.detail_uv}: give four numbers U0,V0,U1,V1, or `facescape`") from error
+        rectangle = (u0, v0, u1, v1)
+    return read_registered(args.input, args.unit, args.identities, rectangle, args.landmarks, _say)
