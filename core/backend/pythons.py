@@ -53,9 +53,10 @@ class Interpreter:
 
     def command(self, script: str | os.PathLike[str], *arguments: str) -> list[str]:
         """The command that runs a script of ours with it."""
-        # -E: no PYTHON... variable counts. -u: what a library prints is not held back when the process is killed.
+        # -E: no PYTHON... variable counts. -P: the script's folder is no place for modules. -u: what a library prints
+        # is not held back when the process is killed.
         options = [option for path in self.paths for option in ("--path", path)]
-        return [self.path, "-E", "-u", "-X", "utf8", os.fspath(script), *options, *arguments]
+        return [self.path, "-E", "-P", "-u", "-X", "utf8", os.fspath(script), *options, *arguments]
 
 
 def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -1,12 +1,18 @@
-"""Where the worker process begins; run by its path: `python -E worker_main.py [--path FOLDER ...]`.
+"""Where the worker process begins; run by its path: `python -E -P worker_main.py [--path FOLDER ...]`.
 
 It runs in any Python from 3.11 on that has torch and numpy, and from wherever the project lies: as a clone, or as an
 extension that Blender installed under a module name of its own. Therefore it makes its own package `dnpm` first.
 """
 
-import importlib.util
 import os
 import sys
+
+# Python puts a script's folder first; its modules are no top-level ones, and must not hide any (types, for one). Before
+# any import that may be the first of its kind in this process: sys and os are there from the start.
+if not sys.flags.safe_path:
+    del sys.path[0]
+
+import importlib.util  # noqa: E402
 
 
 def _take_over_streams() -> tuple[int, int]:
@@ -24,10 +30,8 @@ def _take_over_streams() -> tuple[int, int]:
 
 def _make_package() -> None:
     """Import the project's root folder as the package `dnpm`."""
-    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 -- before anything else is imported
-    root = os.path.dirname(os.path.dirname(here))  # noqa: PTH120
-    # Python put this folder first: its modules are no top-level ones, and must not hide any.
-    sys.path[:] = [path for path in sys.path if os.path.abspath(path or ".") != here]  # noqa: PTH100
+    script = os.path.abspath(__file__)  # noqa: PTH100 -- quicker than pathlib, which nothing else here needs
+    root = os.path.dirname(os.path.dirname(os.path.dirname(script)))  # noqa: PTH120
     spec = importlib.util.spec_from_file_location(
         "dnpm",
         os.path.join(root, "__init__.py"),  # noqa: PTH118

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import site
 import struct
 import subprocess
 import sys
@@ -120,8 +121,12 @@ def test_the_worker_runs_from_an_extension_of_any_name(tmp_path, tiny_weights, t
     (tmp_path / "dnpm.py").write_text("raise RuntimeError('the wrong dnpm')")
     hello = {"type": "hello", "protocol": protocol.VERSION, "package": dnpm.__version__, "device": "cpu",
              "weights": str(tiny_weights), "face_model": str(tiny_model_file)}  # fmt: skip
+    # -S: without `site`, which would have imported half of the standard library before the script runs.
+    command = [sys.executable, "-E", "-S", str(extension / "core/backend/worker_main.py")]
+    for folder in (tmp_path, *site.getsitepackages()):
+        command += ["--path", str(folder)]
     done = subprocess.run(
-        [sys.executable, "-E", str(extension / "core/backend/worker_main.py"), "--path", str(tmp_path)],
+        command,
         input=protocol.encode(hello),
         capture_output=True,
         timeout=60,
@@ -130,7 +135,7 @@ def test_the_worker_runs_from_an_extension_of_any_name(tmp_path, tiny_weights, t
     # The input has ended before the greeting was answered, or after: both are an orderly end.
     assert done.returncode == 0, done.stderr.decode()
     worker = subprocess.Popen(
-        [sys.executable, "-E", str(extension / "core/backend/worker_main.py"), "--path", str(tmp_path)],
+        command,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path,
     )  # fmt: skip
     worker.stdin.write(protocol.encode(hello))

@@ -75,7 +75,7 @@ def test_folders_of_bundled_wheels_are_handed_on(tmp_path):
     found = pythons.probe(sys.executable, [str(tmp_path)])
     assert found.paths == (str(tmp_path),)
     assert found.command("worker.py") == [
-        sys.executable, "-E", "-u", "-X", "utf8", "worker.py", "--path", str(tmp_path)
+        sys.executable, "-E", "-P", "-u", "-X", "utf8", "worker.py", "--path", str(tmp_path)
     ]  # fmt: skip
 
 
