@@ -11,9 +11,9 @@ import argparse
 
 import numpy as np
 
+from ..face_model.landmark_uv import landmark_uv
 from ..face_model.regions import ALSO, DEEDS, region_masks
 from ..face_model.sampling import random_identity
-from ..training.teacher.teacher import landmark_uv
 from .metrics import high_pass
 from .painter import Painter
 

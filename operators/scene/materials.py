@@ -10,10 +10,13 @@ import bpy
 import numpy as np
 
 from ...core.face_model.model import FaceModel
+from ...core.face_model.skin_paint import skin_paint
 from . import compat, names
 
 LIPS = "dnpm_lips"
 """Float attribute on points: 1 on the vermilion, 0 on skin."""
+PAINT = "DNPM Skin Paint"
+"""Name of the image with brows, lips and blushes."""
 LASHES = "dnpm_lashes"
 """Vector attribute on points: millimetres along the lid, 0 at the root to 1 at the tip, unused."""
 
@@ -39,7 +42,7 @@ def set_up(mesh: bpy.types.Mesh, model: FaceModel, unit_scale: float) -> None:
     """Give a new mesh one material a part and the attributes that they read."""
     _write_attributes(mesh, model)
     for kind in model.material_names:
-        mesh.materials.append(_new(kind, unit_scale))
+        mesh.materials.append(_new(kind, unit_scale, model))
     mesh.polygons.foreach_set("material_index", model.face_material.astype(np.int32))
 
 
@@ -50,14 +53,14 @@ def give_own(obj: bpy.types.Object) -> None:
             slot.material = slot.material.copy()
 
 
-def _new(kind: str, unit_scale: float) -> bpy.types.Material:
+def _new(kind: str, unit_scale: float, model: FaceModel) -> bpy.types.Material:
     material = bpy.data.materials.new(f"DNPM {kind}")
     compat.use_nodes(material)
     material[names.MATERIAL_KIND] = kind
     tree = material.node_tree
     shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
     if kind in ("skin", "lips"):
-        _skin(tree, shader, unit_scale)
+        _skin(tree, shader, unit_scale, model)
     elif kind in ("eye", "sclera", "iris"):
         _eye(tree, shader)
     elif kind == "lashes":
@@ -81,8 +84,11 @@ def _subsurface(shader: bpy.types.Node, weight: float, radius: tuple[float, floa
     shader.inputs["Subsurface Scale"].default_value = scale
 
 
-def _skin(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float) -> None:
-    """Blotches of blood and the lips in the colour; less subsurface than real, so that wrinkles keep their contrast."""
+def _skin(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, model: FaceModel) -> None:
+    """Blotches of blood, the lips, brows and the rest of the paint in the colour.
+
+    Less subsurface than real skin has, so that wrinkles keep their contrast.
+    """
     place = tree.nodes.new("ShaderNodeTexCoord")
     blotches = tree.nodes.new("ShaderNodeTexNoise")
     blotches.inputs["Scale"].default_value = 34.0 * unit_scale
@@ -95,10 +101,39 @@ def _skin(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float) -
     lips = tree.nodes.new("ShaderNodeAttribute")
     lips.attribute_name = LIPS
     coloured = _mix(tree, skin.outputs["Color"], _LIP, lips.outputs["Fac"])
-    tree.links.new(coloured.outputs["Color"], shader.inputs["Base Color"])
+    colour = coloured.outputs["Color"]
+    if (model.landmarks68 >= 0).all():
+        colour = _painted(tree, colour, paint_image(model))
+    tree.links.new(colour, shader.inputs["Base Color"])
     shader.inputs["Roughness"].default_value = 0.5
     shader.inputs["Specular IOR Level"].default_value = 0.42
     _subsurface(shader, 0.14, (1.0, 0.36, 0.22), 0.0022 / unit_scale)
+
+
+def _painted(
+    tree: bpy.types.NodeTree, below: bpy.types.NodeSocket, image: bpy.types.Image
+) -> bpy.types.NodeSocket:  # fmt: skip
+    """The paint over what lies below, through the detail layer."""
+    layer = tree.nodes.new("ShaderNodeUVMap")
+    layer.uv_map = names.DETAIL
+    paint = tree.nodes.new("ShaderNodeTexImage")
+    paint.image, paint.extension = image, "CLIP"
+    tree.links.new(layer.outputs["UV"], paint.inputs["Vector"])
+    return _mix(tree, below, paint.outputs["Color"], paint.outputs["Alpha"]).outputs["Color"]
+
+
+def paint_image(model: FaceModel) -> bpy.types.Image:
+    """The skin's paint as a packed image of the file, one for all faces: an artist may paint on it."""
+    image = bpy.data.images.get(PAINT)
+    if image is not None and image.size[0] > 0:
+        return image
+    paint = skin_paint(model)[::-1]
+    image = bpy.data.images.new(PAINT, paint.shape[1], paint.shape[0], alpha=True)
+    image.alpha_mode = "STRAIGHT"
+    image.pixels.foreach_set(np.ascontiguousarray(paint, np.float32).ravel())
+    image.update()
+    image.pack()
+    return image
 
 
 def _mix(tree: bpy.types.NodeTree, first: object, second: object, factor: bpy.types.NodeSocket) -> bpy.types.Node:

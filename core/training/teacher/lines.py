@@ -8,6 +8,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
+from ...face_model.landmark_uv import landmark_uv
 from ...face_model.model import FaceModel
 from .anatomy import Crease
 from .strain import StrainField, bilinear
@@ -167,7 +168,5 @@ def _smoothstep(x: np.ndarray | float) -> np.ndarray:
 
 
 def _eye_distance(model: FaceModel) -> float:
-    from .teacher import landmark_uv
-
     uv = landmark_uv(model)
     return float(np.linalg.norm(uv[45] - uv[36]))

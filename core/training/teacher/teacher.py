@@ -13,6 +13,7 @@ from scipy import ndimage
 
 from ...detail.uv_map import UVMap
 from ...errors import DnpmError
+from ...face_model.landmark_uv import landmark_uv
 from ...face_model.model import FaceModel
 from . import texture
 from .anatomy import creases
@@ -41,8 +42,6 @@ class Teacher:
     def __init__(self, model: FaceModel, resolution: int = 1024, seed: int = 0) -> None:
         if resolution not in (64, 128, 256, 512, 1024):
             raise DnpmError(f"the teacher paints 64 to 1024 texels, a power of two, not {resolution}")
-        if (model.landmarks68 < 0).any():
-            raise DnpmError(f"face model {model.name!r} lacks some of the 68 landmarks, which place the wrinkles")
         self.model, self.resolution, self.seed = model, resolution, seed
         uv68 = landmark_uv(model)
         uv_map = UVMap(model.faces, model.detail_uv, model.faces_detail_uv, resolution)
@@ -110,25 +109,6 @@ class Teacher:
     def _value(self, expression: np.ndarray, name: str) -> float:
         place = self.model.expression_index.get(name)
         return 0.0 if place is None else float(expression[place])
-
-
-def landmark_uv(model: FaceModel) -> np.ndarray:
-    """(68, 2): where the landmarks lie in the detail UV. Raises DnpmError when one lies outside of the layer."""
-    used = model.faces_detail_uv >= 0
-    place = np.full(len(model.neutral), -1)
-    place[model.faces[used]] = model.faces_detail_uv[used]
-    corner = place[model.landmarks68]
-    uv = model.detail_uv[np.maximum(corner, 0)].astype(np.float64)
-    # The jaw line may run outside of the layer; its nearest point within stands for it.
-    for i in np.flatnonzero(corner < 0):
-        inside = np.flatnonzero(place >= 0)
-        distance = np.linalg.norm(model.neutral[inside] - model.neutral[model.landmarks68[i]], axis=1)
-        if distance.min() > 25.0:
-            raise DnpmError(
-                f"face model {model.name!r}: landmark {i} lies {distance.min():.0f} mm outside of the detail layer"
-            )
-        uv[i] = model.detail_uv[place[inside[distance.argmin()]]]
-    return uv
 
 
 def lip_mask(uv68: np.ndarray, resolution: int) -> np.ndarray:

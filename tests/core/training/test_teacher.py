@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnpm.core.errors import DnpmError
+from dnpm.core.face_model.landmark_uv import landmark_uv
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.regions import DEEDS, region_masks
 from dnpm.core.training.detail import samples
 from dnpm.core.training.teacher import Teacher
 from dnpm.core.training.teacher.anatomy import MIRROR68, creases
-from dnpm.core.training.teacher.teacher import landmark_uv, resize
+from dnpm.core.training.teacher.teacher import resize
 from dnpm.core.training.teacher.texture import shrink
 
 
