@@ -28,7 +28,8 @@ import json, sys
 found = {"version": list(sys.version_info[:3])}
 if sys.version_info >= (3, 11):
     from importlib import metadata, util
-    sys.path[:0] = sys.argv[2:]
+    place = next((k for k, path in enumerate(sys.path) if path.endswith("-packages")), len(sys.path))
+    sys.path[place:place] = [folder for folder in sys.argv[2:] if folder not in sys.path]
     for name in sys.argv[1].split(","):
         try:
             spec = util.find_spec(name)

@@ -12,7 +12,7 @@ import sys
 if not sys.flags.safe_path:
     del sys.path[0]
 
-import importlib.util  # noqa: E402
+import importlib.util
 
 
 def _take_over_streams() -> tuple[int, int]:
@@ -26,6 +26,12 @@ def _take_over_streams() -> tuple[int, int]:
     os.dup2(2, 1)
     os.close(nothing)
     return incoming, outgoing
+
+
+def _add_paths(folders: list[str]) -> None:
+    """Behind Python's own library, before its other packages: as Blender does with the wheels of extensions."""
+    place = next((k for k, path in enumerate(sys.path) if path.endswith("-packages")), len(sys.path))
+    sys.path[place:place] = [folder for folder in folders if folder not in sys.path]
 
 
 def _make_package() -> None:
@@ -47,9 +53,7 @@ def _make_package() -> None:
 def _main() -> None:
     incoming, outgoing = _take_over_streams()
     arguments = sys.argv[1:]
-    sys.path[:0] = [
-        folder for option, folder in zip(arguments[::2], arguments[1::2], strict=True) if option == "--path"
-    ]
+    _add_paths([folder for option, folder in zip(arguments[::2], arguments[1::2], strict=True) if option == "--path"])
     _make_package()
     from dnpm.core.backend.worker import Worker
 

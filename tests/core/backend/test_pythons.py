@@ -66,14 +66,19 @@ def test_without_torch_the_face_still_works_and_the_message_says_what_to_do(monk
         pythons.find()
 
 
-def test_folders_of_bundled_wheels_are_handed_on(tmp_path):
+def test_folders_of_bundled_wheels_are_handed_on(tmp_path, monkeypatch):
     """A package that only this process's sys.path knows (of bundled wheels) is found by the other Python as well."""
     package = tmp_path / "torch"
     package.mkdir()
     (package / "__init__.py").write_text("")
     assert pythons.torch_folders([str(tmp_path), str(tmp_path / "none"), ""]) == (str(tmp_path),)
+    (tmp_path / "bundled_thing.py").write_text("")
+    monkeypatch.setattr(pythons, "NEEDED", ("torch", "bundled_thing"))
+    with pytest.raises(DnpmError, match="has no bundled_thing"):
+        pythons.probe(sys.executable)
     found = pythons.probe(sys.executable, [str(tmp_path)])
     assert found.paths == (str(tmp_path),)
+    assert found.torch_version != ""
     assert found.command("worker.py") == [
         sys.executable, "-E", "-P", "-u", "-X", "utf8", "worker.py", "--path", str(tmp_path)
     ]  # fmt: skip
