@@ -36,7 +36,8 @@ def new_face(
         for expression in model.expression_names:
             block = obj.shape_key_add(name=expression, from_mix=False)
             block.slider_min, block.slider_max = 0.0, 1.0
-        _modifiers(obj)
+        add_subdivision(obj)
+        add_displacement(obj)
         identity.set_sliders(obj, identity=start, expression=expression_values, strength=strength)
     except BaseException:
         bpy.data.objects.remove(obj)
@@ -77,21 +78,33 @@ def _corner_uv(uv: np.ndarray, corners: np.ndarray) -> np.ndarray:
 def _detail_corners(model: FaceModel) -> np.ndarray:
     """(F, 4, 2): the detail layer's coordinates of every corner.
 
-    A face outside of the layer takes those that its vertices have inside, because the modifier reads one coordinate a
-    vertex and does not say whose; where a vertex has none it takes the square's corner, where the map is 0.
+    The modifier reads one coordinate a vertex and does not say whose, so a face outside of the layer takes those that its
+    vertices have inside; its other corners take a neighbour's, at the layer's border, where the map is 0. (The square's
+    corner there would draw the whole map across such a face.) A face without any lies on the square's corner.
     """
     known = np.zeros((len(model.neutral), 2), np.float32)
+    is_known = np.zeros(len(model.neutral), bool)
     inside = model.faces_detail_uv >= 0
     known[model.faces[inside]] = model.detail_uv[model.faces_detail_uv[inside]]
-    result = known[model.faces.clip(0)]
+    is_known[model.faces[inside]] = True
+    vertices = model.faces.clip(0)
+    result = known[vertices]
+    has = is_known[vertices] & (model.faces >= 0)
+    first = result[np.arange(len(result)), has.argmax(1)]
+    result = np.where(has[..., None], result, np.where(has.any(1)[:, None, None], first[:, None], 0.0))
     result[inside] = model.detail_uv[model.faces_detail_uv[inside]]
-    return result
+    return result.astype(np.float32)
 
 
 def _vertex_groups(obj: bpy.types.Object, model: FaceModel) -> None:
     """The model's groups, and the one that keeps the displacement inside of the detail layer."""
     for name, indices in sorted(model.vertex_groups.items()):
         obj.vertex_groups.new(name=name).add(indices.tolist(), 1.0, "REPLACE")
+    add_detail_group(obj, model)
+
+
+def add_detail_group(obj: bpy.types.Object, model: FaceModel) -> None:
+    """The vertices of the detail layer."""
     inside = np.unique(model.faces[model.faces_detail_uv >= 0])
     obj.vertex_groups.new(name=names.DETAIL).add(inside.tolist(), 1.0, "REPLACE")
 
@@ -105,13 +118,20 @@ def _fill_properties(obj: bpy.types.Object, table: models.KeyTable, scale: float
             face.identity.add().name = label
 
 
-def _modifiers(obj: bpy.types.Object) -> None:
-    """Subdivide, then displace by the map."""
+def add_subdivision(obj: bpy.types.Object) -> None:
+    """The modifier that makes the mesh fine enough for the map."""
     subdivision = obj.modifiers.new(names.SUBDIVISION, "SUBSURF")
     subdivision.levels, subdivision.render_levels = VIEWPORT_LEVELS, RENDER_LEVELS
     subdivision.uv_smooth = "NONE"
     subdivision.use_limit_surface = False
-    displace = obj.modifiers.new(names.DETAIL, "DISPLACE")
-    texture_name = f"{names.DETAIL} {obj.name}"
-    texture = detail_image.new_texture(texture_name, detail_image.new_image(texture_name))
-    detail_image.set_up_modifier(obj, displace, texture)
+
+
+def add_displacement(obj: bpy.types.Object) -> None:
+    """The modifier that lifts the mesh by a new, flat map."""
+    give_map(obj, obj.modifiers.new(names.DETAIL, "DISPLACE"))
+
+
+def give_map(obj: bpy.types.Object, modifier: bpy.types.DisplaceModifier) -> None:
+    """A new, flat map for the modifier."""
+    name = f"{names.DETAIL} {obj.name}"
+    detail_image.set_up_modifier(obj, modifier, detail_image.new_texture(name, detail_image.new_image(name)))
