@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from . import properties
+from . import preferences, properties, sidebar
+
+_PARTS = (properties, preferences, sidebar)
 
 
 def register() -> None:
     """Called by the front door."""
-    properties.register()
+    for part in _PARTS:
+        part.register()
 
 
 def unregister() -> None:
     """The reverse."""
-    properties.unregister()
+    for part in reversed(_PARTS):
+        part.unregister()

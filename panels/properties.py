@@ -74,6 +74,16 @@ class FaceProperties(bpy.types.PropertyGroup):
         default=True,
         update=_detail_changed,
     )
+    on_playback: bpy.props.BoolProperty(
+        name="Follow Playback",
+        description="Compute the detail for every frame that is played, too. Renders always have it",
+        default=False,
+    )
+    link_sides: bpy.props.BoolProperty(
+        name="Link Left and Right",
+        description="Move both sides of the face with one slider: the side that is moved takes the other one along",
+        default=True,
+    )
     frozen: bpy.props.BoolProperty(
         name="Frozen",
         description="Keep the map as it is, whatever the sliders do",

@@ -1,0 +1,110 @@
+"""Deeds on a face's displacement map and on the process that computes it."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..core.errors import DnpmError
+from .base import FaceDeed
+from .scene import detail_image, live, names, repair, session, state
+
+
+class DNPM_OT_update_detail(FaceDeed, bpy.types.Operator):
+    """Compute the whole map for the sliders as they are now, and wait for it"""
+
+    bl_idname = "dnpm.update_detail"
+    bl_label = "Update Detail"
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        if getattr(face, names.FACE).frozen:
+            raise DnpmError(f"{face.name}: its map is frozen: press Unfreeze first")
+        milliseconds = live.update_now(face)
+        self.report({"INFO"}, f"Detail is up to date ({milliseconds:.0f} ms)")
+
+
+class DNPM_OT_freeze(FaceDeed, bpy.types.Operator):
+    """Keep the map of now inside the .blend and let it no longer follow the sliders, for render farms and sculpting"""
+
+    bl_idname = "dnpm.freeze"
+    bl_label = "Freeze Map"
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        if getattr(face, names.FACE).strength > 0:
+            live.update_now(face)
+        detail_image.pack(face)
+        getattr(face, names.FACE).frozen = True
+
+
+class DNPM_OT_unfreeze(FaceDeed, bpy.types.Operator):
+    """Let the map follow the sliders again"""
+
+    bl_idname = "dnpm.unfreeze"
+    bl_label = "Unfreeze Map"
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        getattr(face, names.FACE).frozen = False
+        live.restore(face)
+
+
+class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
+    """Save the displacement map as EXR: 32-bit float, signed millimetres along the normal"""
+
+    bl_idname = "dnpm.save_map"
+    bl_label = "Save Map as EXR"
+    bl_options = {"REGISTER"}
+
+    filepath: bpy.props.StringProperty(subtype="FILE_PATH", default="//displacement.exr")
+    filter_glob: bpy.props.StringProperty(default="*.exr", options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        from pathlib import Path
+
+        from .headless.export import write_exr
+
+        path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".exr")))
+        try:
+            write_exr(detail_image.read_map(face), path)
+        except (OSError, RuntimeError) as error:
+            raise DnpmError(f"{path}: cannot be written ({error}); choose another folder") from error
+        self.report({"INFO"}, f"Saved {path}")
+
+
+class DNPM_OT_repair(FaceDeed, bpy.types.Operator):
+    """Put back what was deleted or renamed: shape keys, modifier, map, materials. Sliders keep their values"""
+
+    bl_idname = "dnpm.repair"
+    bl_label = "Repair Face"
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        done = repair.repair(face)
+        live.restore(face)
+        self.report({"INFO"}, f"Repaired: {', '.join(done)}" if done else "Nothing was missing")
+
+
+class DNPM_OT_restart_backend(bpy.types.Operator):
+    """Start the process that computes the detail anew, with the preferences as they are now"""
+
+    bl_idname = "dnpm.restart_backend"
+    bl_label = "Restart"
+    bl_options = {"REGISTER"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        session.restart()
+        for face in state.faces():
+            live.restore(face)
+        live.run_timer()
+        return {"FINISHED"}
+
+
+CLASSES = (
+    DNPM_OT_update_detail,
+    DNPM_OT_freeze,
+    DNPM_OT_unfreeze,
+    DNPM_OT_save_map,
+    DNPM_OT_repair,
+    DNPM_OT_restart_backend,
+)

@@ -1,0 +1,80 @@
+"""Puts back what a face needs and what was deleted or renamed; what the artist made stays."""
+
+from __future__ import annotations
+
+import bpy
+
+from . import create, detail_image, identity, live, models, names, state
+
+
+def repair(obj: bpy.types.Object) -> list[str]:
+    """Mend a face; returns what was mended, in words.
+
+    Missing shape keys, modifier, texture and image are made anew from the sliders; a face of another build of the model
+    is carried over to the loaded one. Raises DnpmError when the mesh's vertices are not the model's: then there is
+    nothing to hang the sliders on, and the mesh is left alone.
+    """
+    table = models.current_table()
+    identity.check_vertex_count(obj, table)
+    done = _carry_over(obj, table) + _keys(obj, table) + _modifier(obj)
+    identity.apply(obj)
+    live.restore(obj)
+    return done
+
+
+def _carry_over(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
+    face = getattr(obj, names.FACE)
+    if face.fingerprint == table.fingerprint:
+        return []
+    kept = {item.name: item.value for item in face.identity}
+    face.identity.clear()
+    with state.quietly():
+        for label in table.model.identity_labels:
+            item = face.identity.add()
+            item.name, item.value = label, kept.get(label, 0.0)
+    face.model, face.fingerprint = table.model.name, table.fingerprint
+    # What the mesh looked like belongs to the other model: the next `apply` writes it whole.
+    if names.APPLIED_IDENTITY in obj.data:
+        del obj.data[names.APPLIED_IDENTITY]
+    return [f"carried over to {table.model.name}"]
+
+
+def _keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
+    missing = []
+    if obj.data.shape_keys is None:
+        obj.shape_key_add(name=names.BASIS, from_mix=False)
+    blocks = obj.data.shape_keys.key_blocks
+    for name in table.model.expression_names:
+        if name not in blocks:
+            block = obj.shape_key_add(name=name, from_mix=False)
+            block.slider_min, block.slider_max = 0.0, 1.0
+            missing.append(name)
+    if not missing:
+        return []
+    if names.APPLIED_IDENTITY in obj.data:
+        del obj.data[names.APPLIED_IDENTITY]
+    return [f"{len(missing)} shape keys ({', '.join(missing[:3])}{'...' if len(missing) > 3 else ''})"]
+
+
+def _modifier(obj: bpy.types.Object) -> list[str]:
+    done = []
+    modifier = detail_image.displace_modifier(obj)
+    if modifier is None:
+        if names.SUBDIVISION not in obj.modifiers:
+            subdivision = obj.modifiers.new(names.SUBDIVISION, "SUBSURF")
+            subdivision.levels, subdivision.render_levels = create.VIEWPORT_LEVELS, create.RENDER_LEVELS
+            done.append("Subdivision modifier")
+        modifier = obj.modifiers.new(names.DETAIL, "DISPLACE")
+        done.append("Displace modifier")
+    if obj.vertex_groups.get(names.DETAIL) is None:
+        create.add_detail_group(obj, models.current_model())
+        done.append("vertex group")
+    if modifier.texture is None or detail_image.find_image(obj) is None:
+        name = f"{names.DETAIL} {obj.name}"
+        texture = detail_image.new_texture(name, detail_image.new_image(name))
+        done.append("map")
+    else:
+        texture = modifier.texture
+    if done:
+        detail_image.set_up_modifier(obj, modifier, texture)
+    return done

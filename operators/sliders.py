@@ -1,0 +1,128 @@
+"""Deeds on a face's sliders: random, reset, mirror, copy and paste."""
+
+from __future__ import annotations
+
+import random
+
+import bpy
+import numpy as np
+
+from ..core.errors import DnpmError
+from ..core.face_model import presets
+from ..core.face_model.arkit import mirror_name
+from ..core.face_model.sampling import random_expression, random_identity
+from .base import FaceDeed
+from .scene import identity, live, models, names, state
+
+_PARTS = (
+    ("ALL", "Everything", "Identity and expression"),
+    ("IDENTITY", "Identity", "Who it is"),
+    ("EXPRESSION", "Expression", "What the face does"),
+)
+
+
+class _OfAPart(FaceDeed):
+    part: bpy.props.EnumProperty(name="Sliders", description="Which sliders", items=_PARTS, default="ALL")
+
+    def has(self, part: str) -> bool:
+        return self.part in ("ALL", part)
+
+
+class DNPM_OT_random(_OfAPart, bpy.types.Operator):
+    """Set random sliders that make a believable person or expression. The seed is the same in headless batches"""
+
+    bl_idname = "dnpm.random"
+    bl_label = "Random"
+
+    seed: bpy.props.IntProperty(name="Seed", description="The same seed gives the same face", default=1, min=0)
+    strength: bpy.props.FloatProperty(
+        name="Strength", description="How far from the average", default=1.0, min=0.0, soft_max=1.5
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.seed = random.randrange(100_000)  # noqa: S311 (a picture, no secret)
+        return self.execute(context)
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        model = models.model_of(face)
+        identity.set_sliders(
+            face,
+            identity=random_identity(model, self.seed, self.strength) if self.has("IDENTITY") else None,
+            expression=random_expression(model, self.seed, self.strength) if self.has("EXPRESSION") else None,
+        )
+        live.notice(face)
+
+
+class DNPM_OT_reset(_OfAPart, bpy.types.Operator):
+    """Set the sliders to the average person and the face at rest"""
+
+    bl_idname = "dnpm.reset"
+    bl_label = "Reset"
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        model = models.model_of(face)
+        identity.set_sliders(
+            face,
+            identity=np.zeros(model.n_id, np.float32) if self.has("IDENTITY") else None,
+            expression=np.zeros(model.n_exp, np.float32) if self.has("EXPRESSION") else None,
+        )
+        live.notice(face)
+
+
+class DNPM_OT_mirror(FaceDeed, bpy.types.Operator):
+    """Swap what the left and the right side of the face do"""
+
+    bl_idname = "dnpm.mirror"
+    bl_label = "Mirror"
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        model = models.model_of(face)
+        values = state.expression_vector(face, model)
+        places = model.expression_index
+        mirrored = [values[places.get(mirror_name(name), place)] for name, place in places.items()]
+        state.set_expression(face, model, np.array(mirrored, np.float32))
+        live.notice(face)
+
+
+class DNPM_OT_copy(FaceDeed, bpy.types.Operator):
+    """Copy the face's sliders as text, for Paste and for other programs"""
+
+    bl_idname = "dnpm.copy"
+    bl_label = "Copy"
+    bl_options = {"REGISTER"}
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        context.window_manager.clipboard = presets.to_text(preset_of(face))
+
+
+class DNPM_OT_paste(FaceDeed, bpy.types.Operator):
+    """Set the sliders from the text that Copy made"""
+
+    bl_idname = "dnpm.paste"
+    bl_label = "Paste"
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        unknown = apply_preset(face, presets.from_text(context.window_manager.clipboard, "the clipboard"))
+        if unknown:
+            self.report({"WARNING"}, f"This face model has no {', '.join(unknown[:6])}: left out")
+
+
+def preset_of(face: bpy.types.Object) -> presets.Preset:
+    """The face's sliders by name. Raises DnpmError when they cannot be read."""
+    model = models.model_of(face)
+    return presets.preset_of(
+        model, state.identity_vector(face), state.expression_vector(face, model), getattr(face, names.FACE).strength
+    )
+
+
+def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
+    """Set what the preset speaks of; returns the names that this model does not have. Raises DnpmError."""
+    person, expression, unknown = presets.vectors(preset, models.model_of(face))
+    if unknown and not any(v is not None and np.any(v) for v in (person, expression)) and preset.strength is None:
+        raise DnpmError(f"the preset is another model's: none of {', '.join(unknown[:6])} is a slider here")
+    identity.set_sliders(face, identity=person, expression=expression, strength=preset.strength)
+    live.notice(face)
+    return unknown
+
+
+CLASSES = (DNPM_OT_random, DNPM_OT_reset, DNPM_OT_mirror, DNPM_OT_copy, DNPM_OT_paste)

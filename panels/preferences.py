@@ -1,0 +1,72 @@
+"""The extension's preferences: which Python computes the detail, on which device, and where files lie."""
+
+from __future__ import annotations
+
+import bpy
+
+from ..operators.scene import live, models, session, settings
+from . import status
+
+
+def _changed(preferences: bpy.types.AddonPreferences, context: bpy.types.Context) -> None:
+    """The next need of the backend starts it with the new settings."""
+    session.stop()
+    models.forget()
+
+
+class DnpmPreferences(bpy.types.AddonPreferences):
+    """Shown in Preferences > Add-ons."""
+
+    bl_idname = settings.PACKAGE
+
+    python: bpy.props.StringProperty(
+        name="Python with PyTorch",
+        description="Program that computes the detail: any Python from 3.11 on that has torch and numpy. "
+        "Empty: Blender's own, with the PyTorch that this extension may carry",
+        subtype="FILE_PATH",
+        update=_changed,
+    )
+    device: bpy.props.EnumProperty(
+        name="Device", description="What the detail is computed on", items=settings.DEVICES, update=_changed
+    )
+    weights: bpy.props.StringProperty(
+        name="Weights",
+        description="Folder of detail weights (detail.json and two .safetensors). Empty: those of the extension",
+        subtype="DIR_PATH",
+        update=_changed,
+    )
+    face_model: bpy.props.StringProperty(
+        name="Face Model",
+        description="A face model made by `dnpm build`. Empty: the extension's",
+        subtype="FILE_PATH",
+        update=_changed,
+    )
+    presets: bpy.props.StringProperty(
+        name="Presets", description="Folder of saved faces. Empty: in your Blender profile", subtype="DIR_PATH"
+    )
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        column = layout.column()
+        column.prop(self, "python")
+        column.prop(self, "device")
+        status.draw(column)
+        column = layout.column()
+        column.prop(self, "weights")
+        column.prop(self, "face_model")
+        column.prop(self, "presets")
+
+
+CLASSES = (DnpmPreferences,)
+
+
+def register() -> None:
+    """The class."""
+    bpy.utils.register_class(DnpmPreferences)
+
+
+def unregister() -> None:
+    """The reverse; nothing that was known holds any more."""
+    live.forget()
+    bpy.utils.unregister_class(DnpmPreferences)

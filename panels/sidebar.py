@@ -1,0 +1,191 @@
+"""The sidebar's tab "DNPM Face": who the face is, what it does, how detailed it is."""
+
+from __future__ import annotations
+
+import re
+
+import bpy
+
+from ..core.face_model.arkit import GROUPS, mirror_name
+from ..operators.scene import live, names, state
+from . import status
+
+FIRST_IDENTITY = 10
+"""Sliders that are shown at once; the rest is folded."""
+_GROUP_LABELS = {
+    "brow": "Brows", "eye": "Eyes", "cheek": "Cheeks", "nose": "Nose", "jaw": "Jaw", "mouth": "Mouth",
+    "tongue": "Tongue",
+}  # fmt: skip
+_OPEN_GROUPS = {"brow", "mouth", "jaw"}
+
+
+class _Tab:
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "DNPM Face"
+
+
+class _OfAFace(_Tab):
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return state.is_face(context.active_object)
+
+
+class DNPM_PT_main(_Tab, bpy.types.Panel):
+    """The top: add a face, deeds on the whole face, the status."""
+
+    bl_idname = "DNPM_PT_main"
+    bl_label = "DNPM Face"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, face = self.layout, context.active_object
+        layout.operator("dnpm.add_face", text="Add Face", icon="ADD")
+        if not state.is_face(face):
+            layout.label(text="Select a face to see its sliders")
+            status.draw(layout)
+            return
+        row = layout.row(align=True)
+        row.operator("dnpm.random", icon="FILE_REFRESH").part = "ALL"
+        row.operator("dnpm.reset", icon="LOOP_BACK").part = "ALL"
+        row.operator("dnpm.mirror", icon="MOD_MIRROR")
+        row = layout.row(align=True)
+        row.operator("dnpm.copy", icon="COPYDOWN")
+        row.operator("dnpm.paste", icon="PASTEDOWN")
+        row.menu("DNPM_MT_presets", icon="PRESET")
+        row.operator("dnpm.save_preset", text="", icon="FILE_TICK")
+        status.draw(layout)
+        problem = live.track(face).problem
+        if problem:
+            box = layout.box()
+            status.paragraph(box, problem, icon="ERROR")
+            box.operator("dnpm.repair", icon="TOOL_SETTINGS")
+
+
+class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
+    """Who it is."""
+
+    bl_idname = "DNPM_PT_identity"
+    bl_parent_id = "DNPM_PT_main"
+    bl_label = "Identity"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        items = getattr(context.active_object, names.FACE).identity
+        row = layout.row(align=True)
+        row.operator("dnpm.random", text="Random Person").part = "IDENTITY"
+        row.operator("dnpm.reset", text="Average").part = "IDENTITY"
+        _identity_sliders(layout, items[:FIRST_IDENTITY])
+        if len(items) > FIRST_IDENTITY:
+            header, body = layout.panel("dnpm_more_identity", default_closed=True)
+            header.label(text=f"{len(items) - FIRST_IDENTITY} More")
+            if body:
+                _identity_sliders(body, items[FIRST_IDENTITY:])
+
+
+def _identity_sliders(layout: bpy.types.UILayout, items: list[bpy.types.PropertyGroup]) -> None:
+    column = layout.column(align=True)
+    for item in items:
+        column.prop(item, "value", text=item.name, slider=True)
+
+
+class DNPM_PT_expression(_OfAFace, bpy.types.Panel):
+    """What the face does: the shape keys, grouped."""
+
+    bl_idname = "DNPM_PT_expression"
+    bl_parent_id = "DNPM_PT_main"
+    bl_label = "Expression"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, face = self.layout, context.active_object
+        row = layout.row(align=True)
+        row.operator("dnpm.random", text="Random").part = "EXPRESSION"
+        row.operator("dnpm.reset", text="At Rest").part = "EXPRESSION"
+        layout.prop(getattr(face, names.FACE), "link_sides", icon="LINKED")
+        keys = face.data.shape_keys
+        if keys is None:
+            layout.operator("dnpm.repair", icon="TOOL_SETTINGS")
+            return
+        for group, blocks in grouped(list(keys.key_blocks)[1:]).items():
+            header, body = layout.panel(f"dnpm_{group}", default_closed=group not in _OPEN_GROUPS)
+            header.label(text=_GROUP_LABELS.get(group, "Others"))
+            if body:
+                _expression_sliders(body.column(align=True), blocks)
+
+
+def grouped(blocks: list[bpy.types.ShapeKey]) -> dict[str, list[bpy.types.ShapeKey]]:
+    """Shape keys by ARKit's groups, in the keys' order; what fits none comes last."""
+    found: dict[str, list[bpy.types.ShapeKey]] = {group: [] for group in (*GROUPS, "others")}
+    for block in blocks:
+        found[next((group for group in GROUPS if block.name.startswith(group)), "others")].append(block)
+    return {group: members for group, members in found.items() if members}
+
+
+def _expression_sliders(layout: bpy.types.UILayout, blocks: list[bpy.types.ShapeKey]) -> None:
+    """A pair stands in one row, the subject's right on the left, as one sees the face."""
+    by_name = {block.name: block for block in blocks}
+    for name, block in by_name.items():
+        other = by_name.get(mirror_name(name)) if mirror_name(name) != name else None
+        if other is None:
+            layout.prop(block, "value", text=label(name), slider=True)
+        elif name.endswith("Right"):
+            row = layout.row(align=True)
+            row.prop(block, "value", text=label(name), slider=True)
+            row.prop(other, "value", text="L", slider=True)
+
+
+def label(name: str) -> str:
+    """`mouthSmileRight` -> `Smile R`: the group's name is above already."""
+    side = {"Left": " L", "Right": " R"}
+    words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", name)
+    if len(words) > 1 and words[0] in GROUPS:
+        words = words[1:]
+    end = side[words.pop()] if len(words) > 1 and words[-1] in side else ""
+    return " ".join(word.capitalize() for word in words) + end
+
+
+class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
+    """The displacement map."""
+
+    bl_idname = "DNPM_PT_detail"
+    bl_parent_id = "DNPM_PT_main"
+    bl_label = "Detail"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, obj = self.layout, context.active_object
+        face = getattr(obj, names.FACE)
+        layout.use_property_split = True
+        layout.prop(face, "strength", slider=True)
+        column = layout.column()
+        column.enabled = not face.frozen
+        column.prop(face, "live")
+        follows = column.column()
+        follows.enabled = face.live
+        follows.prop(face, "preview_size")
+        follows.prop(face, "full_on_release")
+        follows.prop(face, "on_playback")
+        subdivision = obj.modifiers.get(names.SUBDIVISION)
+        if subdivision is not None:
+            layout.prop(subdivision, "levels", text="Viewport Levels")
+            layout.prop(subdivision, "render_levels", text="Render Levels")
+        row = layout.row(align=True)
+        if face.frozen:
+            row.operator("dnpm.unfreeze", icon="FREEZE")
+        else:
+            row.operator("dnpm.update_detail", text="Update")
+            row.operator("dnpm.freeze", text="Freeze", icon="FREEZE")
+        row.operator("dnpm.save_map", text="", icon="EXPORT")
+
+
+CLASSES = (DNPM_PT_main, DNPM_PT_identity, DNPM_PT_expression, DNPM_PT_detail)
+
+
+def register() -> None:
+    """The panels."""
+    for cls in CLASSES:
+        bpy.utils.register_class(cls)
+
+
+def unregister() -> None:
+    """The reverse."""
+    for cls in reversed(CLASSES):
+        bpy.utils.unregister_class(cls)
