@@ -78,9 +78,9 @@ def _corner_uv(uv: np.ndarray, corners: np.ndarray) -> np.ndarray:
 def _detail_corners(model: FaceModel) -> np.ndarray:
     """(F, 4, 2): the detail layer's coordinates of every corner.
 
-    The modifier reads one coordinate a vertex and does not say whose, so a face outside of the layer takes those that its
-    vertices have inside; its other corners take a neighbour's, at the layer's border, where the map is 0. (The square's
-    corner there would draw the whole map across such a face.) A face without any lies on the square's corner.
+    The modifier reads one coordinate a vertex and does not say whose, so a face outside of the layer takes those that
+    its vertices have inside; its other corners take a neighbour's, at the layer's border, where the map is 0. (The
+    square's corner there would draw the whole map across such a face.) A face without any lies on the square's corner.
     """
     known = np.zeros((len(model.neutral), 2), np.float32)
     is_known = np.zeros(len(model.neutral), bool)
