@@ -32,7 +32,7 @@ from ...errors import DnpmError
 from ...face_model.model import FaceModel
 from . import cache
 from .fit import CoefficientLoss, codes, fit_encoder, fit_mapping
-from .joint import train_jointly
+from .joint import place_weights, train_jointly
 from .principal import Band, coefficients_of, directions, learn_bands, plant, project
 
 
@@ -120,6 +120,7 @@ def train(
         state.finish("encoder", started)
         w_mean = torch.zeros(generator_config.w_dim)
         save_detail(weights, generator, encoder, w_mean, card({"held_by_components": 1 - left}))
+    weight = place_weights(check.maps)
     for resolution, batch, seconds in plan.joint:
         stage = f"joint {resolution} {seconds:.0f}"
         if stage in state.done:
@@ -131,7 +132,7 @@ def train(
             save_detail(weights, g, e, w_mean, card({}))
 
         means = train_jointly(
-            generator, encoder, detail.w_mean, many, min(resolution, size), batch, seconds, plan.seed, save=save
+            generator, encoder, detail.w_mean, many, min(resolution, size), batch, seconds, weight, plan.seed, save=save
         )
         state.finish(stage, started)
         save(*means)
