@@ -149,7 +149,7 @@ def test_landmarks_lie_where_they_should(face_model_file: Path):
     assert len(set(model.landmarks68.tolist())) == 68
     x, y, z = p.T
     assert (np.diff(x[:17]) > 0).all(), "the jaw runs from the subject's right to the left"
-    assert y[8] == y[:17].min()
+    assert y[8] < y[:17].min() + 2, "the chin is its lowest point"
     assert (np.diff(x[17:27]) > 0).all()
     assert (np.diff(y[27:31]) < 0).all()
     assert z[30] == z.max(), "the tip of the nose is foremost"
