@@ -77,10 +77,11 @@ def read_job(args: argparse.Namespace) -> jobs.Job:
     if not identities and not expressions:
         raise DnpmError("nothing to make: give a job file, or --seeds, --preset, --expression (see --help)")
     nobody: list[dict[str, Any]] = [{"name": ""}]
-    items = [
+    named: list[tuple[str, Any]] = [*expressions] or [("", None)]
+    items: list[dict[str, Any]] = [
         face | {"name": "_".join(filter(None, (face["name"], name)))} | ({"expression": spec} if name else {})
         for face in identities or nobody
-        for name, spec in expressions or [("", None)]
+        for name, spec in named
     ]
     return jobs.parse({"settings": settings, "items": items}, Path.cwd(), "command line")
 

@@ -59,7 +59,7 @@ class Population:
         years = rng.uniform(18, 90)
         male = float(np.clip(rng.choice([0.12, 0.88]) + 0.14 * rng.standard_normal(), 0, 1))
         ancestry = rng.dirichlet(np.full(3, 0.7))
-        muscle, weight = np.clip(0.5 + [0.17, 0.2] * rng.standard_normal(2), 0.1, 0.9)
+        muscle, weight = np.clip(0.5 + np.array([0.17, 0.2]) * rng.standard_normal(2), 0.1, 0.9)
         traits = {"Age": years, "Masculine": male, "Heavy": weight, "Muscular": muscle}
         traits |= {name.capitalize(): float(a) for name, a in zip(ANCESTRIES, ancestry, strict=True)}
         weights = _macros(years, male, ancestry, muscle, weight)
