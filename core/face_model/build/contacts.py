@@ -130,8 +130,14 @@ def _at_handles(rims: Rims, spread: Spread, lower: np.ndarray, upper: np.ndarray
 
 
 def _along(offset: np.ndarray, axis: np.ndarray) -> np.ndarray:
-    # Rims turn back on themselves at the corners of the eye: the order along the rim must not.
-    return np.maximum.accumulate(np.clip(offset @ axis / (axis @ axis), 0.0, 1.0) + 1e-6 * np.arange(len(offset)))
+    """(n, 3) points of a rim -> (n,) ascending places along it, 0 to 1."""
+    place = np.clip(offset @ axis / (axis @ axis), 0.0, 1.0)
+    # Rims turn back on themselves at the corners of the eye: the order along the rim must not. Taken from both ends
+    # alike, or a left eye would close otherwise than a right one; the corners are the same point on both rims.
+    rising = 0.5 * (np.maximum.accumulate(place) + np.minimum.accumulate(place[::-1])[::-1])
+    rising = np.clip(rising, 1e-3, 1.0 - 1e-3) + 1e-6 * np.arange(len(place))
+    rising[0], rising[-1] = 0.0, 1.0
+    return rising
 
 
 def _mixture(where: np.ndarray, knots: np.ndarray) -> np.ndarray:

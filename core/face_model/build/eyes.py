@@ -15,7 +15,7 @@ _RINGS, _SEGMENTS = 20, 24
 _CORNEA_RADIUS = 0.68
 """Of the eyeball's; the cornea is the more curved cap within the limbus (7.8 mm on an eye of 11.5)."""
 
-LOOK_DEGREES = {"Down": 26.0, "Up": 25.0, "In": 30.0, "Out": 30.0}
+LOOK_DEGREES = {"Down": 26.0, "Up": 21.0, "In": 30.0, "Out": 30.0}
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,9 @@ def surface_radius(angle: np.ndarray) -> np.ndarray:
     # Ray against the cornea's sphere, whose centre lies on the axis so that both spheres meet at the limbus.
     offset = np.cos(limbus) - np.sqrt(_CORNEA_RADIUS**2 - np.sin(limbus) ** 2)
     ray = offset * np.cos(angle) + np.sqrt(np.maximum(_CORNEA_RADIUS**2 - (offset * np.sin(angle)) ** 2, 0))
-    # A soft maximum: the limbus is a furrow, not an edge.
+    # A soft maximum: the limbus is no edge.
     sharp = 120.0
-    return np.where(
-        angle < np.pi / 2,
-        np.logaddexp(sharp * ray, sharp) / sharp - np.log(2) / sharp * np.exp(-(((angle - limbus) * 8) ** 2)),
-        1.0,
-    )
+    return np.where(angle < np.pi / 2, np.logaddexp(sharp * ray, sharp) / sharp, 1.0)
 
 
 def look_rotation(direction: str, side: str) -> np.ndarray:

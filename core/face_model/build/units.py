@@ -16,7 +16,7 @@ INDEX = {name: i for i, name in enumerate(ARKIT_NAMES)}
 # Faint, but right in shape.
 _GAIN = {
     "mouthShrugLower": 1.4, "mouthUpperUpLeft": 1.3, "mouthUpperUpRight": 1.3, "eyeLookDownLeft": 1.45,
-    "eyeLookDownRight": 1.45, "eyeLookUpLeft": 1.3, "eyeLookUpRight": 1.3, "browInnerUp": 1.25,
+    "eyeLookDownRight": 1.45, "eyeLookUpLeft": 1.6, "eyeLookUpRight": 1.6, "browInnerUp": 1.25,
 }  # fmt: skip
 
 
@@ -53,8 +53,9 @@ def _sneer(units: np.ndarray, mean: np.ndarray, lm: np.ndarray) -> None:
 def _pucker(units: np.ndarray, mean: np.ndarray, lm: np.ndarray) -> None:
     """The corners come forward with the middle, and in; the lips' middle swells a little."""
     pucker = 1.12 * units[INDEX["mouthPucker"]]
-    for corner, inwards in ((48, 1.0), (54, -1.0)):
-        distance = np.linalg.norm(mean - lm[corner], axis=1)
+    # The landmarks of the two corners are no exact mirror images.
+    for corner, inwards in ((lm[54] * [-1, 1, 1], 1.0), (lm[54], -1.0)):
+        distance = np.linalg.norm(mean - corner, axis=1)
         pucker += np.exp(-((distance / 11.0) ** 2))[:, None] * [0.9 * inwards, 1.6, 2.8]
     units[INDEX["mouthPucker"]] = pucker
 
