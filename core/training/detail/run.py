@@ -132,7 +132,17 @@ def train(
             save_detail(weights, g, e, w_mean, card({}))
 
         means = train_jointly(
-            generator, encoder, detail.w_mean, many, min(resolution, size), batch, seconds, weight, plan.seed, save=save
+            generator,
+            encoder,
+            detail.w_mean,
+            many,
+            min(resolution, size),
+            batch,
+            seconds,
+            weight,
+            plan.seed,
+            rate=min(1.0, (256 / resolution) ** 2),
+            save=save,
         )
         state.finish(stage, started)
         save(*means)
