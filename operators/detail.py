@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 
 from ..core.errors import DnpmError
 from .base import FaceDeed
-from .scene import detail_image, live, names, repair, session, state
+from .scene import detail_image, live, names, repair, session
 
 
 class DNPM_OT_update_detail(FaceDeed, bpy.types.Operator):
@@ -29,8 +31,13 @@ class DNPM_OT_freeze(FaceDeed, bpy.types.Operator):
     bl_label = "Freeze Map"
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
-        if getattr(face, names.FACE).strength > 0:
+        detail_image.image_of(face)
+        try:
             live.update_now(face)
+        except DnpmError as error:
+            if not detail_image.has_map(face):
+                raise
+            self.report({"WARNING"}, f"Frozen as it is, not brought up to date: {error}")
         detail_image.pack(face)
         getattr(face, names.FACE).frozen = True
 
@@ -61,8 +68,6 @@ class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
-        from pathlib import Path
-
         from .headless.export import write_exr
 
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".exr")))
@@ -94,8 +99,7 @@ class DNPM_OT_restart_backend(bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         session.restart()
-        for face in state.faces():
-            live.restore(face)
+        live.backend_changed()
         live.run_timer()
         return {"FINISHED"}
 

@@ -6,11 +6,9 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
-from ..core.face_model.arkit import mirror_name
-from .scene import compat, detail_image, live, names, state
+from .scene import compat, detail_image, live, state
 
 _busy = False
-_last: dict[int, dict[str, float]] = {}
 
 
 @persistent
@@ -29,39 +27,20 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
         for face in state.faces(scene):
             if face in touched or face.data.shape_keys in touched:
                 live.own_data(face)
-                _link_sides(face)
                 live.notice(face)
     finally:
         _busy = False
 
 
-def _link_sides(face: bpy.types.Object) -> None:
-    """With linked sides, the side that was moved takes the other one along."""
-    keys = face.data.shape_keys
-    if keys is None:
-        return
-    now = {block.name: block.value for block in keys.key_blocks}
-    before = _last.get(face.session_uid, now)
-    if getattr(face, names.FACE).link_sides:
-        for name, value in list(now.items()):
-            other = mirror_name(name)
-            moved = value != before.get(name, value)
-            if moved and other != name and other in now and now[other] == before.get(other, now[other]) != value:
-                keys.key_blocks[other].value = now[other] = value
-    _last[face.session_uid] = now
-
-
 @persistent
-def _after_undo(scene: bpy.types.Scene, _: object = None) -> None:
+def _after_undo(*_: object) -> None:
     """Undo brings sliders and mesh back, not pixels."""
-    _last.clear()
     for face in state.faces():
         live.restore(face)
 
 
 @persistent
 def _after_load(*_: object) -> None:
-    _last.clear()
     live.forget()
     for face in state.faces():
         live.notice(face)
@@ -69,24 +48,41 @@ def _after_load(*_: object) -> None:
 
 @persistent
 def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
-    """Scrubbing shows the frame's map; playback does where the face says so. Rendering has its own handler."""
-    if bpy.app.background or compat.is_rendering(depsgraph) or bpy.app.is_job_running("RENDER"):
+    """A rendered frame waits for its whole map; a played one for a preview, where the face says so; else nobody waits.
+
+    Rendering, this is the one place where the frame's values can be read: its depsgraph writes nothing back to the
+    scene, and render_pre comes before the frame is set. What is tagged here is evaluated once more before the picture.
+    """
+    if compat.is_rendering(depsgraph):
+        for face in state.faces(scene):
+            _or_say(scene, face, live.follow_frame, depsgraph)
         return
-    playing = any(window.screen.is_animation_playing for window in bpy.context.window_manager.windows)
+    if bpy.app.is_job_running("RENDER"):
+        return
+    playing = bpy.app.background or any(
+        window.screen.is_animation_playing for window in bpy.context.window_manager.windows
+    )
     for face in state.faces(scene):
-        if not playing or getattr(face, names.FACE).on_playback:
+        if playing:
+            _or_say(scene, face, live.play_frame, depsgraph)
+        else:
             live.notice(face)
 
 
+def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed, depsgraph: bpy.types.Depsgraph) -> None:
+    """A handler has nobody to report to: the console hears of it, and the panel."""
+    try:
+        deed(face, depsgraph)
+    except DnpmError as error:
+        if live.set_problem(face, str(error)):
+            print(f"DNPM Face: frame {scene.frame_current}, {face.name}: the map was not updated: {error}")
+
+
 @persistent
-def _before_render(scene: bpy.types.Scene, _: object = None) -> None:
-    """Every frame is rendered with its own whole map. Without a backend the frame keeps the last one, and says so."""
+def _after_playback(scene: bpy.types.Scene, *_: object) -> None:
+    """Playback has stopped: now the whole map."""
     for face in state.faces(scene):
-        if live.follows(face) and getattr(face, names.FACE).live:
-            try:
-                live.update_now(face)
-            except DnpmError as error:
-                print(f"DNPM Face: frame {scene.frame_current}, {face.name}: the map was not updated: {error}")
+        live.notice(face)
 
 
 @persistent
@@ -94,6 +90,10 @@ def _before_save(*_: object) -> None:
     """Pixels that are not packed would be lost."""
     for face in state.faces():
         if detail_image.has_map(face):
+            try:
+                live.finish(face)
+            except DnpmError as error:
+                print(f"DNPM Face: {face.name}: saved with the map as it is: {error}")
             detail_image.pack(face)
 
 
@@ -103,7 +103,7 @@ _HANDLERS = {
     "redo_post": _after_undo,
     "load_post": _after_load,
     "frame_change_post": _after_frame_change,
-    "render_pre": _before_render,
+    "animation_playback_post": _after_playback,
     "save_pre": _before_save,
 }
 
@@ -120,4 +120,3 @@ def unregister() -> None:
         found = getattr(bpy.app.handlers, name)
         if handler in found:
             found.remove(handler)
-    _last.clear()

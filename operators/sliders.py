@@ -21,6 +21,14 @@ _PARTS = (
 )
 
 
+_copied = ""
+"""What Copy made last: without a window there is no clipboard."""
+
+
+def _clipboard(context: bpy.types.Context) -> str:
+    return _copied if bpy.app.background else context.window_manager.clipboard
+
+
 class _OfAPart(FaceDeed):
     part: bpy.props.EnumProperty(name="Sliders", description="Which sliders", items=_PARTS, default="ALL")
 
@@ -84,6 +92,20 @@ class DNPM_OT_mirror(FaceDeed, bpy.types.Operator):
         live.notice(face)
 
 
+class DNPM_OT_key_expression(FaceDeed, bpy.types.Operator):
+    """Insert a keyframe for every expression slider at the current frame"""
+
+    bl_idname = "dnpm.key_expression"
+    bl_label = "Key Expression"
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        model = models.model_of(face)
+        state.expression_vector(face, model)
+        for name in model.expression_names:
+            state.key_blocks(face)[name].keyframe_insert("value", group="DNPM Expression")
+        self.report({"INFO"}, f"Keyed {model.n_exp} expressions at frame {context.scene.frame_current}")
+
+
 class DNPM_OT_copy(FaceDeed, bpy.types.Operator):
     """Copy the face's sliders as text, for Paste and for other programs"""
 
@@ -92,7 +114,9 @@ class DNPM_OT_copy(FaceDeed, bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
-        context.window_manager.clipboard = presets.to_text(preset_of(face))
+        global _copied
+        _copied = presets.to_text(preset_of(face))
+        context.window_manager.clipboard = _copied
 
 
 class DNPM_OT_paste(FaceDeed, bpy.types.Operator):
@@ -102,7 +126,7 @@ class DNPM_OT_paste(FaceDeed, bpy.types.Operator):
     bl_label = "Paste"
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
-        unknown = apply_preset(face, presets.from_text(context.window_manager.clipboard, "the clipboard"))
+        unknown = apply_preset(face, presets.from_text(_clipboard(context), "the clipboard"))
         if unknown:
             self.report({"WARNING"}, f"This face model has no {', '.join(unknown[:6])}: left out")
 
@@ -125,4 +149,11 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
     return unknown
 
 
-CLASSES = (DNPM_OT_random, DNPM_OT_reset, DNPM_OT_mirror, DNPM_OT_copy, DNPM_OT_paste)
+CLASSES = (
+    DNPM_OT_random,
+    DNPM_OT_reset,
+    DNPM_OT_mirror,
+    DNPM_OT_key_expression,
+    DNPM_OT_copy,
+    DNPM_OT_paste,
+)

@@ -12,6 +12,7 @@ def _changed(preferences: bpy.types.AddonPreferences, context: bpy.types.Context
     """The next need of the backend starts it with the new settings."""
     session.stop()
     models.forget()
+    live.backend_changed()
 
 
 class DnpmPreferences(bpy.types.AddonPreferences):

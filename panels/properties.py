@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..core.face_model.presets import IDENTITY_LIMIT, STRENGTH_LIMIT
-from ..operators.scene import detail_image, live, names, state
+from ..operators.scene import detail_image, live, names, pairs, state
 
 
 def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -38,6 +38,35 @@ class IdentityValue(bpy.types.PropertyGroup):
     )
 
 
+def _linked_value(item: bpy.types.PropertyGroup) -> float:
+    keys = item.id_data.data.shape_keys
+    block = keys.key_blocks.get(item.name) if keys is not None else None
+    return block.value if block is not None else 0.0
+
+
+def _set_linked_value(item: bpy.types.PropertyGroup, value: float) -> None:
+    keys = item.id_data.data.shape_keys
+    for name in (item.name, pairs.partner(item.name)):
+        if keys is not None and name in keys.key_blocks:
+            keys.key_blocks[name].value = value
+
+
+class LinkedValue(bpy.types.PropertyGroup):
+    """One slider for both sides; `name` is the right side's shape key. It holds nothing itself."""
+
+    value: bpy.props.FloatProperty(
+        name="Both Sides",
+        description="Move this expression on both sides of the face. To animate them, switch Link Left and Right off, "
+        "or press Key Expression",
+        min=0.0,
+        max=1.0,
+        precision=3,
+        get=_linked_value,
+        set=_set_linked_value,
+        options=set(),
+    )
+
+
 class FaceProperties(bpy.types.PropertyGroup):
     """What makes an object a DNPM face."""
 
@@ -46,6 +75,7 @@ class FaceProperties(bpy.types.PropertyGroup):
     fingerprint: bpy.props.StringProperty(options={"HIDDEN"})
     unit_scale: bpy.props.FloatProperty(default=1.0, options={"HIDDEN"})
     identity: bpy.props.CollectionProperty(type=IdentityValue)
+    linked: bpy.props.CollectionProperty(type=LinkedValue)
     strength: bpy.props.FloatProperty(
         name="Strength",
         description="How strong the wrinkles and pores are: 0 is the smooth face, 1 as the network made them",
@@ -81,7 +111,7 @@ class FaceProperties(bpy.types.PropertyGroup):
     )
     link_sides: bpy.props.BoolProperty(
         name="Link Left and Right",
-        description="Move both sides of the face with one slider: the side that is moved takes the other one along",
+        description="Show one slider for both sides of the face; without, each side has its own",
         default=True,
     )
     frozen: bpy.props.BoolProperty(
@@ -92,7 +122,7 @@ class FaceProperties(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (IdentityValue, FaceProperties)
+CLASSES = (IdentityValue, LinkedValue, FaceProperties)
 
 
 def register() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import bpy
 
-from ..core.face_model.arkit import GROUPS, mirror_name
-from ..operators.scene import live, names, state
+from ..core.face_model.arkit import GROUPS
+from ..operators.scene import live, names, pairs, state
 from . import status
 
 FIRST_IDENTITY = 10
@@ -100,6 +98,7 @@ class DNPM_PT_expression(_OfAFace, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("dnpm.random", text="Random").part = "EXPRESSION"
         row.operator("dnpm.reset", text="At Rest").part = "EXPRESSION"
+        row.operator("dnpm.key_expression", text="", icon="KEY_HLT")
         layout.prop(getattr(face, names.FACE), "link_sides", icon="LINKED")
         keys = face.data.shape_keys
         if keys is None:
@@ -109,7 +108,7 @@ class DNPM_PT_expression(_OfAFace, bpy.types.Panel):
             header, body = layout.panel(f"dnpm_{group}", default_closed=group not in _OPEN_GROUPS)
             header.label(text=_GROUP_LABELS.get(group, "Others"))
             if body:
-                _expression_sliders(body.column(align=True), blocks)
+                _expression_sliders(body.column(align=True), blocks, getattr(face, names.FACE))
 
 
 def grouped(blocks: list[bpy.types.ShapeKey]) -> dict[str, list[bpy.types.ShapeKey]]:
@@ -120,27 +119,22 @@ def grouped(blocks: list[bpy.types.ShapeKey]) -> dict[str, list[bpy.types.ShapeK
     return {group: members for group, members in found.items() if members}
 
 
-def _expression_sliders(layout: bpy.types.UILayout, blocks: list[bpy.types.ShapeKey]) -> None:
-    """A pair stands in one row, the subject's right on the left, as one sees the face."""
+def _expression_sliders(
+    layout: bpy.types.UILayout, blocks: list[bpy.types.ShapeKey], face: bpy.types.PropertyGroup
+) -> None:
+    """Linked, a pair is one slider. Else it is one row, the subject's right on the left, as one sees the face."""
     by_name = {block.name: block for block in blocks}
+    partners = pairs.linked(list(by_name))
+    done = set(partners.values())
     for name, block in by_name.items():
-        other = by_name.get(mirror_name(name)) if mirror_name(name) != name else None
-        if other is None:
-            layout.prop(block, "value", text=label(name), slider=True)
-        elif name.endswith("Right"):
+        if name in partners and face.link_sides and name in face.linked:
+            layout.prop(face.linked[name], "value", text=pairs.pair_label(name), slider=True)
+        elif name in partners:
             row = layout.row(align=True)
-            row.prop(block, "value", text=label(name), slider=True)
-            row.prop(other, "value", text="L", slider=True)
-
-
-def label(name: str) -> str:
-    """`mouthSmileRight` -> `Smile R`: the group's name is above already."""
-    side = {"Left": " L", "Right": " R"}
-    words = re.findall(r"[A-Z]?[a-z0-9]+|[A-Z]+", name)
-    if len(words) > 1 and words[0] in GROUPS:
-        words = words[1:]
-    end = side[words.pop()] if len(words) > 1 and words[-1] in side else ""
-    return " ".join(word.capitalize() for word in words) + end
+            for member in (block, by_name[partners[name]]):
+                row.prop(member, "value", text=pairs.label(member.name), slider=True)
+        elif name not in done:
+            layout.prop(block, "value", text=pairs.label(name), slider=True)
 
 
 class DNPM_PT_detail(_OfAFace, bpy.types.Panel):

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 
 from ...core.face_model.model import FaceModel
-from . import detail_image, identity, materials, models, names, state
+from . import detail_image, identity, materials, models, names, pairs, state
 
 VIEWPORT_LEVELS, RENDER_LEVELS = 1, 3
 
@@ -61,12 +61,17 @@ def _mesh(model: FaceModel, name: str, points: np.ndarray) -> bpy.types.Mesh:
     mesh.update(calc_edges=True)
     mesh.polygons.foreach_set("use_smooth", np.ones(len(counts), bool))
     mesh.uv_layers.new(name=names.UV).uv.foreach_set("vector", _corner_uv(model.uv, model.faces_uv[corners]))
-    layer = mesh.uv_layers.new(name=names.DETAIL)
-    layer.uv.foreach_set("vector", _detail_corners(model)[corners].ravel())
+    add_detail_layer(mesh, model)
     mesh.uv_layers.active = mesh.uv_layers[names.UV]
     mesh.uv_layers[names.UV].active_render = True
     mesh.validate()
     return mesh
+
+
+def add_detail_layer(mesh: bpy.types.Mesh, model: FaceModel) -> None:
+    """The UV layer of the displacement map."""
+    layer = mesh.uv_layers.new(name=names.DETAIL)
+    layer.uv.foreach_set("vector", _detail_corners(model)[model.faces >= 0].ravel())
 
 
 def _corner_uv(uv: np.ndarray, corners: np.ndarray) -> np.ndarray:
@@ -112,10 +117,22 @@ def add_detail_group(obj: bpy.types.Object, model: FaceModel) -> None:
 def _fill_properties(obj: bpy.types.Object, table: models.KeyTable, scale: float) -> None:
     face = getattr(obj, names.FACE)
     face.is_face, face.unit_scale = True, scale
+    fill_sliders(obj, table)
+
+
+def fill_sliders(obj: bpy.types.Object, table: models.KeyTable) -> None:
+    """The sliders that the face model has; values of components with the same label are kept."""
+    face = getattr(obj, names.FACE)
+    kept = {item.name: item.value for item in face.identity}
     face.model, face.fingerprint = table.model.name, table.fingerprint
+    face.identity.clear()
+    face.linked.clear()
     with state.quietly():
         for label in table.model.identity_labels:
-            face.identity.add().name = label
+            item = face.identity.add()
+            item.name, item.value = label, kept.get(label, 0.0)
+    for name in pairs.linked(table.model.expression_names):
+        face.linked.add().name = name
 
 
 def add_subdivision(obj: bpy.types.Object) -> None:

@@ -37,6 +37,8 @@ class Track:
     shown: str = ""
     """The digest whose map the pixels are; empty when they are not known to be any's."""
     shown_full: bool = False
+    sample: np.ndarray | None = None
+    """A few of the heights that were written last, to see after an undo whether the pixels still are those."""
     tickets: dict[int, tuple[str, bool]] = field(default_factory=dict)
     """Ticket of a request under way -> its digest, and whether it asks for the whole map."""
     problem: str = ""
@@ -81,15 +83,16 @@ def notice(obj: bpy.types.Object) -> None:
         _problem(entry, str(error))
         return
     digest = state.digest(obj, *vectors)
-    if digest == entry.wanted and not entry.problem:
-        return
-    entry.wanted, entry.vectors, entry.changed, entry.problem = digest, vectors, time.monotonic(), ""
+    if digest != entry.wanted or entry.problem:
+        entry.wanted, entry.vectors, entry.changed, entry.problem = digest, vectors, time.monotonic(), ""
+    elif entry.tickets:
+        return  # asked for already
     if bpy.app.background or not getattr(obj, names.FACE).live or not follows(obj):
-        session.redraw()
         return
     if entry.shows(digest) or _show_kept(obj, entry, digest):
         return
-    _ask(obj, entry, full=False)
+    if digest != entry.shown:
+        _ask(obj, entry, full=False)
     run_timer()
 
 
@@ -116,19 +119,21 @@ def _ask(obj: bpy.types.Object, entry: Track, *, full: bool) -> None:
     except DnpmError as error:
         _problem(entry, str(error))
         return
-    # A newer request of this channel drops an unanswered final one.
-    entry.tickets = {t: asked for t, asked in entry.tickets.items() if not asked[1]}
     entry.tickets[ticket] = (entry.wanted, full)
 
 
 def _show(obj: bpy.types.Object, entry: Track, displacement: np.ndarray, digest: str, *, full: bool) -> None:
     detail_image.write_map(obj, displacement, digest if full else "")
     entry.shown, entry.shown_full, entry.problem = digest, full, ""
-    if full:
-        keep(digest, displacement)
+    entry.sample = _sample(displacement)
 
 
-def keep(digest: str, displacement: np.ndarray) -> None:
+def _sample(displacement: np.ndarray) -> np.ndarray:
+    """Some heights of a map, of every region: enough to tell it from another face's or a flat one."""
+    return displacement[:: max(len(displacement) // 32, 1), :: max(len(displacement) // 32, 1)].copy()
+
+
+def _keep(digest: str, displacement: np.ndarray) -> None:
     """Remember a whole map for undo."""
     _maps[digest] = displacement
     _maps.move_to_end(digest)
@@ -154,7 +159,9 @@ def receive(reply: Reply) -> None:
     if obj is None or entry is None:
         _tracks.pop(int(reply.channel), None)
         return
-    digest, full = entry.tickets.pop(reply.ticket, ("", False))
+    digest, full = entry.tickets.get(reply.ticket, ("", False))
+    # Answers come in the order of the tickets: what is older will get none any more.
+    entry.tickets = {ticket: asked for ticket, asked in entry.tickets.items() if ticket > reply.ticket}
     if reply.error:
         _problem(entry, reply.error)
         return
@@ -162,6 +169,8 @@ def receive(reply: Reply) -> None:
         return
     try:
         _show(obj, entry, reply.arrays["displacement"], digest, full=full)
+        if full:
+            _keep(digest, reply.arrays["displacement"])
     except DnpmError as error:
         _problem(entry, str(error))
 
@@ -170,26 +179,33 @@ def tick() -> float | None:
     """The timer: take answers, ask for whole maps, end when nothing is under way."""
     if bpy.app.is_job_running("RENDER"):
         return 0.5  # the render owns the pixels
-    replies = session.client().poll() if session.status().state != "off" else []
+    before = session.status()
+    replies = session.client().poll() if before.state != "off" else []
     for reply in replies:
         receive(reply)
     busy = False
-    for uid, entry in list(_tracks.items()):
+    for uid in list(_tracks):
         obj = state.find(uid)
         if obj is None:
             del _tracks[uid]
-            continue
-        face = getattr(obj, names.FACE)
-        if not entry.wanted or entry.shows(entry.wanted) or not face.live or not follows(obj) or entry.problem:
-            busy |= bool(entry.tickets) and session.is_usable()
-            continue
-        rested = time.monotonic() - entry.changed >= QUIET_S
-        if face.full_on_release and rested and not entry.asked_full():
-            _ask(obj, entry, full=True)
-        waits_for_rest = face.full_on_release and not rested
-        busy |= session.is_usable() and (bool(entry.tickets) or waits_for_rest)
-    session.redraw()
+        else:
+            busy |= _advance(obj, _tracks[uid])
+    if replies or session.status_changed():
+        session.redraw()
     return TICK_S if busy else None
+
+
+def _advance(obj: bpy.types.Object, entry: Track) -> bool:
+    """Ask for the whole map once the sliders rest. Returns whether there is something to wait for."""
+    face = getattr(obj, names.FACE)
+    if not session.is_usable():
+        return False
+    done = not entry.wanted or entry.shows(entry.wanted) or entry.problem
+    if not done and face.live and follows(obj) and face.full_on_release and not entry.asked_full():
+        if time.monotonic() - entry.changed < QUIET_S:
+            return True
+        _ask(obj, entry, full=True)
+    return bool(entry.tickets)
 
 
 def run_timer() -> None:
@@ -203,17 +219,15 @@ def update_now(
 ) -> float:
     """Compute the map for the sliders as they are and wait for it; returns the worker's milliseconds (0: kept one).
 
-    With a depsgraph the sliders are as it evaluated them. Raises DnpmError when there is no backend, with the old map
-    in place.
+    With a depsgraph the sliders are as it evaluated them. With a resolution the map of that size counts as the whole
+    one, so that a render keeps it. Raises DnpmError when there is no backend, with the old map in place.
     """
     entry = track(obj)
     vectors = _read(obj, depsgraph)
     digest = state.digest(obj, *vectors)
     detail_image.image_of(obj)
     entry.wanted, entry.vectors = digest, vectors
-    if entry.shows(digest):
-        return 0.0
-    if _show_kept(obj, entry, digest):
+    if entry.shows(digest) or (resolution is None and _show_kept(obj, entry, digest)):
         return 0.0
     if not session.is_usable():
         raise DnpmError(session.status().message or "the backend is switched off")
@@ -225,17 +239,80 @@ def update_now(
     )
     if reply.error:
         raise DnpmError(reply.error)
-    _show(obj, entry, reply.arrays["displacement"], digest, full=resolution is None)
+    _show(obj, entry, reply.arrays["displacement"], digest, full=True)
+    if resolution is None:
+        _keep(digest, reply.arrays["displacement"])
     return reply.ms
 
 
-def restore(obj: bpy.types.Object) -> None:
-    """After undo and redo: the pixels may be anyone's, whatever the image says."""
+def follow_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
+    """Bring mesh and map up to the sliders as this depsgraph evaluated them, and wait for it: a rendered frame.
+
+    A render's depsgraph leaves the scene's own values as they were, so the sliders must be read from it. A face without
+    detail gets its mesh alone. Raises DnpmError as `update_now` does.
+    """
+    if follows(obj):
+        update_now(obj, depsgraph)
+    else:
+        _read(obj, depsgraph)
+
+
+def play_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
+    """The same for a frame that is played: at preview size, and followed by the whole map once the playback stops."""
+    vectors = _read(obj, depsgraph)
+    entry = track(obj)
+    digest = state.digest(obj, *vectors)
+    face = getattr(obj, names.FACE)
+    entry.wanted, entry.vectors, entry.changed = digest, vectors, time.monotonic()
+    if not follows(obj) or not face.on_playback or entry.shown == digest or _show_kept(obj, entry, digest):
+        return
+    if not session.is_usable():
+        return
+    reply = session.client().call(
+        "displacement",
+        arrays={"identity": vectors[0], "expression": vectors[1]},
+        params={"resolution": int(face.preview_size)},
+        timeout=BLOCKING_S,
+    )
+    if reply.error:
+        raise DnpmError(reply.error)
+    _show(obj, entry, reply.arrays["displacement"], digest, full=False)
+
+
+def finish(obj: bpy.types.Object) -> None:
+    """Before saving: no preview goes into the file while a backend runs; the image says whose map it holds."""
+    entry = track(obj)
+    if follows(obj) and getattr(obj, names.FACE).live and session.status().state in {"ready", "busy"}:
+        update_now(obj)
+    detail_image.image_of(obj)[names.MAP_DIGEST] = entry.shown if entry.shown_full else ""
+
+
+def restore(obj: bpy.types.Object, *, anew: bool = False) -> None:
+    """After undo and redo: the sliders are back, the pixels may be any, whatever the image says.
+
+    `anew` asks for the map even where the pixels seem right: other weights, another device.
+    """
     entry = track(obj)
     entry.wanted, entry.tickets, entry.problem = "", {}, ""
-    if follows(obj):
+    if follows(obj) and (anew or not _pixels_are_ours(obj, entry)):
         entry.shown, entry.shown_full = "", False
     notice(obj)
+
+
+def _pixels_are_ours(obj: bpy.types.Object, entry: Track) -> bool:
+    """Whether the image still holds what was written to it last (or loaded with it)."""
+    if detail_image.find_image(obj) is None:
+        return False
+    if entry.sample is None:
+        return entry.shown_full and detail_image.has_map(obj)
+    return np.array_equal(_sample(detail_image.read_map(obj)), entry.sample)
+
+
+def backend_changed() -> None:
+    """Another backend, or none: what the old one was asked for will not come, and its maps are another's."""
+    _maps.clear()
+    for obj in state.faces():
+        restore(obj, anew=True)
 
 
 def set_shown(obj: bpy.types.Object, displacement: np.ndarray) -> None:
@@ -259,6 +336,14 @@ def forget() -> None:
     _maps.clear()
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
+
+
+def set_problem(obj: bpy.types.Object, message: str) -> bool:
+    """Show in the panel what stands in the way; returns False when it did already."""
+    entry = track(obj)
+    new = message != entry.problem
+    _problem(entry, message)
+    return new
 
 
 def _problem(entry: Track, message: str) -> None:

@@ -46,6 +46,17 @@ def set_up(mesh: bpy.types.Mesh, model: FaceModel, unit_scale: float) -> None:
     mesh.polygons.foreach_set("material_index", model.face_material.astype(np.int32))
 
 
+def refill(obj: bpy.types.Object, model: FaceModel) -> bool:
+    """Make the materials that were deleted anew; an artist's own stay. Returns whether any was missing."""
+    mesh, scale = obj.data, getattr(obj, names.FACE).unit_scale
+    while len(mesh.materials) < len(model.material_names):
+        mesh.materials.append(None)
+    missing = [i for i in range(len(model.material_names)) if mesh.materials[i] is None]
+    for i in missing:
+        mesh.materials[i] = _new(model.material_names[i], scale, model)
+    return bool(missing)
+
+
 def give_own(obj: bpy.types.Object) -> None:
     """Copies of the materials for a face that was duplicated."""
     for slot in obj.material_slots:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import bpy
+import numpy as np
 
-from . import create, detail_image, identity, live, models, names, state
+from . import create, detail_image, identity, live, materials, models, names
+
+_SAME_M = 1e-4
+"""A key whose points all lie within this of an expression's is that expression, whatever its name."""
 
 
 def repair(obj: bpy.types.Object) -> list[str]:
     """Mend a face; returns what was mended, in words.
 
-    Missing shape keys, modifier, texture and image are made anew from the sliders; a face of another build of the model
-    is carried over to the loaded one. Raises DnpmError when the mesh's vertices are not the model's: then there is
-    nothing to hang the sliders on, and the mesh is left alone.
+    Renamed shape keys get their name back; missing ones, the detail layer, modifier, texture, image and materials are
+    made anew; a face of another build of the model is carried over to the loaded one. Raises DnpmError when the mesh's
+    vertices are not the model's: then there is nothing to hang the sliders on, and the mesh is left alone.
     """
     table = models.current_table()
     identity.check_vertex_count(obj, table)
-    done = _carry_over(obj, table) + _keys(obj, table) + _modifier(obj)
+    done = _carry_over(obj, table) + _renamed_keys(obj, table) + _keys(obj, table)
+    done += _layer(obj, table) + _modifier(obj)
+    if materials.refill(obj, table.model):
+        done.append("materials")
     identity.apply(obj)
     live.restore(obj)
     return done
@@ -26,17 +33,41 @@ def _carry_over(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
     face = getattr(obj, names.FACE)
     if face.fingerprint == table.fingerprint:
         return []
-    kept = {item.name: item.value for item in face.identity}
-    face.identity.clear()
-    with state.quietly():
-        for label in table.model.identity_labels:
-            item = face.identity.add()
-            item.name, item.value = label, kept.get(label, 0.0)
-    face.model, face.fingerprint = table.model.name, table.fingerprint
+    create.fill_sliders(obj, table)
     # What the mesh looked like belongs to the other model: the next `apply` writes it whole.
     if names.APPLIED_IDENTITY in obj.data:
         del obj.data[names.APPLIED_IDENTITY]
     return [f"carried over to {table.model.name}"]
+
+
+def _renamed_keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
+    """Find keys under a foreign name by their shape: a second key of the same shape would move the face twice."""
+    before = identity.applied(obj)
+    if obj.data.shape_keys is None or before is None:
+        return []
+    blocks = obj.data.shape_keys.key_blocks
+    expected = table.coordinates(before, getattr(obj, names.FACE).unit_scale)[1:]
+    missing = [name for name in table.model.expression_names if name not in blocks]
+    done = []
+    for block in [b for b in blocks[1:] if b.name not in table.model.expression_index] if missing else []:
+        points = np.empty(expected[0].size, np.float32)
+        block.points.foreach_get("co", points)
+        off = [np.abs(expected[table.model.expression_index[name]].ravel() - points).max() for name in missing]
+        if off and min(off) < _SAME_M / getattr(obj, names.FACE).unit_scale:
+            name = missing.pop(int(np.argmin(off)))
+            done.append(f"shape key {block.name} is {name} again")
+            block.name = name
+    return done
+
+
+def _layer(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
+    if names.DETAIL in obj.data.uv_layers:
+        return []
+    create.add_detail_layer(obj.data, table.model)
+    modifier = detail_image.displace_modifier(obj)
+    if modifier is not None:
+        modifier.uv_layer = names.DETAIL
+    return ["detail UV layer"]
 
 
 def _keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:

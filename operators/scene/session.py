@@ -12,6 +12,7 @@ from . import settings
 
 _client: BackendClient | None = None
 _closed = False
+_told = BackendStatus()
 
 
 def client() -> BackendClient:
@@ -31,6 +32,14 @@ def client() -> BackendClient:
 def status() -> BackendStatus:
     """How the backend is; asking starts nothing."""
     return _client.status if _client is not None else BackendStatus()
+
+
+def status_changed() -> bool:
+    """Whether the status line reads differently than at the last such question."""
+    global _told
+    now = status()
+    changed, _told = now != _told, now
+    return changed
 
 
 def is_usable() -> bool:
