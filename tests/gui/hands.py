@@ -54,10 +54,10 @@ def sidebar_box() -> tuple[int, int, int, int]:
 
 
 def hovered():
-    """(property, operator) under the pointer, each None where there is none."""
+    """The property under the pointer as (data, path, index), None where there is none."""
     window, area, sidebar = view3d()
     with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=sidebar):
-        return bpy.context.property, getattr(bpy.context, "button_operator", None)
+        return bpy.context.property
 
 
 def scroll_sidebar(notches: int) -> Steps:
@@ -72,10 +72,8 @@ def scroll_sidebar(notches: int) -> Steps:
     yield 0.6
 
 
-def find(
-    wanted: Callable[[object, object], bool], what: str, place: float = 0.5
-) -> Generator[float, None, tuple[int, int]]:
-    """Moves down the sidebar, scrolling where needed, until `wanted(property, operator)`; returns the position.
+def find(wanted: Callable[[object], bool], what: str, place: float = 0.5) -> Generator[float, None, tuple[int, int]]:
+    """Moves down the sidebar, scrolling where needed, until `wanted(property)`; returns the position.
 
     `place` is where across the sidebar the pointer goes, 0 left to 1 right.
     """
@@ -86,10 +84,10 @@ def find(
         for y in range(top + 6, bottom - 4, 9):
             event("MOUSEMOVE", "NOTHING", x, y)
             yield 0.06
-            if wanted(*hovered()):
+            if wanted(hovered()):
                 event("MOUSEMOVE", "NOTHING", x, y + 3)  # off the button's edge
                 yield 0.1
-                return x, y + 3 if wanted(*hovered()) else y
+                return x, y + 3 if wanted(hovered()) else y
         if page < 11:
             yield from scroll_sidebar(6)
     raise MissingError(f"{what} is nowhere in the sidebar")
