@@ -59,7 +59,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
         return
     if bpy.app.is_job_running("RENDER"):
         return
-    playing = bpy.app.background or any(
+    playing = compat.in_background() or any(
         window.screen.is_animation_playing for window in bpy.context.window_manager.windows
     )
     for face in state.faces(scene):

@@ -12,7 +12,7 @@ from ..core.face_model import presets
 from ..core.face_model.arkit import mirror_name
 from ..core.face_model.sampling import random_expression, random_identity
 from .base import FaceDeed
-from .scene import identity, live, models, names, state
+from .scene import compat, identity, live, models, names, state
 
 _PARTS = (
     ("ALL", "Everything", "Identity and expression"),
@@ -26,7 +26,7 @@ _copied = ""
 
 
 def _clipboard(context: bpy.types.Context) -> str:
-    return _copied if bpy.app.background else context.window_manager.clipboard
+    return _copied if compat.in_background() else context.window_manager.clipboard
 
 
 class _OfAPart(FaceDeed):

@@ -39,3 +39,8 @@ def user_folder(package: str, name: str) -> Path:
 def is_rendering(depsgraph: bpy.types.Depsgraph | None) -> bool:
     """Whether this depsgraph is a final render's."""
     return depsgraph is not None and depsgraph.mode == "RENDER"
+
+
+def in_background() -> bool:
+    """Whether Blender has no window: then timers need not fire, and there is no clipboard."""
+    return bpy.app.background

@@ -58,6 +58,17 @@ def new_image(name: str) -> bpy.types.Image:
     return image
 
 
+def copy_of(image: bpy.types.Image) -> bpy.types.Image:
+    """An image with the pixels of now. (Blender's own copy starts from what was packed last, at that size.)"""
+    copy = new_image(image.name)
+    if image.size[0] and image.size[1]:
+        copy.scale(*image.size)
+        copy.pixels.foreach_set(raw_pixels(image))
+        copy.update()
+    copy[names.MAP_DIGEST] = image.get(names.MAP_DIGEST, "")
+    return copy
+
+
 def new_texture(name: str, image: bpy.types.Image) -> bpy.types.ImageTexture:
     """The texture through which the modifier reads the map."""
     texture = bpy.data.textures.new(name, "IMAGE")

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core.backend.types import Reply
 from ...core.errors import DnpmError
-from . import detail_image, identity, models, names, separate, session, state
+from . import compat, detail_image, identity, models, names, separate, session, state
 
 QUIET_S = 0.25
 """Sliders that rested so long are let go: now the whole map is computed."""
@@ -87,7 +87,7 @@ def notice(obj: bpy.types.Object) -> None:
         entry.wanted, entry.vectors, entry.changed, entry.problem = digest, vectors, time.monotonic(), ""
     elif entry.tickets:
         return  # asked for already
-    if bpy.app.background or not getattr(obj, names.FACE).live or not follows(obj):
+    if compat.in_background() or not getattr(obj, names.FACE).live or not follows(obj):
         return
     if entry.shows(digest) or _show_kept(obj, entry, digest):
         return
@@ -210,7 +210,7 @@ def _advance(obj: bpy.types.Object, entry: Track) -> bool:
 
 def run_timer() -> None:
     """Make sure that the timer runs. Not in background mode, where timers need not fire."""
-    if not bpy.app.background and not bpy.app.timers.is_registered(tick):
+    if not compat.in_background() and not bpy.app.timers.is_registered(tick):
         bpy.app.timers.register(tick, first_interval=TICK_S)
 
 

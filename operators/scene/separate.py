@@ -47,12 +47,7 @@ def give_own_data(obj: bpy.types.Object) -> None:
         modifier = detail_image.displace_modifier(obj)
         texture, image = modifier.texture.copy(), detail_image.find_image(obj)
         if image is not None:
-            copy = image.copy()
-            # A copy of a generated image starts from what was packed; these are the pixels of now.
-            if tuple(image.size) == tuple(copy.size):
-                copy.pixels.foreach_set(detail_image.raw_pixels(image))
-                copy.update()
-            texture.image = copy
+            texture.image = detail_image.copy_of(image)
         modifier.texture = texture
         materials.give_own(obj)
     data_name = obj.name
