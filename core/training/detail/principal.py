@@ -20,13 +20,20 @@ from ...detail.generator import Generator, upsample
 
 @dataclass(frozen=True)
 class Band:
-    """One resolution's mean (r, r), components (C, r, r) of unit norm, and the coefficients' standard deviations
-    (C,)."""
+    """One resolution's mean (r, r), components (C, r, r), and the coefficients' standard deviations (C,).
+
+    `weight` (r, r) is what a texel counts: the components are orthonormal in the scalar product that it defines.
+    """
 
     resolution: int
     mean: Tensor
     components: Tensor
     sigma: Tensor
+    weight: Tensor
+
+    def coefficients(self, target: Tensor) -> Tensor:
+        """(N, r, r) -> (N, C)."""
+        return ((target - self.mean) * self.weight).flatten(1) @ self.components.flatten(1).T
 
 
 def average_to(maps: Tensor, resolution: int) -> Tensor:
@@ -35,13 +42,25 @@ def average_to(maps: Tensor, resolution: int) -> Tensor:
     return maps if k == 1 else F.avg_pool2d(maps[:, None], k)[:, 0]
 
 
+def _resized(weight: Tensor, resolution: int) -> Tensor:
+    if len(weight) >= resolution:
+        return average_to(weight[None], resolution)[0]
+    return F.interpolate(weight[None, None], size=(resolution, resolution), mode="bilinear")[0, 0]
+
+
 def double(maps: Tensor) -> Tensor:
     """(N, r, r) -> (N, 2r, 2r), as G's skip connection does."""
     return upsample(maps[:, None])[:, 0]
 
 
-def learn_bands(maps: np.ndarray, counts: dict[int, int], known: list[Band] | None = None) -> list[Band]:
-    """Components of (N, R, R) maps for each resolution in `counts` up to R; `known` coarser bands are kept."""
+def learn_bands(
+    maps: np.ndarray, counts: dict[int, int], known: list[Band] | None = None, weight: Tensor | None = None
+) -> list[Band]:
+    """Components of (N, R, R) maps for each resolution in `counts` up to R; `known` coarser bands are kept.
+
+    weight (R', R'): what a place counts. Components follow the largest variance, so that without weights the few deep
+    folds would take them all.
+    """
     bands = list(known or [])
     size = maps.shape[-1]
     first = bands[-1].resolution if bands else None
@@ -56,16 +75,21 @@ def learn_bands(maps: np.ndarray, counts: dict[int, int], known: list[Band] | No
         residual = torch.cat(rows).flatten(1)
         mean = residual.mean(0)
         residual -= mean
+        place = torch.ones(resolution, resolution) if weight is None else _resized(weight, resolution)
+        root = place.flatten().sqrt()
+        residual *= root
         # The Gram matrix of the samples is far smaller than the covariance of the texels.
         values, vectors = torch.linalg.eigh((residual @ residual.T).double())
         order = values.argsort(descending=True)[: count - 1]
         scale = values[order].clamp_min(1e-12).sqrt().float()
         components = (vectors[:, order].float().T @ residual) / scale[:, None]
+        coefficients = residual @ components.T
+        components /= root
         bands.append(
             Band(resolution, mean.reshape(resolution, resolution), components.reshape(-1, resolution, resolution),
-                 scale / np.sqrt(len(maps)))
+                 scale / np.sqrt(len(maps)), place)
         )  # fmt: skip
-        part = (mean + (residual @ components.T) @ components).reshape(-1, resolution, resolution)
+        part = (mean + coefficients @ components).reshape(-1, resolution, resolution)
         total = part if total is None else double(total) + part
         del residual, rows
     return bands
@@ -93,7 +117,7 @@ def _project(maps: np.ndarray, bands: list[Band], resolution: int | None) -> tup
         if total is not None:
             total = double(total)
             target = target - total
-        c = (target - band.mean).flatten(1) @ band.components.flatten(1).T
+        c = band.coefficients(target)
         row.append(c / band.sigma)
         part = band.mean + (c @ band.components.flatten(1)).reshape(-1, band.resolution, band.resolution)
         total = part if total is None else total + part

@@ -43,7 +43,7 @@ class Plan:
     maps: int = 9000
     fine_maps: int = 600
     check_maps: int = 300
-    components_from: int = 2000
+    components_from: int = 1500
     encoder_seconds: float = 480
     mapping_seconds: float = 90
     joint: tuple[tuple[int, int, float], ...] = ((256, 8, 900), (512, 4, 900))
@@ -80,12 +80,13 @@ def train(
 
     generator_config = generator_config or GENERATORS["default"]
     encoder_config = replace(encoder_config or ENCODERS["default"], n_id=model.n_id, n_exp=model.n_exp)
+    weight = place_weights(check.maps)
     bands = state.bands()
     if bands is None:
         counts = dict(generator_config.registered)
-        bands = learn_bands(np.asarray(many.maps[: plan.components_from]), counts)
+        bands = learn_bands(np.asarray(many.maps[: plan.components_from]), counts, weight=weight)
         if size > coarse:
-            bands = learn_bands(np.asarray(fine.maps[:400]), counts, bands)
+            bands = learn_bands(np.asarray(fine.maps[:400]), counts, bands, weight)
         state.keep_bands(bands)
     places = directions(sum(len(b.sigma) for b in bands), generator_config.w_dim, plan.seed)
     loss = CoefficientLoss(bands, places, size)
@@ -120,7 +121,6 @@ def train(
         state.finish("encoder", started)
         w_mean = torch.zeros(generator_config.w_dim)
         save_detail(weights, generator, encoder, w_mean, card({"held_by_components": 1 - left}))
-    weight = place_weights(check.maps)
     for resolution, batch, seconds in plan.joint:
         stage = f"joint {resolution} {seconds:.0f}"
         if stage in state.done:
@@ -184,11 +184,11 @@ class State:
         tensors, _ = tensorfile.load(self._bands)
         places = sorted(int(name.split(".")[0]) for name in tensors if name.endswith(".mean"))
         part = lambda r, name: torch.from_numpy(tensors[f"{r}.{name}"].copy())  # noqa: E731
-        return [Band(r, part(r, "mean"), part(r, "components"), part(r, "sigma")) for r in places]
+        return [Band(r, part(r, "mean"), part(r, "components"), part(r, "sigma"), part(r, "weight")) for r in places]
 
     def keep_bands(self, bands: list[Band]) -> None:
         """Write the bands."""
         arrays: dict[str, np.ndarray] = {}
         for b in bands:
-            arrays |= {f"{b.resolution}.{n}": getattr(b, n).numpy() for n in ("mean", "components", "sigma")}
+            arrays |= {f"{b.resolution}.{n}": getattr(b, n).numpy() for n in ("mean", "components", "sigma", "weight")}
         tensorfile.save(self._bands, arrays, {})
