@@ -15,32 +15,13 @@ from PIL import Image
 USES_BLENDER = True  # in the processes that it starts: tests/run.py runs it with every version
 
 RUN = Path(__file__).resolve().parents[3] / "operators" / "headless" / "run.py"
-WEIGHTS = """
-import sys, torch
-from dnpm.core.detail.card import face_model_entry
-from dnpm.core.detail.config import EncoderConfig, GeneratorConfig
-from dnpm.core.detail.encoder import Encoder
-from dnpm.core.detail.generator import Generator
-from dnpm.core.detail.weights import save_detail
-from dnpm.core.face_model.model import FaceModel
-model = FaceModel.load(sys.argv[1])
-torch.manual_seed(0)
-generator = Generator(GeneratorConfig(channel_base=512, channel_max=16, resolution=64, w_dim=32, z_dim=32))
-encoder = Encoder(EncoderConfig(model.n_id, model.n_exp, (16,) * 5, False, w_dim=32, groups=(4, 3, 3)))
-about = {"name": "tiny", "face_model": face_model_entry(model), "data": "", "licence": "", "command": "", "seed": 0}
-about |= {"hours": 0.0, "scores": {}}
-save_detail(sys.argv[2], generator, encoder, torch.zeros(32), about)
-"""
 
 
 @pytest.fixture(scope="module")
-def parts(tiny_model, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def parts(tiny_parts: Path) -> list[str]:
     """A tiny face model and weights for it, as arguments."""
-    folder = tmp_path_factory.mktemp("parts")
-    model = folder / "tiny.safetensors"
-    tiny_model.save(model)
-    subprocess.run([sys.executable, "-c", WEIGHTS, str(model), str(folder / "weights")], check=True, timeout=120)
-    return [f"--face-model={model}", f"--weights={folder / 'weights'}", f"--python={sys.executable}", "--device=cpu"]
+    model, weights = tiny_parts / "tiny.safetensors", tiny_parts / "weights"
+    return [f"--face-model={model}", f"--weights={weights}", f"--python={sys.executable}", "--device=cpu"]
 
 
 def batch(job: Path, out: Path, *words: str) -> subprocess.CompletedProcess[str]:

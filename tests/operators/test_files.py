@@ -1,0 +1,224 @@
+"""Saving, loading, appending and rendering give the same face, with and without a backend."""
+
+from __future__ import annotations
+
+import bpy
+import numpy as np
+import pytest
+
+from dnpm.core.backend.types import BackendStatus
+from dnpm.operators.scene import detail_image, identity, live, names, state
+
+
+def with_map(face, tiny_model) -> np.ndarray:
+    """A face with sliders and the map that belongs to them."""
+    does = tiny_model.expression(jawOpen=0.4, browInnerUp=1)
+    identity.set_sliders(face, identity=np.array([1.5, -1, 0.5], np.float32), expression=does, strength=0.8)
+    live.update_now(face)
+    return detail_image.read_map(face)
+
+
+def check_same(face, tiny_model, pixels):
+    np.testing.assert_array_equal(state.identity_vector(face), np.array([1.5, -1, 0.5], np.float32))
+    np.testing.assert_allclose(state.expression_vector(face, tiny_model), [0.4, 0, 0, 1])
+    assert face.dnpm_face.strength == pytest.approx(0.8)
+    np.testing.assert_array_equal(detail_image.read_map(face), pixels)
+    assert detail_image.displace_modifier(face).strength == pytest.approx(0.0008)
+
+
+def test_save_and_reload_without_a_backend(face, backend, tiny_model, tmp_path, monkeypatch):
+    pixels = with_map(face, tiny_model)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
+    backend.stop()
+    backend.status = BackendStatus(state="failed", message="gone")
+    calls = len(backend.calls)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
+    face = bpy.data.objects[names.OBJECT]
+    check_same(face, tiny_model, pixels)
+    assert live.track(face).shows(state.digest(face, *live.track(face).vectors))
+    assert len(backend.calls) == calls
+
+
+def test_a_loaded_face_whose_map_fits_asks_nothing(window, face, backend, tiny_model, tmp_path):
+    with_map(face, tiny_model)
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
+    asked = len(backend.asked) + len(backend.calls)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
+    live.tick()
+    assert len(backend.asked) + len(backend.calls) == asked
+
+
+def test_saving_half_way_through_a_drag_saves_the_whole_map(window, face, backend, tiny_model, tmp_path, monkeypatch):
+    with_map(face, tiny_model)
+    monkeypatch.setattr(live, "QUIET_S", 1e9)
+    face.data.shape_keys.key_blocks["jawOpen"].value = 0.9
+    bpy.context.view_layer.update()
+    live.tick()
+    assert detail_image.find_image(face).size[0] == 256
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
+    face = bpy.data.objects[names.OBJECT]
+    wanted = backend.map_of(state.identity_vector(face), state.expression_vector(face, tiny_model), None)
+    np.testing.assert_array_equal(detail_image.read_map(face), wanted)
+
+
+def test_append_gives_the_same_face(face, backend, tiny_model, tmp_path):
+    pixels = with_map(face, tiny_model)
+    file = str(tmp_path / "face.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    bpy.ops.dnpm.add_face()
+    with bpy.data.libraries.load(file) as (source, target):
+        target.objects = source.objects
+    (appended,) = target.objects
+    bpy.context.scene.collection.objects.link(appended)
+    bpy.context.view_layer.update()
+    check_same(appended, tiny_model, pixels)
+    # It is a face like any other.
+    appended.dnpm_face.identity[0].value = 0.0
+    live.update_now(appended)
+    assert not np.array_equal(detail_image.read_map(appended), pixels)
+
+
+def test_a_linked_face_is_left_alone(face, backend, tiny_model, tmp_path):
+    with_map(face, tiny_model)
+    file = str(tmp_path / "face.blend")
+    bpy.ops.wm.save_as_mainfile(filepath=file)
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(file, link=True) as (source, target):
+        target.objects = source.objects
+    (linked,) = target.objects
+    bpy.context.scene.collection.objects.link(linked)
+    bpy.context.view_layer.objects.active = linked
+    bpy.context.view_layer.update()
+    with pytest.raises(RuntimeError, match="linked from another file"):
+        bpy.ops.dnpm.reset()
+
+
+def animated(face, tiny_model):
+    """Identity and expression keyed: nothing at frame 1, much at frame 3."""
+    key, item = face.data.shape_keys.key_blocks["jawOpen"], face.dnpm_face.identity[0]
+    for frame, value in ((1, 0.0), (3, 1.0)):
+        key.value, item.value = value, 2 * value
+        key.keyframe_insert("value", frame=frame)
+        item.keyframe_insert("value", frame=frame)
+    for action in bpy.data.actions:
+        for curve in curves(action):
+            for point in curve.keyframe_points:
+                point.interpolation = "LINEAR"
+
+
+def curves(action):
+    if hasattr(action, "fcurves"):
+        return list(action.fcurves)
+    return [c for layer in action.layers for strip in layer.strips for bag in strip.channelbags for c in bag.fcurves]
+
+
+def studio(tmp_path):
+    scene = bpy.context.scene
+    scene.render.engine = "CYCLES"
+    scene.cycles.samples, scene.cycles.use_denoising, scene.cycles.seed = 1, False, 0
+    scene.render.resolution_x = scene.render.resolution_y = 48
+    scene.render.image_settings.file_format = "PNG"
+    scene.render.filepath = str(tmp_path / "frame")
+    camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
+    camera.location, camera.rotation_euler = (0, -0.5, 0), (np.pi / 2, 0, 0)
+    scene.collection.objects.link(camera)
+    light = bpy.data.objects.new("light", bpy.data.lights.new("light", "SUN"))
+    light.rotation_euler = (1.2, 0.6, 0)
+    light.data.energy = 3.0
+    scene.collection.objects.link(light)
+    scene.camera = camera
+    return scene
+
+
+def test_every_rendered_frame_has_the_map_of_its_sliders(face, backend, tiny_model, tmp_path):
+    animated(face, tiny_model)
+    scene = studio(tmp_path)
+    scene.frame_set(1)
+    scene.frame_start, scene.frame_end = 1, 3
+    backend.calls.clear()
+    bpy.ops.render.render(animation=True)
+    by_jaw = {round(float(call["expression"][0]), 3): call for call in backend.calls}
+    assert sorted(by_jaw) == [0.0, 0.5, 1.0]
+    for jaw, call in by_jaw.items():
+        np.testing.assert_allclose(call["identity"], [2 * jaw, 0, 0], atol=1e-6)
+        assert call["params"]["resolution"] is None
+
+
+def test_the_rendered_picture_shows_the_map(face, backend, tiny_model, tmp_path, monkeypatch):
+    animated(face, tiny_model)
+    face.dnpm_face.strength = 4.0
+    scene = studio(tmp_path)
+    scene.frame_set(1)
+    scene.frame_start = scene.frame_end = 3
+
+    def picture():
+        bpy.ops.render.render(animation=True)
+        image = bpy.data.images.load(str(tmp_path / "frame0003.png"))
+        pixels = np.array(image.pixels[:])
+        bpy.data.images.remove(image)
+        return pixels
+
+    with_detail = picture()
+    assert np.array_equal(picture(), with_detail)
+    face.dnpm_face.frozen = True
+    detail_image.write_map(face, np.zeros((64, 64), np.float32))
+    assert np.abs(picture() - with_detail).max() > 0.05
+
+
+def test_a_render_without_a_backend_keeps_the_old_map_and_says_so(face, backend, tiny_model, tmp_path, capsys):
+    pixels = with_map(face, tiny_model)
+    backend.status = BackendStatus(state="failed", message="no torch here")
+    face.data.shape_keys.key_blocks["jawOpen"].value = 0.9
+    studio(tmp_path)
+    bpy.ops.render.render()
+    np.testing.assert_array_equal(detail_image.read_map(face), pixels)
+    assert "no torch here" in capsys.readouterr().out
+
+
+def test_a_smaller_map_made_on_purpose_is_rendered_as_it_is(face, backend, tiny_model, tmp_path):
+    live.update_now(face, resolution=128)
+    calls = len(backend.calls)
+    studio(tmp_path)
+    bpy.ops.render.render()
+    assert len(backend.calls) == calls
+    assert detail_image.find_image(face).size[0] == 128
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_played_frames_follow_where_the_face_says_so(face, backend, tiny_model, follow):
+    animated(face, tiny_model)
+    face.dnpm_face.on_playback = follow
+    backend.calls.clear()
+    for frame in (1, 2, 3):
+        bpy.context.scene.frame_set(frame)
+    assert len(backend.calls) == (3 if follow else 0)
+    if follow:
+        assert backend.calls[-1]["params"]["resolution"] == 256
+        assert backend.calls[-1]["expression"][0] == pytest.approx(1.0)
+    # The mesh follows the identity in any case.
+    np.testing.assert_allclose(identity.applied(face), [2, 0, 0], atol=1e-6)
+
+
+def test_scrubbing_does_not_wait(window, face, backend, tiny_model):
+    animated(face, tiny_model)
+    while live.tick() is not None:
+        pass
+    backend.calls.clear()
+    bpy.context.scene.frame_set(2)
+    while live.tick() is not None:
+        pass
+    assert not backend.calls
+    wanted = backend.map_of(np.array([1, 0, 0]), tiny_model.expression(jawOpen=0.5), None)
+    np.testing.assert_allclose(detail_image.read_map(face), wanted, atol=1e-6)
+
+
+def test_a_driven_slider_moves_the_map(window, face, backend, tiny_model):
+    driver = face.data.shape_keys.key_blocks["browInnerUp"].driver_add("value").driver
+    driver.expression = "frame * 0.1"
+    bpy.context.scene.frame_set(7)
+    while live.tick() is not None:
+        pass
+    assert backend.asked[-1]["expression"][3] == pytest.approx(0.7)
