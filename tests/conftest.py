@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -78,3 +79,14 @@ def tiny_model():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.tiny_face_model()
+
+
+@pytest.fixture(scope="session")
+def tiny_parts(tiny_model, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tiny.safetensors, a face model, and weights/ for it, made in a process of its own: no torch here."""
+    folder = tmp_path_factory.mktemp("parts")
+    tiny_model.save(folder / "tiny.safetensors")
+    script = ROOT / "tests" / "tiny_weights.py"
+    command = [sys.executable, str(script), str(folder / "tiny.safetensors"), str(folder / "weights")]
+    subprocess.run(command, check=True, timeout=180)
+    return folder

@@ -16,7 +16,7 @@ ACTOR = 12
 """Seed of the identity that goes through the expressions."""
 PEOPLE = (3, 5, 8, 12, 17, 21, 29, 34)
 """Seeds of the eight identities at rest."""
-VIEW = {"name": "portrait", "azimuth": 24, "elevation": 3, "target": "head", "zoom": 1.3}
+VIEW = {"name": "portrait", "azimuth": 24, "elevation": 3, "target": "head", "zoom": 1.2}
 
 
 def _both(**values: float) -> dict[str, float]:

@@ -77,20 +77,22 @@ def find(wanted: Callable[[object], bool], what: str, place: float = 0.5) -> Gen
 
     `place` is where across the sidebar the pointer goes, 0 left to 1 right.
     """
+    seen: set[str] = set()
     yield from scroll_sidebar(-60)
     for page in range(12):
         left, top, right, bottom = sidebar_box()
         x = int(left + (right - left - 24) * place)
         for y in range(top + 6, bottom - 4, 9):
             event("MOUSEMOVE", "NOTHING", x, y)
-            yield 0.06
+            yield 0.15
+            seen.add(str(hovered() and hovered()[:2]))
             if wanted(hovered()):
                 event("MOUSEMOVE", "NOTHING", x, y + 3)  # off the button's edge
                 yield 0.1
                 return x, y + 3 if wanted(hovered()) else y
         if page < 11:
             yield from scroll_sidebar(6)
-    raise MissingError(f"{what} is nowhere in the sidebar")
+    raise MissingError(f"{what} is nowhere in the sidebar, which has {sorted(seen)}")
 
 
 def click(x: float, y: float) -> Steps:
