@@ -83,7 +83,7 @@ def tiny_model():
 
 @pytest.fixture(scope="session")
 def tiny_parts(tiny_model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with tiny.safetensors, a face model, and weights/ for it, made in a process of its own: no torch here."""
+    """A folder with tiny.safetensors, a face model, and weights/ for it, made in another process: no torch here."""
     folder = tmp_path_factory.mktemp("parts")
     tiny_model.save(folder / "tiny.safetensors")
     script = ROOT / "tests" / "tiny_weights.py"
