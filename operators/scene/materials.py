@@ -75,7 +75,7 @@ def _new(kind: str, unit_scale: float, model: FaceModel) -> bpy.types.Material:
     elif kind in ("eye", "sclera", "iris"):
         _eye(tree, shader)
     elif kind == "lashes":
-        _lashes(tree, shader)
+        _lashes(tree, shader, strips="lashes_left" not in model.vertex_groups)
     else:
         colour, roughness, subsurface = _PLAIN.get(kind, (_SKIN, 0.5, 0.0))
         shader.inputs["Base Color"].default_value = colour
@@ -189,8 +189,12 @@ def _eye(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     shader.inputs["IOR"].default_value = 1.376
 
 
-def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
-    """Hairs of 0.12 mm every 0.75 mm along the lid, tapering to the tip; between them nothing."""
+def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node, strips: bool) -> None:
+    """The default model's lashes are hairs; on strips, hairs of 0.12 mm every 0.75 mm along the lid, and nothing between."""
+    shader.inputs["Base Color"].default_value = (0.012, 0.009, 0.007, 1.0)
+    shader.inputs["Roughness"].default_value = 0.5
+    if not strips:
+        return
     place = tree.nodes.new("ShaderNodeAttribute")
     place.attribute_name = LASHES
     parts = tree.nodes.new("ShaderNodeSeparateXYZ")
@@ -203,8 +207,6 @@ def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     tree.links.new(wave.outputs[0], hair.inputs[0])
     tree.links.new(half_width.outputs[0], hair.inputs[1])
     tree.links.new(hair.outputs[0], shader.inputs["Alpha"])
-    shader.inputs["Base Color"].default_value = (0.012, 0.009, 0.007, 1.0)
-    shader.inputs["Roughness"].default_value = 0.5
 
 
 def _math(tree: bpy.types.NodeTree, operation: str, value: bpy.types.NodeSocket, second: float) -> bpy.types.Node:

@@ -90,7 +90,7 @@ def test_the_map_lies_the_right_way_up(face, tiny_model):
         detail_image.write_map(face, half)
         moved = np.linalg.norm(points(face) - rest, axis=1) > 1e-3
         assert moved.any()
-        # The top of the layer is the top of the face (z), its right the subject's left (x); the middle may belong to both.
+        # The layer's top is the face's top (z), its right the subject's left (x); the middle may belong to both.
         assert (rest[moved, where] > -0.01).all()
 
 
