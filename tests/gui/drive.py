@@ -11,6 +11,7 @@ import os
 import sys
 import time
 import traceback
+from collections.abc import Generator
 from pathlib import Path
 
 import bpy
@@ -82,18 +83,17 @@ def settled() -> hands.Steps:
             raise hands.MissingError("the map never came to rest")
 
 
-def shape_key(name: str):
-    def wanted(prop):
-        return prop is not None and isinstance(prop[0], bpy.types.ShapeKey) and prop[0].name == name
-
-    return wanted
+def of_a_key(prop) -> bool:
+    """The pointer is on an expression slider. Blender tells whose data it is, but not which shape key."""
+    return prop is not None and isinstance(prop[0], bpy.types.Key) and prop[1] == "value"
 
 
-def identity_slider(number: int):
-    def wanted(prop):
-        return prop is not None and f"identity[{number}]" in prop[0].path_from_id() + "." + prop[1]
+def of_identity(prop) -> bool:
+    return prop is not None and isinstance(prop[0], bpy.types.Object) and prop[1] == "value"
 
-    return wanted
+
+def key_values() -> dict[str, float]:
+    return {block.name: block.value for block in face().data.shape_keys.key_blocks}
 
 
 def press_add_face() -> hands.Steps:
@@ -136,28 +136,31 @@ def add_face() -> hands.Steps:
     yield from picture("2_new_face")
 
 
-def drag_expression(name: str, label: str) -> hands.Steps:
-    x, y = yield from hands.find(shape_key(name), f"the slider of {name}", place=0.4)
-    pixels, points = map_pixels(), mesh_points()
-    # A full drag over the sidebar's width; the map must follow while the button is still held.
+def drag_expression(start: int, picture_name: str) -> Generator[float, None, int]:
+    """Drags the first expression slider below `start` (pixels from the top); returns the place below it."""
+    x, y = yield from hands.find(of_a_key, "an expression slider", place=0.3, start=start)
+    pixels, points, values = map_pixels(), mesh_points(), key_values()
     left, _, right, _ = hands.sidebar_box()
-    yield from hands.drag(x, y, x + (right - left) * 0.8, moves=12, pause=0.25)
-    value = face().data.shape_keys.key_blocks[name].value
-    check(f"dragging {name} moves its slider", value > 0.3, f"{value:.2f}")
-    moved = mesh_points()
-    check(f"{name} moves the mesh", differs(points, moved), f"{np.abs(points - moved).max() * 1000:.2f} mm"
-          if points.shape == moved.shape else "other vertices")  # fmt: skip
+    # The map must follow while the button is still held: the drag is slow.
+    yield from hands.drag(x, y, x + (right - left) * 0.5, moves=12, pause=0.25)
+    moved = [name for name, value in key_values().items() if value > values[name] + 0.2]
+    name = moved[0] if moved else "an expression slider"
+    check(f"dragging {name} moves it", bool(moved), ", ".join(f"{k} {key_values()[k]:.2f}" for k in moved))
+    now = mesh_points()
+    check(f"{name} moves the mesh", differs(points, now), f"{np.abs(points - now).max() * 1000:.2f} mm"
+          if points.shape == now.shape else "other vertices")  # fmt: skip
     yield from hands.until(lambda: differs(pixels, map_pixels()), MAP_SECONDS, f"a new map for {name}")
     yield from settled()
-    now = map_pixels()
-    check(f"{name} moves the map's pixels", differs(pixels, now), f"{now.shape[1]} x {now.shape[0]}, "
-          f"{np.ptp(now):.4f} between lowest and highest")  # fmt: skip
-    check(f"{name}'s map is finite", bool(np.isfinite(now).all()), "all pixels")
-    yield from picture(label)
+    height = map_pixels()
+    check(f"{name} moves the map's pixels", differs(pixels, height), f"{height.shape[1]} x {height.shape[0]}, "
+          f"{np.ptp(height):.3f} mm between lowest and highest")  # fmt: skip
+    check(f"{name}'s map is finite", bool(np.isfinite(height).all()), "all pixels")
+    yield from picture(picture_name)
+    return y + 14
 
 
 def drag_identity() -> hands.Steps:
-    x, y = yield from hands.find(identity_slider(0), "the first identity slider", place=0.4)
+    x, y = yield from hands.find(of_identity, "the first identity slider", place=0.4)
     pixels, points = map_pixels(), mesh_points()
     left, _, right, _ = hands.sidebar_box()
     yield from hands.drag(x, y, x + (right - left) * 0.5, moves=10, pause=0.25)
@@ -198,8 +201,8 @@ def uninstall() -> hands.Steps:
 def steps() -> hands.Steps:
     yield from install()
     yield from add_face()
-    yield from drag_expression("browInnerUp", "3_brows_up")
-    yield from drag_expression("jawOpen", "4_jaw_open")
+    below = yield from drag_expression(0, "3_first_expression")
+    yield from drag_expression(below, "4_second_expression")
     yield from drag_identity()
     yield from undo()
     yield from uninstall()

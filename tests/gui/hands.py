@@ -72,19 +72,23 @@ def scroll_sidebar(notches: int) -> Steps:
     yield 0.6
 
 
-def find(wanted: Callable[[object], bool], what: str, place: float = 0.5) -> Generator[float, None, tuple[int, int]]:
+def find(
+    wanted: Callable[[object], bool], what: str, place: float = 0.5, start: int = 0
+) -> Generator[float, None, tuple[int, int]]:
     """Moves down the sidebar, scrolling where needed, until `wanted(property)`; returns the position.
 
-    `place` is where across the sidebar the pointer goes, 0 left to 1 right.
+    Scrolls to the top first, unless `start`, a place in pixels from the window's top, is given. `place` is where
+    across the sidebar the pointer goes, 0 left to 1 right.
     """
     seen: set[str] = set()
-    yield from scroll_sidebar(-60)
+    if not start:
+        yield from scroll_sidebar(-60)
     for page in range(12):
         left, top, right, bottom = sidebar_box()
         x = int(left + (right - left - 24) * place)
-        for y in range(top + 6, bottom - 4, 9):
+        for y in range(max(top + 6, 0 if page else start), bottom - 4, 9):
             event("MOUSEMOVE", "NOTHING", x, y)
-            yield 0.15
+            yield 0.1
             seen.add(str(hovered() and hovered()[:2]))
             if wanted(hovered()):
                 event("MOUSEMOVE", "NOTHING", x, y + 3)  # off the button's edge
