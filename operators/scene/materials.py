@@ -190,7 +190,7 @@ def _eye(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
 
 
 def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node, strips: bool) -> None:
-    """The default model's lashes are hairs; on strips, hairs of 0.12 mm every 0.75 mm along the lid, and nothing between."""
+    """The default model's lashes are hairs; on strips, hairs of 0.12 mm every 0.75 mm along the lid."""
     shader.inputs["Base Color"].default_value = (0.012, 0.009, 0.007, 1.0)
     shader.inputs["Roughness"].default_value = 0.5
     if not strips:

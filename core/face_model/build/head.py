@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from ...errors import DnpmError
 from ..chart import mpfb_chart
-from ..landmarks import LANDMARKS68, LID_RIM_LEFT, MOUTH_RIM, mirror_vertices
+from ..landmarks import LANDMARKS68, LID_RIM_LEFT, MOUTH_RIM, VERMILION, mirror_vertices
 from .data import BaseMesh
 
 MATERIALS = ("skin", "eye", "teeth", "gums", "tongue", "lashes", "mouth")
@@ -161,7 +161,25 @@ def _skin_groups(part_faces: dict[str, np.ndarray], renumber: np.ndarray, base: 
         groups[f"lid_upper_{side}"], groups[f"lid_lower_{side}"] = renumber[upper], renumber[lower]
     upper, lower = _halves(np.array(MOUTH_RIM), position)
     groups["lips_upper"], groups["lips_lower"] = renumber[upper], renumber[lower]
+    groups["lips"] = renumber[_lips(part_faces["head"], renumber)]
     return groups
+
+
+def _lips(faces: np.ndarray, renumber: np.ndarray) -> np.ndarray:
+    """The lips' red, both rims included, in the base mesh's numbering; faces (F, 4) are the face's, in the head's."""
+    base_of = np.flatnonzero(renumber >= 0)[np.argsort(renumber[renumber >= 0])]
+    edges = base_of[np.concatenate([faces[:, [k, (k + 1) % 4]] for k in range(4)])]
+    inside = np.zeros(len(renumber), bool)
+    border = np.zeros(len(renumber), bool)
+    inside[list(MOUTH_RIM)] = True
+    border[list(VERMILION)] = True
+    # Grow from where the lips meet; the border of the red is a wall.
+    while True:
+        grows = inside[edges] & ~border[edges]
+        reached = np.concatenate([edges[grows[:, 0], 1], edges[grows[:, 1], 0]])
+        if inside[reached].all():
+            return np.flatnonzero(inside)
+        inside[reached] = True
 
 
 def _halves(loop: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ INDEX = {name: i for i, name in enumerate(ARKIT_NAMES)}
 # Faint, but right in shape.
 _GAIN = {
     "mouthShrugLower": 1.4, "mouthUpperUpLeft": 1.3, "mouthUpperUpRight": 1.3, "eyeLookDownLeft": 1.45,
-    "eyeLookDownRight": 1.45, "eyeLookUpLeft": 1.6, "eyeLookUpRight": 1.6, "browInnerUp": 1.25,
+    "eyeLookDownRight": 1.45, "eyeLookUpLeft": 2.1, "eyeLookUpRight": 2.1, "browInnerUp": 1.25,
 }  # fmt: skip
 
 
