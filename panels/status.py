@@ -16,10 +16,10 @@ _ICONS = {"off": "RADIOBUT_OFF", "starting": "TIME", "ready": "CHECKMARK", "busy
 def line(status: BackendStatus) -> str:
     """One line for a person."""
     parts = [_STATES[status.state]]
-    if status.device:
-        parts.append(status.device_name or status.device.upper())
     if status.last_ms is not None:
         parts.append(f"{status.last_ms:.0f} ms")
+    if status.device:
+        parts.append(status.device.upper())
     return ", ".join(parts)
 
 
@@ -30,6 +30,8 @@ def draw(layout: bpy.types.UILayout, width: int = 46) -> None:
     row.label(text=f"Detail: {line(status)}", icon=_ICONS[status.state])
     if status.state in {"failed", "ready"}:
         row.operator("dnpm.restart_backend", text="", icon="FILE_REFRESH")
+    if status.device_name:
+        paragraph(layout, status.device_name, width)
     if status.message:
         paragraph(layout, status.message, width)
     if status.state == "failed":

@@ -34,8 +34,7 @@ def new_face(
         _fill_properties(obj, table, scale)
         obj.shape_key_add(name=names.BASIS, from_mix=False)
         for expression in model.expression_names:
-            block = obj.shape_key_add(name=expression, from_mix=False)
-            block.slider_min, block.slider_max = 0.0, 1.0
+            add_key(obj, expression)
         add_subdivision(obj)
         add_displacement(obj)
         identity.set_sliders(obj, identity=start, expression=expression_values, strength=strength)
@@ -66,6 +65,12 @@ def _mesh(model: FaceModel, name: str, points: np.ndarray) -> bpy.types.Mesh:
     mesh.uv_layers[names.UV].active_render = True
     mesh.validate()
     return mesh
+
+
+def add_key(obj: bpy.types.Object, name: str) -> None:
+    """A shape key at rest. (Blender 5 adds keys at 1.)"""
+    block = obj.shape_key_add(name=name, from_mix=False)
+    block.slider_min, block.slider_max, block.value = 0.0, 1.0, 0.0
 
 
 def add_detail_layer(mesh: bpy.types.Mesh, model: FaceModel) -> None:

@@ -77,8 +77,7 @@ def _keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
     blocks = obj.data.shape_keys.key_blocks
     for name in table.model.expression_names:
         if name not in blocks:
-            block = obj.shape_key_add(name=name, from_mix=False)
-            block.slider_min, block.slider_max = 0.0, 1.0
+            create.add_key(obj, name)
             missing.append(name)
     if not missing:
         return []

@@ -79,7 +79,7 @@ def test_the_status_line_says_who_computes_and_how_long():
 
     assert status.line(BackendStatus()) == "not started"
     ready = BackendStatus(state="ready", device="cuda", device_name="NVIDIA L4", last_ms=12.4)
-    assert status.line(ready) == "ready, NVIDIA L4, 12 ms"
+    assert status.line(ready) == "ready, 12 ms, CUDA"
 
 
 def test_pairs_of_the_52():
