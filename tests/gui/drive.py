@@ -156,7 +156,7 @@ def drag_expression(start: int, picture_name: str) -> Generator[float, None, int
           f"{np.ptp(height):.3f} mm between lowest and highest")  # fmt: skip
     check(f"{name}'s map is finite", bool(np.isfinite(height).all()), "all pixels")
     yield from picture(picture_name)
-    return y + 14
+    return y + 24
 
 
 def drag_identity() -> hands.Steps:
