@@ -1,0 +1,109 @@
+"""Eyebrows as painted hairs, with numpy alone.
+
+A brow's hairs stand up at the nose, lean outwards along its body and lie down at its tail; in the outer half those of
+the upper row point down and those of the lower row up, so that they meet along a spine. Each hair is a thin curved
+stroke, drawn with antialiasing, so that skin shows between hairs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+_HAIRS, _DOWN, _STEPS = 430, 420, 56
+"""A brow's strong hairs, its faint short ones, points of a stroke."""
+# Along the brow from the nose (0) to the tail (1):
+_ALONG = (0.0, 0.1, 0.3, 0.55, 0.8, 1.0)
+_DENSITY = (0.25, 0.75, 1.0, 1.0, 0.8, 0.35)
+_HALF_WIDTH = (0.034, 0.046, 0.050, 0.046, 0.030, 0.010)
+"""In distances between the outer eye corners, as all lengths here."""
+_LEAN = (84.0, 68.0, 46.0, 22.0, -6.0, -26.0)
+"""Degrees above the direction towards the temple."""
+_CONVERGE = (6.0, 14.0, 26.0, 34.0, 26.0, 10.0)
+"""How far the upper row leans down and the lower row up."""
+
+
+def brow_hairs(
+    uv68: np.ndarray, e: float, resolution: int, seed: int
+) -> tuple[tuple[slice, slice], np.ndarray]:  # fmt: skip
+    """Landmarks (68, 2) and the eyes' outer distance e in the detail UV -> rows and columns, and alpha of that part.
+
+    Deterministic; both brows have hairs of their own, so that they are no mirror images.
+    """
+    brows = uv68[17:27]
+    low, high = brows.min(0) - 0.2 * e, brows.max(0) + 0.2 * e
+    rows = slice(int((1 - high[1]) * resolution), int((1 - low[1]) * resolution))
+    columns = slice(int(low[0] * resolution), int(high[0] * resolution))
+    ink = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
+    for order, side in (((22, 23, 24, 25, 26), 1.0), ((21, 20, 19, 18, 17), -1.0)):
+        rng = np.random.default_rng([seed, 17, int(side > 0)])
+        # The landmarks lie on the ridge's upper edge.
+        path = _curve(uv68[list(order)] - np.array([0.0, 0.04 * e]))
+        for count, length, strength in ((_HAIRS, (0.05, 0.085), (0.45, 1.0)), (_DOWN, (0.02, 0.04), (0.15, 0.4))):
+            points, weight = _strokes(rng, path, side, e, count, length, strength)
+            _draw(ink, points, weight, resolution, rows.start, columns.start)
+    # A hair is a tenth of a millimetre wide, less than a texel: its ink is what it covers of one.
+    density = ink * (0.55 * resolution / 1024)
+    return (rows, columns), 1 - np.exp(-density)
+
+
+def _curve(points: np.ndarray, steps: int = 64) -> np.ndarray:
+    """A smooth open curve through the points: a cubic that fits them best, carried past the ends a little."""
+    t = np.linspace(0, 1, len(points))
+    wanted = np.linspace(-0.03, 1.06, steps)
+    return np.stack([np.polyval(np.polyfit(t, points[:, k], 3), wanted) for k in (0, 1)], 1)
+
+
+def _strokes(
+    rng: np.random.Generator,
+    path: np.ndarray,
+    side: float,
+    e: float,
+    count: int,
+    length: tuple[float, float],
+    strength: tuple[float, float],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points (count, steps, 2) in UV, and ink (count, steps)."""
+    # More are drawn than kept, so that the density along the brow is as wanted.
+    t = rng.random(4 * count)
+    t = t[rng.random(4 * count) < np.interp(t, _ALONG, _DENSITY)][:count]
+    count = len(t)
+    place = t * (len(path) - 1)
+    k = np.minimum(place.astype(int), len(path) - 2)
+    f = (place - k)[:, None]
+    root = path[k] * (1 - f) + path[k + 1] * f
+    tangent = path[k + 1] - path[k]
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    normal = np.stack([-tangent[:, 1], tangent[:, 0]], 1) * side
+    # Fullest in the middle, thinning out towards both edges, the lower of which is the cleaner one.
+    across = rng.beta(2.0, 2.0, count) * 2 - 1
+    across = np.where(across < 0, 0.85 * across, across)
+    root = root + normal * (across * np.interp(t, _ALONG, _HALF_WIDTH) * e)[:, None]
+    lean = np.interp(t, _ALONG, _LEAN) - across * np.interp(t, _ALONG, _CONVERGE) + rng.normal(0, 9, count)
+    reach = rng.uniform(*length, count) * e * np.interp(t, [0, 0.25, 0.8, 1], [0.7, 1.0, 0.95, 0.65])
+    along = np.linspace(0, 1, _STEPS)
+    # A hair bends over towards the temple.
+    angle = np.radians(lean)[:, None] - (0.5 + 0.2 * rng.normal(size=(count, 1))) * along
+    step = reach[:, None] / _STEPS
+    x = root[:, :1] + side * np.cumsum(np.cos(angle), 1) * step
+    y = root[:, 1:] + np.cumsum(np.sin(angle), 1) * step
+    fade = np.minimum(1.0, 3.0 * (1.03 - along)) * np.minimum(1.0, 0.5 + 4 * along)
+    ink = rng.uniform(*strength, count)[:, None] * fade * (step / _texel(1.0))
+    return np.stack([x, y], -1), ink
+
+
+def _texel(side: float) -> float:
+    """The side of a texel of a 1024 map, in UV: ink is counted in those."""
+    return side / 1024
+
+
+def _draw(ink: np.ndarray, points: np.ndarray, weight: np.ndarray, resolution: int, row: int, column: int) -> None:
+    """Add points' ink to the four texels around each (bilinear: antialiased), in place."""
+    x = points[..., 0].ravel() * resolution - 0.5 - column
+    y = (1 - points[..., 1].ravel()) * resolution - 0.5 - row
+    i, j = np.floor(y).astype(int), np.floor(x).astype(int)
+    fy, fx = y - i, x - j
+    height, width = ink.shape
+    for di, dj, share in ((0, 0, (1 - fy) * (1 - fx)), (0, 1, (1 - fy) * fx), (1, 0, fy * (1 - fx)), (1, 1, fy * fx)):
+        inside = (i + di >= 0) & (i + di < height) & (j + dj >= 0) & (j + dj < width)
+        flat = ((i + di) * width + j + dj)[inside]
+        ink += np.bincount(flat, (weight.ravel() * share)[inside], height * width).reshape(height, width)
