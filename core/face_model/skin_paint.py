@@ -268,7 +268,7 @@ def _blurred(image: np.ndarray, sigma: float) -> np.ndarray:
     return np.clip(blurred, 0, 1).astype(np.float32)
 
 
-def _noise(shape: int | tuple[int, int], sizes: tuple[float, ...], seed: int) -> np.ndarray:
+def _noise(shape: int | tuple[int, ...], sizes: tuple[float, ...], seed: int) -> np.ndarray:
     """Uneven as skin is: mean 0, deviation 1, made of spots of several sizes (fractions of the map's height)."""
     height, width = (shape, shape) if isinstance(shape, int) else shape
     total = np.zeros((height, width), np.float32)
@@ -282,7 +282,7 @@ def _noise(shape: int | tuple[int, int], sizes: tuple[float, ...], seed: int) ->
     return total / np.float32(np.sqrt(len(sizes)))
 
 
-def _enlarged(image: np.ndarray, shape: int | tuple[int, int]) -> np.ndarray:
+def _enlarged(image: np.ndarray, shape: int | tuple[int, ...]) -> np.ndarray:
     """(h, w, C) -> (H, W, C) bilinear, texel centres aligned."""
     rows, columns = (shape, shape) if isinstance(shape, int) else shape
     for axis, wanted in ((0, rows), (1, columns)):
