@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.readers import read_facescape, read_facescape_pair
 from dnpm.core.face_model.readers.facescape import DETAIL_RECTANGLE, EXPRESSIONS
 from dnpm.tests.core.face_model.readers.format_files import SIDE, grid, write_obj
@@ -147,3 +149,28 @@ def test_v13_pair_and_mesh(arrays, tmp_path):
     np.save(tmp_path / "wrong.npy", factors[:, :2])
     with pytest.raises(DnpmError, match="identity factors"):
         read_facescape_pair(tmp_path / "core.npy", tmp_path / "wrong.npy", tmp_path / "1_neutral.obj")
+
+
+def test_command_line(arrays, tmp_path, capsys):
+    np.savez(tmp_path / "bm.npz", **arrays)
+    np.save(tmp_path / "core.npy", arrays["shape_bm_core"].transpose(2, 1, 0))
+    np.save(tmp_path / "factors.npy", np.random.default_rng(1).normal(0.02, 0.03, (9, N_ID)))
+    vertices, uv, faces = grid()
+    write_obj(tmp_path / "1_neutral.obj", vertices, uv, [("m", faces, faces)])
+    out = ["--out", str(tmp_path / "o.safetensors")]
+
+    def convert(*rest: object) -> int:
+        return main(["build", "convert", "facescape", *map(str, rest), *out])
+
+    assert convert(tmp_path / "bm.npz", "--identities", 2) == 0
+    model = FaceModel.load(tmp_path / "o.safetensors")
+    assert (model.n_id, model.name) == (2, "FaceScape v1.6")
+    assert "not to be passed on" in model.metadata["licence"]
+    pair = ("--factors", tmp_path / "factors.npy", "--mesh", tmp_path / "1_neutral.obj")
+    assert convert(tmp_path / "core.npy", *pair) == 0
+    assert FaceModel.load(tmp_path / "o.safetensors").name == "FaceScape v1.3"
+    capsys.readouterr()
+    assert convert(tmp_path / "core.npy") == 2
+    assert "--factors" in capsys.readouterr().err
+    assert convert(tmp_path / "bm.npz", *pair[2:]) == 2
+    assert "carries its faces itself" in capsys.readouterr().err
