@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..core.face_model.presets import IDENTITY_LIMIT, STRENGTH_LIMIT
-from ..operators.scene import detail_image, live, names, pairs, state
+from ..operators.scene import detail_image, live, materials, names, pairs, state
 
 
 def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -20,6 +20,10 @@ def _strength_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context
 
 def _detail_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     live.notice(group.id_data)
+
+
+def _iris_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    materials.set_iris(group.id_data, group.iris)
 
 
 class IdentityValue(bpy.types.PropertyGroup):
@@ -76,6 +80,16 @@ class FaceProperties(bpy.types.PropertyGroup):
     unit_scale: bpy.props.FloatProperty(default=1.0, options={"HIDDEN"})
     identity: bpy.props.CollectionProperty(type=IdentityValue)
     linked: bpy.props.CollectionProperty(type=LinkedValue)
+    iris: bpy.props.FloatVectorProperty(
+        name="Iris",
+        description="Colour of the eyes' irises",
+        subtype="COLOR",
+        size=3,
+        min=0.0,
+        max=1.0,
+        default=materials.IRIS,
+        update=_iris_changed,
+    )
     strength: bpy.props.FloatProperty(
         name="Strength",
         description="How strong the wrinkles and pores are: 0 is the smooth face, 1 as the network made them",

@@ -78,6 +78,7 @@ class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
             header.label(text=f"{len(items) - FIRST_IDENTITY} More")
             if body:
                 _identity_sliders(body, items[FIRST_IDENTITY:])
+        layout.prop(getattr(context.active_object, names.FACE), "iris")
 
 
 def _identity_sliders(layout: bpy.types.UILayout, items: list[bpy.types.PropertyGroup]) -> None:

@@ -8,7 +8,9 @@ import numpy as np
 from ...core.face_model.model import FaceModel
 from . import detail_image, identity, materials, models, names, pairs, state
 
-VIEWPORT_LEVELS, RENDER_LEVELS = 1, 3
+VIEWPORT_LEVELS, RENDER_LEVELS = 2, 3
+"""At 1 a vertex stands every 1.5 mm, which hides wrinkles; at 2 a step of a drag takes a tenth of a second on eight
+cores and a third on two; 3 is about as fine as the map."""
 
 
 def new_face(

@@ -6,6 +6,8 @@ eyes go by the azimuthal texture layout that core/face_model/build/eyes.py docum
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import bpy
 import numpy as np
 
@@ -20,13 +22,17 @@ PAINT = "DNPM Skin Paint"
 LASHES = "dnpm_lashes"
 """Vector attribute on points: millimetres along the lid, 0 at the root to 1 at the tip, unused."""
 
+IRIS_RAMP = "DNPM Iris"
+"""Name of the node with the eye's colours, from the pupil out."""
+IRIS = (0.09, 0.05, 0.024)
+"""Linear RGB of the iris of a new face."""
+
 _LIMBUS_UV = 29.0 / 360.0
 _PUPIL_UV = 10.5 / 360.0
 # Linear base colours.
 _SKIN, _SKIN_DEEP, _LIP = (0.52, 0.30, 0.215, 1.0), (0.40, 0.185, 0.125, 1.0), (0.36, 0.125, 0.105, 1.0)
-_SCLERA, _LIMBUS, _IRIS, _IRIS_IN = (0.72, 0.67, 0.63, 1.0), (0.03, 0.022, 0.018, 1.0), (0.07, 0.042, 0.022, 1.0), (
-    0.15, 0.085, 0.035, 1.0,
-)  # fmt: skip
+_SCLERA, _LIMBUS = (0.72, 0.67, 0.63, 1.0), (0.03, 0.022, 0.018, 1.0)
+_IRIS, _IRIS_IN = (*IRIS, 1.0), (*(2.0 * value for value in IRIS), 1.0)
 _PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
     # colour, roughness, subsurface weight
     "teeth": ((0.68, 0.6, 0.46, 1.0), 0.2, 0.2),
@@ -54,7 +60,20 @@ def refill(obj: bpy.types.Object, model: FaceModel) -> bool:
     missing = [i for i in range(len(model.material_names)) if mesh.materials[i] is None]
     for i in missing:
         mesh.materials[i] = _new(model.material_names[i], scale, model)
+    if missing:
+        set_iris(obj, getattr(obj, names.FACE).iris)
     return bool(missing)
+
+
+def set_iris(obj: bpy.types.Object, colour: Sequence[float]) -> None:
+    """Colour the irises (linear RGB): the inner ring lighter, as in real eyes. An artist's own eye material stays."""
+    for slot in obj.material_slots:
+        tree = slot.material.node_tree if slot.material is not None else None
+        ramp = tree.nodes.get(IRIS_RAMP) if tree is not None else None
+        if ramp is not None and len(ramp.color_ramp.elements) == 7:
+            inner = [min(1.0, value * 2.0) for value in colour]
+            ramp.color_ramp.elements[2].color = (*inner, 1.0)
+            ramp.color_ramp.elements[3].color = (*colour, 1.0)
 
 
 def give_own(obj: bpy.types.Object) -> None:
@@ -175,6 +194,7 @@ def _eye(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     scaled.inputs[1].default_value = 0.5 / _LIMBUS_UV  # the limbus at the middle of the ramp
     tree.links.new(length.outputs["Value"], scaled.inputs[0])
     ramp = tree.nodes.new("ShaderNodeValToRGB")
+    ramp.name = ramp.label = IRIS_RAMP
     stops = ramp.color_ramp.elements
     pupil = 0.5 * _PUPIL_UV / _LIMBUS_UV
     wanted = [(0.0, (0.004, 0.004, 0.004, 1.0)), (pupil - 0.012, (0.004, 0.004, 0.004, 1.0)), (pupil + 0.012, _IRIS_IN),
@@ -184,9 +204,47 @@ def _eye(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     for stop, (position, colour) in zip(stops, wanted, strict=True):
         stop.position, stop.color = position, colour
     tree.links.new(scaled.outputs[0], ramp.inputs["Fac"])
-    tree.links.new(ramp.outputs["Color"], shader.inputs["Base Color"])
+    inside = _math(tree, "LESS_THAN", scaled.outputs[0], 0.47)
+    fibres = _fibres(tree, centred.outputs["Vector"], ramp.outputs["Color"], inside.outputs[0])
+    tree.links.new(fibres, shader.inputs["Base Color"])
     shader.inputs["Roughness"].default_value = 0.06
     shader.inputs["IOR"].default_value = 1.376
+    # The film of tears, whose highlight makes an eye look alive.
+    shader.inputs["Coat Weight"].default_value = 1.0
+    shader.inputs["Coat Roughness"].default_value = 0.02
+    shader.inputs["Coat IOR"].default_value = 1.6
+
+
+def _fibres(
+    tree: bpy.types.NodeTree,
+    place: bpy.types.NodeSocket,
+    colour: bpy.types.NodeSocket,
+    inside: bpy.types.NodeSocket,
+) -> bpy.types.NodeSocket:
+    """The iris's radial fibres: noise over the direction from the pupil, hardly changing outward, without a seam."""
+    direction, wide = tree.nodes.new("ShaderNodeVectorMath"), tree.nodes.new("ShaderNodeVectorMath")
+    direction.operation, wide.operation = "NORMALIZE", "MULTIPLY_ADD"
+    tree.links.new(place, direction.inputs[0])
+    tree.links.new(direction.outputs["Vector"], wide.inputs[0])
+    wide.inputs[1].default_value = (7.0, 7.0, 7.0)
+    outward = tree.nodes.new("ShaderNodeVectorMath")
+    outward.operation = "SCALE"
+    outward.inputs["Scale"].default_value = 14.0
+    tree.links.new(place, outward.inputs[0])
+    tree.links.new(outward.outputs["Vector"], wide.inputs[2])
+    noise = tree.nodes.new("ShaderNodeTexNoise")
+    noise.inputs["Scale"].default_value, noise.inputs["Detail"].default_value = 1.0, 3.0
+    tree.links.new(wide.outputs["Vector"], noise.inputs["Vector"])
+    light = tree.nodes.new("ShaderNodeMapRange")
+    for name, value in (("From Min", 0.3), ("From Max", 0.7), ("To Min", 0.35), ("To Max", 1.5)):
+        light.inputs[name].default_value = value
+    tree.links.new(noise.outputs[0], light.inputs["Value"])
+    mix = tree.nodes.new("ShaderNodeMixRGB")
+    mix.blend_type = "MULTIPLY"
+    tree.links.new(inside, mix.inputs["Fac"])
+    tree.links.new(colour, mix.inputs["Color1"])
+    tree.links.new(light.outputs[0], mix.inputs["Color2"])
+    return mix.outputs["Color"]
 
 
 def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node, strips: bool) -> None:
