@@ -34,8 +34,9 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
 
 @persistent
 def _after_undo(*_: object) -> None:
-    """Undo brings sliders and mesh back, not pixels."""
+    """Undo brings sliders and mesh back, not pixels; and a duplicate as it was before it got parts of its own."""
     for face in state.faces():
+        live.own_data(face)
         live.restore(face)
 
 

@@ -128,6 +128,27 @@ def test_undo_and_redo_bring_the_maps_back(window, face, backend, tiny_model):
         assert np.array_equal(detail_image.read_map(face), moved) == (value > 0)
 
 
+def test_undo_and_redo_of_a_duplicate(window, face, backend, tiny_model):
+    """Blender's undo step is made before the duplicate got parts of its own."""
+    move(face, value=0.6)
+    settle()
+    bpy.ops.ed.undo_push(message="one face")
+    face.select_set(True)
+    bpy.ops.object.duplicate()
+    bpy.ops.ed.undo_push(message="two faces")
+    move(bpy.context.object, value=0.1)
+    settle()
+    bpy.ops.ed.undo_push(message="the second one moved")
+    for step, values in ((bpy.ops.ed.undo, [0.6, 0.6]), (bpy.ops.ed.undo, [0.6]), (bpy.ops.ed.redo, [0.6, 0.6]),
+                         (bpy.ops.ed.redo, [0.6, 0.1])):  # fmt: skip
+        step()
+        settle()
+        faces = sorted(state.faces(), key=lambda found: found.name)
+        assert [f.data.shape_keys.key_blocks["jawOpen"].value for f in faces] == pytest.approx(values)
+        assert len({detail_image.find_image(f).name for f in faces}) == len(values)
+        assert all(shown(f, backend, tiny_model) for f in faces)
+
+
 def test_undo_of_something_else_asks_nothing(window, face, backend, tiny_model):
     settle()
     bpy.ops.ed.undo_push(message="before")
