@@ -158,3 +158,18 @@ def test_a_random_person_is_the_seeds(backend, tiny_model):
     np.testing.assert_allclose(
         [item.value for item in bpy.context.object.dnpm_face.identity], random_identity(tiny_model, 7), atol=1e-6
     )
+
+
+def test_the_iris_takes_its_colour(backend, tiny_model, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    replace(tiny_model, name="with eyes", material_names=("skin", "eye")).save(tmp_path / "eyes.safetensors")
+    monkeypatch.setenv("DNPM_FACE_MODEL", str(tmp_path / "eyes.safetensors"))
+    faces = [create.new_face(bpy.context.scene) for _ in range(2)]
+    ramps = [face.material_slots[1].material.node_tree.nodes["DNPM Iris"].color_ramp.elements for face in faces]
+    before = list(ramps[1][3].color)
+    np.testing.assert_allclose(before[:3], faces[0].dnpm_face.iris, atol=1e-6)
+    faces[0].dnpm_face.iris = (0.05, 0.1, 0.3)
+    np.testing.assert_allclose(ramps[0][3].color, (0.05, 0.1, 0.3, 1), atol=1e-6)
+    np.testing.assert_allclose(ramps[0][2].color, (0.1, 0.2, 0.6, 1), atol=1e-6)
+    assert list(ramps[1][3].color) == before
