@@ -21,7 +21,10 @@ class DNPM_OT_add_face(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return context.mode == "OBJECT"
+        if context.mode != "OBJECT":
+            cls.poll_message_set("Leave this mode first: a face is added in Object Mode")
+            return False
+        return True
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         try:

@@ -28,7 +28,7 @@ def draw(layout: bpy.types.UILayout, width: int = 46) -> None:
     status = session.status()
     row = layout.row(align=True)
     row.label(text=f"Detail: {line(status)}", icon=_ICONS[status.state])
-    if status.state in {"failed", "ready"}:
+    if status.state != "off":
         row.operator("dnpm.restart_backend", text="", icon="FILE_REFRESH")
     if status.device_name:
         paragraph(layout, status.device_name, width)

@@ -1,0 +1,190 @@
+"""The sidebar, the menus and the preferences draw for every kind of selection, and ask Blender only for what exists.
+
+The background has no window, so a layout that checks what it is asked for, and keeps a list of it, stands in.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import bpy
+import pytest
+
+_ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
+
+
+class Settings:
+    """What an operator's button is set to: only what the operator has."""
+
+    def __init__(self, rna: bpy.types.Struct) -> None:
+        object.__setattr__(self, "rna", rna)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        assert name in self.rna.properties, f"{self.rna.identifier}.{name}"
+
+
+class Layout:
+    """bpy.types.UILayout's calls: unknown properties, operators, icons and arguments fail, as they do in Blender."""
+
+    def __init__(self, drawn: list[tuple[str, str]], open_panels: bool = True) -> None:
+        self.drawn, self.open_panels = drawn, open_panels
+        self.enabled, self.use_property_split, self.scale_y, self.operator_context = True, False, 1.0, "INVOKE_DEFAULT"
+
+    def _icon(self, icon: str) -> None:
+        assert icon in _ICONS, icon
+
+    def label(self, *, text: str = "", icon: str = "NONE") -> None:
+        self._icon(icon)
+        self.drawn.append(("label", text))
+
+    def prop(self, data, name: str, *, text: str | None = None, slider: bool = False, icon: str = "NONE") -> None:
+        self._icon(icon)
+        assert name in data.bl_rna.properties, f"{data}.{name}"
+        getattr(data, name)
+        self.drawn.append(("prop", data.bl_rna.properties[name].name if text is None else text))
+
+    def operator(self, name: str, *, text: str | None = None, icon: str = "NONE") -> Settings:
+        self._icon(icon)
+        rna = getattr(bpy.ops.dnpm, name.removeprefix("dnpm.")).get_rna_type()
+        self.drawn.append(("operator", name))
+        return Settings(rna)
+
+    def menu(self, name: str, *, text: str | None = None, icon: str = "NONE") -> None:
+        self._icon(icon)
+        assert hasattr(bpy.types, name), name
+        self.drawn.append(("menu", name))
+
+    def separator(self) -> None:
+        pass
+
+    def row(self, *, align: bool = False) -> Layout:
+        return Layout(self.drawn, self.open_panels)
+
+    column = row
+
+    def box(self) -> Layout:
+        return self.row()
+
+    def panel(self, name: str, *, default_closed: bool = False) -> tuple[Layout, Layout | None]:
+        return self.row(), self.row() if self.open_panels else None
+
+
+def draw(*classes: type, open_panels: bool = True) -> list[tuple[str, str]]:
+    """Everything that these panels or menus show now; panels that their poll hides show nothing."""
+    drawn: list[tuple[str, str]] = []
+    for cls in classes:
+        if not hasattr(cls, "poll") or cls.poll(bpy.context):
+            cls.draw(SimpleNamespace(layout=Layout(drawn, open_panels)), bpy.context)
+    return drawn
+
+
+def sidebar(open_panels: bool = True) -> list[tuple[str, str]]:
+    from dnpm.panels.sidebar import CLASSES
+
+    return draw(*CLASSES, open_panels=open_panels)
+
+
+def shown(drawn: list[tuple[str, str]], kind: str) -> list[str]:
+    return [text for what, text in drawn if what == kind]
+
+
+@pytest.mark.parametrize("selected", ["nothing", "a cube"])
+def test_without_a_face_it_says_what_to_do(backend, selected):
+    if selected == "a cube":
+        bpy.ops.mesh.primitive_cube_add()
+    drawn = sidebar()
+    assert shown(drawn, "operator") == ["dnpm.add_face"]
+    assert "Select a face to see its sliders" in shown(drawn, "label")
+    assert not shown(drawn, "prop")
+
+
+def test_sliders_follow_the_faces_model(face, tiny_model):
+    """Names and numbers are the model's: three components and four expressions here, a pair as one slider."""
+    drawn = shown(sidebar(), "prop")
+    assert drawn[: len(tiny_model.identity_labels)] == list(tiny_model.identity_labels)
+    assert {"Open", "Inner Up", "Smile", "Link Left and Right", "Strength", "Live"} <= set(drawn)
+    assert not {"Smile L", "Smile R"} & set(drawn)
+
+
+def test_unlinked_a_pair_is_two_sliders(face):
+    face.dnpm_face.link_sides = False
+    drawn = shown(sidebar(), "prop")
+    assert "Smile" not in drawn
+    assert drawn.index("Smile R") + 1 == drawn.index("Smile L")
+
+
+def test_folded_groups_draw_no_sliders(face):
+    assert "Open" not in shown(sidebar(open_panels=False), "prop")
+
+
+def test_the_rest_of_many_components_is_folded(face):
+    for number in range(len(face.dnpm_face.identity), 14):
+        face.dnpm_face.identity.add().name = f"Extra {number}"
+    assert "4 More" in shown(sidebar(), "label")
+    assert "Extra 13" in shown(sidebar(), "prop")
+    folded = shown(sidebar(open_panels=False), "prop")
+    assert "Extra 9" in folded
+    assert "Extra 10" not in folded
+
+
+def test_two_faces_each_show_their_own(face, tiny_model):
+    face.dnpm_face.frozen = True
+    assert "dnpm.unfreeze" in shown(sidebar(), "operator")
+    bpy.ops.dnpm.add_face()
+    assert "dnpm.unfreeze" not in shown(sidebar(), "operator")
+    assert "dnpm.freeze" in shown(sidebar(), "operator")
+
+
+@pytest.mark.parametrize("lost", ["keys", "modifier", "materials"])
+def test_a_damaged_face_can_still_be_drawn(face, lost):
+    if lost == "keys":
+        face.shape_key_clear()
+    elif lost == "modifier":
+        face.modifiers.clear()
+    else:
+        face.data.materials.clear()
+    drawn = sidebar()
+    assert ("dnpm.repair" in shown(drawn, "operator")) is (lost == "keys")
+    assert "Live" in shown(drawn, "prop")
+
+
+def test_a_problem_is_shown_with_its_remedy(face):
+    from dnpm.operators.scene import live
+
+    live.set_problem(face, "the image was deleted: press Repair Face")
+    drawn = sidebar()
+    assert any("the image was deleted" in text for text in shown(drawn, "label"))
+    assert "dnpm.repair" in shown(drawn, "operator")
+
+
+@pytest.mark.parametrize("state", ["off", "starting", "ready", "busy", "failed"])
+def test_the_backends_state_is_shown(face, backend, state):
+    from dnpm.core.backend.types import BackendStatus
+
+    backend.status = BackendStatus(state=state, message="torch is missing: pip install torch" * (state == "failed"))
+    drawn = sidebar()
+    assert any(text.startswith("Detail: ") for text in shown(drawn, "label"))
+    assert ("torch is missing: pip install torch" in shown(drawn, "label")) is (state == "failed")
+    assert ("dnpm.restart_backend" in shown(drawn, "operator")) is (state in {"failed", "ready"})
+
+
+def test_menus(face, backend, tmp_path):
+    from dnpm.operators import presets
+    from dnpm.operators.scene import settings
+
+    menus = (presets.DNPM_MT_presets, presets.DNPM_MT_delete_preset)
+    settings.override(settings.Settings(presets=str(tmp_path)))
+    try:
+        assert "None saved yet" in shown(draw(*menus), "label")
+        bpy.ops.dnpm.save_preset(name="Grandmother")
+        drawn = draw(*menus)
+    finally:
+        settings.override(None)
+    assert shown(drawn, "operator") == ["dnpm.load_preset", "dnpm.load_preset", "dnpm.delete_preset"]
+
+
+def test_random_stays_within_what_a_slider_can_hold(face, tiny_model):
+    from dnpm.operators.scene import identity, state
+
+    bpy.ops.dnpm.random(part="ALL", seed=1, strength=1000.0)
+    assert identity.is_applied(face, state.identity_vector(face))
