@@ -109,7 +109,7 @@ def _detail_corners(model: FaceModel) -> np.ndarray:
 
 
 def _vertex_groups(obj: bpy.types.Object, model: FaceModel) -> None:
-    """The model's groups, and the one that keeps the displacement inside of the detail layer."""
+    """The model's groups, and one of the detail layer, to select it by."""
     for name, indices in sorted(model.vertex_groups.items()):
         obj.vertex_groups.new(name=name).add(indices.tolist(), 1.0, "REPLACE")
     add_detail_group(obj, model)

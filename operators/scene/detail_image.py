@@ -87,7 +87,9 @@ def set_up_modifier(obj: bpy.types.Object, modifier: bpy.types.DisplaceModifier,
     modifier.uv_layer = names.DETAIL
     modifier.direction = "NORMAL"
     modifier.mid_level = 0.0
-    modifier.vertex_group = names.DETAIL
+    # No vertex group: with one Blender 5.2 reads every coordinate from the wrong vertex. Outside of the layer the
+    # coordinates lie on its border (create.add_detail_layer), where the map is 0.
+    modifier.vertex_group = ""
     modifier.show_in_editmode = False
     update_strength(obj)
 

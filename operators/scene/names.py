@@ -7,7 +7,7 @@ FACE = "dnpm_face"
 OBJECT = "DNPM Face"
 UV = "UVMap"
 DETAIL = "DNPM Detail"
-"""The detail UV layer, the vertex group, the Displace modifier; an image and a texture begin with it."""
+"""The detail UV layer, the vertex group of its vertices, the Displace modifier; image and texture begin with it."""
 SUBDIVISION = "DNPM Subdivision"
 BASIS = "Basis"
 
