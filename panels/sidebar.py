@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..core.face_model.arkit import GROUPS
-from ..operators.scene import live, names, pairs, state
+from ..operators.scene import compat, live, names, pairs, state
 from . import status
 
 FIRST_IDENTITY = 10
@@ -52,6 +52,9 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
         row.menu("DNPM_MT_presets", icon="PRESET")
         row.operator("dnpm.save_preset", text="", icon="FILE_TICK")
         status.draw(layout)
+        if compat.GROUPS_BREAK_DISPLACE and face.vertex_groups:
+            text = "This Blender's Displace modifier misplaces the detail on a mesh with vertex groups: remove them"
+            status.paragraph(layout.box(), text, icon="ERROR")
         problem = live.track(face).problem
         if problem:
             box = layout.box()

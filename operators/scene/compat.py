@@ -6,6 +6,8 @@ from pathlib import Path
 
 import bpy
 
+GROUPS_BREAK_DISPLACE = bpy.app.version >= (5, 1, 0)
+"""On a mesh with any vertex group, Blender 5.2.3's Displace reads the texture at another vertex's UV (5.0 does not)."""
 NODES_ALWAYS_ON = bpy.app.version >= (5, 0, 0)
 
 

@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 
 from ...core.face_model.model import FaceModel
-from . import detail_image, identity, materials, models, names, pairs, state
+from . import compat, detail_image, identity, materials, models, names, pairs, state
 
 VIEWPORT_LEVELS, RENDER_LEVELS = 2, 3
 """At 1 a vertex stands every 1.5 mm, which hides wrinkles; at 2 a step of a drag takes a tenth of a second on eight
@@ -110,6 +110,8 @@ def _detail_corners(model: FaceModel) -> np.ndarray:
 
 def _vertex_groups(obj: bpy.types.Object, model: FaceModel) -> None:
     """The model's groups, and one of the detail layer, to select it by."""
+    if compat.GROUPS_BREAK_DISPLACE:
+        return
     for name, indices in sorted(model.vertex_groups.items()):
         obj.vertex_groups.new(name=name).add(indices.tolist(), 1.0, "REPLACE")
     add_detail_group(obj, model)

@@ -87,8 +87,8 @@ def set_up_modifier(obj: bpy.types.Object, modifier: bpy.types.DisplaceModifier,
     modifier.uv_layer = names.DETAIL
     modifier.direction = "NORMAL"
     modifier.mid_level = 0.0
-    # No vertex group: with one Blender 5.2 reads every coordinate from the wrong vertex. Outside of the layer the
-    # coordinates lie on its border (create.add_detail_layer), where the map is 0.
+    # It needs no vertex group: outside of the layer the coordinates lie on its border (create.add_detail_layer), where
+    # the map is 0.
     modifier.vertex_group = ""
     modifier.show_in_editmode = False
     update_strength(obj)

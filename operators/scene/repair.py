@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from . import create, detail_image, identity, live, materials, models, names
+from . import compat, create, detail_image, identity, live, materials, models, names
 
 _SAME_M = 1e-4
 """A key whose points all lie within this of an expression's is that expression, whatever its name."""
@@ -96,7 +96,7 @@ def _modifier(obj: bpy.types.Object) -> list[str]:
             done.append("Subdivision modifier")
         modifier = obj.modifiers.new(names.DETAIL, "DISPLACE")
         done.append("Displace modifier")
-    if obj.vertex_groups.get(names.DETAIL) is None:
+    if obj.vertex_groups.get(names.DETAIL) is None and not compat.GROUPS_BREAK_DISPLACE:
         create.add_detail_group(obj, models.current_model())
         done.append("vertex group")
     if modifier.texture is None or detail_image.find_image(obj) is None:
