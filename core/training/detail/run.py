@@ -43,11 +43,13 @@ class Plan:
     maps: int = 9000
     fine_maps: int = 600
     check_maps: int = 300
-    components_from: int = 1500
+    components_from: int = 2000
     encoder_seconds: float = 480
     mapping_seconds: float = 90
-    joint: tuple[tuple[int, int, float], ...] = ((256, 8, 900), (512, 4, 900))
+    joint: tuple[tuple[int, int, float], ...] = ((256, 8, 600),)
     """(resolution, batch, seconds) one after the other."""
+    even_places: bool = False
+    """Let places that vary little count more. Tried for the first edition: it cost R2 and did not help the nose."""
     seed: int = 0
     processes: int = 2
     threads: int = 2
@@ -80,7 +82,7 @@ def train(
 
     generator_config = generator_config or GENERATORS["default"]
     encoder_config = replace(encoder_config or ENCODERS["default"], n_id=model.n_id, n_exp=model.n_exp)
-    weight = place_weights(check.maps)
+    weight = place_weights(check.maps) if plan.even_places else torch.ones(coarse, coarse)
     bands = state.bands()
     if bands is None:
         counts = dict(generator_config.registered)
