@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
 from .scene import compat, detail_image, live, state
 
+Deed = Callable[[bpy.types.Object, bpy.types.Depsgraph], None]
 _busy = False
 
 
@@ -70,7 +73,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
             live.notice(face)
 
 
-def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed, depsgraph: bpy.types.Depsgraph) -> None:
+def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed: Deed, depsgraph: bpy.types.Depsgraph) -> None:
     """A handler has nobody to report to: the console hears of it, and the panel."""
     try:
         deed(face, depsgraph)
