@@ -31,8 +31,10 @@ def brow_hairs(
     """
     brows = uv68[17:27]
     low, high = brows.min(0) - 0.2 * e, brows.max(0) + 0.2 * e
-    rows = slice(int((1 - high[1]) * resolution), int((1 - low[1]) * resolution))
-    columns = slice(int(low[0] * resolution), int(high[0] * resolution))
+    # A foreign model's brows may reach beyond the map.
+    texel = lambda place: int(np.clip(place * resolution, 0, resolution))  # noqa: E731
+    rows = slice(texel(1 - high[1]), texel(1 - low[1]))
+    columns = slice(texel(low[0]), texel(high[0]))
     ink = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
     for order, side in (((22, 23, 24, 25, 26), 1.0), ((21, 20, 19, 18, 17), -1.0)):
         rng = np.random.default_rng([seed, 17, int(side > 0)])

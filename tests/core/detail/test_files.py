@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
@@ -58,9 +59,7 @@ def test_obj_holds_the_mesh(tmp_path, made, layer):
 def test_obj_keeps_materials_apart(tmp_path, tiny_model):
     material = np.zeros(len(tiny_model.faces), np.uint8)
     material[:5] = 1
-    model = type(tiny_model)(
-        **{**tiny_model.__dict__, "face_material": material, "material_names": ("skin", "my lips")}
-    )
+    model = dataclasses.replace(tiny_model, face_material=material, material_names=("skin", "my lips"))
     made = detailed_mesh(model, np.zeros(6), np.zeros(4), levels=1)
     _, _, groups = _read_obj(mesh_files.write_obj(tmp_path / "a.obj", made, model.material_names))
     assert groups.count("my_lips") == (made.face_material == 1).sum() == 20

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import shutil
@@ -261,4 +262,4 @@ def test_the_card_knows_its_face_model(tiny_model):
         ({"expression_names": tiny_model.expression_names[::-1]}, "other expression names"),
     ):
         with pytest.raises(DnpmError, match=says):
-            check_face_model(card, type(tiny_model)(**{**tiny_model.__dict__, **change}))
+            check_face_model(card, dataclasses.replace(tiny_model, **change))
