@@ -67,6 +67,36 @@ def test_nothing_but_constructors_of_arrays_may_be_named(tmp_path, name):
         file.get("x")
 
 
+class _Fields:
+    """A dtype that says its eight bytes are an object: numpy's own unpickling takes them for a pointer and crashes."""
+
+    def __reduce__(self):
+        state = (3, "|", None, ("f",), {"f": (np.dtype("O"), 0)}, 8, 1, 0)
+        return np.dtype, ("V8", False, True), state
+
+
+class _Plain:
+    def __reduce__(self):
+        state = (3, "<", None, ("f",), {"f": (np.dtype("O"), 0)}, 8, 1, 0)
+        return np.dtype, ("f8", False, True), state
+
+
+@pytest.mark.parametrize("dtype", [_Fields, _Plain])
+def test_bytes_are_never_taken_for_pointers(tmp_path, dtype):
+    reconstruct, arguments, _ = np.empty(0).__reduce__()
+
+    class Crafted:
+        def __reduce__(self):
+            return reconstruct, arguments, (1, (), dtype(), False, b"\x41" * 8)
+
+    header = np.lib.format.header_data_from_array_1_0(np.empty((), object))
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive, archive.open("x.npy", "w") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(pickle.dumps(Crafted(), 4))
+    with ArrayFile(tmp_path / "a.npz") as file, pytest.raises(DnpmError, match="an array"):
+        file.get("x")
+
+
 def test_truncated_foreign_and_missing_files(tmp_path):
     np.save(tmp_path / "a.npy", np.arange(1000.0))
     data = (tmp_path / "a.npy").read_bytes()
