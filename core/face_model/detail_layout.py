@@ -1,17 +1,18 @@
-"""Lays a face's chart out on a square without folds, evenly: the detail UV layer.
+"""Lays a face's chart out on a square, evenly and without folds: the detail UV layer.
 
-Border on a superellipse (convex), interior by positive weights: by Tutte's theorem no face flips or overlaps. Floater's
-mean value weights first; then Yoshizawa, Belyaev and Seidel's (2004) iterations, which divide a vertex's weights by its
-stretch, even the texels out and keep the weights positive.
+A face is nearly a bent sheet, so it is unrolled as rigidly as possible with a free border (Liu et al. 2008, "A
+local/global approach to mesh parameterization"), and the sheet's rounded outline is then drawn out towards the square's,
+gently: texels stay nearly square on the skin, so that pores are round and furrows keep their width everywhere. Faces that
+are folded over in the flat (a mouth's corner) are laid out again by Floater's mean value weights. The start is Tutte's
+embedding on a circle, which never folds; it is also what is kept should the sheet overlap itself.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from scipy.optimize import isotonic_regression
-from scipy.sparse import coo_matrix, diags, identity
-from scipy.sparse.linalg import spsolve
+from scipy.sparse import coo_matrix, csr_matrix, diags, identity
+from scipy.sparse.linalg import splu, spsolve
 
 from ..detail.uv_map import UVMap
 from ..errors import DnpmError
@@ -19,11 +20,13 @@ from .landmarks import mirror_vertices
 
 MASK_RESOLUTION = 512
 _MARGIN = 0.004
-_EXPONENT = 4.5
+_EXPONENT = 6.0
+_GROWTH = range(2, 10)
+_BEARINGS = 720
 
 
 def detail_layout(
-    vertices: np.ndarray, faces: np.ndarray, chart: np.ndarray, iterations: int = 6
+    vertices: np.ndarray, faces: np.ndarray, chart: np.ndarray, iterations: int = 200
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Lay out the faces in `chart`.
 
@@ -107,50 +110,145 @@ def _hole_mirror(centres: np.ndarray) -> np.ndarray:
 def _solve(
     points: np.ndarray, triangles: np.ndarray, outer: np.ndarray, mirror: np.ndarray, iterations: int
 ) -> np.ndarray:
-    n = len(points)
-    border = _border(points, outer, mirror)
-    weights = _mean_value(points, triangles, n)
-    fixed = np.zeros(n, bool)
-    fixed[outer] = True
-    best, best_score = None, np.inf
-    for _ in range(iterations + 1):
-        rows = diags(1.0 / np.asarray(weights.sum(1)).ravel()) @ weights
-        system = (identity(n, format="csr") - diags((~fixed).astype(float)) @ rows).tocsc()
-        target = np.zeros((n, 2))
-        target[outer] = border
-        uv = np.stack([spsolve(system, target[:, 0]), spsolve(system, target[:, 1])], 1)
-        stretch, score = _stretch(points, triangles, uv, n)
-        if score < best_score:
-            best, best_score = uv, score
-        stretch = 0.5 * (stretch + stretch[mirror])
-        weights = weights @ diags(1.0 / np.maximum(stretch, 1e-9) ** 0.7)
-    assert best is not None
+    """Points (n, 3) mm -> (n, 2) in the unit square, u with x and v with y, symmetric about u = .5."""
+    weights = _mean_value(points, triangles, len(points))
+    start = _tutte(points, weights, outer)
+    best = start
+    for flat in (start, _unroll(points, triangles, start, iterations)):
+        square = _mend(_squared(_symmetric(flat, mirror), outer), triangles, weights, outer, mirror)
+        if not _flipped(square, triangles).any() and not _overlaps(square, outer):
+            best = square
     return best
 
 
-def _border(points: np.ndarray, outer: np.ndarray, mirror: np.ndarray) -> np.ndarray:
-    """Places of the border loop on a superellipse: by arc length between four anchors, symmetric about u = .5."""
+def _symmetric(flat: np.ndarray, mirror: np.ndarray) -> np.ndarray:
+    return 0.5 * (flat + flat[mirror] * [-1.0, 1.0])
+
+
+def _tutte(points: np.ndarray, weights: csr_matrix, outer: np.ndarray) -> np.ndarray:
+    """Border on a circle by arc length, as it lies seen from the front; every other point a mean of its neighbours."""
     p = points[outer]
-    axis_z = p[:, 2].min() - 20.0
-    yaw = np.arctan2(p[:, 0], p[:, 2] - axis_z)
-    flat = np.stack([yaw / np.abs(yaw).max(), (p[:, 1] - p[:, 1].mean()) / (np.ptp(p[:, 1]) / 2)], 1)
-    angle = np.unwrap(np.arctan2(flat[:, 1], flat[:, 0]))
-    turn = np.sign(angle[-1] - angle[0])
-    # Along the loop: half its true direction (corners stay corners), half even spacing. The stairs of a quad mesh make
-    # the direction go back and forth, so the sum is made to go one way, by the nearest rising sequence.
-    length = np.linalg.norm(np.diff(p, axis=0, append=p[:1]), axis=1)
-    even = turn * 2 * np.pi * (np.cumsum(length) - length) / length.sum()
-    even += np.mean(angle - even)
-    theta = 0.5 * (isotonic_regression(turn * angle).x + turn * even) * turn
-    unit = np.stack([np.cos(theta), np.sin(theta)], 1)
-    unit /= (np.abs(unit) ** _EXPONENT).sum(1, keepdims=True) ** (1 / _EXPONENT)
-    place = {int(i): k for k, i in enumerate(outer)}
-    partner = np.array([place[int(mirror[i])] for i in outer])
-    unit = 0.5 * (unit + unit[partner] * [-1, 1])
-    return 0.5 + (0.5 - _MARGIN) * unit
+    length = np.linalg.norm(np.roll(p, -1, 0) - p, axis=1)
+    around = 2 * np.pi * (np.cumsum(length) - length) / length.sum()
+    seen = np.unwrap(np.arctan2(p[:, 1] - p[:, 1].mean(), p[:, 0]))
+    around = around * np.sign(seen[-1] - seen[0])
+    around += np.mean(seen - around)
+    radius = np.sqrt(length.sum()) * 4
+    placed = np.zeros((len(points), 2))
+    placed[outer] = radius * np.stack([np.cos(around), np.sin(around)], 1)
+    free = np.ones(len(points), bool)
+    free[outer] = False
+    return _averaged(placed, weights, free)
 
 
-def _mean_value(points: np.ndarray, triangles: np.ndarray, n: int) -> coo_matrix:
+def _averaged(flat: np.ndarray, weights: csr_matrix, free: np.ndarray) -> np.ndarray:
+    """The free points as weighted means of their neighbours, the others as they are."""
+    rows = diags(1.0 / np.asarray(weights.sum(1)).ravel()) @ weights
+    system = (identity(len(flat), format="csr") - diags(free.astype(float)) @ rows).tocsc()
+    target = np.where(free[:, None], 0.0, flat)
+    return np.stack([spsolve(system, target[:, 0]), spsolve(system, target[:, 1])], 1)
+
+
+def _unroll(points: np.ndarray, triangles: np.ndarray, flat: np.ndarray, iterations: int) -> np.ndarray:
+    """As rigid as possible with a free border: each triangle's nearest rotation, then one linear system, in turn."""
+    n = len(points)
+    p = points[triangles]
+    e1, e2 = p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]
+    base = np.linalg.norm(e1, axis=1)
+    shape = np.zeros((len(triangles), 3, 2))
+    shape[:, 1, 0] = base
+    shape[:, 2, 0] = (e1 * e2).sum(1) / base
+    shape[:, 2, 1] = np.linalg.norm(np.cross(e1, e2), axis=1) / base
+    sides = np.stack([shape[:, (k + 2) % 3] - shape[:, (k + 1) % 3] for k in range(3)], 1)
+    weight = np.empty((len(triangles), 3))
+    for k in range(3):
+        a, b = -sides[:, (k + 1) % 3], sides[:, (k + 2) % 3]
+        cross = np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])
+        # Cotangents, held positive so that slivers cannot turn the system over.
+        weight[:, k] = np.clip((a * b).sum(1) / np.maximum(cross, 1e-9), 0.02, 20.0)
+    first, second = triangles[:, [1, 2, 0]].ravel(), triangles[:, [2, 0, 1]].ravel()
+    w = weight.ravel()
+    rows, columns = np.concatenate([first, second, first, second]), np.concatenate([second, first, first, second])
+    laplace = coo_matrix((np.concatenate([-w, -w, w, w]), (rows, columns)), (n, n)).tocsc()
+    solver = splu(laplace + 1e-9 * identity(n, format="csc"))
+    for _ in range(iterations):
+        q = flat[triangles]
+        now = np.stack([q[:, (k + 2) % 3] - q[:, (k + 1) % 3] for k in range(3)], 1)
+        s = np.einsum("tk,tki,tkj->tij", weight, now, sides)
+        cos, sin = s[:, 0, 0] + s[:, 1, 1], s[:, 1, 0] - s[:, 0, 1]
+        size = np.maximum(np.hypot(cos, sin), 1e-12)
+        cos, sin = cos / size, sin / size
+        turn = np.stack([np.stack([cos, -sin], 1), np.stack([sin, cos], 1)], 1)
+        pull = (np.einsum("tij,tkj->tki", turn, sides) * weight[..., None]).reshape(-1, 2)
+        right = np.stack(
+            [np.bincount(second, pull[:, c], n) - np.bincount(first, pull[:, c], n) for c in range(2)], 1
+        )  # fmt: skip
+        flat = solver.solve(right)
+    return flat
+
+
+def _squared(flat: np.ndarray, outer: np.ndarray) -> np.ndarray:
+    """Draw the outline out to a rounded square: along each bearing from the middle, more the further out."""
+    border = flat[outer]
+    middle = np.array([0.0, 0.5 * (border[:, 1].min() + border[:, 1].max())])
+    steps = np.linspace(0, 1, 24, endpoint=False)
+    outline = np.concatenate([border + (np.roll(border, -1, 0) - border) * t for t in steps]) - middle
+    bearing = np.arctan2(outline[:, 1], outline[:, 0])
+    place = ((bearing + np.pi) / (2 * np.pi) * _BEARINGS).astype(int) % _BEARINGS
+    reach = np.zeros(_BEARINGS)
+    np.maximum.at(reach, place, np.hypot(*outline.T))
+    known = np.flatnonzero(reach)
+    reach = np.interp(np.arange(_BEARINGS), known, reach[known], period=_BEARINGS)
+    # The border goes in stairs, face by face: its course counts, not its steps.
+    reach = ndimage.gaussian_filter1d(reach, 8 / 360 * _BEARINGS, mode="wrap")
+    angle = (np.arange(_BEARINGS) + 0.5) / _BEARINGS * 2 * np.pi - np.pi
+    wanted = 0.5 / (np.abs(np.cos(angle)) ** _EXPONENT + np.abs(np.sin(angle)) ** _EXPONENT) ** (1 / _EXPONENT)
+    q = flat - middle
+    at = (np.arctan2(q[:, 1], q[:, 0]) + np.pi) / (2 * np.pi) * _BEARINGS - 0.5
+    own, goal = (np.interp(at, np.arange(_BEARINGS), f, period=_BEARINGS) for f in (reach, wanted))
+    scale = float(np.median(wanted / reach))
+    square = q * (scale + (goal / own - scale) * (np.hypot(*q.T) / own) ** 2)[:, None]
+    return 0.5 + square * (0.5 - _MARGIN) / np.abs(square[outer]).max(0)
+
+
+def _flipped(uv: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    a, b = uv[triangles[:, 1]] - uv[triangles[:, 0]], uv[triangles[:, 2]] - uv[triangles[:, 0]]
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] <= 1e-9
+
+
+def _mend(
+    uv: np.ndarray, triangles: np.ndarray, weights: csr_matrix, outer: np.ndarray, mirror: np.ndarray
+) -> np.ndarray:
+    """Lay out anew what is folded, with ever more of its neighbourhood."""
+    near = (weights > 0).astype(np.float64)
+    for rings in _GROWTH:
+        folded = _flipped(uv, triangles)
+        if not folded.any():
+            break
+        free = np.zeros(len(uv), bool)
+        free[triangles[folded]] = True
+        free |= free[mirror]
+        for _ in range(rings):
+            free |= near @ free.astype(np.float64) > 0
+        free[outer] = False
+        uv = _averaged(uv, weights, free)
+        uv = 0.5 * (uv + (uv[mirror] * [-1.0, 1.0] + [1.0, 0.0]))
+    return uv
+
+
+def _overlaps(uv: np.ndarray, outer: np.ndarray) -> bool:
+    """Whether the sheet covers some place twice: without folds, exactly when its border crosses itself."""
+    a = uv[outer]
+    b = np.roll(a, -1, 0)
+    side = lambda p, q, r: (  # noqa: E731
+        (q[..., 0] - p[..., 0]) * (r[..., 1] - p[..., 1]) - (q[..., 1] - p[..., 1]) * (r[..., 0] - p[..., 0])
+    )
+    one, two = side(a[:, None], b[:, None], a[None]), side(a[:, None], b[:, None], b[None])
+    crosses = (one * two < 0) & (one.T * two.T < 0)
+    return bool(crosses.any())
+
+
+def _mean_value(points: np.ndarray, triangles: np.ndarray, n: int) -> csr_matrix:
     """Floater's mean value weights: sums of tan(half the angle at i) / length over the triangles of edge (i, j)."""
     rows, columns, values = [], [], []
     for a in range(3):
@@ -163,21 +261,3 @@ def _mean_value(points: np.ndarray, triangles: np.ndarray, n: int) -> coo_matrix
         columns += [j, k]
         values += [half / le, half / lf]
     return coo_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(columns))), (n, n)).tocsr()
-
-
-def _stretch(points: np.ndarray, triangles: np.ndarray, uv: np.ndarray, n: int) -> tuple[np.ndarray, float]:
-    """Sander's L2 stretch per vertex (area weighted), and the whole chart's."""
-    p, q = points[triangles], uv[triangles]
-    a, b = q[:, 1] - q[:, 0], q[:, 2] - q[:, 0]
-    area_uv = np.maximum((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]) / 2, 1e-12)
-    s = (p[:, 0] * (q[:, 1, 1] - q[:, 2, 1])[:, None] + p[:, 1] * (q[:, 2, 1] - q[:, 0, 1])[:, None]
-         + p[:, 2] * (q[:, 0, 1] - q[:, 1, 1])[:, None]) / (2 * area_uv)[:, None]  # fmt: skip
-    t = (p[:, 0] * (q[:, 2, 0] - q[:, 1, 0])[:, None] + p[:, 1] * (q[:, 0, 0] - q[:, 2, 0])[:, None]
-         + p[:, 2] * (q[:, 1, 0] - q[:, 0, 0])[:, None]) / (2 * area_uv)[:, None]  # fmt: skip
-    squared = ((s * s).sum(1) + (t * t).sum(1)) / 2
-    area = np.linalg.norm(np.cross(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]), axis=1) / 2
-    corners, weight = triangles.ravel(), np.repeat(area, 3)
-    total = np.bincount(corners, weight, n)
-    mean = np.bincount(corners, weight * np.repeat(squared, 3), n) / np.maximum(total, 1e-12)
-    scale = np.sqrt(area.sum() / area_uv.sum())
-    return np.sqrt(mean) / scale, float(np.sqrt((squared * area).sum() / area.sum()) / scale)
