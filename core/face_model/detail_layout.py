@@ -1,10 +1,11 @@
 """Lays a face's chart out on a square, evenly and without folds: the detail UV layer.
 
 A face is nearly a bent sheet, so it is unrolled as rigidly as possible with a free border (Liu et al. 2008, "A
-local/global approach to mesh parameterization"), and the sheet's rounded outline is then drawn out towards the square's,
-gently: texels stay nearly square on the skin, so that pores are round and furrows keep their width everywhere. Faces that
-are folded over in the flat (a mouth's corner) are laid out again by Floater's mean value weights. The start is Tutte's
-embedding on a circle, which never folds; it is also what is kept should the sheet overlap itself.
+local/global approach to mesh parameterization"), and the sheet's rounded outline is then drawn out towards the
+square's, gently: texels stay nearly square on the skin, so that pores are round and furrows keep their width
+everywhere. Faces that are folded over in the flat (a mouth's corner) are laid out again by Floater's mean value
+weights. The start is Tutte's embedding on a circle, which never folds; it is also what is kept should the sheet overlap
+itself.
 """
 
 from __future__ import annotations

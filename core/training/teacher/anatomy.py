@@ -103,15 +103,18 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
         height = brow_v + 0.08 * e + room * (0.10 + 0.185 * i)
         half = (0.56, 0.60, 0.58, 0.52, 0.42)[i] * e
         u = np.linspace(-1, 1, 9)
-        arch = 0.035 * e * np.cos(np.pi * (np.abs(u) - 0.5) * 1.2) - 0.03 * e * u**2 * (4 - i) / 4
-        points = np.stack([0.5 + half * u, height + arch], 1) + wobble(9, 0.007)
+        # An arch over each brow, a dip between them, deeper in the lower lines; every line has its own course.
+        dip = rng.uniform(0.006, 0.03) * (1.2 - 0.2 * i)
+        arch = e * (-dip * np.cos(np.pi * 1.5 * u) - 0.035 * u**2 * (5 - i) / 5 + rng.normal(0, 0.012) * u)
+        points = np.stack([0.5 + half * u, height + arch], 1) + wobble(9, 0.004)
         out.append(Crease("forehead", points, (0.42, 0.55, 0.58, 0.5, 0.36)[i], 0.95, 0.55, 0.3, drives=up, line=i))
-        for _ in range(2):
-            start = rng.uniform(-0.8, 0.3)
-            u = np.linspace(start, start + rng.uniform(0.35, 0.6), 5)
-            points = np.stack([0.5 + half * u, height + room * rng.uniform(0.05, 0.13) * np.ones(5)], 1)
-            points += wobble(5, 0.008)
-            out.append(Crease("forehead", points, 0.2, 0.5, 0.5, 0.35, drives=up, line=5 + i))
+        for _ in range(4):
+            start = rng.uniform(-0.95, 0.5)
+            u = np.linspace(start, start + rng.uniform(0.25, 0.6), 5)
+            rise = height + room * rng.uniform(-0.09, 0.13) - 0.03 * e * u**2 - dip * e * np.cos(np.pi * 1.5 * u)
+            points = np.stack([0.5 + half * u, rise + rng.normal(0, 0.02) * e * (u - u.mean())], 1) + wobble(5, 0.005)
+            size = rng.uniform(0.1, 0.24)
+            out.append(Crease("forehead", points, size, 0.35 + size, 0.5, 0.35, drives=up, line=5 + i))
 
     # Glabella: the "11", an oblique one beside it, the transverse line of the nose's root.
     down = (Drive("browDownLeft", 1.0), Drive("browDownRight", 0.35))
@@ -176,14 +179,16 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
         out.append(Crease("upper_lid", upper + lift + wobble(4, 0.003), depth, width, rest, 0.3, constant))
 
     # Bunny lines on the sides of the nose's bridge.
-    for i in range(4):
-        start = lm[27] * (1 - 0.24 * i) + lm[29] * 0.24 * i
+    sneer = (Drive("noseSneerLeft", 1.3), Drive("noseSneerRight", 0.12))
+    for i in range(5):
+        start = lm[27] * (1 - 0.2 * i) + lm[29] * 0.2 * i
         points = np.stack(
-            [at(start, 0.035, 0.0), at(start, 0.075, 0.012), at(start, 0.115, -0.012), at(start, 0.15, -0.055)]
+            [at(start, 0.02, -0.012), at(start, 0.06, 0.012), at(start, 0.105, 0.0), at(start, 0.15, -0.05)]
         )
-        sneer = (Drive("noseSneerLeft", 1.0), Drive("noseSneerRight", 0.12))
-        out.append(Crease("nose_bridge", points + wobble(4, 0.004), (0.36, 0.45, 0.42, 0.3)[i], 0.75, 0.25, 0.5,
-                          drives=sneer, line=i))  # fmt: skip
+        out.append(Crease("nose_bridge", points + wobble(4, 0.004), (0.4, 0.5, 0.52, 0.45, 0.3)[i], 0.72, 0.2, 0.5,
+                          drives=sneer, line=8 + i % 2))  # fmt: skip
+        points = points + e * np.array([0.012, -0.024])
+        out.append(Crease("nose_bridge", points[1:] + wobble(3, 0.004), 0.2, 0.45, 0.2, 0.5, drives=sneer, line=10))
 
     # Nasolabial fold: from above the wing of the nose past the corner of the mouth; the cheek bulges over it.
     wing, mouth = lm[35], lm[54]
@@ -192,11 +197,14 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
         Drive("mouthStretchLeft", 0.25), Drive("mouthDimpleLeft", 0.3), Drive("cheekSquintLeft", 0.15),
     )  # fmt: skip
     path = np.stack([
-        at(wing, 0.012, 0.085), at(wing, 0.055, 0.03), at(wing * 0.66 + mouth * 0.34, 0.09, 0.01),
-        at(wing * 0.3 + mouth * 0.7, 0.1, 0.0), at(mouth, 0.085, -0.035),
+        at(wing, 0.0, 0.125), at(wing, 0.045, 0.08), at(wing, 0.085, 0.01),
+        at(wing * 0.66 + mouth * 0.34, 0.125, -0.01), at(wing * 0.3 + mouth * 0.7, 0.125, 0.0),
+        at(mouth, 0.105, -0.03), at(mouth, 0.085, -0.1),
     ])  # fmt: skip
-    out.append(Crease("nasolabial", path + wobble(5, 0.003), 0.95, 1.5, 0.55, 0.15, 0.05, fold_drives, 0.55, 0))
-    out.append(Crease("nasolabial", path[1:] + e * np.array([0.03, 0.0]) + wobble(4, 0.005), 0.3, 0.7, 0.4, 0.45,
+    out.append(Crease("nasolabial", path + wobble(7, 0.002), 0.85, 1.35, 0.55, 0.15, 0.06, fold_drives, 0.45, 0))
+    out.append(Crease("nasolabial", path[:5] + e * np.array([0.004, 0.002]) + wobble(5, 0.002), 0.4, 0.6, 0.5, 0.2,
+                      0.04, fold_drives, 0.2, 2))  # fmt: skip
+    out.append(Crease("nasolabial", path[2:] + e * np.array([0.035, 0.0]) + wobble(5, 0.004), 0.28, 0.65, 0.4, 0.45,
                       drives=fold_drives, line=1))  # fmt: skip
     # Cheek lines outside of it, when the smile folds the cheek.
     for i, (du, depth) in enumerate(((0.2, 0.34), (0.27, 0.2))):

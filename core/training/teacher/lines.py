@@ -51,7 +51,7 @@ class CreasePainter:
             distance, along = _across(texels[index], grid_uv[index], curve, curve_uv)
             keep = np.abs(distance) < reach
             chunks.append((np.full(keep.sum(), i), index[keep], distance[keep], along[keep]))
-            noise[i] = 1.0 + 0.28 * np.clip(rng.standard_normal(NODES), -2, 2)
+            noise[i] = 1.0 + 0.22 * np.clip(rng.standard_normal(NODES), -2, 2)
             eye_distance = _eye_distance(model)
             for d in crease.drives:
                 if d.expression in model.expression_index:
@@ -65,8 +65,9 @@ class CreasePainter:
         place = np.clip(self.along * (NODES - 1), 0, NODES - 1.001)
         self.node0 = place.astype(int)
         self.node_mix = (place - self.node0).astype(np.float32)
-        # A line fades out at its ends.
-        self.taper = (_smoothstep(self.along / 0.22) * _smoothstep((1.0 - self.along) / 0.22)).astype(np.float32)
+        # A line fades out at its ends, and grows finer there.
+        self.taper = (_smoothstep(self.along / 0.34) * _smoothstep((1.0 - self.along) / 0.34)).astype(np.float32)
+        self.narrowing = (0.55 + 0.45 * np.sqrt(self.taper)).astype(np.float32)
         self.drive, self.noise = drive, noise
         self.named = drive.any() or not any(c.drives for c in items)
         self.node_uv, self.node_normal = np.stack(node_uv), np.stack(node_normal)
@@ -120,7 +121,7 @@ class CreasePainter:
         s = np.linspace(-1, 1, NODES, dtype=np.float32)
         offsets = (0.75 * shift[:, :1] + 0.35 * shift[:, 1:] * s) * self.side[:, None] + self.wiggle
         offset, amplitude = self._along(offsets), self._along(amplitudes) * self.taper
-        width, fold = self.width[self.crease], self.fold[self.crease]
+        width, fold = self.width[self.crease] * self.narrowing, self.fold[self.crease]
         x = (self.distance - offset) / width
         groove = -0.62 * np.exp(-0.5 * x * x) - 0.38 * np.exp(-2.6 * x * x)
         shoulder = lambda c: np.exp(-0.5 * ((x - c) / 0.95) ** 2)  # noqa: E731
@@ -132,8 +133,13 @@ class CreasePainter:
 
     def _along(self, per_node: np.ndarray) -> np.ndarray:
         first = per_node[self.crease, self.node0]
-        mix = self.node_mix * self.node_mix * (3 - 2 * self.node_mix)
-        return first + (per_node[self.crease, self.node0 + 1] - first) * mix
+        # Catmull-Rom through the nodes: no kinks.
+        after = per_node[self.crease, self.node0 + 1]
+        before = per_node[self.crease, np.maximum(self.node0 - 1, 0)]
+        beyond = per_node[self.crease, np.minimum(self.node0 + 2, NODES - 1)]
+        t = self.node_mix
+        bend, twist = 2 * before - 5 * first + 4 * after - beyond, 3 * (first - after) + beyond - before
+        return first + 0.5 * t * (after - before + t * (bend + t * twist))
 
 
 def _across(

@@ -96,14 +96,19 @@ class Teacher:
         stretch = 0.35 * min(value("mouthSmileLeft") + value("mouthSmileRight"), 1.5)
         lips = s["lip_lines"] * (0.75 + 0.35 * age) * (1.0 + 2.6 * purse - 0.6 * stretch)
         chin = min(value("mouthShrugLower") + 0.15 * value("mouthPressLeft") + 0.15 * value("mouthPressRight"), 1.2)
+        # Between the two layouts: a circle's arc, so that the pores' depth stays.
+        turn = 0.25 * np.pi * (1.0 + traits.layout)
+        pores = np.cos(turn) * t.pores[0] + np.sin(turn) * t.pores[1]
         return (
-            t.pores_fine * s["pores_fine"] * (1.0 + 0.25 * age)
-            + t.pores_large * s["pores_large"] * (0.75 + 0.45 * age)
-            + t.relief * s["relief"] * (1.0 + 0.6 * age)
-            + t.hatch * s["hatch"] * (0.15 + 0.95 * max(age, 0.0))
+            pores * s["pores"] * (0.8 + 0.25 * age)
+            + t.net * s["net"] * (0.8 + 0.5 * age)
+            + t.relief * s["relief"] * (0.8 + 0.9 * age)
+            + t.hatch * s["hatch"] * 1.15 * max(age, 0.0) ** 1.3
             + t.lip_lines * lips
-            + t.chin_dimples * (0.06 + 1.1 * chin)
+            + np.einsum("k,kij->ij", traits.moles.astype(np.float32), t.moles)
+            + t.chin_dimples * (0.04 + 1.1 * chin)
             + t.brow_hairs
+            + t.forms
         )
 
     def _value(self, expression: np.ndarray, name: str) -> float:

@@ -13,7 +13,7 @@ FAMILIES = (
     "forehead", "glabella", "crows_feet", "under_eye", "upper_lid", "nose_bridge", "nasolabial", "marionette",
     "dimple", "chin", "perioral", "cheek",
 )  # fmt: skip
-SKIN = ("pores_fine", "pores_large", "relief", "lip_lines", "hatch", "fine_wrinkles")
+SKIN = ("pores", "net", "relief", "lip_lines", "hatch", "fine_wrinkles")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,10 @@ class Traits:
     """(families, 2): how far a family's lines lie from their mean place, about -1 to 1: parallel, and tilted."""
     lines: np.ndarray
     """(16,) factors about 1 that let single lines of a family come and go."""
+    layout: float
+    """-1 to 1: between the two layouts of pores."""
+    moles: np.ndarray
+    """(2,) 0 to 1: how far each of the two sets of moles is there."""
 
     @property
     def age(self) -> float:
@@ -59,6 +63,8 @@ class TraitMap:
         self._skin = np.stack([direction() for _ in SKIN])
         self._shift = np.stack([[direction(), direction()] for _ in FAMILIES])
         self._lines = np.stack([direction() for _ in range(16)])
+        self._layout = direction()
+        self._moles = np.stack([direction() for _ in range(2)])
         semantics = json.loads(model.metadata.get("semantics", "{}"))
         if "age_years" in semantics:
             self._age = np.asarray(semantics["age_years"]["weights"], np.float32)
@@ -78,4 +84,6 @@ class TraitMap:
             skin=dict(zip(SKIN, factor(self._skin, 0.35).tolist(), strict=True)),
             shift=np.tanh(0.7 * (self._shift @ identity)),
             lines=factor(self._lines, 0.55),
+            layout=float(np.tanh(0.9 * (self._layout @ identity))),
+            moles=0.5 + 0.5 * np.tanh(1.1 * (self._moles @ identity) - 0.4),
         )
