@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 BPY_OTHERS := 4.2.23 5.0.1
 BLENDER ?= blender
 
-.PHONY: help venv face-model demo test test-all test-gui lint format bench extension clean distclean
+.PHONY: help venv face-model demo figures test test-all test-gui lint format bench extension clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ face-model: venv ## build/face_model.safetensors from the CC0 data (once; some m
 
 demo: face-model ## the main job, headless: pictures, a displacement map and a .blend in build/demo
 	@$(PY) -m dnpm demo --out build/demo
+
+figures: face-model ## the paper's Figures 3 and 4 with our weights, into docs/figures
+	@$(PY) -m dnpm figures
 
 test: face-model ## the whole test suite
 	@$(PY) tests/run.py

@@ -57,6 +57,12 @@ def map_picture(out: Path, displacement: np.ndarray, title: str) -> None:
     save(sheet, out)
 
 
+def relief_picture(out: Path, displacement: np.ndarray, size: int) -> None:
+    """(H, W) millimetres as a lit relief without a frame, `size` pixels wide."""
+    image = Image.fromarray((_relief(displacement) * 255).astype(np.uint8))
+    save(image.resize((size, size * displacement.shape[0] // displacement.shape[1]), Image.Resampling.LANCZOS), out)
+
+
 def _relief(displacement: np.ndarray, texel_mm: float = 0.2) -> np.ndarray:
     """(H, W) in [0, 1]: light from the upper left on the heights, three times as steep as they are."""
     down, right = np.gradient(displacement.astype(np.float64) * 3.0 / texel_mm)

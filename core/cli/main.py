@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "face": ("face", "identity and expression sliders to displacement map, meshes and a picture"),
     "batch": ("batch", "render many faces headless from a JSON job file"),
     "demo": ("demo", "render the demonstration's pictures, map and .blend"),
+    "figures": ("figures", "render the paper's Figures 3 and 4 with these weights"),
     "data": ("data", "make and inspect training samples"),
     "train": ("train", "train the detail networks"),
     "evaluate": ("evaluate", "measure the face model and the weights"),
