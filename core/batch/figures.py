@@ -21,7 +21,7 @@ def figures_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
     for component in COMPONENTS:
         for step in STEPS:
             identity = [0.0] * (component - 1) + [step]
-            items.append({"name": f"component_{component}_{step:+.0f}", "identity": identity})
+            items.append({"name": _name(component, step), "identity": identity})
     for k, (_, values) in enumerate(TEN.items()):
         items.append({"name": f"expression_{k}", "identity": {"seed": ACTOR}, "expression": values})
     settings = {"size": list(size), "samples": samples, "views": [VIEW], "outputs": ["png", "exr"], "subdivision": 3}
@@ -31,7 +31,7 @@ def figures_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
 def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
     """From the batch's folder to the four sheets; returns (file, what it shows)."""
     view = f"{VIEW['name']}.png"
-    walk = [(f"component_{c}_{s:+.0f}", f"component {c}, {s:+.0f} sd") for c in COMPONENTS for s in STEPS]
+    walk = [(_name(c, s), f"component {c}, {s:+.0f} sd") for c in COMPONENTS for s in STEPS]
     deeds = [(f"expression_{k}", name) for k, name in enumerate(TEN)]
     made = []
     for number, names, columns, title in (
@@ -48,3 +48,7 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
         sheet.contact_sheet(maps, reliefs, columns, f"{title}: displacement maps")
         made += [(faces, title), (maps, f"{title}: their displacement maps")]
     return made
+
+
+def _name(component: int, step: float) -> str:
+    return f"component_{component}_{'minus' if step < 0 else 'plus'}_{abs(step):.0f}"
