@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..detail.card import check_face_model, weights_dir
+from ..detail.controls import Controls, age_direction, apply_gain, w_plus
 from ..detail.uv_map import mask_at
 from ..detail.weights import Detail, load_detail
 from ..errors import DnpmError
@@ -34,8 +36,11 @@ class Engine:
         mask: np.ndarray,
         weights: dict[str, Any],
         face_model: dict[str, Any],
+        age: np.ndarray | None = None,
     ) -> None:
+        """age (n_id,): `controls.age_direction`, None where the face model has none."""
         self.detail, self.device = detail.to(device), device
+        self._age = None if age is None else self._tensor(age)
         self.weights, self.face_model = weights, face_model
         self._mask = np.array(mask, np.float32)
         self._masks: dict[int, Tensor] = {}
@@ -60,7 +65,11 @@ class Engine:
             "sha256": {name: entry["sha256"] for name, entry in detail.card["files"].items()},
             "resolution": detail.generator.config.resolution,
         }
-        return cls(detail, chosen, model.detail_mask, made, facts)
+        try:
+            age = age_direction(model)
+        except DnpmError:
+            age = None  # Asked for, it is refused with the reason: controls.w_plus.
+        return cls(detail, chosen, model.detail_mask, made, facts, age)
 
     def facts(self) -> dict[str, Any]:
         """For the handshake and `info`: versions, device, weights, face model."""
@@ -90,7 +99,7 @@ class Engine:
         expression: np.ndarray,
         w_offset: np.ndarray | None,
         resolution: int | None,
-        truncation: float,
+        controls: Controls,
     ) -> np.ndarray:
         """(B, n_id), (B, n_exp), (B, 18, 512) or None -> (B, R, R) float32 mm, the face model's mask applied."""
         size = self._size(resolution)
@@ -98,12 +107,21 @@ class Engine:
         for part in self._chunks(len(identity), size):
             offset = None if w_offset is None else self._tensor(w_offset[part])
             with torch.inference_mode():
-                displacement = self.detail.displacement(
-                    self._tensor(identity[part]), self._tensor(expression[part]),
-                    resolution=size, w_offset=offset, truncation=truncation,
-                )  # fmt: skip
-                maps.append(self._masked(displacement))
+                own = self._of_part(controls, part)
+                code = w_plus(
+                    self.detail, self._tensor(identity[part]), self._tensor(expression[part]), own, self._age, offset
+                )
+                maps.append(self._masked(apply_gain(self.detail.generator.synthesis(code, size), own.gain)))
         return np.concatenate(maps)
+
+    def _of_part(self, controls: Controls, part: slice) -> Controls:
+        """The controls of a part of the batch, on the device."""
+        other, gain = controls.mix_identity, controls.gain
+        return replace(
+            controls,
+            mix_identity=None if other is None else other[part].to(self.device),
+            gain=None if gain is None else gain.to(self.device),
+        )
 
     def random(self, seed: int, resolution: int | None, truncation: float) -> tuple[np.ndarray, np.ndarray]:
         """Eq. 1 on z from N(0, 1), the same on every device -> ((R, R) float32 mm, mask applied, and w (w_dim,))."""

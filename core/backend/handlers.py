@@ -1,11 +1,13 @@
 """What the worker can do: kind of request -> function. Later issues add theirs here (speech, photo).
 
 displacement: one map from one face's sliders (Eq. 4).
-    arrays: identity (n_id,), expression (n_exp,), optional w_offset (18, 512)
-    params: resolution (64 to 1024; default: full), truncation (default: 1)
+    arrays: identity (n_id,), expression (n_exp,), optional w_offset (18, 512), mix_identity (n_id,), gain (G, G)
+    params: resolution (64 to 1024; default: full), truncation (default: 1), age (years, default: 0), mix_from
+        (32 to 512, default 128): see core/detail/controls.py
     answer: displacement (R, R) float32 mm, the face model's mask applied
 displacements: many maps in one go.
-    arrays: identity (B, n_id), expression (B, n_exp), optional w_offset (B, 18, 512); params: the same
+    arrays: identity (B, n_id), expression (B, n_exp), optional w_offset (B, 18, 512), mix_identity (B, n_id),
+        gain (G, G) for all; params: the same
     answer: displacement (B, R, R)
 random: a map from z alone (Eq. 1).
     params: seed (default: 0), resolution, truncation
@@ -24,6 +26,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..detail.controls import Controls
 from ..errors import DnpmError
 from .engine import Engine
 from .worker import Job
@@ -74,7 +77,7 @@ def release_memory(engine: Engine) -> None:
 @handler("displacement")
 def displacement(engine: Engine, job: Job) -> Answer:
     """One map from one face's sliders (Eq. 4)."""
-    arrays = {name: array[None] for name, array in _arrays(job, 1).items()}
+    arrays = {name: array if name == "gain" else array[None] for name, array in _arrays(job, 1).items()}
     return {"displacement": _displacement(engine, job, arrays)[0]}, {}
 
 
@@ -91,7 +94,7 @@ def random(engine: Engine, job: Job) -> Answer:
     seed = values["seed"]
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise DnpmError(f"seed {seed!r}: must be a whole number, 0 or larger")
-    picture, w = engine.random(seed, _resolution(values), _truncation(values))
+    picture, w = engine.random(seed, _resolution(values), _number(values, "truncation"))
     return {"displacement": picture, "w": w}, {}
 
 
@@ -103,28 +106,33 @@ def info(engine: Engine, job: Job) -> Answer:
 
 
 def _displacement(engine: Engine, job: Job, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    values = _params(job, {"resolution": None, "truncation": 1.0})
+    values = _params(job, {"resolution": None, "truncation": 1.0, "age": 0.0, "mix_from": 128})
     config = engine.detail.encoder.config
     count = len(arrays["identity"])
     wanted = {"identity": (count, config.n_id), "expression": (count, config.n_exp),
-              "w_offset": (count, config.w_layers, config.w_dim)}  # fmt: skip
+              "w_offset": (count, config.w_layers, config.w_dim), "mix_identity": (count, config.n_id)}  # fmt: skip
     for name, array in arrays.items():
-        if array.shape != wanted[name]:
+        if name in wanted and array.shape != wanted[name]:
             raise DnpmError(f"{name}: has the shape {array.shape}; these weights take {wanted[name]}")
+    tensor = lambda name: torch.from_numpy(np.array(arrays[name], np.float32)) if name in arrays else None  # noqa: E731
+    controls = Controls(
+        age=_number(values, "age"), truncation=_number(values, "truncation"), mix_identity=tensor("mix_identity"),
+        mix_from=values["mix_from"], gain=tensor("gain"),
+    )  # fmt: skip
     return engine.displacement(
-        arrays["identity"], arrays["expression"], arrays.get("w_offset"), _resolution(values), _truncation(values)
+        arrays["identity"], arrays["expression"], arrays.get("w_offset"), _resolution(values), controls
     )
 
 
 def _arrays(job: Job, dimensions: int) -> dict[str, np.ndarray]:
-    """identity, expression and perhaps w_offset, checked for what does not need the networks."""
-    if unknown := set(job.arrays) - {"identity", "expression", "w_offset"}:
+    """identity, expression and what may go with them, checked for what does not need the networks."""
+    if unknown := set(job.arrays) - {"identity", "expression", "w_offset", "mix_identity", "gain"}:
         raise DnpmError(f"{job.kind}: does not take the arrays {', '.join(sorted(unknown))}")
     for name in ("identity", "expression"):
         if name not in job.arrays:
             raise DnpmError(f"{job.kind}: the array {name} is missing")
     for name, array in job.arrays.items():
-        needed = dimensions + (name == "w_offset")
+        needed = 2 if name == "gain" else dimensions + (name == "w_offset")
         if array.ndim != needed:
             raise DnpmError(f"{name}: must have {needed} dimensions for {job.kind!r}, has the shape {array.shape}")
         if not np.isfinite(array).all():
@@ -146,10 +154,10 @@ def _resolution(values: dict[str, Any]) -> int | None:
     return value
 
 
-def _truncation(values: dict[str, Any]) -> float:
-    value = values["truncation"]
+def _number(values: dict[str, Any], name: str) -> float:
+    value = values[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
-        raise DnpmError(f"truncation {value!r}: must be a number")
+        raise DnpmError(f"{name} {value!r}: must be a number")
     return float(value)
 
 

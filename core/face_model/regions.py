@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+
+from ..errors import DnpmError
 
 # Region -> the deeds that crease it (each mirrored pair together).
 DEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -32,6 +36,20 @@ ALSO: dict[str, tuple[str, ...]] = {
     "mouthFunnel": ("chin", "nasolabial"),
     "mouthShrugLower": ("lips", "nasolabial"),
 }
+
+
+def region_gain(uv68: np.ndarray, factors: Mapping[str, float], resolution: int = 256) -> np.ndarray:
+    """Region -> factor on its relief, 1 where none is named -> (R, R) float32, smooth.
+
+    Raises DnpmError on a region that there is not.
+    """
+    masks = region_masks(uv68, resolution)
+    if unknown := set(factors) - set(masks):
+        raise DnpmError(f"there is no region {', '.join(sorted(unknown))}; there are {', '.join(masks)}")
+    gain = np.ones((resolution, resolution), np.float32)
+    for name, factor in factors.items():
+        gain *= 1.0 + (np.float32(factor) - 1.0) * masks[name]
+    return gain
 
 
 def region_masks(uv68: np.ndarray, resolution: int) -> dict[str, np.ndarray]:

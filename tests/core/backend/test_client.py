@@ -69,6 +69,14 @@ def test_kinds(shared_client, sliders, expected):
     moved = client.call("displacement", arrays={**sliders, "w_offset": offset}).arrays["displacement"]
     assert not np.allclose(moved, many[0], atol=1e-3)
 
+    gain = np.zeros((16, 16), np.float32)
+    still = client.call("displacement", arrays={**sliders, "gain": gain}).arrays["displacement"]
+    assert not still.any()
+    mixed = {"mix_identity": sliders["identity"] + 1}
+    fine = client.call("displacement", arrays={**sliders, **mixed}, params={"mix_from": 32}).arrays["displacement"]
+    assert not np.array_equal(fine, client.call("displacement", arrays=sliders).arrays["displacement"])
+    with pytest.raises(DnpmError, match="does not say what age is"):
+        client.call("displacement", arrays=sliders, params={"age": 5.0})
     mean = client.call("displacement", arrays=sliders, params={"truncation": 0}).arrays["displacement"]
     other = client.call("displacement", arrays={n: a * 2 for n, a in sliders.items()}, params={"truncation": 0})
     assert np.array_equal(mean, other.arrays["displacement"])
