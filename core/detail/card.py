@@ -26,6 +26,7 @@ _REQUIRED: dict[str, type | tuple[type, ...]] = {
     "licence": str, "command": str, "seed": int, "hours": (int, float), "scores": dict,
 }  # fmt: skip
 _PROBED, _PROBE_LANDMARKS, _PROBE_TOLERANCE_MM = 16, (8, 30, 48), 0.2
+_LAYOUT_LANDMARKS, _LAYOUT_TOLERANCE = (8, 19, 27, 30, 33, 36, 45, 48, 54, 57), 0.004
 _AGAIN = "fetch the weights again, or train them with `dnpm train`"
 
 
@@ -92,6 +93,7 @@ def face_model_entry(model: FaceModel) -> dict[str, Any]:
 
     `identity_probe_mm` is what the first identity components move at the chin, the nose's tip and a mouth corner: it
     tells a rebuilt model whose components turned their sign or changed places from the one that was trained on.
+    `layout_probe` is where some landmarks lie in the detail UV: maps painted for another layout would lie askew.
     """
     entry: dict[str, Any] = {
         "name": model.name,
@@ -102,6 +104,9 @@ def face_model_entry(model: FaceModel) -> dict[str, Any]:
     probe = _probe(model)
     if probe is not None:
         entry["identity_probe_mm"] = np.round(probe.astype(float), 3).tolist()
+    layout = _layout(model)
+    if layout is not None:
+        entry["layout_probe"] = np.round(layout.astype(float), 4).tolist()
     return entry
 
 
@@ -123,11 +128,26 @@ def check_face_model(card: Mapping[str, Any], model: FaceModel) -> None:
         expected = np.asarray(expected, float)
         if probe is None or expected.shape != probe.shape or np.abs(expected - probe).max() > _PROBE_TOLERANCE_MM:
             problems.append("identity components that do something else")
+    layout, expected = _layout(model), trained.get("layout_probe")
+    if not problems and expected is not None:
+        expected = np.asarray(expected, float)
+        if layout is None or expected.shape != layout.shape or np.abs(expected - layout).max() > _LAYOUT_TOLERANCE:
+            problems.append("another detail UV layout (build the face model again: `dnpm build face-model`)")
     if problems:
         raise DnpmError(
             f"the weights {card['name']!r} were trained on the face model {trained.get('name')!r}: "
             f"{'; '.join(problems)}. Use that face model, or weights that were trained on {model.name!r}"
         )
+
+
+def _layout(model: FaceModel) -> np.ndarray | None:
+    """(landmarks, 2) places in the detail UV; None where a landmark is missing or lies outside of the layer."""
+    places = model.landmarks68[list(_LAYOUT_LANDMARKS)]
+    inside = model.faces_detail_uv >= 0
+    corner = np.full(len(model.neutral), -1, np.int64)
+    corner[model.faces[inside]] = model.faces_detail_uv[inside]
+    found = corner[places]
+    return None if (places < 0).any() or (found < 0).any() else model.detail_uv[found]
 
 
 def _names_sha256(names: tuple[str, ...]) -> str:

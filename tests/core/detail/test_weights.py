@@ -252,6 +252,8 @@ def test_json_that_is_no_configuration_is_refused(values):
 
 
 def test_the_card_knows_its_face_model(tiny_model):
+    inner = np.unique(tiny_model.faces[tiny_model.faces_detail_uv >= 0])
+    tiny_model = dataclasses.replace(tiny_model, landmarks68=np.resize(inner, 68).astype(np.int32))
     card = {"name": "small", "face_model": json.loads(json.dumps(face_model_entry(tiny_model)))}
     check_face_model(card, tiny_model)
     turned = tiny_model.core.copy()
@@ -260,6 +262,7 @@ def test_the_card_knows_its_face_model(tiny_model):
         ({"core": turned}, "do something else"),
         ({"core": tiny_model.core[:-1], "identity_labels": tiny_model.identity_labels[:-1]}, "identity components"),
         ({"expression_names": tiny_model.expression_names[::-1]}, "other expression names"),
+        ({"detail_uv": tiny_model.detail_uv * np.float32(0.9)}, "another detail UV layout"),
     ):
         with pytest.raises(DnpmError, match=says):
             check_face_model(card, dataclasses.replace(tiny_model, **change))
