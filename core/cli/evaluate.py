@@ -11,6 +11,7 @@ KINDS: dict[str, str] = {
     "face-model": "face_model",
     "sliders": "sliders",
     "detail": "detail",
+    "spectrum": "spectrum",
 }
 
 
