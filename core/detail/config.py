@@ -144,7 +144,7 @@ GENERATORS: dict[str, GeneratorConfig] = {
     "default": GeneratorConfig(
         channel_base=2048,
         channel_max=128,
-        registered=((16, 64), (32, 96), (64, 96), (128, 80), (256, 44), (512, 16), (1024, 6)),
+        registered=((16, 64), (32, 96), (64, 112), (128, 112), (256, 52), (512, 16), (1024, 6)),
     ),
 }
 

@@ -73,16 +73,18 @@ def build(
     where_large = skin * np.clip(1.0 * tip + 0.75 * cheeks * (np.abs(u - 0.5) < 0.55 * e) + 0.4 * chin, 0, 1.1)
     pores = []
     for _ in range(2):
-        fine = _pores(rng, 0.95 / scale, 0.22 / scale, 0.066) * patchy(14) * where_fine
-        large = _pores(rng, 1.6 / scale, 0.36 / scale, 0.085) * patchy(18) * where_large
-        pores.append(fine + large)
+        fine = _pores(rng, 0.85 / scale, 0.20 / scale, 0.040) * patchy(14) * where_fine
+        large = _pores(rng, 1.6 / scale, 0.34 / scale, 0.072) * patchy(18) * where_large
+        # Between pores the skin's cells bulge as much as its furrows sink: on the real map heights are symmetric.
+        cells = 0.0062 * _band(rng, 0.8 / scale, 0.5) + 0.0075 * _band(rng, 1.4 / scale, 0.5)
+        pores.append(fine + large + cells * patchy(12) * skin * (0.75 + 0.25 * np.clip(cheeks + tip + chin, 0, 1)))
 
     flow = _swayed(rng, tension_field(uv68, u, v), 22.0, 9.0 / scale)
     cross = flow[..., ::-1] * [-1.0, 1.0]
     net = 0.016 * _streaks(rng, flow, 1.1 / scale, 4.0 / scale) + 0.008 * _streaks(rng, cross, 1.0 / scale, 2.0 / scale)
     net = net * patchy(16) * (1.0 - 0.85 * lips) * (0.7 + 0.5 * lids + 0.3 * forehead)
 
-    relief = 0.008 * _band(rng, 2.6 / scale, 0.5) + 0.018 * _band(rng, 6.5 / scale, 0.6)
+    relief = 0.006 * _band(rng, 2.6 / scale, 0.5) + 0.012 * _band(rng, 6.5 / scale, 0.6)
     relief = (relief + 0.02 * _band(rng, 15.0 / scale, 0.5)) * (1.0 - 0.8 * lips) * (1.0 - 0.6 * lids)
 
     hatch = 0.075 * _streaks(rng, flow, 2.3 / scale, 9.0 / scale)
@@ -178,7 +180,8 @@ def _pores(rng: np.random.Generator, spacing: float, radius: float, depth: float
     along = (x * cos + y * sin) / (radius * size * long_axis)[:, None]
     across = (-x * sin + y * cos) / (radius * size)[:, None]
     r2 = along**2 + across**2
-    pit = -strength[:, None] * (1.25 * np.exp(-0.5 * r2) - 0.25 * np.exp(-0.125 * r2))
+    # A pit in a low collar of nearly the same volume.
+    pit = -strength[:, None] * (1.3 * np.exp(-0.5 * r2) - 0.33 * np.exp(-0.5 * r2 / 3.2))
     column, row = np.clip(base[:, :1] + dx, 0, FULL - 1), np.clip(base[:, 1:] + dy, 0, FULL - 1)
     total = np.bincount((row * FULL + column).ravel(), pit.ravel(), FULL * FULL).reshape(FULL, FULL)
     return total - ndimage.gaussian_filter(total, 4 * spacing, mode="wrap")
@@ -242,7 +245,7 @@ def _streaks(rng: np.random.Generator, flow: np.ndarray, across: float, along: f
             weights += weight
     total -= ndimage.gaussian_filter(total, 1.5 * across)
     total /= total.std()
-    groove = -np.log1p(np.exp(2.0 * (total - 0.3))) / 2.0
+    groove = 0.5 * total - 0.5 * np.log1p(np.exp(2.0 * (-total - 0.3))) / 2.0
     return groove - groove.mean()
 
 
