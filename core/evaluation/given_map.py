@@ -134,14 +134,17 @@ def skin_masks(model: FaceModel, resolution: int) -> dict[str, np.ndarray]:
     }
     # The same part of the face as of FaceScape's crop below: neither temples nor throat.
     skin = place(0.5, y[[36, 45]].mean() + 0.36 * e, 0.73, 0.89) & ~np.any(holes, axis=0)
-    return {name: np.float32(mask & face) for name, mask in {"skin": skin, **regions}.items()}
+    return {name: (mask & face).astype(np.float32) for name, mask in {"skin": skin, **regions}.items()}
 
 
 def _facescape_masks(height: int, width: int) -> dict[str, np.ndarray]:
     shape = (height, width)
     either = lambda parts: np.any([_ellipse(shape, p) for p in parts], axis=0)  # noqa: E731
     skin = _ellipse(shape, _FACESCAPE_FACE) & ~either(_FACESCAPE_HOLES)
-    return {name: np.float32(m) for name, m in {"skin": skin, **{k: either(p) for k, p in _FACESCAPE.items()}}.items()}
+    return {
+        name: m.astype(np.float32)
+        for name, m in {"skin": skin, **{k: either(p) for k, p in _FACESCAPE.items()}}.items()
+    }
 
 
 def _ellipse(shape: tuple[int, int], place: tuple[float, float, float, float]) -> np.ndarray:
