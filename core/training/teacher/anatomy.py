@@ -238,7 +238,7 @@ def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
         out.append(Crease("chin", points, 0.28, 0.8, 0.1, 0.6, drives=shrug[:1], line=8 + i))
 
     # Perioral lines: short radials out of the lips.
-    purse = (Drive("mouthPucker", 1.0), Drive("mouthFunnel", 0.55), Drive("mouthRollUpper", 0.25),
+    purse = (Drive("mouthPucker", 1.0), Drive("mouthFunnel", 0.85), Drive("mouthRollUpper", 0.25),
              Drive("mouthClose", 0.1))  # fmt: skip
     top, bottom = lm[[51, 52, 53, 54]], lm[[57, 56, 55, 54]]
     for rim, sign, count in ((top, 1.0, 6), (bottom, -1.0, 5)):

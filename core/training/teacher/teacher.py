@@ -92,7 +92,7 @@ class Teacher:
     def _skin(self, traits: Traits, expression: np.ndarray) -> np.ndarray:
         t, s, age = self.textures, traits.skin, traits.age
         value = lambda name: self._value(expression, name)  # noqa: E731
-        purse = min(value("mouthPucker") + 0.5 * value("mouthFunnel") + 0.3 * value("mouthRollLower"), 1.2)
+        purse = min(value("mouthPucker") + 0.75 * value("mouthFunnel") + 0.3 * value("mouthRollLower"), 1.2)
         stretch = 0.35 * min(value("mouthSmileLeft") + value("mouthSmileRight"), 1.5)
         lips = s["lip_lines"] * (0.75 + 0.35 * age) * (1.0 + 2.6 * purse - 0.6 * stretch)
         chin = min(value("mouthShrugLower") + 0.15 * value("mouthPressLeft") + 0.15 * value("mouthPressRight"), 1.2)
