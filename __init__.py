@@ -5,11 +5,11 @@ __version__ = "0.1.0"
 
 
 def register() -> None:
-    """Called by Blender when the extension is enabled."""
+    """Called by Blender when the extension is enabled. When a part fails, what came before it is taken back."""
     from . import operators, panels
+    from .operators.scene import registration
 
-    operators.register()
-    panels.register()
+    registration.do([(operators.register, operators.unregister), (panels.register, panels.unregister)])
 
 
 def unregister() -> None:

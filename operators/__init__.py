@@ -5,26 +5,35 @@ from __future__ import annotations
 import bpy
 
 from . import add_face, detail, handlers, presets, sliders
-from .scene import live, models, session
+from .scene import live, looks, models, registration, session
 
 _CLASSES = (*add_face.CLASSES, *sliders.CLASSES, *presets.CLASSES, *detail.CLASSES)
 
 
-def register() -> None:
-    """Called by the front door, after panels has made the properties."""
-    for cls in _CLASSES:
-        bpy.utils.register_class(cls)
+def _show_menu() -> None:
     bpy.types.VIEW3D_MT_mesh_add.append(add_face.menu)
-    session.open_session()
-    handlers.register()
+
+
+def _hide_menu() -> None:
+    bpy.types.VIEW3D_MT_mesh_add.remove(add_face.menu)
+
+
+_STEPS = (
+    *registration.classes(_CLASSES),
+    (_show_menu, _hide_menu),
+    (models.forget, models.forget),
+    (session.open_session, session.close_session),
+    (looks.forget, looks.forget),
+    (live.forget, live.forget),
+    (handlers.register, handlers.unregister),
+)
+
+
+def register() -> None:
+    """Called by the front door."""
+    registration.do(_STEPS)
 
 
 def unregister() -> None:
     """The reverse; the backend's process ends."""
-    handlers.unregister()
-    live.forget()
-    session.close_session()
-    models.forget()
-    bpy.types.VIEW3D_MT_mesh_add.remove(add_face.menu)
-    for cls in reversed(_CLASSES):
-        bpy.utils.unregister_class(cls)
+    registration.undo(_STEPS)

@@ -60,7 +60,9 @@ class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
     bl_label = "Save Map as EXR"
     bl_options = {"REGISTER"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH", default="//displacement.exr")
+    filepath: bpy.props.StringProperty(
+        name="File", description="EXR file to write", subtype="FILE_PATH", default="//displacement.exr"
+    )
     filter_glob: bpy.props.StringProperty(default="*.exr", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:

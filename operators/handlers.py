@@ -8,7 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
-from .scene import compat, detail_image, live, state
+from .scene import compat, detail_image, live, looks, state
 
 Deed = Callable[[bpy.types.Object, bpy.types.Depsgraph], None]
 _busy = False
@@ -41,11 +41,13 @@ def _after_undo(*_: object) -> None:
     for face in state.faces():
         live.own_data(face)
         live.restore(face)
+        _or_say(bpy.context.scene, face, lambda face, _: looks.apply(face), None)
 
 
 @persistent
 def _after_load(*_: object) -> None:
     live.forget()
+    looks.forget()
     for face in state.faces():
         live.notice(face)
 

@@ -9,7 +9,7 @@ import bpy
 from ..core.errors import DnpmError
 from ..core.face_model import presets
 from .base import FaceDeed
-from .scene import settings
+from .scene import compat, settings
 from .sliders import apply_preset, preset_of
 
 
@@ -37,7 +37,7 @@ class DNPM_OT_load_preset(FaceDeed, bpy.types.Operator):
     bl_idname = "dnpm.load_preset"
     bl_label = "Load Preset"
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH")
+    filepath: bpy.props.StringProperty(name="File", description="The preset to load", subtype="FILE_PATH")
     filter_glob: bpy.props.StringProperty(default=f"*{presets.SUFFIX}", options={"HIDDEN"})
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -59,7 +59,7 @@ class DNPM_OT_delete_preset(bpy.types.Operator):
     bl_label = "Delete Preset"
     bl_options = {"REGISTER"}
 
-    filepath: bpy.props.StringProperty(subtype="FILE_PATH")
+    filepath: bpy.props.StringProperty(name="File", description="The preset to delete", subtype="FILE_PATH")
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return context.window_manager.invoke_confirm(self, event)
@@ -79,9 +79,65 @@ class DNPM_OT_delete_preset(bpy.types.Operator):
         return {"FINISHED"}
 
 
+MENU_ROWS = 30
+"""Presets that a menu shows; the others, and those in folders, are found by their name."""
+_listed: list[tuple[str, str, str]] = []
+"""Blender keeps no copy of an enum's strings."""
+
+
 def _saved() -> list[Path]:
+    """Every preset in the folder of presets and the folders in it, those of the folder itself first."""
     folder = settings.presets_folder()
-    return sorted(folder.glob(f"*{presets.SUFFIX}"))[:60] if folder.is_dir() else []
+    found = [path for path in folder.rglob(f"*{presets.SUFFIX}") if path.is_file()] if folder.is_dir() else []
+    return sorted(found, key=lambda path: (len(path.parts), str(path).casefold()))
+
+
+def _in_menu() -> tuple[list[Path], int]:
+    """The presets that the menus show, and how many more there are."""
+    found = _saved()
+    shown = [path for path in found if path.parent == settings.presets_folder()][:MENU_ROWS]
+    return shown, len(found) - len(shown)
+
+
+def _choices(operator: bpy.types.Operator, context: bpy.types.Context) -> list[tuple[str, str, str]]:
+    folder = settings.presets_folder()
+    _listed[:] = [
+        (name, name.removesuffix(presets.SUFFIX), f"Saved in {folder}")
+        for name in (path.relative_to(folder).as_posix() for path in _saved())
+    ]
+    return _listed
+
+
+class DNPM_OT_find_preset(bpy.types.Operator):
+    """Choose among all saved faces, those in folders too, by typing a part of the name"""
+
+    bl_idname = "dnpm.find_preset"
+    bl_label = "Find Preset"
+    bl_options = {"REGISTER"}
+    bl_property = "preset"
+
+    preset: bpy.props.EnumProperty(name="Preset", description="The saved face", items=_choices)
+    delete: bpy.props.BoolProperty(
+        name="Delete", description="Delete the preset that is chosen instead of loading it", options={"SKIP_SAVE"}
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.invoke_search_popup(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        path = str(settings.presets_folder() / self.preset)
+        if self.delete:
+            how = "EXEC_DEFAULT" if compat.in_background() else "INVOKE_DEFAULT"  # with a window it asks first
+            return bpy.ops.dnpm.delete_preset(how, filepath=path)
+        return bpy.ops.dnpm.load_preset(filepath=path)
+
+
+def _draw_more(layout: bpy.types.UILayout, more: int, *, delete: bool) -> None:
+    if more:
+        layout.operator_context = "INVOKE_DEFAULT"
+        found = layout.operator(DNPM_OT_find_preset.bl_idname, text=f"{more} More...", icon="VIEWZOOM")
+        found.delete = delete
 
 
 class DNPM_MT_delete_preset(bpy.types.Menu):
@@ -91,8 +147,10 @@ class DNPM_MT_delete_preset(bpy.types.Menu):
     bl_label = "Delete"
 
     def draw(self, context: bpy.types.Context) -> None:
-        for file in _saved():
+        files, more = _in_menu()
+        for file in files:
             self.layout.operator(DNPM_OT_delete_preset.bl_idname, text=file.stem, icon="TRASH").filepath = str(file)
+        _draw_more(self.layout, more, delete=True)
 
 
 class DNPM_MT_presets(bpy.types.Menu):
@@ -102,17 +160,25 @@ class DNPM_MT_presets(bpy.types.Menu):
     bl_label = "Presets"
 
     def draw(self, context: bpy.types.Context) -> None:
-        files = _saved()
+        files, more = _in_menu()
         self.layout.operator_context = "EXEC_DEFAULT"
         for file in files:
             self.layout.operator(DNPM_OT_load_preset.bl_idname, text=file.stem).filepath = str(file)
-        if not files:
+        _draw_more(self.layout, more, delete=False)
+        if not files and not more:
             self.layout.label(text="None saved yet")
         self.layout.separator()
         self.layout.operator_context = "INVOKE_DEFAULT"
         self.layout.operator(DNPM_OT_load_preset.bl_idname, text="From a File...", icon="FILE_FOLDER")
-        if files:
+        if files or more:
             self.layout.menu(DNPM_MT_delete_preset.bl_idname, icon="TRASH")
 
 
-CLASSES = (DNPM_OT_save_preset, DNPM_OT_load_preset, DNPM_OT_delete_preset, DNPM_MT_delete_preset, DNPM_MT_presets)
+CLASSES = (
+    DNPM_OT_save_preset,
+    DNPM_OT_load_preset,
+    DNPM_OT_delete_preset,
+    DNPM_OT_find_preset,
+    DNPM_MT_delete_preset,
+    DNPM_MT_presets,
+)

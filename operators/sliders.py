@@ -12,7 +12,7 @@ from ..core.face_model import presets
 from ..core.face_model.arkit import mirror_name
 from ..core.face_model.sampling import random_expression, random_identity
 from .base import FaceDeed
-from .scene import compat, identity, live, models, names, state
+from .scene import compat, identity, live, looks, models, names, state
 
 _PARTS = (
     ("ALL", "Everything", "Identity and expression"),
@@ -135,16 +135,23 @@ def preset_of(face: bpy.types.Object) -> presets.Preset:
     """The face's sliders by name. Raises DnpmError when they cannot be read."""
     model = models.model_of(face)
     return presets.preset_of(
-        model, state.identity_vector(face), state.expression_vector(face, model), getattr(face, names.FACE).strength
+        model,
+        state.identity_vector(face),
+        state.expression_vector(face, model),
+        getattr(face, names.FACE).strength,
+        looks.look_of(face),
     )
 
 
 def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
     """Set what the preset speaks of; returns the names that this model does not have. Raises DnpmError."""
     person, expression, unknown = presets.vectors(preset, models.model_of(face))
-    if unknown and not any(v is not None and np.any(v) for v in (person, expression)) and preset.strength is None:
+    moved = any(vector is not None and np.any(vector) for vector in (person, expression))
+    if unknown and not moved and preset.strength is None and preset.look is None:
         raise DnpmError(f"the preset is another model's: none of {', '.join(unknown[:6])} is a slider here")
     identity.set_sliders(face, identity=person, expression=expression, strength=preset.strength)
+    if preset.look is not None:
+        looks.set_look(face, preset.look)
     live.notice(face)
     return unknown
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+from ..operators.scene import registration
 from . import preferences, properties, sidebar
 
-_PARTS = (properties, preferences, sidebar)
+_STEPS = tuple((part.register, part.unregister) for part in (properties, preferences, sidebar))
 
 
 def register() -> None:
     """Called by the front door."""
-    for part in _PARTS:
-        part.register()
+    registration.do(_STEPS)
 
 
 def unregister() -> None:
     """The reverse."""
-    for part in reversed(_PARTS):
-        part.unregister()
+    registration.undo(_STEPS)

@@ -30,6 +30,16 @@ class DnpmPreferences(bpy.types.AddonPreferences):
     device: bpy.props.EnumProperty(
         name="Device", description="What the detail is computed on", items=settings.DEVICES, update=_changed
     )
+    threads: bpy.props.IntProperty(
+        name="Threads",
+        description="Processor threads that compute the detail. 0: as many as are good, with one left for Blender. "
+        "Fewer leave more for other work",
+        default=0,
+        min=0,
+        max=256,
+        soft_max=32,
+        update=_changed,
+    )
     weights: bpy.props.StringProperty(
         name="Weights",
         description="Folder of detail weights (detail.json and two .safetensors). Empty: those of the extension",
@@ -52,6 +62,7 @@ class DnpmPreferences(bpy.types.AddonPreferences):
         column = layout.column()
         column.prop(self, "python")
         column.prop(self, "device")
+        column.prop(self, "threads")
         status.draw(column)
         column = layout.column()
         column.prop(self, "weights")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import bpy
 
+from ..core.face_model.looks import AMOUNT_LIMIT, DEFAULT_LOOK, DEFAULT_TONE, TONES
 from ..core.face_model.presets import IDENTITY_LIMIT, STRENGTH_LIMIT
-from ..operators.scene import detail_image, live, materials, names, pairs, state
+from ..operators.scene import detail_image, live, looks, materials, names, pairs, registration, state
 
 
 def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -15,6 +16,7 @@ def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context)
 
 def _strength_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     detail_image.update_strength(group.id_data)
+    materials.update_strength(group.id_data)
     live.notice(group.id_data)
 
 
@@ -22,8 +24,25 @@ def _detail_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) 
     live.notice(group.id_data)
 
 
-def _iris_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    materials.set_iris(group.id_data, group.iris)
+def _look_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    looks.notice(group.id_data)
+
+
+def _amount(name: str, description: str, default: float) -> bpy.types.Property:
+    """A slider of the skin's paint."""
+    return bpy.props.FloatProperty(
+        name=name,
+        description=description,
+        default=default,
+        min=0.0,
+        max=AMOUNT_LIMIT,
+        soft_max=1.0,
+        step=5,
+        update=_look_changed,
+    )
+
+
+_TONES = [(name, name.capitalize(), f"Skin tone {k + 1} of {len(TONES)}") for k, name in enumerate(TONES)]
 
 
 class IdentityValue(bpy.types.PropertyGroup):
@@ -80,6 +99,17 @@ class FaceProperties(bpy.types.PropertyGroup):
     unit_scale: bpy.props.FloatProperty(default=1.0, options={"HIDDEN"})
     identity: bpy.props.CollectionProperty(type=IdentityValue)
     linked: bpy.props.CollectionProperty(type=LinkedValue)
+    tone: bpy.props.EnumProperty(
+        name="Skin Tone",
+        description="Colour of the skin and the lips, from light to dark",
+        items=_TONES,
+        default=DEFAULT_TONE,
+        update=_look_changed,
+    )
+    flush: _amount("Redness", "How red cheeks, nose and lids are", DEFAULT_LOOK.flush)
+    brows: _amount("Brows", "How dark the painted brows are; 0 leaves room for brows of hair", DEFAULT_LOOK.brows)
+    freckles: _amount("Freckles", "How freckled nose and cheeks are", DEFAULT_LOOK.freckles)
+    stubble: _amount("Stubble", "How much of a shaved beard shows", DEFAULT_LOOK.stubble)
     iris: bpy.props.FloatVectorProperty(
         name="Iris",
         description="Colour of the eyes' irises",
@@ -87,8 +117,8 @@ class FaceProperties(bpy.types.PropertyGroup):
         size=3,
         min=0.0,
         max=1.0,
-        default=materials.IRIS,
-        update=_iris_changed,
+        default=DEFAULT_LOOK.iris,
+        update=_look_changed,
     )
     strength: bpy.props.FloatProperty(
         name="Strength",
@@ -141,13 +171,21 @@ CLASSES = (IdentityValue, LinkedValue, FaceProperties)
 
 def register() -> None:
     """Classes, and the property on every object."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-    setattr(bpy.types.Object, names.FACE, bpy.props.PointerProperty(type=FaceProperties))
+    registration.do(_steps())
 
 
 def unregister() -> None:
     """The reverse."""
+    registration.undo(_steps())
+
+
+def _steps() -> list[registration.Step]:
+    return [*registration.classes(CLASSES), (_show, _hide)]
+
+
+def _show() -> None:
+    setattr(bpy.types.Object, names.FACE, bpy.props.PointerProperty(type=FaceProperties))
+
+
+def _hide() -> None:
     delattr(bpy.types.Object, names.FACE)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..core.face_model.arkit import GROUPS
-from ..operators.scene import compat, live, names, pairs, state
+from ..operators.scene import compat, live, names, pairs, registration, state
 from . import status
 
 FIRST_IDENTITY = 10
@@ -81,13 +81,31 @@ class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
             header.label(text=f"{len(items) - FIRST_IDENTITY} More")
             if body:
                 _identity_sliders(body, items[FIRST_IDENTITY:])
-        layout.prop(getattr(context.active_object, names.FACE), "iris")
 
 
 def _identity_sliders(layout: bpy.types.UILayout, items: list[bpy.types.PropertyGroup]) -> None:
     column = layout.column(align=True)
     for item in items:
         column.prop(item, "value", text=item.name, slider=True)
+
+
+class DNPM_PT_look(_OfAFace, bpy.types.Panel):
+    """How the person is coloured."""
+
+    bl_idname = "DNPM_PT_look"
+    bl_parent_id = "DNPM_PT_main"
+    bl_label = "Look"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout, face = self.layout, getattr(context.active_object, names.FACE)
+        layout.use_property_split = True
+        layout.use_property_decorate = False
+        layout.prop(face, "tone")
+        layout.prop(face, "iris")
+        column = layout.column(align=True)
+        for name in ("flush", "freckles", "brows", "stubble"):
+            column.prop(face, name, slider=True)
 
 
 class DNPM_PT_expression(_OfAFace, bpy.types.Panel):
@@ -174,16 +192,14 @@ class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
         row.operator("dnpm.save_map", text="", icon="EXPORT")
 
 
-CLASSES = (DNPM_PT_main, DNPM_PT_identity, DNPM_PT_expression, DNPM_PT_detail)
+CLASSES = (DNPM_PT_main, DNPM_PT_identity, DNPM_PT_look, DNPM_PT_expression, DNPM_PT_detail)
 
 
 def register() -> None:
     """The panels."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
+    registration.do(registration.classes(CLASSES))
 
 
 def unregister() -> None:
     """The reverse."""
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    registration.undo(registration.classes(CLASSES))

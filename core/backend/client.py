@@ -55,12 +55,15 @@ class BackendClient:
         weights: str | None = None,
         face_model: str | None = None,
         limits: Limits | None = None,
+        threads: int = 0,
     ) -> None:
         """python: path of a Python that has torch, or None to look for one (`core/backend/pythons.py`). device:
         "auto" (CUDA, MPS, XPU, CPU, the first that works) or a name that torch knows ("cpu", "cuda:1"). weights:
         folder of detail weights, None for the default. face_model: path, None for the default
-        (`core/face_model/locate.py`)."""
-        self._setup = Setup(python or None, device, _absolute(weights), _absolute(face_model), limits or Limits())
+        (`core/face_model/locate.py`). threads: of a processor at most this many, 0 for as many as are good."""
+        self._setup = Setup(
+            python or None, device, _absolute(weights), _absolute(face_model), limits or Limits(), max(0, threads)
+        )
         self._desk = Desk()
         self._lock = threading.Lock()
         self._supervisor: Supervisor | None = None

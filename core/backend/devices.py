@@ -13,6 +13,7 @@ from ..errors import DnpmError
 ORDER = ("cuda", "mps", "xpu", "cpu")
 _THREADS_MAX = 8
 _SMALL_TEXELS = 128 * 128
+_wished = 0
 
 
 def available() -> list[str]:
@@ -72,8 +73,17 @@ def name(device: torch.device) -> str:
     return f"{_cpu_name()}, {threads_available()} threads"
 
 
+def limit_threads(count: int) -> None:
+    """From now on use at most so many threads; 0 for as many as are good. Wins over OMP_NUM_THREADS."""
+    global _wished
+    _wished = count
+
+
 def threads_available() -> int:
-    """Threads that the worker may use: the cores that this process may run on, or fewer if OMP_NUM_THREADS says so."""
+    """Threads that the worker may use: as many as `limit_threads` says, else the cores that this process may run on, or
+    fewer if OMP_NUM_THREADS says so."""
+    if _wished > 0:
+        return _wished
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if cores > 2:
         cores -= 1  # Blender draws meanwhile.

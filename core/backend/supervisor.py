@@ -32,6 +32,7 @@ class Setup:
     weights: str | None
     face_model: str | None
     limits: Limits
+    threads: int = 0
 
 
 class _Stopped(Exception):  # noqa: N818 -- no error, but the way out
@@ -134,6 +135,7 @@ class Supervisor(threading.Thread):
         setup = self._setup
         hello = {"type": "hello", "protocol": protocol.VERSION, "package": __version__}
         hello |= {"device": setup.device, "weights": setup.weights, "face_model": setup.face_model}
+        hello["threads"] = setup.threads
         process.send(hello)
         if self.status.restarts == 0:
             self._set(message="loading PyTorch and the weights")

@@ -184,5 +184,6 @@ def _engine(hello: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         ) from error
     except OSError as error:  # a library of torch that the system lacks
         raise DnpmError(f"{sys.executable}: PyTorch cannot be loaded ({error}); install it again") from error
+    engine.devices.limit_threads(int(hello.get("threads", 0)))
     loaded = engine.Engine.load(hello.get("device", "auto"), hello.get("weights"), hello.get("face_model"))
     return loaded, loaded.facts()

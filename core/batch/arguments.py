@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DnpmError
+from ..face_model.looks import AMOUNTS, TONES, read_pairs
 from . import job as jobs
 from .views import NAMED
 
@@ -49,6 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--detail", type=float, metavar="S", help="detail strength; 0 is the coarse face")
     how.add_argument("--map-size", type=int, metavar="N", help="pixels of the displacement map")
     how.add_argument("--subdivision", type=int, metavar="N", help="levels of subdivision")
+    how.add_argument(
+        "--look", metavar="tone=T,...", help=f"colours: tone ({', '.join(TONES)}), {', '.join(AMOUNTS)} (0 to 2), iris"
+    )
     how.add_argument("--background", choices=("studio", "transparent"))
     with_ = parser.add_argument_group("with")
     with_.add_argument("--face-model", type=Path, metavar="FILE", help="another face model (.safetensors)")
@@ -88,7 +92,7 @@ def read_job(args: argparse.Namespace) -> jobs.Job:
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     """The settings given on the command line, in the job file's own form."""
-    lists = {key: getattr(args, key).split(",") for key in ("views", "outputs") if getattr(args, key)}
+    lists: dict[str, Any] = {key: getattr(args, key).split(",") for key in ("views", "outputs") if getattr(args, key)}
     plain = {
         key: getattr(args, key)
         for key in ("engine", "samples", "detail", "map_size", "subdivision", "background")
@@ -99,6 +103,8 @@ def _settings(args: argparse.Namespace) -> dict[str, Any]:
         if not (width.isdecimal() and height.isdecimal()):
             raise DnpmError(f"--size {args.size}: must be WIDTHxHEIGHT, for example 800x960")
         plain["size"] = [int(width), int(height)]
+    if args.look:
+        plain["look"] = read_pairs(args.look)
     return lists | plain
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DnpmError
+from ..face_model.looks import Look, read_look
 from .views import View, read_view
 
 OUTPUTS = ("png", "exr", "map_png", "obj", "ply", "gltf", "blend")
@@ -45,6 +46,8 @@ class Settings:
     """Subdivision levels of the mesh that is rendered and written."""
     background: str = "studio"
     """"studio" or "transparent"."""
+    look: Look | None = None
+    """Skin tone, freckles and so on; None is the preset's, else a new face's."""
 
 
 @dataclass(frozen=True)
@@ -308,4 +311,5 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "map_size": _map_size,
     "subdivision": _whole(0, 4),
     "background": _choice("studio", "transparent"),
+    "look": read_look,
 }

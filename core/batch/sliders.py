@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import DnpmError
+from ..face_model.looks import DEFAULT_LOOK, Look
 from ..face_model.model import FaceModel
 from ..face_model.presets import read_preset, vectors
 from ..face_model.sampling import random_expression, random_identity
@@ -33,6 +34,14 @@ def resolve(item: Item, model: FaceModel) -> tuple[np.ndarray, np.ndarray, float
         expression_vector(item.expression, model, expression),
         float(detail),
     )
+
+
+def look_of(item: Item) -> Look:
+    """The item's look: its own, else its preset's, else a new face's. Raises DnpmError when the preset is damaged."""
+    if item.settings.look is not None:
+        return item.settings.look
+    look = None if item.preset is None else read_preset(item.preset).look
+    return DEFAULT_LOOK if look is None else look
 
 
 def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None) -> np.ndarray:

@@ -31,6 +31,7 @@ from ..detail.mesh import MAX_LEVELS, detailed_mesh
 from ..detail.mesh_files import write_obj, write_ply
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
+from ..face_model.looks import AMOUNTS, IRISES, TONES, Look, read_look, read_pairs
 from ..face_model.model import FaceModel
 from ..face_model.presets import STRENGTH_LIMIT, preset_of, to_text
 from . import batch
@@ -38,6 +39,7 @@ from . import batch
 EPILOG = """\
   dnpm face --seed 3 --expression jawOpen=.5,browInnerUp=1 --out face
   dnpm face --identity 1=1.5,3=-1 --expression mouthSmileLeft=.8,mouthSmileRight=.8 --scale 1.3 --out grin
+  dnpm face --seed 7 --look tone=brown,stubble=.6,iris=dark --out bob
   dnpm face --preset ann.json --resolution 512 --no-picture --out ann
 
 Identity components count from 1, in standard deviations; their labels ("Age") serve as well. Expressions are Apple's
@@ -55,6 +57,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     face.add_argument("--preset", type=Path, metavar="FILE", help="a saved face (JSON)")
     face.add_argument("--expression", default="", metavar="jawOpen=.5,...", help="expression sliders")
     face.add_argument("--scale", type=float, metavar="S", help="strength of the detail (default: the preset's, else 1)")
+    face.add_argument(
+        "--look",
+        default="",
+        metavar="tone=T,...",
+        help=f"colours of the picture: tone ({', '.join(TONES)}), {', '.join(AMOUNTS)} (0 to 2), "
+        f"iris ({', '.join(IRISES)})",
+    )
     how = parser.add_argument_group("how")
     how.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=1024, help="of the map, in pixels")
     how.add_argument(
@@ -83,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     model_path, weights = face_model_path(args.face_model), weights_dir(args.weights)
     model = FaceModel.load(model_path)
     check_face_model(read_card(weights), model)
-    identity, expression, strength = _sliders(args, model)
+    identity, expression, strength, look = _sliders(args, model)
     out: Path = args.out
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -106,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         write_ply(out / "coarse.ply", coarse, "detail"),
         write_obj(out / "face.obj", fine, model.material_names),
         write_ply(out / "face.ply", fine),
-        _text(out / "face.json", to_text(preset_of(model, identity, expression, strength))),
+        _text(out / "face.json", to_text(preset_of(model, identity, expression, strength, look))),
     ]
     if not args.no_picture:
         _say("picture")
@@ -124,8 +133,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _sliders(args: argparse.Namespace, model: FaceModel) -> tuple[np.ndarray, np.ndarray, float]:
-    """The three parts of a face: a preset, a seed on top, named sliders on top of both."""
+def _sliders(args: argparse.Namespace, model: FaceModel) -> tuple[np.ndarray, np.ndarray, float, Look]:
+    """What a face is made of: a preset, a seed on top, named sliders and colours on top of both."""
     if args.seed is not None and args.seed < 0:
         raise DnpmError(f"--seed {args.seed}: must be 0 or more")
     if args.scale is not None and not 0 <= args.scale <= STRENGTH_LIMIT:
@@ -135,7 +144,11 @@ def _sliders(args: argparse.Namespace, model: FaceModel) -> tuple[np.ndarray, np
     identity, expression, strength = sliders.resolve(item, model)
     identity = sliders.identity_vector(_pairs("--identity", args.identity), model, identity)
     expression = sliders.expression_vector(_pairs("--expression", args.expression), model, expression)
-    return identity, expression, strength
+    try:
+        look = read_look(read_pairs(args.look), sliders.look_of(item))
+    except ValueError as error:
+        raise DnpmError(f"--look {args.look}: {error}") from error
+    return identity, expression, strength, look
 
 
 def _pairs(option: str, text: str) -> dict[str, float] | None:

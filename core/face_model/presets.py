@@ -1,11 +1,12 @@
 """Presets: a face's sliders as a small JSON file or text, the same for the sidebar, the command line and the batch.
 
     {"format": "dnpm-preset-1", "model": "...", "identity": {"Age": 1.2, ...}, "expression": {"jawOpen": 0.5, ...},
-     "strength": 1.0}
+     "strength": 1.0, "look": {"tone": "brown", "stubble": 0.5, ...}}
 
-`identity`, `expression` and `strength` may each be left out: such a preset leaves these sliders as they are. Within
-a part that stands there, a name that is left out is 0. An identity component goes by the model's label, or by its
-number counted from 1. The text names its model for the reader; what counts is whether a model has the names.
+`identity`, `expression`, `strength` and `look` (core/face_model/looks.py) may each be left out: such a preset leaves
+these as they are. Within a part that stands there, a name that is left out is 0, or in a look as in a new face. An
+identity component goes by the model's label, or by its number counted from 1. The text names its model for the reader;
+what counts is whether a model has the names.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DnpmError
+from .looks import Look, read_look
 from .model import FaceModel
 
 FORMAT = "dnpm-preset-1"
@@ -29,6 +31,7 @@ MAX_BYTES = 1_000_000
 IDENTITY_LIMIT = 10.0
 """Standard deviations: what the sliders can hold."""
 STRENGTH_LIMIT = 4.0
+_PARTS = ("identity", "expression", "strength", "look")
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Preset:
     expression: Mapping[str, float] | None = None
     strength: float | None = None
     """The scale s of Eq. 4."""
+    look: Look | None = None
 
 
 def preset_of(
@@ -47,6 +51,7 @@ def preset_of(
     identity: np.ndarray | None = None,
     expression: np.ndarray | None = None,
     strength: float | None = None,
+    look: Look | None = None,
 ) -> Preset:
     """A preset from slider vectors (n_id,), (n_exp,); zeros are left out, which means 0 when it is read."""
     return Preset(
@@ -54,6 +59,7 @@ def preset_of(
         None if identity is None else _named(identity_names(model.identity_labels), identity),
         None if expression is None else _named(model.expression_names, expression),
         None if strength is None else float(strength),
+        look,
     )
 
 
@@ -81,6 +87,8 @@ def to_text(preset: Preset) -> str:
             data[key] = dict(values)
     if preset.strength is not None:
         data["strength"] = preset.strength
+    if preset.look is not None:
+        data["look"] = preset.look.as_json()
     return json.dumps(data, indent=1) + "\n"
 
 
@@ -92,8 +100,8 @@ def from_text(text: str, source: str) -> Preset:
         raise DnpmError(f"{source}: is no preset ({error})") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise DnpmError(f'{source}: is no preset: it must be a JSON object with "format": "{FORMAT}"')
-    problems = [f"unknown entry {key!r}" for key in sorted(data.keys() - {"format", "model", "identity", "expression",
-                                                                           "strength"})]  # fmt: skip
+    known = {"format", "model", *_PARTS}
+    problems = [f"unknown entry {key!r}" for key in sorted(data.keys() - known)]
     if not isinstance(data.get("model", ""), str):
         problems.append('"model" must be a name')
     identity = _read_values(data, "identity", (-IDENTITY_LIMIT, IDENTITY_LIMIT), problems)
@@ -101,11 +109,17 @@ def from_text(text: str, source: str) -> Preset:
     strength = data.get("strength")
     if strength is not None and not _in_range(strength, 0.0, STRENGTH_LIMIT):
         problems.append(f'"strength" must be a number from 0 to {STRENGTH_LIMIT:g}, is {strength!r}')
-    if identity is None and expression is None and strength is None and not problems:
-        problems.append('it has none of "identity", "expression", "strength"')
+    look = None
+    if "look" in data:
+        try:
+            look = read_look(data["look"])
+        except ValueError as error:
+            problems.append(f"look: {error}")
+    if not problems and all(data.get(part) is None for part in _PARTS):
+        problems.append(f"it has none of {', '.join(_PARTS)}")
     if problems:
         raise DnpmError(f"{source}: the preset has mistakes: " + "; ".join(problems[:8]))
-    return Preset(data.get("model", ""), identity, expression, None if strength is None else float(strength))
+    return Preset(data.get("model", ""), identity, expression, None if strength is None else float(strength), look)
 
 
 def read_preset(path: str | os.PathLike[str]) -> Preset:

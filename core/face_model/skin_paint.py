@@ -7,86 +7,26 @@ painted on a small canvas and enlarged; what is fine is painted at full size, in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
 
 import numpy as np
 
 from .brow_hairs import brow_hairs
 from .landmark_uv import landmark_uv
+from .looks import DEFAULT_LOOK, TONES, Colour, Look, Tone
 from .model import FaceModel
 
-Colour = tuple[float, float, float]
 _SOFT, _FADE = 512, 128
 """Texels a side of the canvas for what is soft; and of the fade at the border."""
 
 
-@dataclass(frozen=True)
-class Tone:
-    """A skin's colours, all sRGB."""
-
-    base: Colour
-    """What the whole head has."""
-    deep: Colour
-    """Of the base's blotches."""
-    flush: Colour
-    """Where blood shows: cheeks, nose, lids."""
-    shade: Colour
-    """Thin skin under the eyes and in the lids' fold."""
-    lip: Colour
-    lip_line: Colour
-    freckle: Colour
-    brow: Colour
-
-
-# From light to dark, after the order of Fitzpatrick's six types: more melanin is darker and less blue, and hides blood.
-TONES: dict[str, Tone] = {
-    "porcelain": Tone(
-        (0.84, 0.69, 0.62), (0.78, 0.58, 0.52), (0.83, 0.43, 0.39), (0.58, 0.42, 0.43), (0.74, 0.43, 0.41),
-        (0.48, 0.20, 0.20), (0.66, 0.45, 0.33), (0.40, 0.28, 0.18),
-    ),
-    "fair": Tone(
-        (0.75, 0.58, 0.50), (0.66, 0.47, 0.39), (0.74, 0.36, 0.29), (0.47, 0.31, 0.30), (0.67, 0.38, 0.345),
-        (0.42, 0.17, 0.16), (0.50, 0.31, 0.21), (0.21, 0.145, 0.105),
-    ),
-    "medium": Tone(
-        (0.69, 0.51, 0.40), (0.60, 0.41, 0.31), (0.66, 0.33, 0.25), (0.42, 0.27, 0.24), (0.61, 0.35, 0.30),
-        (0.37, 0.15, 0.13), (0.44, 0.27, 0.18), (0.15, 0.10, 0.075),
-    ),
-    "olive": Tone(
-        (0.61, 0.46, 0.34), (0.53, 0.37, 0.26), (0.58, 0.31, 0.22), (0.36, 0.25, 0.20), (0.55, 0.32, 0.27),
-        (0.31, 0.13, 0.11), (0.37, 0.23, 0.15), (0.10, 0.07, 0.055),
-    ),
-    "brown": Tone(
-        (0.46, 0.31, 0.22), (0.38, 0.24, 0.165), (0.45, 0.22, 0.155), (0.25, 0.155, 0.12), (0.44, 0.25, 0.215),
-        (0.22, 0.09, 0.075), (0.26, 0.155, 0.10), (0.065, 0.045, 0.035),
-    ),
-    "deep": Tone(
-        (0.31, 0.205, 0.15), (0.25, 0.155, 0.11), (0.31, 0.145, 0.105), (0.165, 0.10, 0.08), (0.34, 0.185, 0.165),
-        (0.155, 0.06, 0.055), (0.17, 0.10, 0.07), (0.04, 0.03, 0.025),
-    ),
-}  # fmt: skip
-DEFAULT_TONE = "fair"
-
-
-@dataclass(frozen=True)
-class Look:
-    """What is painted besides the tone's colours; each 0 for none, 1 for as strong as it is common."""
-
-    flush: float = 1.0
-    brows: float = 1.0
-    freckles: float = 0.3
-    stubble: float = 0.0
-
-
-def skin_paint(
-    model: FaceModel, resolution: int = 1024, seed: int = 0, tone: Tone = TONES[DEFAULT_TONE], look: Look = Look()
-) -> np.ndarray:
+def skin_paint(model: FaceModel, look: Look = DEFAULT_LOOK, resolution: int = 1024, seed: int = 0) -> np.ndarray:
     """(R, R, 4) float32: sRGB and straight alpha of the paint, row 0 at the top of the detail UV; 0 outside.
 
     The alpha falls to 0 at the layer's outer border, where the head's base tone goes on, and stays at eyes, lips and
     nostrils, whose rims take the paint's colours. Raises DnpmError when the model lacks landmarks.
     """
-    uv = landmark_uv(model)
+    uv, tone = landmark_uv(model), TONES[look.tone]
     e = float(np.linalg.norm(uv[45] - uv[36]))
     canvas = _enlarged(_soft(uv, e, tone, look, seed), resolution)
     _freckles(canvas, uv, e, tone, look, seed)
@@ -97,6 +37,15 @@ def skin_paint(
     colour = canvas[..., :3] / np.maximum(canvas[..., 3:], 1e-6)
     alpha = canvas[..., 3:] * _enlarged(outer_fade(model.detail_mask)[..., None], resolution)
     return np.clip(np.concatenate([colour, alpha], -1), 0, 1)
+
+
+def paint_key(model: FaceModel, look: Look) -> str:
+    """Names what `skin_paint` makes of this model and look: equal keys, equal paints."""
+    digest = hashlib.blake2b(digest_size=12)
+    for array in (model.detail_uv, model.faces_detail_uv, model.landmarks68, model.detail_mask):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(repr((look.tone, look.flush, look.brows, look.freckles, look.stubble)).encode())
+    return digest.hexdigest()
 
 
 def outer_fade(mask: np.ndarray) -> np.ndarray:
@@ -134,14 +83,17 @@ def _soft(uv: np.ndarray, e: float, tone: Tone, look: Look, seed: int) -> np.nda
 
     at = lambda x, y: e * np.array([x, y])  # noqa: E731
     cheek = 0.4 * uv[45] + 0.25 * uv[35] + 0.35 * uv[54] + at(0.08, 0.02)
-    flush = 0.34 * both(cheek, 0.17, 0.15) + 0.42 * blob(uv[30], 0.1, 0.09) + 0.3 * both(uv[35], 0.045, 0.06)
+    tip = np.array([0.5, uv[30, 1]])
+    flush = 0.3 * both(cheek, 0.2, 0.17) + 0.32 * blob(tip, 0.11, 0.1) + 0.22 * both(uv[35], 0.05, 0.06)
     flush += 0.16 * blob(np.array([0.5, 0.4 * uv[57, 1] + 0.6 * uv[8, 1]]), 0.14, 0.08)
-    flush += 0.28 * both(uv[42:48].mean(0), 0.2, 0.085) + 0.16 * both(uv[42], 0.035, 0.03)
+    flush += 0.2 * both(uv[42:48].mean(0), 0.2, 0.085) + 0.14 * both(uv[42], 0.035, 0.03)
     flush += 0.07 * blob(np.array([0.5, uv[21:23, 1].mean() + 0.35 * e]), 0.5, 0.2)
-    # Skin is nowhere of one colour: blood comes and goes by millimetres, and a little everywhere.
-    spots, patches = _noise(_SOFT, (0.005, 0.009), seed), _noise(_SOFT, (0.02, 0.05), seed + 3)
-    uneven = np.clip(1 + 0.28 * spots + 0.22 * patches, 0, 2)
-    _over(canvas, everywhere, tone.flush, look.flush * uneven * (0.62 * np.clip(flush, 0, 0.5) + 0.02))
+    # Skin is nowhere of one colour: blood comes and goes by millimetres, and a little everywhere. Larger patches would
+    # look like a rash, and move the nose's red off its tip.
+    uneven = np.clip(1 + 0.16 * _noise(_SOFT, (0.003, 0.006), seed) + 0.06 * _noise(_SOFT, (0.03,), seed + 3), 0, 2)
+    # Saturates softly where the places overlap, without an edge.
+    blood = 0.5 * np.tanh(flush / 0.5)
+    _over(canvas, everywhere, tone.flush, np.clip(look.flush * uneven * (0.62 * blood + 0.02), 0, 0.9))
     # Darker here, lighter there, and the same on average as the head that goes on beyond the layer.
     change = 0.07 * _noise(_SOFT, (0.004, 0.012), seed + 4)
     _over(canvas, everywhere, tone.deep, np.clip(change, 0, 0.25))
@@ -159,18 +111,19 @@ def _stubble(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, look: Loo
     if look.stubble <= 0:
         return
     size = len(canvas)
-    region = _box(uv[[2, 8, 14, 33]], 0.3 * e, size)
+    region = _box(uv[[2, 8, 14, 33]], 0.5 * e, size)
     u, v = _grid(region, size)
     side = np.abs(u - 0.5)
     # Above it ends under the nose, round the corner of the mouth and across the cheek to the ear; below at the jaw.
     (_, nose), (corner, mouth), (ear, lobe) = uv[[33, 54, 14]] - np.array([0.5, 0])
     upper = np.interp(side, [0.6 * corner, 1.15 * corner, ear - 0.05 * e, ear + 0.1 * e],
                       [nose - 0.01 * e, mouth + 0.14 * e, lobe - 0.05 * e, lobe + 0.4 * e])  # fmt: skip
+    top = lobe + 0.38 * e
     jaw = uv[8:15] - np.array([0.5, 0])
     lower = np.interp(side, jaw[:, 0], jaw[:, 1]) - 0.12 * e
     ramp = [
-        np.clip(x, 0, 1)
-        for x in ((upper - v) / (0.13 * e), (v - lower) / (0.2 * e), (ear + 0.2 * e - side) / (0.2 * e))
+        np.clip(inwards / (soft * e), 0, 1)
+        for inwards, soft in ((top - v, 0.25), (upper - v, 0.13), (v - lower, 0.2), (ear + 0.2 * e - side, 0.2))
     ]
     beard = np.prod([t * t * (3 - 2 * t) for t in ramp], 0)
     # No hair grows on the red of the lips.
@@ -212,7 +165,8 @@ def _lips(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, seed: int) -
     rim = np.clip(4 * red * (1 - red), 0, 1) ** 1.5
     _over(canvas, region, tone.lip_line, 0.14 * rim)
     opening = _blurred(_inside(uv[60:68], u, v), 0.020 * e * size)
-    _over(canvas, region, tone.lip_line, np.clip(1.25 * opening, 0, 0.8) * (red > 0.05))
+    # Dark enough for the wet inner side; the shadow between closed lips comes from the light.
+    _over(canvas, region, tone.lip_line, np.clip(0.8 * opening, 0, 0.5) * (red > 0.05))
 
 
 def _over(canvas: np.ndarray, region: tuple[slice, slice], colour: Colour, alpha: np.ndarray) -> None:

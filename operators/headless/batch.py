@@ -13,6 +13,7 @@ from typing import TextIO
 
 from ...core.batch import arguments, ledger
 from ...core.batch.job import Item, Job
+from ...core.batch.sliders import look_of
 from ...core.errors import DnpmError
 from .maker import Maker
 
@@ -65,7 +66,10 @@ def run(job: Job, out: Path, maker: Maker, progress: TextIO, *, force: bool = Fa
 def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | None:
     """Make one item's files; returns what was made, or None when it was done already. Raises what went wrong."""
     identity, expression, detail = maker.sliders(item)
-    wanted = ledger.fingerprint(item, identity, expression, maker.made_with | {"detail": str(detail)})
+    look = look_of(item).as_json()
+    wanted = ledger.fingerprint(
+        item, identity, expression, maker.made_with | {"detail": str(detail), "look": str(look)}
+    )
     if not force and ledger.is_done(folder, wanted):
         return None
     start = time.monotonic()
@@ -80,6 +84,7 @@ def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | N
             if value
         },
         "detail": detail,
+        "look": look,
         "seconds": round(time.monotonic() - start, 2),
         "made_with": maker.made_with,
     }

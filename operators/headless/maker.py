@@ -13,7 +13,7 @@ from ... import __version__
 from ...core import tensorfile
 from ...core.batch import png
 from ...core.batch.job import Item
-from ...core.batch.sliders import resolve
+from ...core.batch.sliders import look_of, resolve
 from ...core.detail.card import read_card, weights_dir
 from ...core.errors import DnpmError
 from ...core.face_model.locate import face_model_path
@@ -72,7 +72,7 @@ class Maker:
         wanted = item.settings
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         scene = bpy.context.scene
-        face = create.new_face(scene, identity, expression, detail, item.name)
+        face = create.new_face(scene, identity, expression, detail, item.name, look_of(item))
         subdivision = face.modifiers[names.SUBDIVISION]
         subdivision.levels = subdivision.render_levels = wanted.subdivision
         if detail > 0 or {"exr", "map_png"} & set(wanted.outputs):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ...core.face_model.looks import DEFAULT_LOOK, Look
 from ...core.face_model.model import FaceModel
-from . import compat, detail_image, identity, materials, models, names, pairs, state
+from . import compat, detail_image, identity, looks, materials, models, names, pairs, state
 
 VIEWPORT_LEVELS, RENDER_LEVELS = 2, 3
 """At 1 a vertex stands every 1.5 mm, which hides wrinkles; at 2 a step of a drag takes a tenth of a second on eight
@@ -19,6 +20,7 @@ def new_face(
     expression_values: np.ndarray | None = None,
     strength: float = 1.0,
     name: str = names.OBJECT,
+    look: Look = DEFAULT_LOOK,
 ) -> bpy.types.Object:
     """A face in the scene's collection, at the origin, with the sliders given (else the mean face at rest).
 
@@ -40,6 +42,8 @@ def new_face(
         add_subdivision(obj)
         add_displacement(obj)
         identity.set_sliders(obj, identity=start, expression=expression_values, strength=strength)
+        looks.set_look(obj, look)
+        materials.link_map(obj)
     except BaseException:
         bpy.data.objects.remove(obj)
         bpy.data.meshes.remove(mesh)

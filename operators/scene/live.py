@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core.backend.types import Reply
 from ...core.errors import DnpmError
-from . import compat, detail_image, identity, models, names, separate, session, state
+from . import compat, controls, detail_image, identity, models, names, separate, session, state
 
 QUIET_S = 0.25
 """Sliders that rested so long are let go: now the whole map is computed."""
@@ -26,14 +26,35 @@ KEPT_MAPS = 12
 BLOCKING_S = 120.0
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What a map is asked for with."""
+
+    identity: np.ndarray
+    expression: np.ndarray
+    extras: controls.Extras
+
+    def digest(self, obj: bpy.types.Object) -> str:
+        """Names the map."""
+        return state.digest(obj, self.identity, self.expression, self.extras.digest())
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """For the request."""
+        return {"identity": self.identity, "expression": self.expression, **self.extras.arrays}
+
+    def params(self, **more: object) -> dict[str, object]:
+        """For the request."""
+        return {**self.extras.params, **more}
+
+
 @dataclass
 class Track:
     """One face's map in time."""
 
     wanted: str = ""
     changed: float = 0.0
-    vectors: tuple[np.ndarray, np.ndarray] | None = None
-    """The wanted identity and expression."""
+    wish: Wish | None = None
+    """What is wanted."""
     shown: str = ""
     """The digest whose map the pixels are; empty when they are not known to be any's."""
     shown_full: bool = False
@@ -78,13 +99,13 @@ def notice(obj: bpy.types.Object) -> None:
     """
     entry = track(obj)
     try:
-        vectors = _read(obj)
+        wish = _read(obj)
     except DnpmError as error:
         _problem(entry, str(error))
         return
-    digest = state.digest(obj, *vectors)
+    digest = wish.digest(obj)
     if digest != entry.wanted or entry.problem:
-        entry.wanted, entry.vectors, entry.changed, entry.problem = digest, vectors, time.monotonic(), ""
+        entry.wanted, entry.wish, entry.changed, entry.problem = digest, wish, time.monotonic(), ""
     elif entry.tickets:
         return  # asked for already
     if compat.in_background() or not getattr(obj, names.FACE).live or not follows(obj):
@@ -96,24 +117,23 @@ def notice(obj: bpy.types.Object) -> None:
     run_timer()
 
 
-def _read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> Wish:
     """The sliders, after bringing the mesh up to the identity."""
     model = models.model_of(obj)
     values = state.identity_vector(obj, depsgraph)
     if not identity.is_applied(obj, values):
         identity.apply(obj, values)
-    return values, state.expression_vector(obj, model, depsgraph)
+    return Wish(values, state.expression_vector(obj, model, depsgraph), controls.read(obj, depsgraph))
 
 
 def _ask(obj: bpy.types.Object, entry: Track, *, full: bool) -> None:
     """Send the wanted sliders to the backend; the client drops what they overtake."""
-    if not session.is_usable() or entry.vectors is None:
+    if not session.is_usable() or entry.wish is None:
         return
     face = getattr(obj, names.FACE)
     preview = int(face.preview_size)
     full = full or preview >= detail_image.FULL
-    params: dict[str, object] = {"resolution": None if full else preview, "final": full}
-    arrays = {"identity": entry.vectors[0], "expression": entry.vectors[1]}
+    params, arrays = entry.wish.params(resolution=None if full else preview, final=full), entry.wish.arrays()
     try:
         ticket = session.ready_client().request(str(obj.session_uid), "displacement", arrays=arrays, params=params)
     except DnpmError as error:
@@ -223,18 +243,18 @@ def update_now(
     one, so that a render keeps it. Raises DnpmError when there is no backend, with the old map in place.
     """
     entry = track(obj)
-    vectors = _read(obj, depsgraph)
-    digest = state.digest(obj, *vectors)
+    wish = _read(obj, depsgraph)
+    digest = wish.digest(obj)
     detail_image.image_of(obj)
-    entry.wanted, entry.vectors = digest, vectors
+    entry.wanted, entry.wish = digest, wish
     if entry.shows(digest) or (resolution is None and _show_kept(obj, entry, digest)):
         return 0.0
     if not session.is_usable():
         raise DnpmError(session.status().message or "the backend is switched off")
     reply = session.client().call(
         "displacement",
-        arrays={"identity": vectors[0], "expression": vectors[1]},
-        params={"resolution": resolution, "final": True},
+        arrays=wish.arrays(),
+        params=wish.params(resolution=resolution, final=True),
         timeout=BLOCKING_S,
     )
     if reply.error:
@@ -259,19 +279,19 @@ def follow_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
 
 def play_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
     """The same for a frame that is played: at preview size, and followed by the whole map once the playback stops."""
-    vectors = _read(obj, depsgraph)
+    wish = _read(obj, depsgraph)
     entry = track(obj)
-    digest = state.digest(obj, *vectors)
+    digest = wish.digest(obj)
     face = getattr(obj, names.FACE)
-    entry.wanted, entry.vectors, entry.changed = digest, vectors, time.monotonic()
+    entry.wanted, entry.wish, entry.changed = digest, wish, time.monotonic()
     if not follows(obj) or not face.on_playback or entry.shown == digest or _show_kept(obj, entry, digest):
         return
     if not session.is_usable():
         return
     reply = session.client().call(
         "displacement",
-        arrays={"identity": vectors[0], "expression": vectors[1]},
-        params={"resolution": int(face.preview_size)},
+        arrays=wish.arrays(),
+        params=wish.params(resolution=int(face.preview_size)),
         timeout=BLOCKING_S,
     )
     if reply.error:
@@ -317,9 +337,9 @@ def backend_changed() -> None:
 
 def set_shown(obj: bpy.types.Object, displacement: np.ndarray) -> None:
     """Show a map that was computed elsewhere (a batch, a fit) as the one of the sliders as they are."""
-    vectors = _read(obj)
+    wish = _read(obj)
     entry = track(obj)
-    entry.wanted, entry.vectors = state.digest(obj, *vectors), vectors
+    entry.wanted, entry.wish = wish.digest(obj), wish
     _show(obj, entry, displacement, entry.wanted, full=True)
 
 
@@ -334,6 +354,7 @@ def forget() -> None:
     """Another file, or the extension is switched off: nothing that was known holds."""
     _tracks.clear()
     _maps.clear()
+    controls.forget()
     if bpy.app.timers.is_registered(tick):
         bpy.app.timers.unregister(tick)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 FACE = "dnpm_face"
 """Attribute of an object: its property group (panels/properties.py)."""
+CONTROLS = "dnpm_controls"
+"""Attribute of an object: what steers its detail beyond the sliders (panels/controls.py)."""
 OBJECT = "DNPM Face"
 UV = "UVMap"
 DETAIL = "DNPM Detail"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from . import compat, create, detail_image, identity, live, materials, models, names
+from . import compat, create, detail_image, identity, live, looks, materials, models, names
 
 _SAME_M = 1e-4
 """A key whose points all lie within this of an expression's is that expression, whatever its name."""
@@ -25,6 +25,10 @@ def repair(obj: bpy.types.Object) -> list[str]:
     if materials.refill(obj, table.model):
         done.append("materials")
     identity.apply(obj)
+    if materials.link_map(obj) and "map" not in done:
+        done.append("the pores' map")
+    if looks.apply(obj) and "materials" not in done:
+        done.append("skin paint")
     live.restore(obj)
     return done
 
@@ -89,11 +93,13 @@ def _keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
 def _modifier(obj: bpy.types.Object) -> list[str]:
     done = []
     modifier = detail_image.displace_modifier(obj)
+    if not any(other.type == "SUBSURF" for other in obj.modifiers):
+        create.add_subdivision(obj)
+        place = len(obj.modifiers) - 1 if modifier is None else obj.modifiers.find(modifier.name)
+        # The map lifts the vertices that subdivision makes.
+        obj.modifiers.move(len(obj.modifiers) - 1, place)
+        done.append("Subdivision modifier")
     if modifier is None:
-        if names.SUBDIVISION not in obj.modifiers:
-            subdivision = obj.modifiers.new(names.SUBDIVISION, "SUBSURF")
-            subdivision.levels, subdivision.render_levels = create.VIEWPORT_LEVELS, create.RENDER_LEVELS
-            done.append("Subdivision modifier")
         modifier = obj.modifiers.new(names.DETAIL, "DISPLACE")
         done.append("Displace modifier")
     if obj.vertex_groups.get(names.DETAIL) is None and not compat.GROUPS_BREAK_DISPLACE:

@@ -25,6 +25,7 @@ def client() -> BackendClient:
             device=chosen.device,
             weights=chosen.weights or None,
             face_model=chosen.face_model or None,
+            threads=chosen.threads,
         )
     return _client
 

@@ -30,6 +30,8 @@ class Settings:
     weights: str = ""
     face_model: str = ""
     presets: str = ""
+    threads: int = 0
+    """Of the backend on a processor; 0 means: as many as are good."""
 
 
 _override: Settings | None = None
@@ -51,9 +53,10 @@ def current() -> Settings:
     return Settings(**{field.name: _resolved(field.name, addon.preferences) for field in fields(Settings)})
 
 
-def _resolved(name: str, preferences: bpy.types.AddonPreferences) -> str:
-    value = str(getattr(preferences, name))
-    return bpy.path.abspath(value) if value and name != "device" else value
+def _resolved(name: str, preferences: bpy.types.AddonPreferences) -> str | int:
+    value = getattr(preferences, name)
+    is_path = isinstance(value, str) and value and name != "device"
+    return bpy.path.abspath(value) if is_path else value
 
 
 def presets_folder() -> Path:

@@ -138,11 +138,12 @@ def set_identity_sliders(obj: bpy.types.Object, identity: np.ndarray) -> None:
     obj.update_tag()
 
 
-def digest(obj: bpy.types.Object, identity: np.ndarray, expression: np.ndarray) -> str:
-    """Names the map that belongs to these sliders of this face's model."""
+def digest(obj: bpy.types.Object, identity: np.ndarray, expression: np.ndarray, extras: bytes = b"") -> str:
+    """Names the map that belongs to these sliders of this face's model, and to what else was asked for."""
     hasher = hashlib.blake2b(digest_size=16)
     hasher.update(getattr(obj, names.FACE).fingerprint.encode())
     # A slider at -0.0 is at 0.
     hasher.update((np.asarray(identity, np.float32) + 0.0).tobytes())
     hasher.update((np.asarray(expression, np.float32) + 0.0).tobytes())
+    hasher.update(extras)
     return hasher.hexdigest()

@@ -183,6 +183,31 @@ def test_menus(face, backend, tmp_path):
     assert shown(drawn, "operator") == ["dnpm.load_preset", "dnpm.load_preset", "dnpm.delete_preset"]
 
 
+def test_a_long_list_of_presets_is_searched(face, backend, tmp_path, monkeypatch):
+    from dnpm.operators import presets
+    from dnpm.operators.scene import settings
+
+    monkeypatch.setattr(presets, "MENU_ROWS", 2)
+    settings.override(settings.Settings(presets=str(tmp_path)))
+    try:
+        for name in ("Ann", "Bob", "Cleo"):
+            bpy.ops.dnpm.save_preset(name=name)
+        (tmp_path / "family").mkdir()
+        (tmp_path / "Ann.json").rename(tmp_path / "family" / "Ann.json")
+        bpy.ops.dnpm.save_preset(name="Dan")
+        drawn = draw(presets.DNPM_MT_presets)
+        assert shown(drawn, "operator") == ["dnpm.load_preset"] * 2 + ["dnpm.find_preset", "dnpm.load_preset"]
+        names = [entry[0] for entry in presets._choices(None, bpy.context)]
+        assert names == ["Bob.json", "Cleo.json", "Dan.json", "family/Ann.json"]
+        face.dnpm_face.identity[0].value = 2.0
+        assert bpy.ops.dnpm.find_preset(preset="family/Ann.json") == {"FINISHED"}
+        assert face.dnpm_face.identity[0].value == 0.0
+        assert bpy.ops.dnpm.find_preset(preset="family/Ann.json", delete=True) == {"FINISHED"}
+        assert not (tmp_path / "family" / "Ann.json").exists()
+    finally:
+        settings.override(None)
+
+
 def test_random_stays_within_what_a_slider_can_hold(face, tiny_model):
     from dnpm.operators.scene import identity, state
 

@@ -36,7 +36,7 @@ def test_save_and_reload_without_a_backend(face, backend, tiny_model, tmp_path, 
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
     face = bpy.data.objects[names.OBJECT]
     check_same(face, tiny_model, pixels)
-    assert live.track(face).shows(state.digest(face, *live.track(face).vectors))
+    assert live.track(face).shows(live.track(face).wish.digest(face))
     assert len(backend.calls) == calls
 
 

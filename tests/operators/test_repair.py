@@ -99,6 +99,20 @@ def test_deleted_parts_come_back_and_the_sliders_stay(face, backend, tiny_model,
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_a_subdivision_that_alone_was_deleted_comes_back_below_the_map(face):
+    levels = [face.modifiers[names.SUBDIVISION].levels, face.modifiers[names.SUBDIVISION].render_levels]
+    face.modifiers.remove(face.modifiers[names.SUBDIVISION])
+    assert bpy.ops.dnpm.repair() == {"FINISHED"}
+    assert [modifier.type for modifier in face.modifiers] == ["SUBSURF", "DISPLACE"]
+    back = face.modifiers[names.SUBDIVISION]
+    assert [back.levels, back.render_levels] == levels
+    assert detail_image.displace_modifier(face).texture is not None
+    # One that the artist renamed is no missing one.
+    back.name = "Smooth"
+    bpy.ops.dnpm.repair()
+    assert len(face.modifiers) == 2
+
+
 def test_a_renamed_key_is_named_and_found_by_its_shape(face, tiny_model):
     bpy.ops.dnpm.random(part="IDENTITY", seed=4)
     face.data.shape_keys.key_blocks["jawOpen"].value = 0.6

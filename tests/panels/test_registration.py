@@ -6,6 +6,7 @@ import bpy
 import pytest
 
 import dnpm
+from dnpm import panels
 from dnpm.operators.scene import pairs
 from dnpm.panels import preferences, properties, status
 
@@ -41,6 +42,24 @@ def test_switched_on_and_off_again_and_again():
     assert ours() == clean
 
 
+def test_what_fails_half_way_leaves_nothing_behind(monkeypatch):
+    clean = ours()
+
+    def fails():
+        raise RuntimeError("no room")
+
+    steps = (*panels._STEPS[:-1], (fails, fails))
+    monkeypatch.setattr(panels, "_STEPS", steps)
+    with pytest.raises(RuntimeError, match="no room"):
+        dnpm.register()
+    assert ours() == clean
+    monkeypatch.undo()
+    dnpm.register()
+    assert ours()["property"]
+    dnpm.unregister()
+    assert ours() == clean
+
+
 @pytest.fixture(scope="module")
 def registered():
     dnpm.register()
@@ -57,7 +76,7 @@ def test_everything_explains_itself(registered):
     types += [properties.IdentityValue.bl_rna, properties.LinkedValue.bl_rna]
     for rna in types:
         for prop in rna.properties:
-            of_blender = prop.identifier in {"rna_type", "name", "filepath"} or prop.type == "COLLECTION"
+            of_blender = prop.identifier in {"rna_type", "name"} or prop.type == "COLLECTION"
             if not of_blender and not prop.is_hidden and len(prop.description) < 8:
                 silent.append(f"{rna.identifier}.{prop.identifier}")
     settings = preferences.DnpmPreferences

@@ -19,14 +19,16 @@ from .transfer import DeformationTransfer
 from .units import INDEX, mended_units
 
 SIDES = ("Left", "Right")
+_PITTING_UNITS = tuple(f"{name}{side}" for name in ("mouthSmile", "mouthDimple", "cheekSquint") for side in SIDES)
 JAW_UNITS = ("jawForward", "jawLeft", "jawRight", "jawOpen")
 _LID_REACH_MM, _LIP_REACH_MM, _SEAL_REACH_MM = 11.0, 16.0, 9.0
-_LID_MARGIN_MM = 0.5
+_LID_MARGIN_MM, _CLOSED_MARGIN_MM = 0.5, 1.2
+"""Closed lids lie over the cornea, the most curved part, in few faces: these must clear it between their corners."""
 # Subdivision draws both rims in: without this there would be a slit between closed lips.
 _SEAL_MM = np.array([0.0, -1.1, 0.0])
 _FORWARD = np.array([0.0, 0.0, 1.0])
 # The mouth's lining and what is in it, drawn in: on thin old cheeks they would come through the skin.
-_MOUTH_SCALE, _TEETH_SCALE, _TONGUE_SCALE = [0.84, 0.92, 0.94], [0.83, 1.0, 0.97], [0.8, 0.72, 0.92]
+_MOUTH_SCALE, _TEETH_SCALE, _TONGUE_SCALE = [0.84, 0.92, 0.94], [0.83, 1.0, 0.97], [0.92, 0.9, 0.95]
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,8 @@ class Carrier:
         head, n_skin = self._head, self._head.n_skin
         skin_rest = rest.head[:n_skin]
         skin = self._smoother(skin_rest, self._transfer(skin_rest))
+        for name in _PITTING_UNITS:
+            skin[INDEX[name]] = self._smoother.filled(skin_rest, skin[INDEX[name]])
         self._mend_eyes(rest, skin)
         close_lips(*self._lips, skin[INDEX["mouthClose"]], skin_rest + skin[INDEX["jawOpen"]])
 
@@ -224,7 +228,8 @@ class Carrier:
                 moved = points + skin[INDEX[name]]
                 # The rims of a closed eye are where they must be.
                 free = lid if name.startswith("eyeBlink") else open_lid
-                clear_of_eye(moved, free, eye.centre, eye.radius, direction, _LID_MARGIN_MM)
+                margin = _CLOSED_MARGIN_MM if name.startswith("eyeBlink") else _LID_MARGIN_MM
+                clear_of_eye(moved, free, eye.centre, eye.radius, direction, margin)
                 skin[INDEX[name]] = moved - points
 
     def _lid_skin(self, points: np.ndarray, eye: Eye, spread: Spread) -> np.ndarray:

@@ -13,7 +13,8 @@ from scipy.sparse.linalg import splu
 
 from .eyes import surface_radius
 
-_OVERLAP_MM = np.array([0.0, -0.16, 0.12])
+_OVERLAP_MM = np.array([0.0, -0.24, 0.18])
+_EVEN_ROUNDS = 3
 
 
 class Rims:
@@ -77,6 +78,9 @@ def close_lids(rims: Rims, spread: Spread, blink: np.ndarray, rest: np.ndarray) 
     lower, upper = rest[rims.lower], rest[rims.upper]
     lower_goal = lower + blink[rims.lower]
     lower_goal += 0.12 * arch(len(lower)) * (rims.on_upper @ upper - lower)
+    # Where lids meet is one even curve, on coarse rims too.
+    for _ in range(_EVEN_ROUNDS):
+        lower_goal[1:-1] = 0.5 * lower_goal[1:-1] + 0.25 * (lower_goal[:-2] + lower_goal[2:])
     upper_goal = rims.on_lower @ lower_goal + arch(len(upper)) * _OVERLAP_MM
     spread.replace(blink, _at_handles(rims, spread, lower_goal - lower, upper_goal - upper))
 

@@ -15,7 +15,8 @@ _RINGS, _SEGMENTS = 20, 24
 _CORNEA_RADIUS = 0.68
 """Of the eyeball's; the cornea is the more curved cap within the limbus (7.8 mm on an eye of 11.5)."""
 
-LOOK_DEGREES = {"Down": 26.0, "Up": 21.0, "In": 30.0, "Out": 30.0}
+LOOK_DEGREES = {"Down": 28.0, "Up": 32.0, "In": 30.0, "Out": 30.0}
+"""How far a slider at 1 turns the eye: about as far as people look before they turn their head."""
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from .head import MATERIALS, Head
 TEETH_MM = (8.6, 6.8, 7.8, 7.2, 7.0, 10.2, 9.8)
 """Widths of one side's teeth from the middle out: incisors, canine, premolars, molars (Wheeler's averages, rounded)."""
 _LOWER_TEETH_MM = (5.6, 6.2, 7.0, 7.2, 7.4, 11.0, 10.6)
-_STRANDS = {"upper": 36, "lower": 22}
-_STRAND_HALF_MM = 0.17
+_STRANDS = {"upper": 66, "lower": 36}
+_STRAND_HALF_MM, _CLUMP = 0.11, 3
+"""Half of a lash's width at its root; lashes stick together in bunches of about so many."""
 _GUM_COLUMNS = 41
 
 
@@ -187,13 +188,18 @@ class _Maker:
         spacing = np.linalg.norm(np.diff(self._mean[sheet[1]], axis=0), axis=1)
         # The same strands on both sides, mirrored.
         rng = np.random.default_rng((7, lid == "upper"))
-        jitter = rng.uniform(-1, 1, (count, 3))
+        jitter, bunches = rng.uniform(-1, 1, (count, 3)), rng.uniform(-1, 1, (count, 2))
         group = "lashes"
         for i in range(count):
-            t = (i + 0.5 + 0.3 * jitter[i, 0]) / count
+            t = (i + 0.5 + 0.45 * jitter[i, 0]) / count
+            bunch = i // _CLUMP
+            middle_of_bunch = (bunch + 0.5) * _CLUMP / count
             # Lashes are longest beyond the middle, short at the inner corner, and fan outwards.
-            reach = (0.55 + 0.45 * np.sin(np.pi * t) ** 0.7 + 0.12 * jitter[i, 1]) * (0.92 if lid == "upper" else 0.62)
-            lean = 0.6 * (t - 0.35) + 0.3 * jitter[i, 2]
+            reach = (0.5 + 0.4 * np.sin(np.pi * t) ** 0.7 + 0.14 * jitter[i, 1] + 0.1 * bunches[bunch, 0]) * (
+                0.92 if lid == "upper" else 0.62
+            )
+            lean = 0.6 * (t - 0.35) + 0.18 * jitter[i, 2] + 0.22 * bunches[bunch, 1]
+            lean += 0.7 * columns * (middle_of_bunch - t)
             place = t if side == "left" else 1 - t
             direction = 1 if side == "left" else -1
             column = 0.4 + place * (columns - 0.8)

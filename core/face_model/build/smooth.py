@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.sparse import coo_matrix, csr_matrix, diags
 
+_FOLD_MM = 0.12
+"""How far under its neighbours' middle a vertex of a soft fold may lie."""
+
 
 class CreaseSmoother:
     """faces (F, 4) of the skin, n its vertices, where (n,) in [0, 1]: how far a vertex may be smoothed."""
@@ -14,7 +17,7 @@ class CreaseSmoother:
         graph = coo_matrix((np.ones(len(edges)), edges.T), (n, n)).tocsr()
         graph = graph + graph.T
         self._average: csr_matrix = (diags(1.0 / np.maximum(np.asarray(graph.sum(1)).ravel(), 1)) @ graph).tocsr()
-        self._where = where
+        self._where, self._faces = where, faces
         used = edges[where[edges].max(1) > 0]
         both = np.concatenate([used, used[:, ::-1]])
         both = both[np.argsort(both[:, 0], kind="stable")]
@@ -43,3 +46,29 @@ class CreaseSmoother:
             even = (nearby @ flat.reshape(len(rest), -1)).reshape(len(touched), -1, 3)
             flat[touched] += weight[touched] * (even - flat[touched])
         return flat.transpose(1, 0, 2)
+
+    def filled(self, rest: np.ndarray, delta: np.ndarray, rounds: int = 14) -> np.ndarray:
+        """rest (n, 3), delta (n, 3) mm of one unit -> delta (n, 3) without the pits that it presses into the skin.
+
+        A fold is a valley that goes on along its line, and stays; what lies deeper under its neighbours than it did at
+        rest, by more than a fold's share, is lifted along the normal.
+        """
+        moved = rest + delta
+        before = np.einsum("nc,nc->n", self._average @ rest - rest, self._normals(rest))
+        for _ in range(rounds):
+            normals = self._normals(moved)
+            sunk = np.einsum("nc,nc->n", self._average @ moved - moved, normals) - np.maximum(before, 0.0) - _FOLD_MM
+            lift = self._where * np.maximum(sunk, 0.0)
+            # Whole valleys rise, not their deepest points alone.
+            lift = 0.5 * (lift + self._average @ lift)
+            moved = moved + (0.9 * lift)[:, None] * normals
+        return moved - rest
+
+    def _normals(self, points: np.ndarray) -> np.ndarray:
+        """(n, 3) unit normals of the vertices, outward."""
+        faces = self._faces
+        across = np.cross(points[faces[:, 2]] - points[faces[:, 0]], points[faces[:, 3]] - points[faces[:, 1]])
+        total = np.stack(
+            [np.bincount(faces.ravel(), np.repeat(across[:, c], 4), len(points)) for c in range(3)], 1
+        )  # fmt: skip
+        return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)

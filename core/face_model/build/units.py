@@ -16,7 +16,7 @@ INDEX = {name: i for i, name in enumerate(ARKIT_NAMES)}
 # Faint, but right in shape.
 _GAIN = {
     "mouthShrugLower": 1.4, "mouthUpperUpLeft": 1.3, "mouthUpperUpRight": 1.3, "eyeLookDownLeft": 1.45,
-    "eyeLookDownRight": 1.45, "eyeLookUpLeft": 2.1, "eyeLookUpRight": 2.1, "browInnerUp": 1.25,
+    "eyeLookDownRight": 1.5, "browInnerUp": 1.25,
 }  # fmt: skip
 
 
@@ -26,6 +26,7 @@ def mended_units(units: np.ndarray, head: Head, mean: np.ndarray) -> np.ndarray:
     lm = mean[head.landmarks68]
     for name, gain in _GAIN.items():
         units[INDEX[name]] *= gain
+    _look_up(units)
     _sneer(units, mean, lm)
     _pucker(units, mean, lm)
     return units
@@ -40,6 +41,13 @@ def symmetric_units(units: np.ndarray, mirror: np.ndarray) -> np.ndarray:
     return result
 
 
+def _look_up(units: np.ndarray) -> None:
+    """The upper lid goes with the gaze, as in a wide eye; the unit alone lifts the lower lid over the iris instead."""
+    for side in ("Left", "Right"):
+        lids = units[INDEX[f"eyeLookUp{side}"]]
+        units[INDEX[f"eyeLookUp{side}"]] = 1.5 * lids + 0.75 * units[INDEX[f"eyeWide{side}"]]
+
+
 def _sneer(units: np.ndarray, mean: np.ndarray, lm: np.ndarray) -> None:
     """AU 9: the wing of the nose and the upper lip go up together; above the eyes the frown stays as it was."""
     eyes, wing = lm[[36, 39, 42, 45], 1].mean(), lm[[31, 35], 1].mean()
@@ -51,12 +59,12 @@ def _sneer(units: np.ndarray, mean: np.ndarray, lm: np.ndarray) -> None:
 
 
 def _pucker(units: np.ndarray, mean: np.ndarray, lm: np.ndarray) -> None:
-    """The corners come forward with the middle, and in; the lips' middle swells a little."""
-    pucker = 1.12 * units[INDEX["mouthPucker"]]
+    """The corners come forward with the middle, and in until the mouth is two thirds as wide."""
+    pucker = 1.15 * units[INDEX["mouthPucker"]]
     # The landmarks of the two corners are no exact mirror images.
     for corner, inwards in ((lm[54] * [-1, 1, 1], 1.0), (lm[54], -1.0)):
         distance = np.linalg.norm(mean - corner, axis=1)
-        pucker += np.exp(-((distance / 11.0) ** 2))[:, None] * [0.9 * inwards, 1.6, 2.8]
+        pucker += np.exp(-((distance / 13.0) ** 2))[:, None] * [3.0 * inwards, 1.4, 3.4]
     units[INDEX["mouthPucker"]] = pucker
 
 

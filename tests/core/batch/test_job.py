@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnpm.core.batch import job as jobs
+from dnpm.core.batch.sliders import look_of
 from dnpm.core.errors import DnpmError
+from dnpm.core.face_model.looks import IRISES, Look
 
 
 def test_settings_reach_the_items_and_items_win(tmp_path: Path) -> None:
@@ -126,3 +128,30 @@ def test_no_json_ends_in_anything_but_a_job_or_a_clear_error(data: object) -> No
     except DnpmError:
         return
     assert job.items
+
+
+def test_looks_of_the_job_and_of_an_item(tmp_path: Path) -> None:
+    job = jobs.parse(
+        {
+            "settings": {"look": {"tone": "olive"}},
+            "items": [{"name": "a"}, {"name": "b", "look": {"stubble": 0.5, "iris": "blue"}}],
+        },
+        tmp_path,
+    )
+    first, second = (item.settings.look for item in job.items)
+    assert first == Look(tone="olive")
+    assert second == Look(stubble=0.5, iris=IRISES["blue"])
+    with pytest.raises(DnpmError, match=r"items\[0\].look.*purple"):
+        jobs.parse({"items": [{"name": "a", "look": {"tone": "purple"}}]}, tmp_path)
+
+
+def test_an_items_look_wins_over_its_presets(tmp_path: Path) -> None:
+    text = '{"format": "dnpm-preset-1", "look": {"tone": "deep", "stubble": 1}}'
+    (tmp_path / "p.json").write_text(text)
+    items = [
+        {"name": "a", "preset": "p.json"},
+        {"name": "b", "preset": "p.json", "look": {"tone": "fair"}},
+        {"name": "c"},
+    ]
+    looks = [look_of(item) for item in jobs.parse({"items": items}, tmp_path).items]
+    assert looks == [Look(tone="deep", stubble=1.0), Look(tone="fair"), Look()]

@@ -87,6 +87,14 @@ def test_the_same_words_give_the_same_bytes_and_the_preset_the_same_face(parts, 
     assert (tmp_path / "a" / "face.json").read_bytes() == (tmp_path / "preset" / "face.json").read_bytes()
 
 
+def test_the_look_travels_in_the_preset(parts, tmp_path):
+    assert _face(parts, tmp_path / "a", "--look=tone=brown,stubble=.5,iris=green") == 0
+    assert json.loads((tmp_path / "a" / "face.json").read_text())["look"]["tone"] == "brown"
+    assert _face(parts, tmp_path / "b", f"--preset={tmp_path / 'a' / 'face.json'}", "--look=stubble=1") == 0
+    look = json.loads((tmp_path / "b" / "face.json").read_text())["look"]
+    assert (look["tone"], look["stubble"], look["iris"]) == ("brown", 1.0, [0.14, 0.17, 0.085])
+
+
 def test_scale_0_is_the_smooth_face(parts, tmp_path):
     for scale in ("0", "2"):
         assert _face(parts, tmp_path / scale, "--seed=5", f"--scale={scale}") == 0
@@ -105,6 +113,8 @@ def test_scale_0_is_the_smooth_face(parts, tmp_path):
         (["--preset=gone.json"], "gone.json"),
         (["--levels=9"], "--levels 9"),
         (["--scale=-1"], "--scale -1"),
+        (["--look=tone=purple"], "--look tone=purple"),
+        (["--look=stubble"], "'stubble'"),
         (["--seed=-1"], "--seed -1"),
         (["--resolution=1024"], "resolution"),
         (["--weights=nowhere"], "nowhere"),

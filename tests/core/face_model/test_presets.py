@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model import presets
+from dnpm.core.face_model.looks import Look
 
 LABELS = ("Age", "Face width", "Face width", "Identity 4")
 
@@ -121,3 +122,12 @@ def test_file_names_are_safe(typed, expected):
 def test_names_without_a_letter_are_refused(typed):
     with pytest.raises(DnpmError, match="no name for a preset"):
         presets.file_name(typed)
+
+
+def test_a_look_comes_back_and_may_be_all_there_is():
+    look = Look("deep", stubble=0.5)
+    read = presets.from_text(presets.to_text(presets.Preset("small", look=look)), "text")
+    assert read.look == look
+    assert (read.identity, read.expression, read.strength) == (None, None, None)
+    with pytest.raises(DnpmError, match="purple"):
+        presets.from_text('{"format": "dnpm-preset-1", "look": {"tone": "purple"}}', "text")

@@ -9,12 +9,13 @@ import pytest
 
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.landmark_uv import landmark_uv
-from dnpm.core.face_model.skin_paint import DEFAULT_TONE, TONES, Look, outer_fade, skin_paint
+from dnpm.core.face_model.looks import DEFAULT_TONE, TONES, Look
+from dnpm.core.face_model.skin_paint import outer_fade, paint_key, skin_paint
 
 
 @pytest.fixture(scope="module")
 def paint(face_model):
-    return skin_paint(face_model, 512)
+    return skin_paint(face_model, resolution=512)
 
 
 def _on_skin(paint: np.ndarray, tone: str = DEFAULT_TONE) -> np.ndarray:
@@ -34,8 +35,8 @@ def test_shape_range_and_sameness(face_model, paint):
     assert paint.dtype == np.float32
     assert paint.min() >= 0
     assert paint.max() <= 1
-    assert np.array_equal(paint, skin_paint(face_model, 512))
-    assert not np.array_equal(paint, skin_paint(face_model, 512, seed=1))
+    assert np.array_equal(paint, skin_paint(face_model, resolution=512))
+    assert not np.array_equal(paint, skin_paint(face_model, resolution=512, seed=1))
 
 
 def test_it_ends_softly_where_the_head_goes_on(paint):
@@ -69,12 +70,12 @@ def test_brows_lips_and_blushes_are_where_the_landmarks_say(face_model, paint):
 
 def test_brows_have_hairs_with_skin_between(face_model):
     uv = landmark_uv(face_model)
-    alpha = skin_paint(face_model, 1024, look=Look(flush=0, freckles=0))[..., 3]
+    alpha = skin_paint(face_model, Look(flush=0, freckles=0))[..., 3]
     row, column = int((1 - uv[24][1] + 0.012) * 1024), int(uv[24][0] * 1024)
     brow = alpha[row - 8 : row + 8, column - 30 : column + 30]
     assert brow.max() > 0.7
     assert np.percentile(brow, 10) < 0.4
-    none = skin_paint(face_model, 1024, look=Look(flush=0, freckles=0, brows=0))[..., 3]
+    none = skin_paint(face_model, Look(flush=0, freckles=0, brows=0))[..., 3]
     assert none[row - 8 : row + 8, column - 30 : column + 30].max() < 0.3
 
 
@@ -89,7 +90,7 @@ def test_the_alpha_reaches_the_rims_of_eyes_and_lips(face_model):
 def test_looks(face_model, paint):
     uv = landmark_uv(face_model)
     plain, shaved, bearded = (
-        _on_skin(skin_paint(face_model, 256, look=Look(stubble=s, freckles=f))) for s, f in ((0, 0), (0, 2), (1, 0))
+        _on_skin(skin_paint(face_model, Look(stubble=s, freckles=f), 256)) for s, f in ((0, 0), (0, 2), (1, 0))
     )
     chin, cheek = 0.4 * uv[57] + 0.6 * uv[8], 0.5 * (uv[46] + uv[14])
     assert _at(bearded, chin, 0.03).mean() < _at(plain, chin, 0.03).mean() - 0.03
@@ -105,7 +106,7 @@ def test_every_tone_keeps_its_order_of_colours(face_model, name):
         assert all(0 < c < 1 for c in colour)
         assert colour[0] > colour[1] >= colour[2] - 0.02, "skin is red before green before blue"
     assert sum(tone.base) > sum(tone.deep) > sum(tone.brow)
-    seen = _on_skin(skin_paint(face_model, 128, tone=tone), name)
+    seen = _on_skin(skin_paint(face_model, Look(name), 128), name)
     assert np.abs(seen[10:25, 30:100].mean((0, 1)) - tone.base).max() < 0.03
 
 
@@ -116,7 +117,7 @@ def test_tones_go_from_light_to_dark():
 
 
 def test_sizes_agree(face_model, paint):
-    large = skin_paint(face_model, 1024)
+    large = skin_paint(face_model)
     small = large.reshape(512, 2, 512, 2, 4).mean((1, 3))
     assert np.abs(_on_skin(small) - _on_skin(paint)).mean() < 0.01
 
@@ -125,3 +126,23 @@ def test_without_landmarks_it_says_so(face_model):
     model = dataclasses.replace(face_model, landmarks68=np.full(68, -1, np.int32))
     with pytest.raises(DnpmError, match="landmarks"):
         skin_paint(model)
+
+
+def test_the_key_names_what_is_painted(face_model):
+    key = paint_key(face_model, Look())
+    assert key == paint_key(face_model, Look(iris=(0.1, 0.2, 0.3))), "the eyes are no part of the paint"
+    others = [Look(tone="deep"), Look(stubble=0.5), Look(freckles=0), Look(brows=0.5), Look(flush=0.5)]
+    moved = dataclasses.replace(face_model, detail_uv=face_model.detail_uv * np.float32(0.99))
+    assert len({key, *(paint_key(face_model, look) for look in others), paint_key(moved, Look())}) == 7
+
+
+def test_redness_is_soft_and_lies_on_the_middle_of_the_nose(face_model):
+    red, pale = (_on_skin(skin_paint(face_model, Look(flush=f, brows=0, freckles=0), 512)) for f in (1, 0))
+    blood = (pale - red)[..., 1]
+    assert blood.max() > 0.05
+    assert max(np.abs(np.diff(blood, axis=axis)).max() for axis in (0, 1)) < 0.3 * blood.max()
+    v = landmark_uv(face_model)[30, 1]
+    row, half = int((1 - v) * 512), 20
+    nose = blood[row - half : row + half, 256 - half : 256 + half]
+    middle = (nose * (np.arange(2 * half) + 0.5)).sum() / nose.sum()
+    assert abs(middle - half) < 1.0

@@ -1,0 +1,149 @@
+"""How a person is coloured: skin tone, redness, brows, freckles, stubble and irises; and how that is written down.
+
+In presets and batches a look is a JSON object, {"tone": "brown", "freckles": 0.5, "iris": "green"}, on the command line
+`tone=brown,freckles=.5,iris=green`. What is left out is as in a new face.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from ..errors import DnpmError
+
+Colour = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Tone:
+    """A skin's colours, all sRGB."""
+
+    base: Colour
+    """What the whole head has."""
+    deep: Colour
+    """Of the base's blotches."""
+    flush: Colour
+    """Where blood shows: cheeks, nose, lids."""
+    shade: Colour
+    """Thin skin under the eyes and in the lids' fold."""
+    lip: Colour
+    lip_line: Colour
+    freckle: Colour
+    brow: Colour
+
+
+# From light to dark, after the order of Fitzpatrick's six types: more melanin is darker and less blue, and hides blood.
+TONES: dict[str, Tone] = {
+    "porcelain": Tone(
+        (0.84, 0.69, 0.62), (0.78, 0.58, 0.52), (0.83, 0.43, 0.39), (0.58, 0.42, 0.43), (0.74, 0.43, 0.41),
+        (0.48, 0.20, 0.20), (0.66, 0.45, 0.33), (0.40, 0.28, 0.18),
+    ),
+    "fair": Tone(
+        (0.75, 0.58, 0.50), (0.66, 0.47, 0.39), (0.74, 0.36, 0.29), (0.47, 0.31, 0.30), (0.67, 0.38, 0.345),
+        (0.42, 0.17, 0.16), (0.50, 0.31, 0.21), (0.21, 0.145, 0.105),
+    ),
+    "medium": Tone(
+        (0.69, 0.51, 0.40), (0.60, 0.41, 0.31), (0.66, 0.33, 0.25), (0.42, 0.27, 0.24), (0.61, 0.35, 0.30),
+        (0.37, 0.15, 0.13), (0.44, 0.27, 0.18), (0.15, 0.10, 0.075),
+    ),
+    "olive": Tone(
+        (0.61, 0.46, 0.34), (0.53, 0.37, 0.26), (0.58, 0.31, 0.22), (0.36, 0.25, 0.20), (0.55, 0.32, 0.27),
+        (0.31, 0.13, 0.11), (0.37, 0.23, 0.15), (0.10, 0.07, 0.055),
+    ),
+    "brown": Tone(
+        (0.46, 0.31, 0.22), (0.38, 0.24, 0.165), (0.45, 0.22, 0.155), (0.25, 0.155, 0.12), (0.44, 0.25, 0.215),
+        (0.22, 0.09, 0.075), (0.26, 0.155, 0.10), (0.065, 0.045, 0.035),
+    ),
+    "deep": Tone(
+        (0.31, 0.205, 0.15), (0.25, 0.155, 0.11), (0.31, 0.145, 0.105), (0.165, 0.10, 0.08), (0.34, 0.185, 0.165),
+        (0.155, 0.06, 0.055), (0.17, 0.10, 0.07), (0.04, 0.03, 0.025),
+    ),
+}  # fmt: skip
+DEFAULT_TONE = "fair"
+
+
+IRISES: dict[str, Colour] = {
+    "dark": (0.045, 0.024, 0.013),
+    "brown": (0.095, 0.05, 0.024),
+    "hazel": (0.19, 0.125, 0.045),
+    "green": (0.14, 0.17, 0.085),
+    "blue": (0.11, 0.2, 0.3),
+    "grey": (0.2, 0.23, 0.25),
+}
+"""Linear RGB of an iris between pupil and limbus."""
+DEFAULT_IRIS = "brown"
+
+
+@dataclass(frozen=True)
+class Look:
+    """A person's colours. The amounts are 0 for none, 1 for as strong as it is common, at most 2."""
+
+    tone: str = DEFAULT_TONE
+    """One of TONES."""
+    flush: float = 1.0
+    """Redness of cheeks, nose and lids."""
+    brows: float = 1.0
+    freckles: float = 0.3
+    stubble: float = 0.0
+    iris: Colour = IRISES[DEFAULT_IRIS]
+    """Linear RGB; the eyes are no part of the paint."""
+
+    def as_json(self) -> dict[str, Any]:
+        """What `read_look` reads."""
+        return asdict(self) | {"iris": [round(c, 4) for c in self.iris]}
+
+
+DEFAULT_LOOK = Look()
+AMOUNTS = ("flush", "brows", "freckles", "stubble")
+AMOUNT_LIMIT = 2.0
+
+
+def read_look(entry: Any, base: Look | None = None) -> Look:
+    """A look from JSON data, on top of `base` (default: a new face's). Raises ValueError that lists what is wrong."""
+    look = base or DEFAULT_LOOK
+    if not isinstance(entry, Mapping):
+        raise ValueError(f'{entry!r} must be an object such as {{"tone": "brown", "stubble": 0.5}}')
+    problems = []
+    for key, value in entry.items():
+        if key == "tone" and isinstance(value, str) and value in TONES:
+            look = replace(look, tone=value)
+        elif key == "tone":
+            problems.append(f"the tone must be one of {', '.join(TONES)}, is {value!r}")
+        elif key == "iris":
+            colour = IRISES.get(value) if isinstance(value, str) else value
+            if isinstance(colour, list | tuple) and len(colour) == 3 and all(_in_range(c, 1.0) for c in colour):
+                look = replace(look, iris=(float(colour[0]), float(colour[1]), float(colour[2])))
+            else:
+                problems.append(
+                    f"the iris must be one of {', '.join(IRISES)}, or three numbers from 0 to 1, is {value!r}"
+                )
+        elif key not in AMOUNTS:
+            problems.append(f"a look has no {key!r} (known: tone, {', '.join(AMOUNTS)}, iris)")
+        elif _in_range(value, AMOUNT_LIMIT):
+            look = replace(look, **{key: float(value)})
+        else:
+            problems.append(f"{key} must be a number from 0 to {AMOUNT_LIMIT:g}, is {value!r}")
+    if problems:
+        raise ValueError("; ".join(problems))
+    return look
+
+
+def read_pairs(text: str) -> dict[str, Any]:
+    """`tone=brown,stubble=.5` as the JSON data that `read_look` reads. Raises DnpmError when it is not of this form."""
+    data: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not key or not equals or not value:
+            raise DnpmError(f"{part!r} is no name=value pair; write for example tone=brown,stubble=.5,iris=green")
+        try:
+            data[key] = float(value)
+        except ValueError:
+            data[key] = value
+    return data
+
+
+def _in_range(value: Any, high: float) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and 0 <= value <= high

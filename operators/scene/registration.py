@@ -1,0 +1,36 @@
+"""All or nothing: when a step of switching the extension on fails, the steps before it are taken back.
+
+Otherwise half of it would stay in Blender, and every later attempt would fail over what is there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import partial
+
+import bpy
+
+Step = tuple[Callable[[], object], Callable[[], object]]
+"""What is done, and what undoes it."""
+
+
+def do(steps: Iterable[Step]) -> None:
+    """Do the steps in order; when one fails undo those that were done, last first, and raise what it raised."""
+    with ExitStack() as done:
+        for deed, undo in steps:
+            deed()
+            done.callback(undo)
+        done.pop_all()
+
+
+def undo(steps: Iterable[Step]) -> None:
+    """Undo all steps, last first; one that fails does not keep the others from being undone."""
+    with ExitStack() as done:
+        for _, reverse in steps:
+            done.callback(reverse)
+
+
+def classes(found: Iterable[type]) -> list[Step]:
+    """A step a class of Blender's."""
+    return [(partial(bpy.utils.register_class, cls), partial(bpy.utils.unregister_class, cls)) for cls in found]

@@ -1,0 +1,199 @@
+"""A face's look: properties, paint and materials; and the bump that shows the pores."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import bpy
+import numpy as np
+import pytest
+
+from dnpm.core.face_model.looks import TONES, Look
+from dnpm.operators.scene import compat, detail_image, looks, materials, names, skin_material
+
+
+@pytest.fixture
+def painted(backend, tiny_model, tmp_path, monkeypatch):
+    """A face whose model has landmarks, so that it has paint (small, and quick to make here)."""
+    model = replace(tiny_model, landmarks68=np.full(68, 40, np.int32))
+    model.save(tmp_path / "landmarks.safetensors")
+    monkeypatch.setenv("DNPM_FACE_MODEL", str(tmp_path / "landmarks.safetensors"))
+
+    def paint(_: object, look: Look) -> np.ndarray:
+        return np.full((4, 4, 4), (0.2 + 0.1 * look.stubble, 0.2, 0.2, 1.0), np.float32)
+
+    monkeypatch.setattr(looks, "skin_paint", paint)
+    assert bpy.ops.dnpm.add_face() == {"FINISHED"}
+    return bpy.context.object
+
+
+def skin(face):
+    return next(m for m in face.data.materials if m[names.MATERIAL_KIND] == "skin")
+
+
+def node(face, name):
+    return skin(face).node_tree.nodes[name]
+
+
+def paint_of(face):
+    return node(face, skin_material.PAINT).image
+
+
+def test_properties_and_look_are_one(face):
+    look = Look("brown", 0.5, 0.25, 1.0, 0.75, (0.1, 0.2, 0.4))
+    looks.set_look(face, look)
+    found = looks.look_of(face)
+    assert (found.tone, found.flush, found.brows, found.freckles, found.stubble) == ("brown", 0.5, 0.25, 1.0, 0.75)
+    np.testing.assert_allclose(found.iris, look.iris, atol=1e-6)
+
+
+@pytest.mark.parametrize("tone", TONES)
+def test_the_skin_takes_its_tone(face, tone):
+    face.dnpm_face.tone = tone
+    base = node(face, skin_material.BASE).outputs[0].default_value
+    r, g, b, a = base
+    assert a == 1
+    srgb = [12.92 * c if c <= 0.0031308 else 1.055 * c ** (1 / 2.4) - 0.055 for c in (r, g, b)]
+    np.testing.assert_allclose(srgb, TONES[tone].base, atol=1e-4)
+    np.testing.assert_allclose(skin(face).diffuse_color[:3], base[:3], atol=1e-6)
+
+
+def test_the_same_look_shares_its_paint_and_another_has_its_own(painted):
+    first = paint_of(painted)
+    assert first.packed_file is not None
+    bpy.ops.dnpm.add_face()
+    other = bpy.context.object
+    assert paint_of(other) == first
+    other.dnpm_face.stubble = 1.0
+    assert paint_of(other) != first
+    assert paint_of(painted) == first
+    np.testing.assert_allclose(paint_of(other).pixels[0], 0.3, atol=0.01)
+    other.dnpm_face.stubble = 0.0
+    assert paint_of(other) == first
+    assert [image for image in bpy.data.images if looks.KEY in image] == [first], "what nobody shows is gone"
+
+
+def test_a_model_with_other_landmarks_gets_another_paint(painted, tiny_model, tmp_path, monkeypatch):
+    moved = replace(tiny_model, landmarks68=np.full(68, 41, np.int32))
+    moved.save(tmp_path / "moved.safetensors")
+    monkeypatch.setenv("DNPM_FACE_MODEL", str(tmp_path / "moved.safetensors"))
+    bpy.ops.dnpm.add_face()
+    assert paint_of(bpy.context.object) != paint_of(painted)
+
+
+def test_what_an_artist_painted_stays_in_the_file(painted):
+    image = paint_of(painted)
+    image.pixels[0] = 0.9
+    image.update()
+    name = image.name
+    painted.dnpm_face.freckles = 1.0
+    assert paint_of(painted) != image
+    assert bpy.data.images[name].use_fake_user
+    painted.dnpm_face.freckles = Look().freckles
+    assert paint_of(painted).pixels[0] == pytest.approx(0.9, abs=0.01), "and comes back with its look"
+
+
+def test_with_a_window_a_slider_is_painted_once_it_rests(painted, monkeypatch):
+    monkeypatch.setattr(compat, "in_background", lambda: False)
+    before = paint_of(painted)
+    for value in (0.1, 0.4, 0.8):
+        painted.dnpm_face.stubble = value
+        assert looks.tick() is not None
+        assert paint_of(painted) == before
+    monkeypatch.setattr(looks, "QUIET_S", 0.0)
+    assert looks.tick() is None
+    assert paint_of(painted) != before
+    looks.forget()
+
+
+def test_preset_and_clipboard_carry_the_look(painted):
+    painted.dnpm_face.tone, painted.dnpm_face.stubble = "deep", 0.5
+    bpy.ops.dnpm.copy()
+    painted.dnpm_face.tone, painted.dnpm_face.stubble = "fair", 0.0
+    bpy.ops.dnpm.paste()
+    assert (painted.dnpm_face.tone, painted.dnpm_face.stubble) == ("deep", 0.5)
+
+
+def lookups(face):
+    return [n for n in skin(face).node_tree.nodes if n.type == "TEX_IMAGE" and n.name.startswith(skin_material.MAP)]
+
+
+@pytest.mark.parametrize("unit_scale", [1.0, 0.01])
+def test_the_bump_is_as_high_as_the_modifier_lifts(backend, unit_scale):
+    bpy.context.scene.unit_settings.scale_length = unit_scale
+    bpy.ops.dnpm.add_face()
+    face = bpy.context.object
+    for strength in (1.0, 0.5, 0.0):
+        face.dnpm_face.strength = strength
+        modifier = detail_image.displace_modifier(face)
+        distance = node(face, skin_material.PORES).inputs["Distance"].default_value
+        assert distance == pytest.approx(modifier.strength)
+        assert distance == pytest.approx(strength / 1000 / unit_scale)
+
+
+def test_the_bump_reads_the_faces_own_map(face, backend):
+    assert len(lookups(face)) == 5
+    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+    bpy.ops.object.duplicate()
+    copy = bpy.context.object
+    bpy.context.view_layer.update()
+    from dnpm.operators.scene import live
+
+    live.own_data(copy)
+    assert detail_image.find_image(copy) != detail_image.find_image(face)
+    assert {n.image for n in lookups(copy)} == {detail_image.find_image(copy)}
+    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+
+
+def test_repair_and_freeze_keep_the_bump_at_the_map(face, backend):
+    bpy.data.images.remove(detail_image.find_image(face))
+    bpy.ops.dnpm.repair()
+    assert detail_image.find_image(face) is not None
+    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+    bpy.ops.dnpm.freeze()
+    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+    lookups(face)[0].image = None
+    bpy.ops.dnpm.repair()
+    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+
+
+def test_repair_brings_the_paint_back(painted):
+    bpy.data.images.remove(paint_of(painted))
+    bpy.ops.dnpm.repair()
+    assert paint_of(painted) is not None
+    painted.data.materials.clear()
+    painted.dnpm_face.tone = "olive"
+    bpy.ops.dnpm.repair()
+    np.testing.assert_allclose(
+        node(painted, skin_material.BASE).outputs[0].default_value, skin_material.linear(TONES["olive"].base), atol=1e-6
+    )
+    assert paint_of(painted) is not None
+
+
+def test_the_pores_are_what_the_mesh_cannot_follow(face, backend):
+    """The node tree's high-pass, worked out on waves: nothing of what is long, all of what vertices cannot follow."""
+    offsets = [tuple(v.inputs[1].default_value)[:2] for v in skin(face).node_tree.nodes
+               if v.type == "VECT_MATH" and v.operation == "ADD"]  # fmt: skip
+    assert len(offsets) == 4
+    reach = 1.75 / 1024
+
+    def kept(length: float) -> float:
+        x = np.linspace(0, length, 64, endpoint=False)
+        wave = lambda u: np.cos(2 * np.pi * u / length)  # noqa: E731
+        height = 0.5 * wave(x) - 0.125 * sum(wave(x + du) for du, _ in offsets)
+        return float(np.abs(height).max())
+
+    assert kept(2 * reach) == pytest.approx(0.5, abs=0.01)  # along u; the lookups along v see no change
+    assert kept(8 * reach) < 0.08
+    assert kept(40 * reach) < 0.005
+
+
+def test_lips_are_the_group_and_not_the_rims_alone(tiny_model):
+    with_group = replace(
+        tiny_model,
+        vertex_groups=tiny_model.vertex_groups
+        | {"lips": np.array([3, 4, 5], np.int32), "lips_upper": np.array([4, 9], np.int32)},
+    )
+    np.testing.assert_array_equal(np.flatnonzero(materials.lip_weights(with_group)), [3, 4, 5])
+    rims = replace(tiny_model, vertex_groups={"lips_upper": np.array([4, 9], np.int32)})
+    np.testing.assert_array_equal(np.flatnonzero(materials.lip_weights(rims)), [4, 9])
