@@ -1,0 +1,100 @@
+"""Encoders on disk: states that training goes on from, and finished encoders that read points of the mesh.
+
+A finished E_id,exp is written as ordinary weights (`detail/weights.py`). One that reads points fits no slider, so it
+is a file of its own: `encoder_1700.safetensors`, its description in the metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ... import tensorfile
+from ...detail import config
+from ...detail.encoder import Encoder
+from ...errors import DnpmError
+from .inputs import PointInputs
+from .trainer import EncoderTrainer, Plan
+
+STATE_FORMAT, POINTS_FORMAT = "dnpm-encoder-state-1", "dnpm-point-encoder-1"
+
+
+@dataclass(frozen=True)
+class PointEncoder:
+    """E_1700 or E_5000, ready to use."""
+
+    encoder: Encoder
+    inputs: PointInputs
+    w_mean: Tensor
+    about: dict[str, Any]
+
+    def w_plus(self, identity: np.ndarray, expression: np.ndarray) -> Tensor:
+        """(B, n_id), (B, n_exp) -> (B, rows, w_dim), by way of the mesh."""
+        return self.w_mean + self.encoder(*self.inputs(identity, expression))
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON values."""
+    return asdict(plan) | {"config": config.to_json(plan.config)}
+
+
+def save_state(path: Path, trainer: EncoderTrainer, about: Mapping[str, Any]) -> None:
+    """The trainer's state; `about` names what it belongs to (samples, generator, inputs, ...)."""
+    metadata = {"format": STATE_FORMAT, "belongs": _text(plan_json(trainer.plan) | dict(about))}
+    tensorfile.save(path, trainer.state(), metadata)
+
+
+def load_state(path: Path, trainer: EncoderTrainer, about: Mapping[str, Any]) -> None:
+    """Go on from a state. Raises DnpmError when it belongs to another plan, naming what differs."""
+    metadata = tensorfile.read_metadata(path)
+    if metadata.get("format") != STATE_FORMAT:
+        raise DnpmError(f"{path}: is no state of an encoder in training; delete it, or use another --folder")
+    there, here = json.loads(metadata["belongs"]), json.loads(_text(plan_json(trainer.plan) | dict(about)))
+    different = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
+    if different:
+        raise DnpmError(
+            f"{path}: was begun with other settings ({', '.join(different)}); use the same, or another --folder"
+        )
+    trainer.restore(tensorfile.load(path)[0])
+
+
+def save_points(path: Path, encoder: Encoder, inputs: PointInputs, w_mean: Tensor, about: Mapping[str, Any]) -> None:
+    """A finished encoder of points, float32."""
+    arrays = {f"encoder.{k}": v.detach().cpu().numpy() for k, v in encoder.state_dict().items()}
+    arrays |= {"w_mean": w_mean.detach().cpu().numpy().astype(np.float32), "picks": inputs.picks, "basis": inputs.basis}
+    metadata = {
+        "format": POINTS_FORMAT,
+        "config": _text(config.to_json(encoder.config)),
+        "scale_mm": repr(inputs.scale_mm),
+        "about": _text(dict(about)),
+    }
+    tensorfile.save(path, arrays, metadata)
+
+
+def load_points(path: Path) -> PointEncoder:
+    """What `save_points` wrote. Raises DnpmError when the file is another, or does not fit its description."""
+    arrays, metadata = tensorfile.load(path)
+    if metadata.get("format") != POINTS_FORMAT:
+        raise DnpmError(f"{path}: is no encoder of points; `dnpm train encoder --inputs 1700` writes one")
+    encoder = Encoder(config.from_json(config.EncoderConfig, json.loads(metadata["config"])))
+    try:
+        state = {k.removeprefix("encoder."): torch.from_numpy(v.copy()) for k, v in arrays.items() if "." in k}
+        encoder.load_state_dict(state)
+        inputs = PointInputs(arrays["picks"], arrays["basis"], float(metadata["scale_mm"]))
+        w_mean = torch.from_numpy(arrays["w_mean"].copy())
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise DnpmError(f"{path}: does not fit its description ({str(error).splitlines()[0]})") from error
+    if inputs.n_exp != encoder.config.n_exp or inputs.basis.shape[1] != inputs.n_exp:
+        raise DnpmError(f"{path}: {len(inputs.picks)} points do not fit the encoder's {encoder.config.n_exp} inputs")
+    return PointEncoder(encoder.eval().requires_grad_(False), inputs, w_mean, json.loads(metadata["about"]))
+
+
+def _text(values: Any) -> str:
+    return json.dumps(values, sort_keys=True, allow_nan=False)

@@ -1,0 +1,212 @@
+"""Training E (Eq. 5 to 7): L1 + 0.05 perceptual distance of the maps, G frozen, w_plus = E(...) + w_mean.
+
+Adam at 5e-4 with a cosine to 0, batches of 8, 100 epochs. Both terms see the map as a picture in which `RANGE_MM`
+millimetres are white, inside the face mask. The order of samples is drawn anew each epoch from (seed, epoch) and
+nothing else is random, so that a state (weights, Adam's moments, the step) is all that an exact continuation needs.
+
+A resolution below G's trains the rows of w_plus that reach it. The heads start at 0, hence the other rows stay w_mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...detail.config import EncoderConfig
+from ...detail.encoder import Encoder
+from ...detail.generator import Generator
+from ...errors import DnpmError
+from ..detail.principal import average_to
+from ..perceptual import PerceptualDistance
+from ..perceptual.distance import RANGE_MM
+from .inputs import Inputs
+
+
+class Samples(Protocol):
+    """Maps with their sliders: `core/training/data`'s MapDataset, or anything alike."""
+
+    resolution: int
+    mask: np.ndarray
+
+    def __len__(self) -> int: ...
+    def maps(self, indices: np.ndarray) -> np.ndarray:
+        """(n,) -> (n, R, R) float32 mm."""
+        ...
+
+    def identity(self, indices: np.ndarray) -> np.ndarray:
+        """(n,) -> (n, n_id)."""
+        ...
+
+    def expression(self, indices: np.ndarray) -> np.ndarray:
+        """(n,) -> (n, n_exp)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How E is trained; the defaults are the paper's."""
+
+    config: EncoderConfig
+    resolution: int
+    epochs: int = 100
+    batch: int = 8
+    rate: float = 5e-4
+    perceptual_weight: float = 0.05
+    seed: int = 0
+    max_steps: int | None = None
+    """Stop there, the cosine ending there too; None: all epochs."""
+
+    def __post_init__(self) -> None:
+        for wrong, message in (
+            (self.epochs < 1, "--epochs must be at least 1"),
+            (self.batch < (2 if self.config.batch_norm else 1), "--batch is too small (2 at least with BatchNorm)"),
+            (not self.rate > 0, "--rate must be positive"),
+            (not self.perceptual_weight >= 0, "--perceptual-weight must not be negative"),
+            (self.max_steps is not None and self.max_steps < 1, "--steps must be at least 1"),
+        ):
+            if wrong:
+                raise DnpmError(message)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Means of one step."""
+
+    total: float
+    l1_mm: float
+    perceptual: float
+
+
+class EncoderTrainer:
+    """One encoder in training. `step` counts what is done; `run` goes on from there."""
+
+    def __init__(
+        self, generator: Generator, w_mean: Tensor, encoder: Encoder, inputs: Inputs, samples: Samples, plan: Plan,
+        distance: PerceptualDistance | None, device: torch.device | str = "cpu",
+    ) -> None:  # fmt: skip
+        """distance: None leaves the perceptual term out. Raises DnpmError when sizes do not fit."""
+        if samples.resolution < plan.resolution or plan.resolution not in generator.config.resolutions:
+            raise DnpmError(
+                f"--resolution {plan.resolution}: the samples have {samples.resolution}, the generator "
+                f"{', '.join(map(str, generator.config.resolutions))}"
+            )
+        if len(samples) < plan.batch:
+            raise DnpmError(f"{len(samples)} training samples are fewer than a batch of {plan.batch}")
+        self.plan, self.samples, self.inputs, self.device = plan, samples, inputs, torch.device(device)
+        self.generator = generator.to(self.device).eval().requires_grad_(False)
+        self.w_mean = w_mean.to(self.device)
+        self.encoder = encoder.to(self.device).train()
+        self.distance = distance.to(self.device) if distance is not None and plan.perceptual_weight > 0 else None
+        self.mask = average_to(torch.from_numpy(np.float32(samples.mask))[None], plan.resolution)[0].to(self.device)
+        self.optimizer = torch.optim.Adam(self.encoder.parameters(), lr=plan.rate)
+        self.step = 0
+
+    @property
+    def epoch_steps(self) -> int:
+        """Whole batches in an epoch; what is left over waits for the next epoch's order."""
+        return len(self.samples) // self.plan.batch
+
+    @property
+    def total_steps(self) -> int:
+        """Of the whole training."""
+        steps = self.plan.epochs * self.epoch_steps
+        return steps if self.plan.max_steps is None else min(steps, self.plan.max_steps)
+
+    def run(self) -> Iterator[Losses]:
+        """One step an item, from where it stands to the end. Raises DnpmError when memory runs out or numbers burst."""
+        while self.step < self.total_steps:
+            epoch, k = divmod(self.step, self.epoch_steps)
+            order = np.random.default_rng([self.plan.seed, epoch]).permutation(len(self.samples))
+            picks = np.sort(order[k * self.plan.batch : (k + 1) * self.plan.batch])
+            for group in self.optimizer.param_groups:
+                group["lr"] = 0.5 * self.plan.rate * (1 + math.cos(math.pi * self.step / self.total_steps))
+            try:
+                losses = self._once(picks)
+            except torch.OutOfMemoryError as error:
+                raise DnpmError(
+                    f"{self.device} has too little memory for a batch of {self.plan.batch} at {self.plan.resolution}: "
+                    f"try --batch {max(1, self.plan.batch // 2)}, or a smaller --resolution"
+                ) from error
+            if not math.isfinite(losses.total):
+                raise DnpmError(f"the loss burst at step {self.step}; try a smaller --rate than {self.plan.rate:g}")
+            self.step += 1
+            yield losses
+
+    def predict(self, samples: Samples, indices: np.ndarray) -> np.ndarray:
+        """(n,) -> (n, r, r) float32 mm inside the mask, in evaluation mode."""
+        self.encoder.eval()
+        with torch.inference_mode():
+            images = [
+                self._images(samples, part) for part in np.array_split(indices, -(-len(indices) // self.plan.batch))
+            ]
+        self.encoder.train()
+        return torch.cat(images)[:, 0].cpu().numpy()
+
+    def truth(self, samples: Samples, indices: np.ndarray) -> np.ndarray:
+        """(n,) -> (n, r, r) float32 mm inside the mask, averaged down to the training's resolution."""
+        return self._targets(samples, indices)[:, 0].cpu().numpy()
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Everything that an exact continuation needs."""
+        tensors = {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
+        for k, moments in self.optimizer.state_dict()["state"].items():
+            tensors |= {f"adam.{k}.{name}": value for name, value in moments.items()}
+        arrays = {k: v.detach().cpu().numpy() for k, v in tensors.items()}
+        return arrays | {"step": np.array([self.step], np.int64)}
+
+    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+        """What `state` gave. Raises DnpmError when it is of another network."""
+        known: dict[str, Tensor] = {}
+        moments: dict[int, dict[str, Tensor]] = {}
+        for name, array in arrays.items():
+            tensor = torch.from_numpy(array.copy())
+            if name.startswith("encoder."):
+                known[name.removeprefix("encoder.")] = tensor
+            elif name.startswith("adam."):
+                _, k, what = name.split(".")
+                moments.setdefault(int(k), {})[what] = tensor
+        try:
+            self.encoder.load_state_dict(known)
+            groups = self.optimizer.state_dict()["param_groups"]
+            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+            self.step = int(arrays["step"][0])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise DnpmError(f"the saved state is of another encoder ({str(error).splitlines()[0]})") from error
+
+    def _once(self, picks: np.ndarray) -> Losses:
+        images, targets = self._images(self.samples, picks), self._targets(self.samples, picks)
+        l1 = (images - targets).abs().mean()
+        seen = images.new_zeros(()) if self.distance is None else self.distance(images, targets).mean()
+        total = l1 / RANGE_MM + self.plan.perceptual_weight * seen
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.optimizer.step()
+        return Losses(float(total.detach()), float(l1.detach()), float(seen.detach()))
+
+    def _images(self, samples: Samples, picks: np.ndarray) -> Tensor:
+        first, second = self.inputs(samples.identity(picks), samples.expression(picks))
+        w_plus = self.w_mean + self.encoder(first.to(self.device), second.to(self.device))
+        return self.generator.synthesis(w_plus, self.plan.resolution) * self.mask
+
+    def _targets(self, samples: Samples, picks: np.ndarray) -> Tensor:
+        maps = torch.from_numpy(np.ascontiguousarray(samples.maps(picks), np.float32))
+        return (average_to(maps, self.plan.resolution).to(self.device) * self.mask)[:, None]
+
+
+def new_encoder(config: EncoderConfig, seed: int) -> Encoder:
+    """Random numbers from the seed; heads at 0, hence w_plus starts as w_mean and L1 as the mean map's."""
+    state = torch.random.get_rng_state()
+    torch.manual_seed(seed)
+    encoder = Encoder(config)
+    torch.random.set_rng_state(state)
+    for head in encoder.heads:
+        assert isinstance(head, torch.nn.Linear)
+        torch.nn.init.zeros_(head.weight)
+        torch.nn.init.zeros_(head.bias)
+    return encoder
