@@ -12,11 +12,23 @@ import OpenEXR
 from ..errors import DnpmError
 from . import sheet
 
-ACTOR = 12
-"""Seed of the identity that goes through the expressions."""
-PEOPLE = (3, 5, 8, 12, 17, 21, 29, 34)
-"""Seeds of the eight identities at rest."""
-VIEW = {"name": "portrait", "azimuth": 24, "elevation": 3, "target": "head", "zoom": 1.2}
+ACTOR = 46
+"""Seed of the identity that goes through the expressions: a man of about 56."""
+ACTOR_LOOK = {"tone": "fair", "stubble": 0.35, "freckles": 0.2, "iris": "hazel"}
+PEOPLE: dict[int, tuple[str, dict[str, Any]]] = {
+    115: ("woman, 24", {"tone": "porcelain", "freckles": 1.4, "iris": "green"}),
+    69: ("man, 36", {"tone": "medium", "stubble": 0.8, "iris": "dark"}),
+    57: ("woman, 30", {"tone": "olive", "freckles": 0.0, "iris": "hazel"}),
+    120: ("man, 46", {"tone": "deep", "stubble": 0.3, "flush": 0.6, "iris": "dark"}),
+    56: ("woman, 46", {"tone": "medium", "freckles": 0.1, "iris": "dark"}),
+    123: ("man, 66", {"tone": "brown", "stubble": 0.5, "iris": "dark"}),
+    128: ("woman, 79", {"tone": "fair", "brows": 0.6, "iris": "blue"}),
+    74: ("man, 72", {"tone": "porcelain", "flush": 1.4, "brows": 0.7, "iris": "grey"}),
+}
+"""Seeds of the eight identities at rest, what the face model's own regression says of them, and their looks."""
+VIEW = {"name": "portrait", "azimuth": 19, "elevation": 3, "target": "face", "zoom": 0.9}
+CLOSE = {"name": "closeup", "azimuth": 30, "elevation": 2, "target": "face", "zoom": 1.35}
+SKIN = {"name": "skin", "azimuth": 38, "elevation": 4, "target": "eyes", "zoom": 1.9}
 
 
 def _both(**values: float) -> dict[str, float]:
@@ -25,7 +37,8 @@ def _both(**values: float) -> dict[str, float]:
 
 
 EXPRESSIONS: dict[str, dict[str, float]] = {
-    "smile": _both(mouthSmile=0.9, cheekSquint=0.7, eyeSquint=0.4, mouthUpperUp=0.25) | {"jawOpen": 0.08},
+    "smile": _both(mouthSmile=0.85, cheekSquint=0.7, eyeSquint=0.4, mouthUpperUp=0.45, mouthLowerDown=0.2)
+    | {"jawOpen": 0.06},
     "surprise": _both(browOuterUp=0.9, eyeWide=0.8) | {"browInnerUp": 1.0, "jawOpen": 0.4},
     "anger": _both(browDown=1.0, noseSneer=0.6, mouthPress=0.5, eyeSquint=0.35, mouthFrown=0.3),
     "disgust": _both(noseSneer=1.0, mouthUpperUp=0.6, browDown=0.6, cheekSquint=0.5, eyeSquint=0.4),
@@ -43,19 +56,20 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
 
 
 def demo_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
-    """The job, in the job file's own form: 8 expressions, 8 people, and one close-up with and without the detail."""
-    actor = {"seed": ACTOR}
-    close = {"size": [size[0] * 2, size[1] * 2], "views": ["closeup"], "subdivision": 4}
-    with_detail = close | {"outputs": ["png", "exr", "map_png", "blend"]}
+    """The job, in the job file's own form: 8 expressions, 8 people, and close-ups with and without the detail."""
+    actor = {"identity": {"seed": ACTOR}, "look": ACTOR_LOOK}
     items: list[dict[str, Any]] = [
-        {"name": f"expression_{name}", "identity": actor, "expression": values} for name, values in EXPRESSIONS.items()
+        {"name": f"expression_{name}", "expression": values} | actor for name, values in EXPRESSIONS.items()
     ]
-    items += [{"name": f"person_{seed}", "identity": {"seed": seed}} for seed in PEOPLE]
-    face = {"identity": actor, "expression": EXPRESSIONS["anger"]}
     items += [
-        {"name": "closeup_with_detail"} | face | with_detail,
-        {"name": "closeup_without_detail"} | face | close | {"detail": 0},
-        {"name": "mesh", "outputs": ["gltf"]} | face,
+        {"name": f"person_{seed}", "identity": {"seed": seed}, "look": look} for seed, (_, look) in PEOPLE.items()
+    ]
+    close = {"size": [round(1.5 * side) for side in size], "subdivision": 3, "expression": EXPRESSIONS["anger"]} | actor
+    files = {"outputs": ["png", "exr", "map_png", "blend"], "views": [CLOSE, SKIN]}
+    items += [
+        {"name": "closeup_with_detail"} | close | files,
+        {"name": "closeup_without_detail", "detail": 0, "views": [CLOSE]} | close,
+        {"name": "mesh", "outputs": ["gltf"], "expression": EXPRESSIONS["anger"]} | actor,
     ]
     return {"settings": {"size": list(size), "samples": samples, "views": [VIEW]}, "items": items}
 
@@ -72,7 +86,7 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
     )
     sheet.contact_sheet(
         out / "identities.png",
-        [(items / f"person_{seed}" / view, f"seed {seed}") for seed in PEOPLE],
+        [(items / f"person_{seed}" / view, f"{who} (seed {seed})") for seed, (who, _) in PEOPLE.items()],
         4,
         "Eight identities at rest",
     )
@@ -81,8 +95,9 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
         [
             (items / "closeup_without_detail" / "closeup.png", "the coarse face"),
             (close / "closeup.png", "with the displacement map"),
+            (close / "skin.png", "the skin, close by"),
         ],
-        2,
+        3,
         "The same face without and with its detail",
     )
     sheet.map_picture(

@@ -19,8 +19,8 @@ from . import batch
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, and how good."""
     parser.add_argument("--out", type=Path, default=Path("build/demo"), metavar="DIR", help="folder for the results")
-    parser.add_argument("--size", default="400x480", metavar="WxH", help="pixels of a face in a sheet (%(default)s)")
-    parser.add_argument("--samples", type=int, default=24, metavar="N", help="Cycles samples a pixel (%(default)s)")
+    parser.add_argument("--size", default="360x432", metavar="WxH", help="pixels of a face in a sheet (%(default)s)")
+    parser.add_argument("--samples", type=int, default=16, metavar="N", help="Cycles samples a pixel (%(default)s)")
     parser.add_argument("--face-model", type=Path, metavar="FILE", help="another face model (.safetensors)")
     parser.add_argument("--weights", type=Path, metavar="DIR", help="another folder of weights")
     parser.add_argument("--device", help="cpu, cuda, mps or xpu (default: the fastest there is)")
@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     items.mkdir(parents=True, exist_ok=True)
     width, _, height = args.size.lower().partition("x")
     if not (width.isdecimal() and height.isdecimal()):
-        raise DnpmError(f"--size {args.size}: must be WIDTHxHEIGHT, for example 400x480")
+        raise DnpmError(f"--size {args.size}: must be WIDTHxHEIGHT, for example 360x432")
     data = demo.demo_job((int(width), int(height)), args.samples)
     jobs.parse(data, out, "demo")
     job_file = out / "job.json"

@@ -67,10 +67,10 @@ DEFAULT_TONE = "fair"
 IRISES: dict[str, Colour] = {
     "dark": (0.045, 0.024, 0.013),
     "brown": (0.095, 0.05, 0.024),
-    "hazel": (0.19, 0.125, 0.045),
-    "green": (0.14, 0.17, 0.085),
-    "blue": (0.11, 0.2, 0.3),
-    "grey": (0.2, 0.23, 0.25),
+    "hazel": (0.115, 0.074, 0.032),
+    "green": (0.085, 0.095, 0.052),
+    "blue": (0.07, 0.115, 0.165),
+    "grey": (0.115, 0.128, 0.135),
 }
 """Linear RGB of an iris between pupil and limbus."""
 DEFAULT_IRIS = "brown"

@@ -160,7 +160,7 @@ def _lips(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, seed: int) -
     u, v = _grid(region, size)
     red = _blurred(_inside(uv[48:60], u, v), 0.010 * e * size)
     uneven = 1 + 0.06 * _noise(u.shape, (0.02, 0.05, 0.1), seed + 1)
-    _over(canvas, region, tone.lip, np.clip(0.78 * red * uneven, 0, 0.95))
+    _over(canvas, region, tone.lip, np.clip(0.62 * red * uneven, 0, 0.95))
     # The border of the lower lip is a shade darker than its middle, as where the lip rolls out.
     rim = np.clip(4 * red * (1 - red), 0, 1) ** 1.5
     _over(canvas, region, tone.lip_line, 0.14 * rim)

@@ -11,13 +11,13 @@ from . import names, nodes
 
 IRIS_RAMP = "DNPM Iris"
 """Name of the node with the eye's colours, from the pupil out."""
-SCLERA = (0.76, 0.72, 0.68, 1.0)
+SCLERA = (0.64, 0.59, 0.55, 1.0)
 LIMBUS = (0.035, 0.026, 0.022, 1.0)
 
 _LIMBUS_UV, _PUPIL_UV = 29.0 / 360.0, 9.5 / 360.0
 _INNER, _OUTER = 2, 3
 """Places of the iris's two colours on the ramp."""
-_BLACK, _VEINED = (0.004, 0.004, 0.004, 1.0), (0.66, 0.5, 0.45, 1.0)
+_BLACK, _VEINED = (0.004, 0.004, 0.004, 1.0), (0.5, 0.34, 0.29, 1.0)
 
 
 def build(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:

@@ -22,7 +22,7 @@ PAINT, MAP, PORES = "DNPM Paint", "DNPM Map", "DNPM Pores"
 """Names of nodes: the paint's image, the displacement map's (five, this and .001 to .004), the bump."""
 BASE, DEEP, LIP = "DNPM Base", "DNPM Deep", "DNPM Lip"
 """Names of the nodes with a tone's colours."""
-_LIP_SHARE = 0.6
+_LIP_SHARE = 0.4
 _REACH_UV = 1.75 / 1024
 """A vertex's distance at render level 3 in the detail layer: 0.4 mm."""
 

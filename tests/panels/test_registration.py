@@ -114,3 +114,16 @@ def test_pairs_of_the_52():
     assert pairs.pair_label("browOuterUpRight") == "Outer Up"
     assert pairs.label("mouthSmileLeft") == "Smile L"
     assert pairs.label("jawLeft") == "Left"
+
+
+def test_the_threads_of_the_preferences_reach_the_backend(registered):
+    from dnpm.operators.scene import session, settings
+
+    assert preferences.DnpmPreferences.bl_rna.properties["threads"].default == 0
+    session.use(None)
+    settings.override(settings.Settings(threads=2, device="cpu"))
+    try:
+        assert session.client()._setup.threads == 2
+    finally:
+        settings.override(None)
+        session.use(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from dnpm.core.batch import demo, job, sheet
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.sampling import random_identity
 
 
 def test_a_sheet_holds_every_picture_in_its_place(tmp_path: Path) -> None:
@@ -48,6 +50,28 @@ def test_the_demonstrations_job_is_a_good_job() -> None:
     assert sum(item.name.startswith("person_") for item in made.items) == 8
     assert {name for values in demo.EXPRESSIONS.values() for name in values} <= set(ARKIT_NAMES)
     assert all(0 < value <= 1 for values in demo.EXPRESSIONS.values() for value in values.values())
+
+
+def test_the_demonstrations_people_are_who_their_labels_say(face_model) -> None:
+    """Age and sex by the face model's own regression; both sexes, ages far apart, every skin tone's half."""
+    semantics = json.loads(face_model.metadata["semantics"])
+    ages, tones, men = [], set(), 0
+    for seed, (who, look) in demo.PEOPLE.items():
+        identity = random_identity(face_model, seed)
+        age, masculine = (
+            semantics[key]["intercept"] + np.dot(semantics[key]["weights"], identity)
+            for key in ("age_years", "masculinity")
+        )
+        kind, _, told = who.partition(", ")
+        assert (kind == "man") == (masculine > 0.5), who
+        assert abs(age - int(told)) < 3, who
+        ages.append(age)
+        tones.add(look["tone"])
+        men += kind == "man"
+    assert min(ages) < 30
+    assert max(ages) > 70
+    assert men == 4
+    assert len(tones) >= 5
 
 
 @pytest.mark.parametrize("content", [b"", b"no EXR"])
