@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo", "render the demonstration's pictures, map and .blend"),
     "figures": ("figures", "render the paper's Figures 3 and 4 with these weights"),
     "data": ("data", "make and inspect training samples"),
+    "convert": ("convert_generator", "a StyleGAN2 generator trained elsewhere to this project's files"),
     "train": ("train", "train the detail networks"),
     "evaluate": ("evaluate", "measure the face model and the weights"),
     "bench": ("bench", "time every stage, write build/bench.json"),

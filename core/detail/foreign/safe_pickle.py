@@ -1,0 +1,322 @@
+"""Reads pickles of PyTorch networks without running anything that they carry.
+
+The public StyleGAN2 and StyleGAN3 checkpoints (`.pkl`) are pickles that bring Python source, which their own loader
+runs. Here an unpickler knows a short list of names, and each stands for a class of this file: tensors are rebuilt
+from plain bytes with their bounds checked, networks become a tree of names and values, and source code stays text that
+is never looked at. Any other name ends the reading before it is called.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+_DIMENSIONS_MAX, _NUMBERS_MAX = 8, 10**9
+_STORAGES: dict[str, str] = {
+    "DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
+    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
+}  # fmt: skip
+# Numbers and names in a network's settings, of which nothing is needed.
+_DTYPES = {"float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool"}
+
+
+class RefusedError(Exception):
+    """The pickle wants more than tensors and plain containers."""
+
+
+class DamagedError(Exception):
+    """The pickle contradicts itself."""
+
+
+class _Frozen(type):
+    """Classes that a pickle can name, but not change: its BUILD instruction sets attributes on whatever it is given."""
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        raise RefusedError(f"it sets {name} on a class")
+
+
+class Network(metaclass=_Frozen):
+    """Stands for a torch module of whatever class: its state alone."""
+
+    __slots__ = ("state",)
+
+    def __init__(self, *_: Any) -> None:
+        self.state: dict[str, Any] = {}
+
+    def __new__(cls, *_: Any) -> Network:
+        network = object.__new__(cls)
+        network.state = {}
+        return network
+
+    def __setstate__(self, state: Any) -> None:
+        if not isinstance(state, dict):
+            raise DamagedError("a network without a dictionary of its state")
+        self.state = state
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters and buffers of this network and all within, by their dotted names. Raises DamagedError."""
+        found: dict[str, _Tensor] = {}
+        todo, seen = [("", self)], {id(self)}
+        while todo:
+            prefix, network = todo.pop()
+            for kind in ("_parameters", "_buffers"):
+                values = _dictionary(network.state.get(kind), kind)
+                found |= {f"{prefix}{name}": value for name, value in values.items() if isinstance(value, _Tensor)}
+            for name, part in _dictionary(network.state.get("_modules"), "_modules").items():
+                if not isinstance(part, Network):
+                    continue
+                if id(part) in seen:
+                    raise DamagedError("a network that is part of two, or of itself")
+                seen.add(id(part))
+                todo.append((f"{prefix}{name}.", part))
+        if sum(math.prod(t.size) for t in found.values()) > _NUMBERS_MAX:
+            raise DamagedError(f"more than {_NUMBERS_MAX} numbers in one network")
+        return {name: value.tensor() for name, value in found.items()}
+
+
+class _Persistent(metaclass=_Frozen):
+    """Stands for `_reconstruct_persistent_obj`: takes the state, leaves the source code that lies beside it."""
+
+    def __new__(cls, meta: Any = None) -> Network:  # type: ignore[misc]
+        if not isinstance(meta, dict) or not isinstance(meta.get("class_name"), str):
+            raise DamagedError("a persistent object without its description")
+        network = Network()
+        if isinstance(meta.get("state"), dict):
+            network.state = meta["state"]
+        return network
+
+
+class _Dict(dict, metaclass=_Frozen):
+    """Stands for EasyDict and OrderedDict."""
+
+    __slots__ = ()
+
+    def __setstate__(self, _: Any) -> None:
+        """Attributes of a dictionary say nothing about a network."""
+
+
+class _Sealed:
+    """Instances that a pickle can hold, but not change once they were checked."""
+
+    __slots__ = ()
+
+    def __setstate__(self, _: Any) -> None:
+        raise RefusedError("it changes what it was given")
+
+
+class _Stand(_Sealed):
+    """A function of this file in the place of one that the pickle names."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+
+class _Storage(_Sealed):
+    """The bytes of tensors, and the type of their numbers."""
+
+    __slots__ = ("data",)
+
+    def __init__(self, data: np.ndarray) -> None:
+        self.data = data
+
+
+class _Tensor(_Sealed):
+    """A view of a storage, not yet made; its bounds were checked (`_rebuild_tensor`)."""
+
+    __slots__ = ("offset", "size", "storage", "stride")
+
+    def __init__(self, storage: _Storage, offset: int, size: tuple[int, ...], stride: tuple[int, ...]) -> None:
+        self.storage, self.offset, self.size, self.stride = storage, offset, size, stride
+
+    def tensor(self) -> Tensor:
+        """A copy in memory of its own."""
+        data = self.storage.data
+        steps = tuple(s * data.itemsize for s in self.stride)
+        view = np.lib.stride_tricks.as_strided(data[self.offset :], self.size, steps, writeable=False)
+        return torch.from_numpy(view.copy())
+
+
+def load_pickle(data: bytes) -> Any:
+    """A pickle's bytes -> dictionaries, lists, `Network`s.
+
+    Raises RefusedError when it names anything that is not on the list, DamagedError when it contradicts itself.
+    """
+    return _load(_Unpickler(io.BytesIO(data)))
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        stands = _stands_for(module, name)
+        if stands is None:
+            raise RefusedError(f"it wants to use {module}.{name}")
+        return stands
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise RefusedError("it refers to data outside of the file")
+
+
+class _StorageUnpickler(pickle.Unpickler):
+    """The inner format of a storage (torch.save's older one): a persistent id, the bytes after the pickles."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.ids: dict[str, tuple[str, int]] = {}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module != "torch" or name not in _STORAGES:
+            raise RefusedError(f"a tensor's bytes want to use {module}.{name}")
+        return name
+
+    def persistent_load(self, pid: Any) -> Any:
+        well_formed = isinstance(pid, tuple) and len(pid) >= 5 and pid[0] == "storage" and pid[1] in _STORAGES
+        if not well_formed or not isinstance(pid[2], str) or type(pid[4]) is not int or any(p for p in pid[5:]):
+            raise DamagedError("a tensor's bytes are described wrongly")
+        self.ids[pid[2]] = (pid[1], pid[4])
+        return pid[2]
+
+
+def _load(unpickler: pickle.Unpickler) -> Any:
+    try:
+        return unpickler.load()
+    except (RefusedError, DamagedError):
+        raise
+    except RecursionError as error:
+        raise DamagedError("it is nested too deeply") from error
+    except MemoryError as error:
+        raise DamagedError("it claims more memory than there is") from error
+    except Exception as error:  # a damaged pickle raises nearly anything
+        raise DamagedError(f"{type(error).__name__}: {error}") from error
+
+
+def _stands_for(module: str, name: str) -> Any:
+    if module.split(".")[-1] == "persistence" and name == "_reconstruct_persistent_obj":
+        return _Persistent
+    if (module, name) in _FIXED:
+        return _FIXED[module, name]
+    if module == "torch" and name in _DTYPES:
+        return f"torch.{name}"
+    if module.startswith("torch.nn.modules."):
+        return Network
+    return None
+
+
+def _read_storage(data: Any) -> _Storage:
+    """Stands for `torch.storage._load_from_bytes`."""
+    if not isinstance(data, bytes):
+        raise DamagedError("a tensor without bytes")
+    file = io.BytesIO(data)
+    if [_load(_Plain(file)) for _ in range(2)] != [_MAGIC, _PROTOCOL]:
+        raise DamagedError("a tensor's bytes are of an unknown format")
+    system = _load(_Plain(file))
+    if not isinstance(system, dict) or system.get("little_endian") is not True:
+        raise DamagedError("a tensor's bytes come from a big-endian machine")
+    described = _StorageUnpickler(file)
+    key = _load(described)
+    if not isinstance(key, str) or _load(_Plain(file)) != [key] or key not in described.ids:
+        raise DamagedError("a tensor's bytes are described wrongly")
+    kind, count = described.ids[key]
+    dtype = np.dtype(_STORAGES[kind])
+    rest = data[file.tell() :]
+    if count < 0 or int.from_bytes(rest[:8], "little", signed=True) != count or len(rest) - 8 != count * dtype.itemsize:
+        raise DamagedError("a tensor has not as many bytes as it says")
+    return _Storage(np.frombuffer(rest, dtype, count, 8))
+
+
+class _Plain(pickle.Unpickler):
+    """Numbers, text and containers, no name at all."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise RefusedError(f"it wants to use {module}.{name}")
+
+    def persistent_load(self, pid: Any) -> Any:
+        raise RefusedError("it refers to data outside of the file")
+
+
+def _rebuild_tensor(storage: Any = None, offset: Any = None, size: Any = None, stride: Any = None, *_: Any) -> _Tensor:
+    """Stands for torch's own functions of this name, which would believe what they are told."""
+    numbers = isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= _DIMENSIONS_MAX
+    if not numbers or any(type(n) is not int or n < 0 for n in (offset, *size, *stride)):
+        raise DamagedError("a tensor of an impossible shape")
+    if not isinstance(storage, _Storage):
+        raise DamagedError("a tensor without a storage")
+    count = math.prod(size)
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if count else offset - 1
+    # More elements than the storage has would be an expanded view: parameters never are, and they could fill memory.
+    if last >= len(storage.data) or count > len(storage.data):
+        raise DamagedError("a tensor that reaches beyond its bytes")
+    return _Tensor(storage, offset, size, stride)
+
+
+def _rebuild_parameter(data: Any = None, *_: Any) -> _Tensor:
+    if not isinstance(data, _Tensor):
+        raise DamagedError("a parameter without a tensor")
+    return data
+
+
+def _text_bytes(text: Any = None, encoding: Any = None) -> bytes:
+    """Stands for `_codecs.encode`, by which old pickles write bytes."""
+    if not isinstance(text, str) or encoding != "latin1":
+        raise RefusedError(f"it wants to encode by {encoding!r}")
+    return text.encode("latin1")
+
+
+def _new_object(kind: Any = None, base: Any = None, state: Any = None) -> Any:
+    """Stands for `copyreg._reconstructor`."""
+    if kind is _Dict:
+        return _Dict(state if isinstance(state, dict) else {})
+    if kind is Network:
+        return Network()
+    raise RefusedError("it rebuilds something that is no network")
+
+
+def _members(values: Any = ()) -> frozenset[Any]:
+    """Stands for `set`."""
+    if not isinstance(values, list | tuple):
+        raise DamagedError("a set that is made of no list")
+    return frozenset(values)
+
+
+def _ignored(*_: Any) -> None:
+    """Stands for devices and numbers of numpy in a network's settings."""
+
+
+def _size(values: Any = ()) -> tuple[Any, ...]:
+    """Stands for `torch.Size`."""
+    return tuple(values) if isinstance(values, list | tuple) else ()
+
+
+def _dictionary(value: Any, what: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
+        raise DamagedError(f"a network whose {what} are no dictionary of names")
+    return value
+
+
+_FIXED: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): _Dict,
+    ("copyreg", "_reconstructor"): _Stand(_new_object), ("copy_reg", "_reconstructor"): _Stand(_new_object),
+    ("dnnlib.util", "EasyDict"): _Dict, ("dnnlib", "EasyDict"): _Dict,
+    ("torch._utils", "_rebuild_tensor"): _Stand(_rebuild_tensor),
+    ("torch._utils", "_rebuild_tensor_v2"): _Stand(_rebuild_tensor),
+    ("torch._utils", "_rebuild_parameter"): _Stand(_rebuild_parameter),
+    ("torch.storage", "_load_from_bytes"): _Stand(_read_storage),
+    ("torch", "Size"): _Stand(_size), ("torch", "device"): _Stand(_ignored),
+    ("_codecs", "encode"): _Stand(_text_bytes),
+}  # fmt: skip
+for _module in ("builtins", "__builtin__"):
+    _FIXED |= {(_module, "set"): _Stand(_members), (_module, "frozenset"): _Stand(_members), (_module, "dict"): _Dict}
+    _FIXED[_module, "object"] = "object"
