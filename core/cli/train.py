@@ -11,6 +11,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
 
 
@@ -34,7 +35,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RES:BATCH:SECONDS",
         help="a joint stage; may be repeated, replaces the default",
     )
+    detail.add_argument(
+        "--crisp",
+        action="append",
+        metavar="RES:BATCH:SECONDS",
+        help="an adversarial stage; may be repeated, replaces the default; 0:0:0 leaves it out",
+    )
     detail.add_argument("--small", action="store_true", help="a minute's run that shows that every stage works")
+
+
+def _stages(texts: list[str], option: str) -> tuple[tuple[int, int, float], ...]:
+    """RES:BATCH:SECONDS each. Raises DnpmError on anything else."""
+    try:
+        return tuple((int(r), int(b), float(s)) for r, b, s in (text.split(":") for text in texts))
+    except ValueError as error:
+        raise DnpmError(f"{option}: a stage is RESOLUTION:BATCH:SECONDS, for example 256:8:600 ({error})") from error
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,8 +62,9 @@ def run(args: argparse.Namespace) -> int:
     if args.encoder_seconds is not None:
         plan = replace(plan, encoder_seconds=args.encoder_seconds)
     if args.joint:
-        stages = tuple((int(r), int(b), float(s)) for r, b, s in (text.split(":") for text in args.joint))
-        plan = replace(plan, joint=stages)
+        plan = replace(plan, joint=_stages(args.joint, "--joint"))
+    if args.crisp:
+        plan = replace(plan, crisp=tuple(stage for stage in _stages(args.crisp, "--crisp") if stage[0]))
     command = "dnpm " + " ".join(sys.argv[1:])
     train(face_model_path(args.face_model), args.folder, args.weights, plan, command)
     return 0

@@ -4,6 +4,7 @@
     bands       principal components band by band            (bands.safetensors)
     encoder     E on coefficients                            (encoder.safetensors, generator.safetensors)
     joint       G and E together on maps                     (the same files, replaced)
+    crisp       G's fine blocks against a discriminator      (the same files, replaced)
     mapping     f: z -> w on E's codes                       (the same files, replaced)
 
 The stages' files lie in one folder, by default build/training; `weights` is written at the end of each stage, so that
@@ -31,6 +32,7 @@ from ...detail.weights import load_detail, save_detail
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
 from . import cache
+from .crisp import sharpen
 from .fit import CoefficientLoss, codes, fit_encoder, fit_mapping
 from .joint import place_weights, train_jointly
 from .principal import Band, coefficients_of, directions, learn_bands, plant, project
@@ -48,6 +50,8 @@ class Plan:
     mapping_seconds: float = 90
     joint: tuple[tuple[int, int, float], ...] = ((256, 8, 600),)
     """(resolution, batch, seconds) one after the other."""
+    crisp: tuple[tuple[int, int, float], ...] = ((1024, 2, 600),)
+    """(resolution, batch, seconds) of adversarial training."""
     even_places: bool = False
     """Let places that vary little count more. Tried for the first edition: it cost R2 and did not help the nose."""
     seed: int = 0
@@ -55,7 +59,7 @@ class Plan:
     threads: int = 2
 
 
-SMALL = Plan(24, 8, 8, 16, 2, 1, ((64, 2, 2.0),))
+SMALL = Plan(24, 8, 8, 16, 2, 1, ((64, 2, 2.0),), ((128, 2, 2.0),))
 """Shows that every stage works; learns nothing."""
 
 
@@ -148,6 +152,23 @@ def train(
         )
         state.finish(stage, started)
         save(*means)
+    for resolution, batch, seconds in plan.crisp:
+        stage = f"crisp {resolution} {seconds:.0f}"
+        if stage in state.done:
+            continue
+        detail = load_detail(weights)
+        kept = detail.encoder, detail.w_mean
+
+        def keep(g: Generator, e: Encoder = kept[0], w_mean: torch.Tensor = kept[1]) -> None:
+            save_detail(weights, g, e, w_mean, card({}))
+
+        mask = torch.from_numpy(model.detail_mask)
+        maps = fine if resolution > coarse else many
+        result = sharpen(
+            detail.generator, *kept, maps, min(resolution, size), batch, seconds, mask, plan.seed, save=keep
+        )
+        state.finish(stage, started)
+        keep(result)
     if "mapping" not in state.done:
         detail = load_detail(weights)
         detail.generator.mapping.requires_grad_(True)
