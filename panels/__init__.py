@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..operators.scene import registration
-from . import preferences, properties, sidebar
+from . import controls, preferences, properties, sidebar
 
-_STEPS = tuple((part.register, part.unregister) for part in (properties, preferences, sidebar))
+_STEPS = tuple((part.register, part.unregister) for part in (properties, preferences, sidebar, controls))
 
 
 def register() -> None:
