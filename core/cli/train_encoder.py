@@ -1,0 +1,209 @@
+"""Train the encoder E with G frozen, as the paper does: L1 + 0.05 LPIPS, Adam 5e-4 with a cosine, 100 epochs.
+
+dnpm train encoder --data build/mine --out build/weights          on a data set, for the default generator
+dnpm train encoder --maps 2000 --resolution 256 --out build/try   on maps that the teacher paints, coarse and quick
+dnpm train encoder --inputs 1700 --data build/mine --out build/e  E_1700: points of the mesh instead of sliders
+dnpm train encoder ... --dry-run                                  sizes, memory, images a second; trains nothing
+
+It goes on where it was stopped; Ctrl-C ends after the step in hand. LPIPS needs AlexNet's weights: a file (--trunk),
+torch's download cache, or --download. Without them EfficientNet-Lite0's features stand in, and the card says so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DnpmError
+from ..face_model.locate import ROOT, face_model_path
+
+if TYPE_CHECKING:
+    from ..training.encoder.inputs import Inputs
+    from ..training.encoder.sources import Source
+    from ..training.encoder.trainer import EncoderTrainer, Samples
+
+DRY_STEPS = 3
+
+
+def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`encoder` beside the other networks."""
+    parser = what.add_parser(
+        "encoder", help="E alone with G frozen (Eq. 5 to 7): sliders or mesh points to codes", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the weights are written")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="a data set (`dnpm data`); else the teacher paints")
+    parser.add_argument("--maps", type=int, default=2000, help="that the teacher paints (default %(default)s)")
+    parser.add_argument("--weights", metavar="DIR", help="weights whose generator is used (default: the shipped ones)")
+    parser.add_argument("--generator", type=Path, metavar="DIR", help="or a generator alone (`dnpm convert`)")
+    parser.add_argument("--face-model", metavar="FILE", help="another face model")
+    parser.add_argument("--inputs", default="id-exp", help="id-exp, or a number of mesh points (1700, 5000)")
+    parser.add_argument("--config", choices=("default", "paper"), default="default", help="widths of E")
+    parser.add_argument("--resolution", type=int, help="an early output of G, and maps averaged to it (default 1024)")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="state and painted maps (default build/encoder)")
+    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--steps", type=int, metavar="N", help="at most so many; the cosine ends there")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument(
+        "--perceptual", default="auto", choices=("auto", "lpips-alex", "lpips-vgg", "efficientnet-lite0", "none"),
+        help="distance beside L1 (default: LPIPS where AlexNet's weights are, else EfficientNet-Lite0)",
+    )  # fmt: skip
+    parser.add_argument("--perceptual-weight", type=float, default=0.05)
+    parser.add_argument("--trunk", type=Path, metavar="FILE", help="LPIPS's trunk: alexnet-owt-7be5be79.pth")
+    parser.add_argument("--download", action="store_true", help="allow fetching the trunk (233 MB, or 528 MB for VGG)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--threads", type=int, help="of torch on a CPU")
+    parser.add_argument("--processes", type=int, default=2, help="that paint maps")
+    parser.add_argument("--dry-run", action="store_true", help="configuration, sizes and speed; nothing is trained")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, write the weights, print their folder. 130 when it was stopped before the end."""
+    import torch
+
+    from ..backend.devices import choose
+    from ..detail.config import ENCODERS
+    from ..face_model.model import FaceModel
+    from ..training.encoder.inputs import make_inputs
+    from ..training.encoder.run import fit
+    from ..training.encoder.sources import fitting_config, open_source
+    from ..training.encoder.trainer import EncoderTrainer, Plan, new_encoder
+    from ..training.perceptual import perceptual
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    started = time.monotonic()
+    device = choose(args.device)
+    model_path = face_model_path(args.face_model)
+    model = FaceModel.load(model_path)
+    source = open_source(args.weights, args.generator, model)
+    inputs = make_inputs(args.inputs, model)
+    resolution = args.resolution or source.generator.config.resolution
+    named = f"paper_{args.inputs}" if args.config == "paper" and args.inputs in ("1700", "5000") else args.config
+    config = fitting_config(ENCODERS[named], source.generator.config, inputs.n_id, inputs.n_exp)
+    plan = Plan(config, resolution, args.epochs, args.batch, args.rate, args.perceptual_weight, args.seed, args.steps)
+    distance = None
+    if args.perceptual != "none" and args.perceptual_weight > 0:
+        distance = perceptual(args.perceptual, trunk=args.trunk, download=args.download)
+    folder = args.folder or ROOT / "build" / "encoder"
+    train, check, label = open_samples(args, model, model_path, folder, resolution)
+    encoder = new_encoder(config, args.seed)
+    trainer = EncoderTrainer(source.generator, source.w_mean, encoder, inputs, train, plan, distance, device)
+    if args.dry_run:
+        print(json.dumps(dry_run(trainer), indent=2))
+        return 0
+    about = {
+        "samples": label, "generator": source.label, "inputs": args.inputs,
+        "perceptual": distance.name if distance else "none",
+    }  # fmt: skip
+    import numpy as np
+
+    state = folder / f"encoder_{args.inputs}_{args.config}_{resolution}.state.safetensors"
+    picks = np.linspace(0, len(check) - 1, min(32, len(check))).astype(int)
+    if not fit(trainer, state, about, (check, picks), f"E_{inputs.name}"):
+        return 130
+    finish(args, trainer, source, inputs, check, about, time.monotonic() - started)
+    print(args.out)
+    return 0
+
+
+def open_samples(
+    args: argparse.Namespace, model: Any, model_path: Path, folder: Path, resolution: int
+) -> tuple[Samples, Samples, str]:
+    """(training samples, validation samples, a line that tells them from others)."""
+    from ..training.encoder.sources import Subset, TeacherSamples
+
+    if args.data is not None:
+        from ..training.data.dataset import MapDataset
+
+        data = MapDataset.open(args.data)
+        parts = [Subset(data, data.split(name)) for name in ("train", "validation")]
+        label = f"{args.data.name}: {len(data)} maps of {data.resolution}"
+        wrong = [len(p) for p in parts] if min(map(len, parts)) == 0 else None
+        if wrong:
+            raise DnpmError(f"{args.data}: has {wrong[0]} training and {wrong[1]} validation samples; both are needed")
+        if (data.identity([0]).shape[1], data.expression([0]).shape[1]) != (model.n_id, model.n_exp):
+            raise DnpmError(f"{args.data}: its sliders are not those of the face model {model.name!r}")
+        return parts[0], parts[1], label
+    if args.maps < 1:
+        raise DnpmError("--maps must be at least 1")
+    painted = max(64, resolution)
+    made = [
+        TeacherSamples(folder / "maps", model_path, split, count, painted, args.processes, args.seed)
+        for split, count in (("train", args.maps), ("validation", max(8, min(200, args.maps // 10))))
+    ]
+    return made[0], made[1], f"teacher: {args.maps} maps of {painted}, seed {args.seed}"
+
+
+def dry_run(trainer: EncoderTrainer) -> dict[str, Any]:
+    """Sizes and the speed of a few steps, on the machine that would train."""
+    import torch
+
+    from ..detail.config import to_json
+
+    plan, started = trainer.plan, 0.0
+    for k, _ in enumerate(trainer.run()):
+        if k == 0:
+            started = time.monotonic()  # The first step also makes room.
+        if k == DRY_STEPS or trainer.step == trainer.total_steps:
+            break
+    seconds = (time.monotonic() - started) / max(1, min(DRY_STEPS, trainer.total_steps - 1))
+    used = torch.cuda.max_memory_allocated() if trainer.device.type == "cuda" else _resident_bytes()
+    count = lambda net: sum(p.numel() for p in net.parameters())  # noqa: E731
+    return {
+        "encoder": to_json(plan.config), "encoder_parameters": count(trainer.encoder),
+        "generator_parameters": count(trainer.generator), "samples": len(trainer.samples),
+        "resolution": plan.resolution, "batch": plan.batch, "rate": plan.rate, "epochs": plan.epochs,
+        "steps": trainer.total_steps, "perceptual": trainer.distance.name if trainer.distance else "none",
+        "perceptual_weight": plan.perceptual_weight, "device": str(trainer.device),
+        "memory_mib": used and round(used / 2**20), "images_per_second": round(plan.batch / seconds, 2),
+        "hours": round(trainer.total_steps * seconds / 3600, 2),
+    }  # fmt: skip
+
+
+def _resident_bytes() -> int | None:
+    """The most memory that this process had so far; None where the system does not say (Windows)."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def finish(
+    args: argparse.Namespace, trainer: EncoderTrainer, source: Source, inputs: Inputs, check: Samples,
+    about: dict[str, Any], seconds: float,
+) -> None:  # fmt: skip
+    """Measure on the validation samples and write what was learnt, with its card."""
+    import numpy as np
+
+    from ..detail.weights import save_detail
+    from ..evaluation.metrics import Score
+    from ..training.encoder.inputs import PointInputs
+    from ..training.encoder.store import plan_json, save_points
+
+    picks = np.arange(min(len(check), 200))
+    truth, ours = trainer.truth(check, picks), trainer.predict(check, picks)
+    score = Score(trainer.mask.cpu().numpy(), truth.mean(0))
+    for a, b in zip(ours, truth, strict=True):
+        score.add(a, b)
+    scores = {"validation": score.result() | {"maps": len(picks), "resolution": trainer.plan.resolution}}
+    card = source.card | {
+        "command": "dnpm " + " ".join(sys.argv[1:]), "seed": args.seed, "hours": round(seconds / 3600, 2),
+        "scores": scores, "encoder_training": plan_json(trainer.plan) | about,
+    }  # fmt: skip
+    card["data"] = f"{source.card.get('data', '')} Encoder: {about['samples']}.".strip()
+    print(f"held-out: {json.dumps(scores['validation'])}", file=sys.stderr)
+    if isinstance(inputs, PointInputs):
+        path = args.out / f"encoder_{inputs.name}.safetensors"
+        save_points(path, trainer.encoder, inputs, source.w_mean, {k: v for k, v in card.items() if k != "files"})
+        return
+    save_detail(args.out, source.generator, trainer.encoder.cpu(), source.w_mean, card)
