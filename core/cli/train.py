@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
+from . import train_encoder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="an adversarial stage; may be repeated, replaces the default; 0:0:0 leaves it out",
     )
     detail.add_argument("--small", action="store_true", help="a minute's run that shows that every stage works")
+    train_encoder.add_subparser(what)
 
 
 def _stages(texts: list[str], option: str) -> tuple[tuple[int, int, float], ...]:
