@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
 
 if TYPE_CHECKING:
@@ -71,9 +70,9 @@ def run(args: argparse.Namespace) -> int:
     from ..backend.devices import choose
     from ..detail.config import ENCODERS
     from ..face_model.model import FaceModel
+    from ..training.encoder import sources
     from ..training.encoder.inputs import make_inputs
     from ..training.encoder.run import fit
-    from ..training.encoder.sources import fitting_config, open_source
     from ..training.encoder.trainer import EncoderTrainer, Plan, new_encoder
     from ..training.perceptual import perceptual
 
@@ -83,17 +82,19 @@ def run(args: argparse.Namespace) -> int:
     device = choose(args.device)
     model_path = face_model_path(args.face_model)
     model = FaceModel.load(model_path)
-    source = open_source(args.weights, args.generator, model)
+    source = sources.open_source(args.weights, args.generator, model)
     inputs = make_inputs(args.inputs, model)
     resolution = args.resolution or source.generator.config.resolution
     named = f"paper_{args.inputs}" if args.config == "paper" and args.inputs in ("1700", "5000") else args.config
-    config = fitting_config(ENCODERS[named], source.generator.config, inputs.n_id, inputs.n_exp)
+    config = sources.fitting_config(ENCODERS[named], source.generator.config, inputs.n_id, inputs.n_exp)
     plan = Plan(config, resolution, args.epochs, args.batch, args.rate, args.perceptual_weight, args.seed, args.steps)
     distance = None
     if args.perceptual != "none" and args.perceptual_weight > 0:
         distance = perceptual(args.perceptual, trunk=args.trunk, download=args.download)
     folder = args.folder or ROOT / "build" / "encoder"
-    train, check, label = open_samples(args, model, model_path, folder, resolution)
+    counts = {"train": args.maps, "validation": max(8, min(200, args.maps // 10))}
+    place = sources.Painting(model_path, folder / "maps", max(64, resolution), args.processes, args.seed)
+    (train, check), label = sources.open_samples(args.data, counts, model, place)
     encoder = new_encoder(config, args.seed)
     trainer = EncoderTrainer(source.generator, source.w_mean, encoder, inputs, train, plan, distance, device)
     if args.dry_run:
@@ -112,34 +113,6 @@ def run(args: argparse.Namespace) -> int:
     finish(args, trainer, source, inputs, check, about, time.monotonic() - started)
     print(args.out)
     return 0
-
-
-def open_samples(
-    args: argparse.Namespace, model: Any, model_path: Path, folder: Path, resolution: int
-) -> tuple[Samples, Samples, str]:
-    """(training samples, validation samples, a line that tells them from others)."""
-    from ..training.encoder.sources import Subset, TeacherSamples
-
-    if args.data is not None:
-        from ..training.data.dataset import MapDataset
-
-        data = MapDataset.open(args.data)
-        parts = [Subset(data, data.split(name)) for name in ("train", "validation")]
-        label = f"{args.data.name}: {len(data)} maps of {data.resolution}"
-        wrong = [len(p) for p in parts] if min(map(len, parts)) == 0 else None
-        if wrong:
-            raise DnpmError(f"{args.data}: has {wrong[0]} training and {wrong[1]} validation samples; both are needed")
-        if (data.identity([0]).shape[1], data.expression([0]).shape[1]) != (model.n_id, model.n_exp):
-            raise DnpmError(f"{args.data}: its sliders are not those of the face model {model.name!r}")
-        return parts[0], parts[1], label
-    if args.maps < 1:
-        raise DnpmError("--maps must be at least 1")
-    painted = max(64, resolution)
-    made = [
-        TeacherSamples(folder / "maps", model_path, split, count, painted, args.processes, args.seed)
-        for split, count in (("train", args.maps), ("validation", max(8, min(200, args.maps // 10))))
-    ]
-    return made[0], made[1], f"teacher: {args.maps} maps of {painted}, seed {args.seed}"
 
 
 def dry_run(trainer: EncoderTrainer) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,17 @@ class TeacherSamples:
 
 
 @dataclass(frozen=True)
+class Painting:
+    """Where and how the teacher's maps are painted when there is no data set."""
+
+    model_path: Path
+    folder: Path
+    resolution: int
+    processes: int = 2
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Source:
     """G, what E's output is added to, and the card that E's weights start from."""
 
@@ -79,6 +91,35 @@ class Source:
     card: dict[str, Any]
     label: str
     """A line that tells it from other generators: a checksum."""
+
+
+def open_samples(
+    data: Path | None, counts: Mapping[str, int], model: FaceModel, painting: Painting
+) -> tuple[list[Samples], str]:  # fmt: skip
+    """A data set's splits, or as many maps of each as the teacher paints; and a line that tells them from others.
+
+    counts: split -> maps to paint (a data set has as many as it has). Raises DnpmError when a split is empty, or the
+    sliders are another face model's.
+    """
+    if data is None:
+        if min(counts.values()) < 1:
+            raise DnpmError("--maps must be at least 1")
+        p = painting
+        painted: list[Samples] = [
+            TeacherSamples(p.folder, p.model_path, split, count, p.resolution, p.processes, p.seed)
+            for split, count in counts.items()
+        ]
+        return painted, f"teacher: {counts['train']} maps of {p.resolution}, seed {p.seed}"
+    from ..data.dataset import MapDataset
+
+    everything = MapDataset.open(data)
+    parts: list[Samples] = [Subset(everything, everything.split(split)) for split in counts]
+    if empty := [split for split, part in zip(counts, parts, strict=True) if not len(part)]:
+        raise DnpmError(f"{data}: has no samples for {', '.join(empty)}; add some, or make the data set anew")
+    one = np.zeros(1, int)
+    if (everything.identity(one).shape[1], everything.expression(one).shape[1]) != (model.n_id, model.n_exp):
+        raise DnpmError(f"{data}: its sliders are not those of the face model {model.name!r}")
+    return parts, f"{data.name}: {len(everything)} maps of {everything.resolution}"
 
 
 def open_source(weights: str | None, generator: Path | None, model: FaceModel) -> Source:

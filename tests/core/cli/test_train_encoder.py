@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from dnpm.core.cli import train_encoder
 from dnpm.core.cli.main import main
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.generator_files import save_generator
 from dnpm.core.detail.weights import load_detail
+from dnpm.core.training.encoder import sources
 from dnpm.core.training.encoder.store import load_points
 
 
@@ -43,8 +43,8 @@ class Memory:
 
 @pytest.fixture
 def command(tiny_model, tiny_parts: Path, tmp_path: Path, monkeypatch) -> list[str]:
-    made = Memory(tiny_model, 16, 0), Memory(tiny_model, 8, 1), "memory"
-    monkeypatch.setattr(train_encoder, "open_samples", lambda *_: made)
+    made = [Memory(tiny_model, 16, 0), Memory(tiny_model, 8, 1)], "memory"
+    monkeypatch.setattr(sources, "open_samples", lambda *_: made)
     return ["train", "encoder", "--face-model", str(tiny_parts / "tiny.safetensors"), "--epochs", "2", "--batch", "4",
             "--folder", str(tmp_path / "state"), "--out", str(tmp_path / "out"), "--device", "cpu"]  # fmt: skip
 
