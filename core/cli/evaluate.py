@@ -12,6 +12,7 @@ KINDS: dict[str, str] = {
     "sliders": "sliders",
     "detail": "detail",
     "spectrum": "spectrum",
+    "table1": "table1",
 }
 
 
