@@ -26,7 +26,7 @@ PEOPLE: dict[int, tuple[str, dict[str, Any]]] = {
     74: ("man, 72", {"tone": "porcelain", "flush": 1.4, "brows": 0.7, "iris": "grey"}),
 }
 """Seeds of the eight identities at rest, what the face model's own regression says of them, and their looks."""
-VIEW = {"name": "portrait", "azimuth": 19, "elevation": 3, "target": "face", "zoom": 0.9}
+VIEW = {"name": "portrait", "azimuth": 21, "elevation": 3, "target": "portrait"}
 CLOSE = {"name": "closeup", "azimuth": 30, "elevation": 2, "target": "face", "zoom": 1.35}
 SKIN = {"name": "skin", "azimuth": 38, "elevation": 4, "target": "eyes", "zoom": 1.9}
 
@@ -40,7 +40,8 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
     "smile": _both(mouthSmile=0.85, cheekSquint=0.7, eyeSquint=0.4, mouthUpperUp=0.45, mouthLowerDown=0.2)
     | {"jawOpen": 0.06},
     "surprise": _both(browOuterUp=0.9, eyeWide=0.8) | {"browInnerUp": 1.0, "jawOpen": 0.4},
-    "anger": _both(browDown=1.0, noseSneer=0.6, mouthPress=0.5, eyeSquint=0.35, mouthFrown=0.3),
+    "anger": _both(browDown=1.0, noseSneer=0.4, mouthPress=0.8, eyeSquint=0.35, mouthFrown=0.4)
+    | {"mouthShrugLower": 0.5},
     "disgust": _both(noseSneer=1.0, mouthUpperUp=0.6, browDown=0.6, cheekSquint=0.5, eyeSquint=0.4),
     "sadness": _both(mouthFrown=0.8, eyeLookDown=0.3) | {"browInnerUp": 1.0, "mouthShrugLower": 0.6},
     "kiss": _both(eyeSquint=0.3) | {"mouthPucker": 1.0, "browInnerUp": 0.3},

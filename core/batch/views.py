@@ -7,7 +7,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-TARGETS = ("head", "face", "forehead", "eyes", "nose", "mouth")
+TARGETS = ("head", "portrait", "face", "forehead", "eyes", "nose", "mouth")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ NAMED: dict[str, View] = {
         View("three_quarter_right", azimuth=-35, elevation=5, target="head"),
         View("above", elevation=35, target="head"),
         View("below", elevation=-30, target="head"),
+        View("portrait", azimuth=20, elevation=3, target="portrait"),
         View("closeup", azimuth=22, elevation=4, target="face", zoom=1.25),
         View("forehead", azimuth=15, elevation=8, target="forehead"),
         View("eyes", azimuth=20, target="eyes"),

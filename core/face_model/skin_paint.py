@@ -120,7 +120,8 @@ def _stubble(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, look: Loo
                       [nose - 0.01 * e, mouth + 0.14 * e, lobe - 0.05 * e, lobe + 0.4 * e])  # fmt: skip
     top = lobe + 0.38 * e
     jaw = uv[8:15] - np.array([0.5, 0])
-    lower = np.interp(side, jaw[:, 0], jaw[:, 1]) - 0.12 * e
+    # At the ears the jaw's edge lies deep below the landmarks.
+    lower = np.interp(side, jaw[:, 0], jaw[:, 1]) - (0.12 + 0.3 * np.clip(side / ear, 0, 1) ** 2) * e
     ramp = [
         np.clip(inwards / (soft * e), 0, 1)
         for inwards, soft in ((top - v, 0.25), (upper - v, 0.13), (v - lower, 0.2), (ear + 0.2 * e - side, 0.2))
@@ -160,7 +161,7 @@ def _lips(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, seed: int) -
     u, v = _grid(region, size)
     red = _blurred(_inside(uv[48:60], u, v), 0.010 * e * size)
     uneven = 1 + 0.06 * _noise(u.shape, (0.02, 0.05, 0.1), seed + 1)
-    _over(canvas, region, tone.lip, np.clip(0.62 * red * uneven, 0, 0.95))
+    _over(canvas, region, tone.lip, np.clip(0.7 * red * uneven, 0, 0.95))
     # The border of the lower lip is a shade darker than its middle, as where the lip rolls out.
     rim = np.clip(4 * red * (1 - red), 0, 1) ** 1.5
     _over(canvas, region, tone.lip_line, 0.14 * rim)

@@ -54,6 +54,11 @@ def target_sphere(target: str, model: FaceModel, vertices_mm: np.ndarray) -> tup
     points = vertices_mm[landmarks]
     eyes, mouth, chin = points[_EYES].mean(0), points[_MOUTH].mean(0), points[8]
     width = float(np.linalg.norm(points[0] - points[16]))
+    if target == "portrait":
+        middle = eyes * 0.62 + chin * 0.38
+        # Half way back to the ears, about which a head seems to turn.
+        middle[2] = 0.5 * (middle[2] + 0.5 * (points[0, 2] + points[16, 2]))
+        return middle, width * 0.78
     if target == "face":
         return (eyes * 0.55 + chin * 0.45), width * 0.62
     if target == "forehead":

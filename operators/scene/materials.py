@@ -24,7 +24,7 @@ _SKIN_KINDS, _EYE_KINDS = ("skin", "lips"), ("eye", "sclera", "iris")
 _MOUTH_KINDS = ("teeth", "gums", "tongue", "mouth")
 _PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
     # linear colour, roughness, subsurface weight
-    "teeth": ((0.78, 0.72, 0.6, 1.0), 0.22, 0.25),
+    "teeth": ((0.84, 0.77, 0.65, 1.0), 0.22, 0.25),
     "gums": ((0.42, 0.15, 0.135, 1.0), 0.3, 0.2),
     "tongue": ((0.47, 0.17, 0.15, 1.0), 0.4, 0.2),
     "mouth": ((0.26, 0.07, 0.06, 1.0), 0.4, 0.1),
@@ -106,7 +106,7 @@ def _new(kind: str, unit_scale: float, model: FaceModel) -> bpy.types.Material:
         shader.inputs["Roughness"].default_value = roughness
         nodes.subsurface(shader, subsurface, (1.0, 0.4, 0.3), 0.002 / unit_scale)
         if kind in _MOUTH_KINDS:
-            light = nodes.ranged(tree, nodes.attribute(tree, DEPTH).outputs["Fac"], (0.0, 1.0), (1.0, 0.06))
+            light = nodes.ranged(tree, nodes.attribute(tree, DEPTH).outputs["Fac"], (0.0, 1.0), (1.0, 0.14))
             tree.links.new(nodes.multiplied(tree, colour, light), shader.inputs["Base Color"])
     return material
 
@@ -142,14 +142,15 @@ def lip_weights(model: FaceModel) -> np.ndarray:
 
 
 def mouth_depths(model: FaceModel) -> np.ndarray:
-    """(V,) float32: on the mouth's parts how deep they lie, 0 at the front of the teeth and 1 at 30 mm behind it."""
+    """(V,) float32: on the mouth's parts how deep they lie, 0 at the front of the teeth and 1 at 32 mm behind it."""
     depths = np.zeros(len(model.neutral), np.float32)
     kinds = [k for k, name in enumerate(model.material_names) if name in _MOUTH_KINDS]
     inside = np.unique(model.faces[np.isin(model.face_material, kinds)])
     inside = inside[inside >= 0]
     if len(inside):
-        front = np.quantile(model.neutral[inside, 2], 0.98)
-        depths[inside] = np.clip((front - 4.0 - model.neutral[inside, 2]) / 26.0, 0.0, 1.0)
+        # The lining begins at the lips, the teeth behind them.
+        front = np.quantile(model.neutral[inside, 2], 0.98) - 10.0
+        depths[inside] = np.clip((front - model.neutral[inside, 2]) / 32.0, 0.0, 1.0)
     return depths
 
 

@@ -15,7 +15,7 @@ from .head import Head
 INDEX = {name: i for i, name in enumerate(ARKIT_NAMES)}
 # Faint, but right in shape.
 _GAIN = {
-    "mouthShrugLower": 1.4, "mouthUpperUpLeft": 1.3, "mouthUpperUpRight": 1.3, "eyeLookDownLeft": 1.45,
+    "mouthShrugLower": 1.4, "mouthUpperUpLeft": 1.3, "mouthUpperUpRight": 1.3, "eyeLookDownLeft": 1.5,
     "eyeLookDownRight": 1.5, "browInnerUp": 1.25,
 }  # fmt: skip
 
