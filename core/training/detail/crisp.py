@@ -30,8 +30,8 @@ BLUR = 4
 SPREAD_MM = 0.05
 """Heights are divided by it for the discriminator: about the relief's deviation."""
 R1_WEIGHT, R1_EVERY = 2.0, 8
-FINE_FROM = 128
-"""Blocks from this resolution on learn."""
+FINE_BLOCKS = 4
+"""So many of the finest blocks learn: from 128 on at 1024."""
 
 
 class PatchDiscriminator(nn.Module):
@@ -84,7 +84,7 @@ def sharpen(
     generator.requires_grad_(False)
     learning: list[nn.Parameter] = []
     for r in generator.config.resolutions:
-        if FINE_FROM <= r <= resolution:
+        if resolution >> (FINE_BLOCKS - 1) <= r <= resolution:
             for name, parameter in generator.synthesis.block(r).named_parameters():
                 if "noise" not in name:
                     learning.append(parameter.requires_grad_(True))
