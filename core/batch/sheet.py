@@ -63,6 +63,25 @@ def relief_picture(out: Path, displacement: np.ndarray, size: int) -> None:
     save(image.resize((size, size * displacement.shape[0] // displacement.shape[1]), Image.Resampling.LANCZOS), out)
 
 
+def pairs_picture(out: Path, pairs: Sequence[tuple[str, np.ndarray, np.ndarray]]) -> None:
+    """(title, truth, ours) maps in mm, one pair a row as lit reliefs, and their difference beside."""
+    rows = []
+    for title, truth, ours in pairs:
+        tiles = [_relief(truth, 0.46), _relief(ours, 0.46), 0.5 + (ours - truth)]
+        row = Image.fromarray((np.clip(np.concatenate(tiles, 1), 0, 1) * 255).astype(np.uint8)).convert("RGB")
+        rows.append((title, row))
+    width, height = rows[0][1].size
+    label = 34
+    sheet = Image.new("RGB", (width, len(rows) * (height + label)), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(18)
+    for k, (title, row) in enumerate(rows):
+        y = k * (height + label)
+        text = f"{title}    |    teacher, ours, difference (mid grey 0, white +0.5 mm)"
+        draw.text((12, y + label / 2), text, INK, font, anchor="lm")
+        sheet.paste(row, (0, y + label))
+    save(sheet, out)
+
+
 def _relief(displacement: np.ndarray, texel_mm: float = 0.2) -> np.ndarray:
     """(H, W) in [0, 1]: light from the upper left on the heights, three times as steep as they are."""
     down, right = np.gradient(displacement.astype(np.float64) * 3.0 / texel_mm)

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..batch.sheet import pairs_picture
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES, mirror_name
 from ..face_model.model import FaceModel
@@ -29,6 +30,7 @@ from .metrics import RANGE_MM, Score
 from .motion import read_back, temporal
 from .painter import Painter
 
+WORST = 3
 PURPOSE = "R2, PSNR, SSIM and mm on held-out people, beside the mean map's and a linear regression's"
 
 
@@ -40,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tracks", type=Path, metavar="DIR", help="CSV tracks (ARKit columns): their frames as well")
     parser.add_argument("--mlp", type=int, default=0, metavar="N", help="also an MLP on components of N painted maps")
+    parser.add_argument(
+        "--worst", type=Path, metavar="FILE", help="picture of the worst maps, the teacher's beside ours"
+    )
     parser.add_argument("--walks", type=int, default=4, help="of the temporal steps (default %(default)s)")
     parser.add_argument("--meshes", type=int, default=8, help="that sliders are read back from (default %(default)s)")
 
@@ -63,15 +68,22 @@ def evaluate(args: argparse.Namespace) -> dict:
     rivals: dict[str, LinearRegression | ComponentsMlp] = {"linear": linear}
     if args.mlp:
         rivals["mlp"] = ComponentsMlp(model, teacher, args.mlp, args.seed)
+    worst: list[tuple[float, str, np.ndarray, np.ndarray]] = []
     for name, pairs in sets.items():
         scores = {k: Score(teacher.mask, linear.mean) for k in ("ours", "mean_map", *rivals)}
         for identity, expression in pairs:
             truth = teacher.map(identity, expression)
-            scores["ours"].add(painter.map(identity, expression, args.resolution), truth)
+            ours = painter.map(identity, expression, args.resolution)
+            scores["ours"].add(ours, truth)
+            worst.append((float(np.square(ours - truth).mean()), _deeds(model, name, expression), truth, ours))
+            worst = sorted(worst, key=lambda entry: -entry[0])[:WORST]
             scores["mean_map"].add(linear.mean, truth)
             for rival, regression in rivals.items():
                 scores[rival].add(regression.map(identity, expression), truth)
         result[name] = {k: s.result() for k, s in scores.items()} | {"samples": len(pairs)}
+    if args.worst:
+        pairs_picture(args.worst, [(title, truth, ours) for _, title, truth, ours in worst])
+        result["worst"] = [{"set_and_deeds": title, "rmse_mm": round(e**0.5, 4)} for e, title, _, _ in worst]
     result["temporal"] = temporal(painter, args.walks, args.seed)
     result["read_back"] = read_back(painter, args.meshes, args.seed)
     return result
@@ -91,6 +103,12 @@ def table(result: dict) -> str:
     for name in ("temporal", "read_back"):
         lines += ["", f"{name}:", *(f"  {key:<32}{value}" for key, value in result[name].items())]
     return "\n".join(lines)
+
+
+def _deeds(model: FaceModel, name: str, expression: np.ndarray) -> str:
+    """ "mixtures: jawOpen .8, browDownLeft .5": for a title; the three strongest."""
+    strong = [int(k) for k in np.argsort(-expression)[:3] if expression[k] > 0.05]
+    return f"{name}: " + ", ".join(f"{model.expression_names[k]} {expression[k]:.1f}" for k in strong)
 
 
 def unit_pairs(model: FaceModel, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
