@@ -8,7 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
-from .scene import compat, detail_image, live, looks, state
+from .scene import compat, detail_image, live, looks, names, state
 
 Deed = Callable[[bpy.types.Object, bpy.types.Depsgraph], None]
 _busy = False
@@ -28,7 +28,7 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
     _busy = True
     try:
         for face in state.faces(scene):
-            if face in touched or face.data.shape_keys in touched:
+            if touched & {face, face.data.shape_keys, getattr(face, names.CONTROLS).mix_with}:
                 live.own_data(face)
                 live.notice(face)
     finally:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (the page's text)
 """Write the scores into the detail weights' card and page: weights_page.py DIR DETAIL.json SLIDERS.json SPECTRUM.json
 
 The three files are what `dnpm evaluate detail|sliders|spectrum --json` printed for these weights.

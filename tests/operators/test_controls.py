@@ -50,6 +50,10 @@ def test_skin_from_another_face(window, face, group, backend):
     assert asked["channel"] == str(face.session_uid)
     assert asked["params"]["mix_from"] == 64
     np.testing.assert_array_equal(asked["mix_identity"], [1.5, 0, 0])
+    other.dnpm_face.identity[1].value = -0.5
+    bpy.context.view_layer.update()
+    asked = [a for a in backend.asked if a["channel"] == str(face.session_uid)][-1]
+    np.testing.assert_array_equal(asked["mix_identity"], [1.5, -0.5, 0])
     other.dnpm_face.fingerprint = "another"
     with pytest.raises(DnpmError, match="another face model"):
         controls.read(face)
