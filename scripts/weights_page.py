@@ -53,7 +53,7 @@ def page(card: dict, detail: dict, sliders: dict, spectrum: dict) -> str:
 
 {sets}
 
-Spectrum, G against the teacher up to a quarter of the sampling rate: within {spectrum["within_db"]:.2f} dB.
+Spectrum, G against the teacher up to a quarter of the sampling rate: within {spectrum["ours_minus_teacher"]["within_db"]:.2f} dB.
 Sliders moved evenly in {steps["steps"]} steps: the largest step of the map is {steps["expression_step_ratio_max"]:.1f} times the mean
 step for expressions, {steps["identity_step_ratio_max"]:.1f} for identities. Expressions fitted back to the displaced meshes of
 {back["meshes"]} people: {back["expression_mae"]:.3f} off on average.
@@ -86,7 +86,7 @@ def main() -> None:
     card["scores"] = {
         **{name: detail[name] for name in SETS if name in detail},
         "resolution": detail["resolution"], "range_mm": detail["range_mm"], "temporal": detail["temporal"],
-        "read_back": detail["read_back"], "spectrum_within_db": spectrum["within_db"],
+        "read_back": detail["read_back"], "spectrum_within_db": spectrum["ours_minus_teacher"]["within_db"],
         "sliders": {k: {"own": v["own"], "elsewhere": v["elsewhere"]} for k, v in sliders["regions"].items()},
     }  # fmt: skip
     (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
