@@ -49,6 +49,7 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("dnpm.copy", icon="COPYDOWN")
         row.operator("dnpm.paste", icon="PASTEDOWN")
+        row = layout.row(align=True)
         row.menu("DNPM_MT_presets", icon="PRESET")
         row.operator("dnpm.save_preset", text="", icon="FILE_TICK")
         status.draw(layout)

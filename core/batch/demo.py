@@ -28,7 +28,7 @@ PEOPLE: dict[int, tuple[str, dict[str, Any]]] = {
 """Seeds of the eight identities at rest, what the face model's own regression says of them, and their looks."""
 VIEW = {"name": "portrait", "azimuth": 21, "elevation": 3, "target": "portrait"}
 CLOSE = {"name": "closeup", "azimuth": 30, "elevation": 2, "target": "face", "zoom": 1.35}
-SKIN = {"name": "skin", "azimuth": 38, "elevation": 4, "target": "eyes", "zoom": 1.9}
+SKIN = {"name": "skin", "azimuth": 52, "elevation": 2, "target": "eyes", "zoom": 1.7}
 
 
 def _both(**values: float) -> dict[str, float]:
