@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Where, and how good."""
     parser.add_argument("--out", type=Path, default=Path("build/demo"), metavar="DIR", help="folder for the results")
     parser.add_argument("--size", default="360x432", metavar="WxH", help="pixels of a face in a sheet (%(default)s)")
-    parser.add_argument("--samples", type=int, default=16, metavar="N", help="Cycles samples a pixel (%(default)s)")
+    parser.add_argument("--samples", type=int, default=12, metavar="N", help="Cycles samples a pixel (%(default)s)")
     parser.add_argument("--face-model", type=Path, metavar="FILE", help="another face model (.safetensors)")
     parser.add_argument("--weights", type=Path, metavar="DIR", help="another folder of weights")
     parser.add_argument("--device", help="cpu, cuda, mps or xpu (default: the fastest there is)")

@@ -131,9 +131,9 @@ def _stubble(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, look: Loo
     bare = _blurred(_inside(uv[48:60], u, v), 0.02 * e * size)
     beard = (beard * (1 - np.clip(2 * bare, 0, 1))).astype(np.float32)
     r, g, b = (0.7 * c + 0.3 * cool for c, cool in zip(tone.shade, (0.25, 0.3, 0.33), strict=True))
-    _over(canvas, region, (r, g, b), look.stubble * 0.3 * beard)
+    _over(canvas, region, (r, g, b), look.stubble * 0.42 * beard)
     hairs = np.random.default_rng([seed, 41]).random(u.shape) < 0.07 * min(1.0, 1024 / size)
-    _over(canvas, region, tone.brow, (look.stubble * 0.3 * beard * hairs).astype(np.float32))
+    _over(canvas, region, tone.brow, (look.stubble * 0.5 * beard * hairs).astype(np.float32))
 
 
 def _freckles(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, look: Look, seed: int) -> None:

@@ -30,6 +30,9 @@ def build(scene: bpy.types.Scene) -> bpy.types.Object:
         light = bpy.data.lights.new(f"DNPM {name}", "AREA")
         light.shape, light.size, light.energy, light.color = "DISK", size * scale, watts * scale * scale, colour
         lamp = bpy.data.objects.new(light.name, light)
+        if name == "fill":
+            # Large and low, it would lie on the eyes as a milky pane.
+            light.specular_factor, lamp.visible_glossy = 0.0, False
         lamp.location = Vector(place) * scale
         lamp.rotation_euler = (Vector(place) - _AIM).to_track_quat("Z", "Y").to_euler()
         scene.collection.objects.link(lamp)

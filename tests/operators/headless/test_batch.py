@@ -77,6 +77,24 @@ def test_all_kinds_of_files_then_nothing_twice(parts: list[str], tmp_path: Path)
     assert (out / "smooth" / "front.png").stat().st_mtime_ns == smooth
 
 
+def test_a_look_reaches_the_picture_and_a_new_one_makes_it_anew(parts: list[str], tmp_path: Path) -> None:
+    items = [{"name": "light", "look": {"tone": "porcelain"}, "detail": 0}, {"name": "dark", "detail": 0}]
+    job = write(tmp_path / "job.json", items)
+    done = batch(job, tmp_path / "out", "--look=tone=deep,stubble=.5", *parts)
+    assert done.returncode == 0, done.stdout + done.stderr
+    light, dark = (
+        np.asarray(Image.open(tmp_path / "out" / name / "front.png"))[20:44, 16:32].mean() for name in ("light", "dark")
+    )
+    assert dark < 0.7 * light
+    told = json.loads((tmp_path / "out" / "dark" / "done.json").read_text())["look"]
+    assert (told["tone"], told["stubble"]) == ("deep", 0.5)
+    again = batch(job, tmp_path / "out", "--look=tone=brown", *parts)
+    assert "1 made, 1 skipped, 0 failed" in again.stdout
+    wrong = batch(job, tmp_path / "other", "--look=tone=purple", *parts)
+    assert wrong.returncode == 2
+    assert "purple" in wrong.stderr
+
+
 def test_the_map_and_the_displaced_mesh_are_the_cores(parts: list[str], tiny_model, tmp_path: Path) -> None:
     """What comes out of Blender is what the networks said, in millimetres, and the mesh is moved by it."""
     expression = {"mouthSmileLeft": 1.0, "browInnerUp": 0.5}
