@@ -94,7 +94,11 @@ def run(args: argparse.Namespace) -> int:
     folder = args.folder or ROOT / "build" / "encoder"
     counts = {"train": args.maps, "validation": max(8, min(200, args.maps // 10))}
     place = sources.Painting(model_path, folder / "maps", max(64, resolution), args.processes, args.seed)
-    (train, check), label = sources.open_samples(args.data, counts, model, place)
+    train: Samples
+    if args.dry_run and args.data is None:
+        train = sources.BlankSamples(args.maps, resolution, model.n_id, model.n_exp)
+    else:
+        (train, check), label = sources.open_samples(args.data, counts, model, place)
     encoder = new_encoder(config, args.seed)
     trainer = EncoderTrainer(source.generator, source.w_mean, encoder, inputs, train, plan, distance, device)
     if args.dry_run:

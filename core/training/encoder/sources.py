@@ -72,6 +72,36 @@ class TeacherSamples:
 
 
 @dataclass(frozen=True)
+class BlankSamples:
+    """As many samples as there would be, with nothing on them: for timing before anything is painted."""
+
+    count: int
+    resolution: int
+    n_id: int
+    n_exp: int
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(R, R), all of it."""
+        return np.ones((self.resolution, self.resolution), np.float32)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def maps(self, indices: np.ndarray) -> np.ndarray:
+        """(n,) -> (n, R, R) float32 zeros."""
+        return np.zeros((len(indices), self.resolution, self.resolution), np.float32)
+
+    def identity(self, indices: np.ndarray) -> np.ndarray:
+        """(n,) -> (n, n_id) zeros."""
+        return np.zeros((len(indices), self.n_id), np.float32)
+
+    def expression(self, indices: np.ndarray) -> np.ndarray:
+        """(n,) -> (n, n_exp) zeros."""
+        return np.zeros((len(indices), self.n_exp), np.float32)
+
+
+@dataclass(frozen=True)
 class Painting:
     """Where and how the teacher's maps are painted when there is no data set."""
 

@@ -31,8 +31,15 @@ from .inputs import Inputs
 class Samples(Protocol):
     """Maps with their sliders: `core/training/data`'s MapDataset, or anything alike."""
 
-    resolution: int
-    mask: np.ndarray
+    @property
+    def resolution(self) -> int:
+        """Side R of the maps."""
+        ...
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(R, R) in [0, 1]: where the face is."""
+        ...
 
     def __len__(self) -> int: ...
     def maps(self, indices: np.ndarray) -> np.ndarray:
