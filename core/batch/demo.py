@@ -26,7 +26,7 @@ PEOPLE: dict[int, tuple[str, dict[str, Any]]] = {
     74: ("man, 72", {"tone": "porcelain", "flush": 1.4, "brows": 0.7, "iris": "grey"}),
 }
 """Seeds of the eight identities at rest, what the face model's own regression says of them, and their looks."""
-VIEW = {"name": "portrait", "azimuth": 21, "elevation": 3, "target": "portrait"}
+VIEW = {"name": "portrait", "azimuth": 21, "elevation": 3, "target": "portrait", "zoom": 1.1}
 CLOSE = {"name": "closeup", "azimuth": 30, "elevation": 2, "target": "face", "zoom": 1.35}
 SKIN = {"name": "skin", "azimuth": 52, "elevation": 2, "target": "eyes", "zoom": 1.7}
 
