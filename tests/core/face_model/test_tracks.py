@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.face_model.tracks import read_track
+from dnpm.core.face_model.tracks import Track, read_track, write_live_link, write_track
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "speech"
 
@@ -72,3 +72,41 @@ def test_a_real_capture():
     track = read_track(SHARED / "facegood_3_15.csv")
     assert track.rate == pytest.approx(30, rel=0.01)
     assert track.expression[:, ARKIT_NAMES.index("jawOpen")].max() > 0.2
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.integers(0, 1000), st.sampled_from([23.976, 24.0, 30.0, 60.0, 119.88]), st.floats(0, 86_399), st.booleans(),
+    st.sampled_from([write_track, write_live_link]),
+)  # fmt: skip
+def test_what_is_written_is_read_again(tmp_path_factory, seed, rate, start, turned, write):
+    rng = np.random.default_rng(seed)
+    times = start + np.arange(130) / rate
+    turns = rng.uniform(-1, 1, (130, 9)).astype(np.float32) if turned else None
+    track = Track(times, rng.random((130, 52)).astype(np.float32), (), turns)
+    path = tmp_path_factory.mktemp("track") / "take" / "a.csv"
+    write(path, track)
+    again = read_track(path)
+    np.testing.assert_allclose(again.expression, track.expression, atol=1e-4)
+    np.testing.assert_allclose(again.times, times, atol=1e-4)
+    assert not again.missing
+    if turned or write is write_live_link:
+        np.testing.assert_allclose(again.rotations, 0 if turns is None else turns, atol=1e-4)
+    assert [file.name for file in path.parent.iterdir()] == ["a.csv"]
+
+
+def test_live_link_layout_is_apples(tmp_path: Path):
+    write_live_link(tmp_path / "a.csv", Track(np.array([3723.5, 3723.75]), np.eye(52, dtype=np.float32)[:2]))
+    title, first, _ = (tmp_path / "a.csv").read_text().splitlines()
+    names = title.split(",")
+    assert names[:3] == ["Timecode", "BlendShapeCount", "EyeBlinkLeft"]
+    assert names[-9:-7] == ["HeadYaw", "HeadPitch"]
+    assert len(names) == 63
+    assert names.index("JawRight") < names.index("JawLeft") < names.index("JawOpen")
+    assert first.split(",")[:2] == ["01:02:03:30.000", "61"]
+
+
+def test_a_place_that_cannot_be_written(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DnpmError, match="cannot be written"):
+        write_track(tmp_path / "file" / "a.csv", Track(np.arange(2.0), np.zeros((2, 52), np.float32)))
