@@ -43,31 +43,39 @@ def temporal(painter: Painter, walks: int, seed: int, resolution: int = 256) -> 
     }  # fmt: skip
 
 
-def fit_sliders(model: FaceModel, vertices: np.ndarray, rounds: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """(V, 3) mm -> identity (n_id,), expression (n_exp,) whose V_p is nearest: the inverse of Eq. 3.
+class SliderFit:
+    """The inverse of Eq. 3 on a part of the vertices, which is kept as one float32 table."""
 
-    Least squares in turn: identity with a weak prior of one standard deviation, expression between 0 and 1.
-    """
-    target = np.asarray(vertices, np.float64).ravel()
-    pick = np.arange(0, len(target), 2)
-    identity, expression = np.zeros(model.n_id, np.float32), np.zeros(model.n_exp, np.float32)
-    prior = 2.0
-    for _ in range(rounds):
-        base = model.vertices(np.zeros(model.n_id, np.float32), expression).ravel()[pick]
-        moves = np.stack(
-            [model.vertices(row, expression).ravel()[pick] - base for row in np.eye(model.n_id, dtype=np.float32)], 1
-        ).astype(np.float64)
-        system = moves.T @ moves + prior * np.eye(model.n_id)
-        identity = np.linalg.solve(system, moves.T @ (target[pick] - base)).astype(np.float32)
-        rest = model.neutral_of(identity).ravel()[pick]
-        deeds = np.stack(
-            [model.vertices(identity, row).ravel()[pick] - rest for row in np.eye(model.n_exp, dtype=np.float32)], 1
-        ).astype(np.float64)
-        # The normal equations' root has the same minimum with 52 rows instead of thousands.
-        root = np.linalg.cholesky(deeds.T @ deeds + 1e-3 * np.eye(model.n_exp)).T
-        right = np.linalg.solve(root.T, deeds.T @ (target[pick] - rest))
-        expression = lsq_linear(root, right, (0.0, 1.0), method="bvls").x.astype(np.float32)
-    return identity, expression
+    VERTICES, ROUNDS, PRIOR = 1500, 6, 2.0
+
+    def __init__(self, model: FaceModel) -> None:
+        self._pick = np.arange(0, len(model.neutral), max(len(model.neutral) // self.VERTICES, 1))
+        core = model.core[:, :, self._pick].astype(np.float32)
+        self._core = core.reshape(*core.shape[:2], -1)
+        self._neutral = model.neutral[self._pick].ravel().astype(np.float64)
+
+    def __call__(self, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(V, 3) mm -> identity (n_id,), expression (n_exp,) whose V_p is nearest.
+
+        Least squares in turn: identity with a weak prior of one standard deviation, expression between 0 and 1.
+        """
+        target = np.asarray(vertices, np.float64)[self._pick].ravel() - self._neutral
+        n_id, n_exp = self._core.shape[0] - 1, self._core.shape[1] - 1
+        identity, expression = np.zeros(n_id), np.zeros(n_exp)
+        for _ in range(self.ROUNDS):
+            moves = np.einsum("kev,e->kv", self._core, _one(expression), optimize=True).astype(np.float64)
+            system = moves[1:] @ moves[1:].T + self.PRIOR * np.eye(n_id)
+            identity = np.linalg.solve(system, moves[1:] @ (target - moves[0]))
+            deeds = np.einsum("kev,k->ev", self._core, _one(identity), optimize=True).astype(np.float64)
+            # The normal equations' root has the same minimum with 52 rows instead of thousands.
+            root = np.linalg.cholesky(deeds[1:] @ deeds[1:].T + 1e-3 * np.eye(n_exp)).T
+            right = np.linalg.solve(root.T, deeds[1:] @ (target - deeds[0]))
+            expression = lsq_linear(root, right, (0.0, 1.0), method="bvls").x
+        return identity.astype(np.float32), expression.astype(np.float32)
+
+
+def _one(vector: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.ones(1), vector]).astype(np.float32)
 
 
 def read_back(painter: Painter, people: int, seed: int, resolution: int = 512) -> dict[str, float]:
@@ -76,6 +84,7 @@ def read_back(painter: Painter, people: int, seed: int, resolution: int = 512) -
     One expression a person, the same for all people in groups of four; errors in slider units.
     """
     model = painter.model
+    fit = SliderFit(model)
     errors, spreads, identity_errors = [], [], []
     for group in range(-(-people // 4)):
         wanted = random_expression(model, 810_000 + seed + group)
@@ -84,7 +93,7 @@ def read_back(painter: Painter, people: int, seed: int, resolution: int = 512) -
             person = random_identity(model, 50_000 + seed + 4 * group + k)
             image = painter.map(person, wanted, resolution)
             mesh = detailed_mesh(model, person, wanted, image, levels=0)
-            identity, expression = fit_sliders(model, mesh.vertices)
+            identity, expression = fit(mesh.vertices)
             found.append(expression)
             errors.append(float(np.abs(expression - wanted).mean()))
             identity_errors.append(float(np.abs(identity - person).mean()))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnpm.core.evaluation.detail import ComponentsMlp
-from dnpm.core.evaluation.motion import fit_sliders, step_ratio
+from dnpm.core.evaluation.motion import SliderFit, step_ratio
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.sampling import random_expression, random_identity
 from dnpm.core.training.detail import samples
@@ -30,7 +30,7 @@ def test_a_jump_among_even_steps_is_measured(jump: float):
 
 def test_sliders_are_read_back_from_a_mesh(face_model: FaceModel):
     person, wanted = random_identity(face_model, 5), random_expression(face_model, 6)
-    identity, expression = fit_sliders(face_model, face_model.vertices(person, wanted))
+    identity, expression = SliderFit(face_model)(face_model.vertices(person, wanted))
     assert np.abs(expression - wanted).mean() < 0.02
     assert np.abs(identity - person).mean() < 0.1
 
