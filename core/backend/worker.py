@@ -176,7 +176,7 @@ class Worker:
 def _engine(hello: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Load the networks; what they are. Raises DnpmError that says what is missing."""
     try:
-        from . import engine
+        from . import devices, engine
     except ImportError as error:
         raise DnpmError(
             f"{sys.executable}: {error}. The backend needs PyTorch and numpy in this Python: "
@@ -184,6 +184,6 @@ def _engine(hello: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         ) from error
     except OSError as error:  # a library of torch that the system lacks
         raise DnpmError(f"{sys.executable}: PyTorch cannot be loaded ({error}); install it again") from error
-    engine.devices.limit_threads(int(hello.get("threads", 0)))
+    devices.limit_threads(int(hello.get("threads", 0)))
     loaded = engine.Engine.load(hello.get("device", "auto"), hello.get("weights"), hello.get("face_model"))
     return loaded, loaded.facts()

@@ -69,7 +69,7 @@ IRISES: dict[str, Colour] = {
     "brown": (0.095, 0.05, 0.024),
     "hazel": (0.09, 0.054, 0.023),
     "green": (0.085, 0.095, 0.052),
-    "blue": (0.07, 0.115, 0.165),
+    "blue": (0.075, 0.105, 0.135),
     "grey": (0.115, 0.128, 0.135),
 }
 """Linear RGB of an iris between pupil and limbus."""
@@ -106,6 +106,7 @@ def read_look(entry: Any, base: Look | None = None) -> Look:
     if not isinstance(entry, Mapping):
         raise ValueError(f'{entry!r} must be an object such as {{"tone": "brown", "stubble": 0.5}}')
     problems = []
+    amounts: dict[str, Any] = {}
     for key, value in entry.items():
         if key == "tone" and isinstance(value, str) and value in TONES:
             look = replace(look, tone=value)
@@ -122,12 +123,12 @@ def read_look(entry: Any, base: Look | None = None) -> Look:
         elif key not in AMOUNTS:
             problems.append(f"a look has no {key!r} (known: tone, {', '.join(AMOUNTS)}, iris)")
         elif _in_range(value, AMOUNT_LIMIT):
-            look = replace(look, **{key: float(value)})
+            amounts[key] = float(value)
         else:
             problems.append(f"{key} must be a number from 0 to {AMOUNT_LIMIT:g}, is {value!r}")
     if problems:
         raise ValueError("; ".join(problems))
-    return look
+    return replace(look, **amounts)
 
 
 def read_pairs(text: str) -> dict[str, Any]:
