@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -140,16 +141,24 @@ def open_samples(
             for split, count in counts.items()
         ]
         return painted, f"teacher: {counts['train']} maps of {p.resolution}, seed {p.seed}"
-    from ..data.dataset import MapDataset
-
-    everything = MapDataset.open(data)
-    parts: list[Samples] = [Subset(everything, everything.split(split)) for split in counts]
+    everything = _data_set(data)
+    splits = [everything.split(split) for split in counts]
+    # A split is a data set of its own, or the indices of its samples.
+    parts: list[Samples] = [part if hasattr(part, "maps") else Subset(everything, part) for part in splits]
     if empty := [split for split, part in zip(counts, parts, strict=True) if not len(part)]:
         raise DnpmError(f"{data}: has no samples for {', '.join(empty)}; add some, or make the data set anew")
     one = np.zeros(1, int)
     if (everything.identity(one).shape[1], everything.expression(one).shape[1]) != (model.n_id, model.n_exp):
         raise DnpmError(f"{data}: its sliders are not those of the face model {model.name!r}")
     return parts, f"{data.name}: {len(everything)} maps of {everything.resolution}"
+
+
+def _data_set(folder: Path) -> Any:
+    try:
+        module = importlib.import_module("...training.data.dataset", __package__)
+    except ModuleNotFoundError as error:
+        raise DnpmError(f"{folder}: this installation cannot read data sets ({error}); leave out --data") from error
+    return module.MapDataset.open(folder)
 
 
 def open_source(weights: str | None, generator: Path | None, model: FaceModel) -> Source:
