@@ -37,6 +37,8 @@ class Track:
     expression: np.ndarray
     missing: tuple[str, ...] = ()
     rotations: np.ndarray | None = None
+    clocked: bool = False
+    """Its times are a time of day (a `Timecode` column), not seconds from the sound's begin."""
 
     @property
     def rate(self) -> float:
@@ -85,9 +87,8 @@ def read_track(path: Path) -> Track:
         raise DnpmError(f"{path}, line {bad}: its time is not after the line before")
     missing = tuple(n for n, column in zip(ARKIT_NAMES, columns, strict=False) if column is None)
     turned = any(column is not None for column in columns[len(ARKIT_NAMES) :])
-    return Track(
-        clock_times, values[:, : len(ARKIT_NAMES)], missing, values[:, len(ARKIT_NAMES) :].copy() if turned else None
-    )
+    rotations = values[:, len(ARKIT_NAMES) :].copy() if turned else None
+    return Track(clock_times, values[:, : len(ARKIT_NAMES)], missing, rotations, clock == "timecode")
 
 
 def write_track(path: Path, track: Track) -> None:

@@ -1,0 +1,199 @@
+"""What is measured on a speaking face, as pure functions of curves (definitions: `core/evaluation/speech.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..face_model.arkit import ARKIT_NAMES, GROUPS
+from ..face_model.tracks import Track
+from ..speech.silence import LEVEL_RATE
+
+CLOCK = 120.0
+"""Curves are compared on this clock, frames a second: fine enough that no common rate loses by it."""
+LEAST_SECONDS = 0.5
+BILABIALS = frozenset({"M", "B", "P"})
+VOWELS = frozenset({"AA", "AE", "AH", "AO", "AW", "AX", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"})
+PAUSES = frozenset({"SIL", "SP", "SPN", "PAU", "H#", "+NSN+", "#", "_", "", "<SIL>", "+SPN+"})
+OPEN_VOWELS = frozenset({"AA", "AE", "AH", "AO", "AW", "AY", "EH"})
+SPEAKING = (*GROUPS["jaw"], *GROUPS["mouth"])
+JAW_OPEN = ARKIT_NAMES.index("jawOpen")
+MOVES, STANDS = 5e-3, 1e-4
+"""A column whose standard deviation is above the first moves, one below the second stands still."""
+LAG_S = 0.5
+SILENT_AFTER_S = 0.3
+
+OPENING: dict[str, float] = {
+    "jawOpen": 1.0, "mouthClose": -1.0, "mouthFunnel": 0.2, "mouthPucker": -0.05, "mouthRollLower": -0.07,
+    "mouthRollUpper": -0.06, "mouthShrugLower": -0.18, "mouthShrugUpper": 0.11, "mouthPressLeft": -0.03,
+    "mouthPressRight": -0.03, "mouthLowerDownLeft": 0.075, "mouthLowerDownRight": 0.075, "mouthUpperUpLeft": 0.115,
+    "mouthUpperUpRight": 0.115,
+}  # fmt: skip
+"""What each expression adds to the distance of the inner lips, jawOpen being 1 (28 mm): measured on the default face
+model at landmarks 61-63 against 65-67, rounded."""
+
+
+@dataclass(frozen=True)
+class Phone:
+    """One phone: seconds, ARPAbet without stress."""
+
+    start: float
+    end: float
+    name: str
+    word: str = ""
+
+
+@dataclass
+class Measured:
+    """One figure, or None with the reason; `more` are figures beside it."""
+
+    value: float | None
+    reason: str = ""
+    more: dict[str, float] = field(default_factory=dict)
+
+
+def opening(expression: np.ndarray) -> np.ndarray:
+    """(T, 52) -> (T,) distance of the lips, jawOpen at 1 being 1; not below 0: pressed lips are but closed."""
+    weights = np.zeros(len(ARKIT_NAMES))
+    for name, weight in OPENING.items():
+        weights[ARKIT_NAMES.index(name)] = weight
+    return np.maximum(np.asarray(expression, np.float64) @ weights, 0)
+
+
+def at_times(track: Track, times: np.ndarray) -> np.ndarray:
+    """(t,) seconds -> (t, 52) float64, linear between frames, held beyond the ends."""
+    return np.stack([np.interp(times, track.times, column) for column in track.expression.T], 1)
+
+
+def common(ours: Track, reference: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(t,) seconds, and both tracks there (t, 52), where both have frames; empty where that is under half a second."""
+    begin, end = max(ours.times[0], reference.times[0]), min(ours.times[-1], reference.times[-1])
+    count = int((end - begin) * CLOCK + 1e-6) + 1
+    times = begin + np.arange(max(count, 0)) / CLOCK if end - begin >= LEAST_SECONDS else np.zeros(0)
+    return times, at_times(ours, times), at_times(reference, times)
+
+
+def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Pearson's r; None where one of the two stands still."""
+    if min(a.std(), b.std()) < STANDS:
+        return None
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def carried(reference: Track) -> list[int]:
+    """Columns of jaw and mouth that the reference holds data in: not missing, and not 0 all along."""
+    return [
+        k for k, name in enumerate(ARKIT_NAMES)
+        if name in SPEAKING and name not in reference.missing and np.abs(reference.expression[:, k]).max() > STANDS
+    ]  # fmt: skip
+
+
+def jaw(ours: np.ndarray, theirs: np.ndarray) -> Measured:
+    """Correlation of jawOpen."""
+    r = correlation(ours[:, JAW_OPEN], theirs[:, JAW_OPEN])
+    if r is None:
+        still = "the curves'" if ours[:, JAW_OPEN].std() < STANDS else "the reference's"
+        return Measured(None, f"{still} jawOpen stands still")
+    return Measured(r)
+
+
+def mouth(ours: np.ndarray, theirs: np.ndarray, columns: list[int]) -> Measured:
+    """Mean correlation over the mouth columns that move in the reference; one that stands still in ours counts 0."""
+    moving = [k for k in columns if ARKIT_NAMES[k] in GROUPS["mouth"] and theirs[:, k].std() > MOVES]
+    if not moving:
+        return Measured(None, "no mouth column moves in the reference")
+    rs = [correlation(ours[:, k], theirs[:, k]) or 0.0 for k in moving]
+    return Measured(float(np.mean(rs)), more={"mouth_columns": len(moving)})
+
+
+def lag(ours: np.ndarray, theirs: np.ndarray) -> Measured:
+    """Frames at 30 fps by which our lips' opening comes after the reference's: where their correlation is largest.
+
+    Searched within half a second to either side, refined by a parabola. Positive: ours are late.
+    """
+    a, b = opening(ours), opening(theirs)
+    reach = min(round(LAG_S * CLOCK), len(a) // 3)
+    if min(a.std(), b.std()) < STANDS:
+        return Measured(None, "one of the two mouths stands still")
+    scores = np.array([_shifted(a, b, k) for k in range(-reach, reach + 1)])
+    best = int(scores.argmax())
+    if scores[best] < 0.2:
+        return Measured(None, f"the two mouths do not move alike at any lag (best r {scores[best]:.2f})")
+    place = float(best)
+    if 0 < best < 2 * reach:
+        left, middle, right = scores[best - 1 : best + 2]
+        bend = left - 2 * middle + right
+        if bend < 0:
+            place += float(0.5 * (left - right) / bend)
+    return Measured((place - reach) / CLOCK * 30, more={"lag_r": float(scores[best])})
+
+
+def _shifted(a: np.ndarray, b: np.ndarray, k: int) -> float:
+    """r of a(t + k) with b(t)."""
+    one, other = (a[k:], b[: len(b) - k]) if k >= 0 else (a[:k], b[-k:])
+    return correlation(one, other) or 0.0
+
+
+def speed(ours: np.ndarray, theirs: np.ndarray, columns: list[int]) -> Measured:
+    """Mean absolute speed of the carried columns, ours over the reference's."""
+    rates = [np.abs(np.diff(x[:, columns], axis=0)).mean() * CLOCK if columns else 0.0 for x in (ours, theirs)]
+    if rates[1] < STANDS:
+        return Measured(None, "the reference stands still")
+    return Measured(float(rates[0] / rates[1]))
+
+
+def errors(ours: np.ndarray, theirs: np.ndarray, columns: list[int]) -> tuple[Measured, Measured]:
+    """Mean absolute error over the carried columns, and that of curves which are 0 all along."""
+    if not columns:
+        none = Measured(None, "the reference holds no data of jaw or mouth")
+        return none, none
+    return (
+        Measured(float(np.abs(ours - theirs)[:, columns].mean())),
+        Measured(float(np.abs(theirs[:, columns]).mean())),
+    )
+
+
+def closure_and_contrast(track: Track, phones: list[Phone]) -> tuple[Measured, Measured]:
+    """Share of bilabials that close, and the contrast of vowels and bilabials in standard deviations of the opening."""
+    speech = [p for p in phones if p.name not in PAUSES and p.end > track.times[0] and p.start < track.times[-1]]
+    if not speech:
+        none = Measured(None, "no phone lies within the curves' time")
+        return none, none
+    times = np.arange(speech[0].start, speech[-1].end, 1 / CLOCK)
+    lips = opening(at_times(track, times))
+    speaking = np.zeros(len(times), bool)
+    for phone in speech:
+        speaking |= (times >= phone.start) & (times < phone.end)
+    inside = [(p, lips[(times >= p.start) & (times < p.end)]) for p in speech]
+    least = np.array([v.min() for p, v in inside if p.name in BILABIALS and len(v)])
+    most = np.array([v.max() for p, v in inside if p.name in VOWELS and len(v)])
+    deviation = lips[speaking].std()
+    more = {"bilabials": len(least), "vowels": len(most)}
+    if not len(least):
+        none = Measured(None, "no bilabial (M, B, P) among the phones", more)
+        return none, none
+    if deviation < STANDS:
+        none = Measured(None, "the lips' opening stands still", more)
+        return none, none
+    # Lips that meet are closed: a tenth of a track may well be all zeros, or differ by less than can be seen.
+    closed = np.percentile(lips[speaking], 10) + 1e-3
+    closure = Measured(float((least <= closed).mean()), more=more)
+    if not len(most):
+        return closure, Measured(None, "no vowel among the phones", more)
+    means = [np.concatenate([v for p, v in inside if p.name in kind]) for kind in (OPEN_VOWELS | VOWELS, BILABIALS)]
+    return closure, Measured(
+        float((most.mean() - least.mean()) / deviation),
+        more={"contrast_mean_sd": float((means[0].mean() - means[1].mean()) / deviation)},
+    )
+
+
+def silence(track: Track, lasted: np.ndarray) -> Measured:
+    """RMS of jaw and mouth where the sound has been silent for 0.3 s; lasted: (n,) seconds, 100 a second."""
+    columns = [ARKIT_NAMES.index(name) for name in SPEAKING]
+    at = np.arange(len(lasted)) / LEVEL_RATE
+    still = (lasted >= SILENT_AFTER_S) & (at >= track.times[0]) & (at <= track.times[-1])
+    if still.sum() < 2:
+        return Measured(None, "the sound has no silence that lasts longer than 0.3 s")
+    values = at_times(track, at[still])[:, columns]
+    return Measured(float(np.sqrt(np.square(values).mean())), more={"silent_seconds": float(still.sum() / LEVEL_RATE)})
