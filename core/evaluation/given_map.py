@@ -37,7 +37,8 @@ class GivenMap:
     """Heights (H, W), in millimetres when `scaled`, else in units of the file; masks of the face and its regions."""
 
     heights: np.ndarray
-    texel_mm: float
+    texels_mm: dict[str, float]
+    """Width of a texel on the skin, in each of the masks' regions."""
     scaled: bool
     step: float
     """What one grey step stands for; 0 for floats. It bounds what can be seen of fine relief."""
@@ -88,11 +89,12 @@ def given_map(
         top, bottom, left, right = (round(edge * side / 4096) for edge in FACESCAPE_CROP)
         heights = heights[top:bottom, left:right]
         masks = _facescape_masks(heights.shape[0], heights.shape[1])
-        natural = 0.22 * 1024 / len(heights)
+        natural = dict.fromkeys(masks, 0.22 * 1024 / len(heights))
     else:
         masks = skin_masks(model, side)
-        natural = texel_size(model, side)
-    return GivenMap(heights, texel_mm or natural, scaled, step, masks)
+        natural = {name: texel_size(model, side, mask) for name, mask in masks.items()}
+    texels = natural if texel_mm is None else dict.fromkeys(masks, texel_mm)
+    return GivenMap(heights, texels, scaled, step, masks)
 
 
 def texel_size(model: FaceModel, resolution: int, mask: np.ndarray | None = None) -> float:

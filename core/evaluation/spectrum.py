@@ -163,24 +163,24 @@ def _against(given: GivenMap, teacher: Teacher, pairs: list[tuple[np.ndarray, np
     maps = [teacher.map(*pair) for pair in pairs]
     regions = {}
     for name, mask in masks.items():
-        texel = texel_size(teacher.model, teacher.resolution, mask)
-        extent = np.sqrt(given.masks[name].sum()) * given.texel_mm
+        texel, given_texel = texel_size(teacher.model, teacher.resolution, mask), given.texels_mm[name]
+        extent = np.sqrt(given.masks[name].sum()) * given_texel
         # Three waves across the region at least, else the taper decides.
-        bands = [b for b in relief.octaves(texel, min(40.0, extent / 3 * 2)) if b[1] <= 0.5 / given.texel_mm * 1.001]
+        bands = [b for b in relief.octaves(texel, min(40.0, extent / 3 * 2)) if b[1] <= 0.5 / given_texel * 1.001]
         spectra = [relief.band_variances(*relief.radial_spectrum(m, mask, texel), bands) for m in maps]
         ours = np.mean(spectra, 0)
         theirs = relief.band_variances(
-            *relief.radial_spectrum(given.heights, given.masks[name], given.texel_mm), bands
+            *relief.radial_spectrum(given.heights, given.masks[name], given_texel), bands
         )  # fmt: skip
-        noise = given.step**2 / 12 * given.texel_mm**2 * np.pi * np.array([high**2 - low**2 for low, high in bands])
+        noise = given.step**2 / 12 * given_texel**2 * np.pi * np.array([high**2 - low**2 for low, high in bands])
         clear = relief.decibels(theirs, noise) > 3 if given.step else np.ones(len(bands), bool)
         level = relief.decibels(ours, theirs)
         skin = clear & np.array([1 / low <= FORM_MM for low, _ in bands])
         offset = 0.0 if given.scaled else float(np.mean(level[skin] if skin.any() else level))
         shape_ours = np.mean([relief.octave_shape(m, mask, texel, bands) for m in maps], 0)
-        shape_theirs = relief.octave_shape(given.heights, given.masks[name], given.texel_mm, bands)
+        shape_theirs = relief.octave_shape(given.heights, given.masks[name], given_texel, bands)
         fine = [np.concatenate([relief.high_passed(m, mask, BLUR_MM / texel) for m in maps]),
-                relief.high_passed(given.heights, given.masks[name], BLUR_MM / given.texel_mm)]  # fmt: skip
+                relief.high_passed(given.heights, given.masks[name], BLUR_MM / given_texel)]  # fmt: skip
         statistics = [relief.height_statistics(x) for x in fine]
         for one in statistics:
             one.pop("std")
@@ -202,7 +202,7 @@ def _against(given: GivenMap, teacher: Teacher, pairs: list[tuple[np.ndarray, np
             "level_db": round(offset, 2),
             "fine_heights": {"teacher": statistics[0], "given": statistics[1]},
         }  # fmt: skip
-    return {"scaled": given.scaled, "texel_mm": round(given.texel_mm, 4), "regions": regions}
+    return {"scaled": given.scaled, "texel_mm": round(given.texels_mm["skin"], 4), "regions": regions}
 
 
 def _heights_line(who: str, measured: dict) -> str:
