@@ -1,0 +1,71 @@
+"""wav2vec 2.0 (Baevski et al. 2020), the paper's speech encoder, by transformers: from a folder or the cache.
+
+Nothing is fetched: a model that is not on this computer is refused with what to do. Only safetensors, or weights that
+load without running code, are read.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ...errors import DnpmError
+from ..audio import RATE
+from .windows import SpeechEncoder
+
+
+class Wav2VecEncoder(SpeechEncoder):
+    """Hidden states of the last layer, 49.95 a second, taken for 50."""
+
+    kind: ClassVar[str] = "wav2vec2"
+    DEFAULT = "facebook/wav2vec2-base-960h"
+
+    def __init__(self, model: Any) -> None:
+        """model: a transformers Wav2Vec2Model. Raises DnpmError when its steps are not 20 ms."""
+        super().__init__()
+        stride = 1
+        for step in model.config.conv_stride:
+            stride *= int(step)
+        if stride * 50 != RATE:
+            raise DnpmError(f"this wav2vec 2.0 makes a feature every {stride} samples; 320 are needed")
+        self.model, self.width = model.eval().requires_grad_(False), int(model.config.hidden_size)
+
+    def encode(self, samples: Tensor) -> Tensor:
+        """See SpeechEncoder. Sound of mean 0 and deviation 1, as the model was trained; one feature more is held."""
+        mean, deviation = samples.mean(1, keepdim=True), samples.std(1, keepdim=True, correction=0)
+        # The convolutions hear 400 samples a step of 320: 40 on either side bring each feature over its own step.
+        heard = functional.pad((samples - mean) / (deviation + 1e-7), (40, 40))
+        features: Tensor = self.model(heard).last_hidden_state
+        wanted = samples.shape[1] * 50 // RATE
+        if features.shape[1] < wanted:
+            features = torch.cat([features, features[:, -1:].expand(-1, wanted - features.shape[1], -1)], 1)
+        return features[:, :wanted]
+
+    @classmethod
+    def load(cls, place: str, device: str = "cpu") -> Wav2VecEncoder:
+        """place: a folder with config.json and weights, or a name that is in transformers' cache already."""
+        try:
+            from transformers import Wav2Vec2Config, Wav2Vec2Model
+        except ImportError as error:
+            raise DnpmError(
+                f"wav2vec 2.0 needs the package transformers, which is not here ({error}): install it into the Python "
+                "that runs the backend"
+            ) from error
+        if Path(place).is_dir() and not (Path(place) / "config.json").is_file():
+            raise DnpmError(f"{place}: holds no config.json; give a folder that transformers' save_pretrained wrote")
+        try:
+            config = Wav2Vec2Config.from_pretrained(place, local_files_only=True)
+            if config.model_type != "wav2vec2":
+                raise DnpmError(f"{place}: holds a {config.model_type} model, not wav2vec2")
+            model = Wav2Vec2Model.from_pretrained(place, config=config, local_files_only=True)
+        except (OSError, ValueError) as error:
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise DnpmError(
+                f"{place}: no wav2vec 2.0 on this computer under that name ({first}); give a folder with config.json "
+                f"and model.safetensors, for example one fetched with `huggingface-cli download {cls.DEFAULT}`"
+            ) from error
+        return cls(model.float()).to(device)
