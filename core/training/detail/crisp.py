@@ -82,7 +82,7 @@ def sharpen(
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 3])
     generator.requires_grad_(False)
-    learning: list[nn.Parameter] = []
+    learning: list[Tensor] = []
     for r in generator.config.resolutions:
         if resolution >> (FINE_BLOCKS - 1) <= r <= resolution:
             for name, parameter in generator.synthesis.block(r).named_parameters():
