@@ -12,7 +12,8 @@ COMPONENTS = (1, 2, 3, 4)
 STEPS = (-3.0, -2.0, 2.0, 3.0)
 ACTOR = 12
 """Seed of the identity of Figure 4."""
-TEN: dict[str, dict[str, float]] = {"at rest": {}} | EXPRESSIONS | {"brows down": {"browDownLeft": 1.0, "browDownRight": 1.0}}
+_FROWN = {"browDownLeft": 1.0, "browDownRight": 1.0}
+TEN: dict[str, dict[str, float]] = {"at rest": {}} | EXPRESSIONS | {"brows down": _FROWN}
 
 
 def figures_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
