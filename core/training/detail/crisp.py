@@ -22,7 +22,7 @@ from ...detail.encoder import Encoder
 from ...detail.generator import Generator
 from .cache import MapCache
 from .joint import map_loss
-from .principal import average_to
+from .principal import average_to, resized
 
 PATCH = 96
 BLUR = 4
@@ -92,7 +92,7 @@ def sharpen(
     of_g = torch.optim.Adam(learning, lr=2e-4, betas=(0.0, 0.99))
     of_d = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.0, 0.99))
     mean = deepcopy(generator).eval()
-    face = average_to(mask[None], resolution)[0].numpy() > 0.5
+    face = resized(mask, resolution).numpy() > 0.5
     size = min(PATCH, resolution // 2)
     half = size // 2
     inside = np.argwhere(face[half:-half, half:-half])

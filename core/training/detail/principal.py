@@ -42,7 +42,8 @@ def average_to(maps: Tensor, resolution: int) -> Tensor:
     return maps if k == 1 else F.avg_pool2d(maps[:, None], k)[:, 0]
 
 
-def _resized(weight: Tensor, resolution: int) -> Tensor:
+def resized(weight: Tensor, resolution: int) -> Tensor:
+    """(R', R') -> (resolution, resolution), averaged or drawn out."""
     if len(weight) >= resolution:
         return average_to(weight[None], resolution)[0]
     return F.interpolate(weight[None, None], size=(resolution, resolution), mode="bilinear")[0, 0]
@@ -75,7 +76,7 @@ def learn_bands(
         residual = torch.cat(rows).flatten(1)
         mean = residual.mean(0)
         residual -= mean
-        place = torch.ones(resolution, resolution) if weight is None else _resized(weight, resolution)
+        place = torch.ones(resolution, resolution) if weight is None else resized(weight, resolution)
         root = place.flatten().sqrt()
         residual *= root
         # The Gram matrix of the samples is far smaller than the covariance of the texels.

@@ -64,7 +64,7 @@ def test_only_the_fine_blocks_move():
     before = deepcopy(generator)
     seen: list[int] = []
     result = sharpen(
-        generator, encoder, torch.zeros(16), data, 128, 2, 1.5, torch.ones(128, 128), 0, save=lambda g: seen.append(1)
+        generator, encoder, torch.zeros(16), data, 128, 2, 1.5, torch.ones(64, 64), 0, save=lambda g: seen.append(1)
     )
     moved = {
         name
