@@ -162,7 +162,7 @@ def train(
         def keep(g: Generator, e: Encoder = kept[0], w_mean: torch.Tensor = kept[1]) -> None:
             save_detail(weights, g, e, w_mean, card({}))
 
-        mask = torch.from_numpy(model.detail_mask)
+        mask = torch.tensor(model.detail_mask)
         maps = fine if resolution > coarse else many
         result = sharpen(
             detail.generator, *kept, maps, min(resolution, size), batch, seconds, mask, plan.seed, save=keep
