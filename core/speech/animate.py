@@ -1,0 +1,108 @@
+"""A sound file to curves: encoder, decoder, controls, the scene's frame rate. Memory does not grow with the sound's
+length but for the curves themselves (6 KB a second)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DnpmError
+from ..face_model.tracks import Track
+from .audio import RATE, Sound
+from .controls import Controls, apply
+from .decoder import SpeechDecoder
+from .encoders import SpeechEncoder, open_encoder
+from .encoders.windows import at_rate
+from .life import add_life, head_turns
+from .silence import LevelMeter
+from .speaking import speak
+from .weights import load_speech, speech_dir
+
+_BLOCK_S = 4.0
+
+
+@dataclass(frozen=True)
+class Animator:
+    """Encoder and decoder that belong together."""
+
+    encoder: SpeechEncoder
+    decoder: SpeechDecoder
+    name: str
+
+    def __post_init__(self) -> None:
+        config = self.decoder.config
+        if (self.encoder.kind, self.encoder.width) != (config.encoder, config.feature_width):
+            raise DnpmError(
+                f"speech weights {self.name!r} were trained with {config.encoder} ({config.feature_width} numbers); "
+                f"the encoder is {self.encoder.kind} ({self.encoder.width})"
+            )
+
+
+@dataclass(frozen=True)
+class Animation:
+    """Curves, and the sound's levels (100 a second, dB) that the silence was told by."""
+
+    track: Track
+    level: np.ndarray
+
+
+def open_animator(
+    weights: str | os.PathLike[str] | None = None, encoder: str | os.PathLike[str] | None = None, device: str = "cpu"
+) -> Animator:
+    """The weights of a folder (default: the shipped ones) with their encoder. Raises DnpmError when one is missing.
+
+    encoder: another file of Whisper's encoder, or a folder of wav2vec 2.0, as the weights want it.
+    """
+    decoder, card = load_speech(speech_dir(weights), device)
+    return Animator(open_encoder(decoder.config.encoder, encoder, device), decoder, str(card["name"]))
+
+
+def animate(
+    sound: Sound, animator: Animator, *, fps: float | None = None, speaker: str | None = None,
+    controls: Controls | None = None, progress: Callable[[float], None] | None = None,
+) -> Animation:  # fmt: skip
+    """Curves of a sound, frame k at k / fps seconds, the last at or after its end.
+
+    fps: any, also 23.976 (default: the decoder's own); progress: told the share done, may raise to stop.
+    The same file, settings and seed give the same curves. Raises DnpmError as the sound's `blocks`.
+    """
+    controls = controls or Controls()
+    config = animator.decoder.config
+    if fps is not None and not 1 <= fps <= 1000:
+        raise DnpmError(f"{fps:g} frames a second: give 1 to 1000")
+    place = config.speaker(speaker)
+    meter, samples = LevelMeter(), 0
+
+    def heard() -> Iterator[np.ndarray]:
+        nonlocal samples
+        for block in sound.blocks(_BLOCK_S):
+            meter.add(block)
+            samples += len(block)
+            yield block
+            if progress is not None:
+                progress(min(1.0, samples / RATE / max(sound.seconds, 1e-9)))
+
+    frames = at_rate(animator.encoder.stream(heard()), animator.encoder.rate, config.rate)
+    motion = np.concatenate(list(speak(animator.decoder, frames, place)))
+    level, seconds = meter.levels(), samples / RATE
+    times = np.arange(len(motion)) / config.rate
+    curves = apply(motion, times, level, controls)
+    target = config.rate if fps is None else fps
+    wanted = np.arange(int(np.ceil(seconds * target - 1e-6)) + 1) / target
+    curves = at_frames(times, curves, wanted)
+    curves = add_life(curves, wanted, level, controls)
+    track = Track(wanted, curves, (), head_turns(wanted, level, controls))
+    return Animation(track, level)
+
+
+def at_frames(times: np.ndarray, curves: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Curves (T, C) at evenly spaced times -> at `wanted` seconds: monotone cubics, no overshoot; the ends are held."""
+    if len(times) < 2 or np.array_equal(times, wanted):
+        return curves[np.minimum(np.arange(len(wanted)), len(curves) - 1)]
+    from scipy.interpolate import PchipInterpolator
+
+    inside = np.clip(wanted, times[0], times[-1])
+    return PchipInterpolator(times, curves)(inside).astype(np.float32)

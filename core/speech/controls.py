@@ -1,0 +1,104 @@
+"""What an artist sets on the curves: strength per group, smoothing, stillness in silence. numpy alone.
+
+Curves are (T, 52) at known times; levels are the sound's, 100 a second (`silence.levels`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from ..errors import DnpmError
+from ..face_model.arkit import ARKIT_NAMES, GROUPS
+from . import silence
+
+PARTS: dict[str, tuple[str, ...]] = {
+    "mouth": (*GROUPS["mouth"], *GROUPS["cheek"], *GROUPS["nose"], *GROUPS["tongue"]),
+    "jaw": GROUPS["jaw"],
+    "brows": GROUPS["brow"],
+    "eyes": GROUPS["eye"],
+}
+"""Every ARKit name belongs to one part."""
+SPEAKING = [k for k, name in enumerate(ARKIT_NAMES) if name in PARTS["mouth"] + PARTS["jaw"]]
+HOLD_S, CLOSE_S = 0.10, 0.15
+"""After speech the mouth is its own for HOLD_S, then closes in CLOSE_S: still before 0.3 s of silence have passed."""
+EARLY_S, OPEN_S = 0.03, 0.10
+"""Before speech it may move EARLY_S ahead, having opened in OPEN_S."""
+_CLICK_S = 0.04
+"""Sound that is shorter is a click, not speech."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """Settings of one bake. Strengths multiply (0 to 3); smoothing is a Gaussian's sigma in seconds (0 to 1)."""
+
+    mouth: float = 1.0
+    jaw: float = 1.0
+    brows: float = 1.0
+    eyes: float = 1.0
+    smoothing: float = 0.0
+    gate: bool = True
+    """A still, closed mouth in silence."""
+    blinks: bool = False
+    brow_life: float = 0.0
+    """Amount (0 to 1) by which the brows rise with what is stressed."""
+    head_life: float = 0.0
+    """Amount (0 to 1) of small turns and nods of the head."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, bool) or field.name == "seed":
+                continue
+            most = {"smoothing": 1.0, "brow_life": 1.0, "head_life": 1.0}.get(field.name, 3.0)
+            if not 0 <= value <= most:
+                raise DnpmError(f"{field.name} must be 0 to {most:g}, is {value}")
+
+
+def apply(expression: np.ndarray, times: np.ndarray, level: np.ndarray, controls: Controls) -> np.ndarray:
+    """Strength, then smoothing, then the gate: (T, 52) at evenly spaced times (T,) -> (T, 52) float32 in [0, 1]."""
+    result = np.array(expression, np.float32)
+    for part, names in PARTS.items():
+        strength = getattr(controls, part)
+        if strength != 1:
+            result[:, [ARKIT_NAMES.index(name) for name in names]] *= strength
+    if controls.smoothing > 0 and len(times) > 1:
+        result = smoothed(result, controls.smoothing / float(times[1] - times[0]))
+    if controls.gate:
+        result[:, SPEAKING] *= gate(level, times)[:, None]
+    return np.clip(result, 0, 1)
+
+
+def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
+    """(T, C) -> the same, by a Gaussian of `sigma` frames, the ends held."""
+    reach = int(np.ceil(3 * sigma))
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel /= kernel.sum()
+    padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
+    return np.stack([np.convolve(column, kernel, "valid") for column in padded.T], 1).astype(np.float32)
+
+
+def gate(level: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(T,) float32: 1 in speech, 0 in silence, smooth in between; times in seconds."""
+    if not len(level):
+        return np.zeros(len(times), np.float32)
+    speech = _without_clicks(~silence.silent(level))
+    index = np.arange(len(level))
+    last = np.maximum.accumulate(np.where(speech, index, -(10**9)))
+    following = np.minimum.accumulate(np.where(speech, index, 10**9)[::-1])[::-1]
+    after, before = (index - last) / silence.LEVEL_RATE, (following - index) / silence.LEVEL_RATE
+    shut = np.minimum((after - HOLD_S) / CLOSE_S, (before - EARLY_S) / OPEN_S).clip(0, 1)
+    curve = 0.5 + 0.5 * np.cos(np.pi * shut)
+    return np.interp(times, index / silence.LEVEL_RATE, curve).astype(np.float32)
+
+
+def _without_clicks(speech: np.ndarray) -> np.ndarray:
+    """Runs of sound that are too short to be speech become silence."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], speech, [False]]).astype(np.int8)))
+    result = speech.copy()
+    for begin, end in edges.reshape(-1, 2):
+        if end - begin < _CLICK_S * silence.LEVEL_RATE:
+            result[begin:end] = False
+    return result

@@ -1,0 +1,120 @@
+"""Strength, smoothing, the gate, blinks and head: what an artist asks for is what the curves do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dnpm.core.errors import DnpmError
+from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.speech import silence
+from dnpm.core.speech.controls import PARTS, SPEAKING, Controls, apply, gate, smoothed
+from dnpm.core.speech.life import add_life, blink_curve, blink_times, head_turns, stress
+
+TIMES = np.arange(300) / 30
+LOUD = np.full(1000, -20, np.float32)
+
+
+def levels_of(*spans: tuple[float, float], seconds: float = 10.0) -> np.ndarray:
+    level = np.full(round(seconds * 100), -90, np.float32)
+    for begin, end in spans:
+        level[round(begin * 100) : round(end * 100)] = -20
+    return level
+
+
+def test_every_name_belongs_to_one_part():
+    names = [name for part in PARTS.values() for name in part]
+    assert sorted(names) == sorted(ARKIT_NAMES)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(list(PARTS)), st.floats(0, 3))
+def test_strength_touches_its_part_alone(part, strength):
+    values = np.random.default_rng(0).random((300, 52)).astype(np.float32)
+    got = apply(values, TIMES, LOUD, Controls(**{part: strength}))
+    inside = np.array([name in PARTS[part] for name in ARKIT_NAMES])
+    np.testing.assert_array_equal(got[:, ~inside], values[:, ~inside])
+    np.testing.assert_allclose(got[:, inside], np.clip(values[:, inside] * strength, 0, 1), rtol=1e-6)
+
+
+def test_smoothing_keeps_the_mean_and_calms():
+    rng = np.random.default_rng(0)
+    values = rng.random((300, 52)).astype(np.float32)
+    got = smoothed(values, 3.0)
+    assert np.abs(np.diff(got, axis=0)).mean() < 0.2 * np.abs(np.diff(values, axis=0)).mean()
+    np.testing.assert_allclose(got.mean(0), values.mean(0), atol=0.03)
+    np.testing.assert_allclose(smoothed(np.ones((50, 2), np.float32), 2.5), 1, rtol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.floats(1.0, 4.0), st.floats(1.5, 5.0), st.sampled_from([24.0, 30.0, 60.0]))
+def test_the_gate_closes_before_three_tenths_of_a_second(end, pause, fps):
+    level = levels_of((0, end), (end + pause, 10))
+    times = np.arange(round(10 * fps)) / fps
+    curve = gate(level, times)
+    quiet = np.interp(times, np.arange(1000) / 100, silence.silent_for(level))
+    # Until the mouth prepares for what comes, a tenth of a second ahead, it is shut.
+    assert curve[(quiet >= 0.3) & (times < end + pause - 0.14)].max() <= 1e-6
+    assert curve[(times < end) | (times > end + pause)].min() > 0.99
+    assert np.abs(np.diff(curve)).max() < 0.65  # no jump, even at 24 frames a second
+
+
+def test_in_silence_the_mouth_is_still_and_the_rest_lives():
+    values = np.random.default_rng(0).random((300, 52)).astype(np.float32)
+    got = apply(values, TIMES, np.full(1000, -90, np.float32), Controls())
+    assert np.abs(got[:, SPEAKING]).max() == 0
+    rest = [k for k in range(52) if k not in SPEAKING]
+    np.testing.assert_array_equal(got[:, rest], values[:, rest])
+    np.testing.assert_array_equal(apply(values, TIMES, LOUD * 5, Controls(gate=False)), values)
+
+
+def test_a_click_opens_no_mouth():
+    assert gate(levels_of((0, 1), (5, 5.02)), np.array([5.0])) == 0
+    assert gate(levels_of((0, 1), (5, 5.3)), np.array([5.1])) == 1
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 1000))
+def test_blinks_are_a_persons(seed):
+    blinks = blink_times(600, levels_of((0, 600), seconds=600), seed)
+    assert 8 < len(blinks) / 10 < 26  # a minute
+    assert np.diff(blinks).min() >= 0.7
+    times = np.arange(18000) / 30
+    curve = blink_curve(times, blinks)
+    assert curve.min() == 0
+    assert (curve > 0).mean() < 0.15
+    slow = blink_curve(np.arange(60000) / 100, blinks)
+    np.testing.assert_allclose(curve[::3], slow[::10], atol=1e-5)  # the frame rate changes nothing
+    assert slow.max() == pytest.approx(1, abs=1e-3)
+
+
+def test_blinks_like_pauses():
+    level = levels_of((0, 3), (3.6, 7), (7.6, 10))
+    near = sum(min(abs(b - p) for p in (2.99, 6.99)) < 0.02 for s in range(60) for b in blink_times(10, level, s))
+    assert near > 25
+
+
+def test_life_is_seeded_and_small():
+    level = levels_of((0, 2), (2.5, 6), (7, 10))
+    level[100:140] += 8
+    controls = Controls(blinks=True, brow_life=1, head_life=1, seed=4)
+    rest = np.zeros((300, 52), np.float32)
+    first, again = (add_life(rest, TIMES, level, controls) for _ in range(2))
+    np.testing.assert_array_equal(first, again)
+    assert (add_life(rest, TIMES, level, Controls(blinks=True, seed=5)) != first).any()
+    assert set(np.flatnonzero(first.max(0))) == {ARKIT_NAMES.index(n) for n in (
+        "eyeBlinkLeft", "eyeBlinkRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight")}  # fmt: skip
+    turns = head_turns(TIMES, level, controls)
+    assert np.abs(np.degrees(turns[:, :3])).max() < 6
+    assert np.abs(turns[:, :3]).std(0).min() > 1e-3
+    assert (turns[:, 3:] == 0).all()
+    assert head_turns(TIMES, level, Controls()) is None
+    assert stress(level, np.array([1.3])) > 0.3 > stress(level, np.array([6.9]))
+
+
+@pytest.mark.parametrize(("name", "value"), [("mouth", -0.1), ("jaw", 3.5), ("smoothing", 2), ("head_life", np.nan)])
+def test_settings_have_limits(name: str, value: float):
+    with pytest.raises(DnpmError, match=f"{name} must be 0 to"):
+        Controls(**{name: value})
