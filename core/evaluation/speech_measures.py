@@ -169,7 +169,7 @@ def closure_and_contrast(track: Track, phones: list[Phone]) -> tuple[Measured, M
     least = np.array([v.min() for p, v in inside if p.name in BILABIALS and len(v)])
     most = np.array([v.max() for p, v in inside if p.name in VOWELS and len(v)])
     deviation = lips[speaking].std()
-    more = {"bilabials": len(least), "vowels": len(most)}
+    more: dict[str, float] = {"bilabials": len(least), "vowels": len(most)}
     if not len(least):
         none = Measured(None, "no bilabial (M, B, P) among the phones", more)
         return none, none

@@ -21,6 +21,7 @@ RATE = 16_000
 BLOCK_S = 20.0
 _TAPS = 10
 """scipy.signal.resample_poly's filter reaches 10 samples of the slower of the two rates to either side."""
+_END = np.zeros(0, np.float32)
 _LOUD = 1e4
 """Float samples beyond are no sound: full scale is 1."""
 
@@ -105,11 +106,10 @@ def resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     # Starts of pieces lie on whole multiples of `down`, where a sample of the one rate meets one of the other.
     reach = -(-(_TAPS * max(up, down) // up + 1) // down) * down
     held, skip, ended = np.zeros(0, np.float32), 0, False
-    iterator = iter(blocks)
     while not ended:
-        block = next(iterator, None)
-        ended = block is None
-        if block is not None:
+        block = next(blocks, _END)
+        ended = block is _END
+        if not ended:
             held = np.concatenate([held, np.asarray(block, np.float32)])
         # held: `skip` samples that were already resampled (context), then new ones; the last `reach` wait for theirs.
         new = len(held) - skip if ended else (len(held) - skip - reach) // down * down

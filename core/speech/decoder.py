@@ -146,7 +146,8 @@ class SpeechDecoder(nn.Module):
         x = self.token(past, speaker, 0, keep)
         for layer in self.layers:
             assert isinstance(layer, _Layer)
-            x = layer.attend_past(x, *layer.split(layer.qkv(x), 3), bias)
+            q, k, v = layer.split(layer.qkv(x), 3)
+            x = layer.attend_past(x, q, k, v, bias)
             x = layer.feed_forward(layer.attend_speech(x, *layer.around(memory), inside))
         return self.out(x)
 

@@ -46,7 +46,7 @@ class LevelMeter:
 
     def levels(self) -> np.ndarray:
         """(n,) float32 dB of what came so far."""
-        rest = [np.float32([np.square(self._rest, dtype=np.float64).mean()])] if len(self._rest) else []
+        rest = [np.array([np.square(self._rest, dtype=np.float64).mean()], np.float32)] if len(self._rest) else []
         power = np.concatenate([*self._power, *rest]) if self._power or rest else np.zeros(0, np.float32)
         if not len(power):
             return power
