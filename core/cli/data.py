@@ -1,0 +1,20 @@
+"""Make and inspect the sets that networks are trained on."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+from . import data_speech
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The sets that can be made."""
+    what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    data_speech.add_subparser(what)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Each set's own `run` stands in args; argparse has put it there."""
+    deed: Callable[[argparse.Namespace], int] = args.run
+    return deed(args)

@@ -1,0 +1,65 @@
+"""Make a speech set: sentences spoken by every installed voice and animated by the teacher, and captures beside them.
+
+dnpm data speech --out build/speech --sentences 600                          whatever voices are installed
+dnpm data speech --out build/speech --captures takes --hold-out take_7       Live Link Face CSV files beside sounds
+dnpm data speech --list                                                      the voices, and what is missing
+
+A second run with the same options makes what is missing. Copies are muted, noisy, reverberant, pitched or re-levelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import DnpmError
+
+
+def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`speech` beside the other sets."""
+    parser = what.add_parser(
+        "speech", help="sound and curves to train the speech decoder on", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the set is made")
+    parser.add_argument(
+        "--sentences", type=int, default=600, help="to be spoken, over all voices (default %(default)s)"
+    )
+    parser.add_argument("--voices", metavar="NAMES", help="with commas between (default: all that are installed)")
+    parser.add_argument("--copies", type=int, default=1, help="altered copies of each sentence (default %(default)s)")
+    parser.add_argument("--captures", type=Path, metavar="DIR", help="CSV files beside sounds of the same names")
+    parser.add_argument(
+        "--capture-copies", type=int, default=3, help="of each piece of a capture (default %(default)s)"
+    )
+    parser.add_argument("--hold-out", default="", metavar="NAMES", help="voices and takes for validation alone")
+    parser.add_argument("--encoder", default="whisper-tiny.en", help="whisper-tiny.en or wav2vec2")
+    parser.add_argument("--encoder-file", metavar="PLACE", help="its file or folder")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--list", action="store_true", help="say which voices there are, make nothing")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Make the set, print its folder."""
+    from ..training.speech.voices import installed, missing
+
+    if args.list:
+        print("\n".join(installed()) or "no voice")
+        for what in missing():
+            print(f"missing: {what}")
+        return 0
+    if args.out is None:
+        raise DnpmError("--out DIR is needed: where the set is made")
+    if min(args.sentences, args.copies, args.capture_copies) < 0:
+        raise DnpmError("--sentences, --copies and --capture-copies must not be negative")
+    from ..speech.encoders import open_encoder
+    from ..training.speech.making import Recipe, make
+
+    names = lambda text: tuple(n.strip() for n in (text or "").split(",") if n.strip())  # noqa: E731
+    recipe = Recipe(
+        args.sentences, names(args.voices) or None, args.copies, args.captures, args.capture_copies,
+        names(args.hold_out), seed=args.seed,
+    )  # fmt: skip
+    count = make(recipe, args.out, open_encoder(args.encoder, args.encoder_file))
+    print(f"{args.out}: {count} clips")
+    return 0

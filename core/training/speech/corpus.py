@@ -1,0 +1,147 @@
+"""The speech set on disk: clips of features and motion at the decoder's frame rate, made once, resumable.
+
+A clip is a file `clips/NAME.safetensors`: features (T, width) float16, motion (T, 52) float16, level (n,) float16 dB at
+100 a second, carried (52,) bool. `corpus.json` lists them with speaker, split and phones, and names the recipe: a set
+that was begun by another recipe is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import tensorfile
+from ...errors import DnpmError
+from ...face_model.arkit import ARKIT_NAMES
+from ...speech import silence
+from ...speech.encoders import SpeechEncoder
+from ...speech.encoders.windows import at_rate
+
+FORMAT = "dnpm-speech-corpus-1"
+INDEX = "corpus.json"
+SPLITS = ("train", "validation")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A clip in the list. phones: [start s, end s, ARPAbet] each, empty where they are not known."""
+
+    name: str
+    speaker: str
+    split: str
+    seconds: float
+    kind: str
+    """synthetic, capture, or a copy of either."""
+    phones: list[list[Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip in memory, float32."""
+
+    entry: Entry
+    features: np.ndarray
+    motion: np.ndarray
+    level: np.ndarray
+    carried: np.ndarray
+
+
+class Corpus:
+    """A folder of clips. Raises DnpmError when it is none, or damaged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        path = self.folder / INDEX
+        try:
+            index = json.loads(path.read_text(encoding="utf-8"))
+            if index.get("format") != FORMAT:
+                raise ValueError(f"it is not of format {FORMAT}")
+            self.recipe: dict[str, Any] = index["recipe"]
+            self.rate, self.width = float(index["recipe"]["rate"]), int(index["recipe"]["width"])
+            self.entries = [Entry(**entry) for entry in index["clips"]]
+        except OSError as error:
+            raise DnpmError(
+                f"{path}: cannot be read ({error.strerror or error}); make it with `dnpm data speech`"
+            ) from error
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise DnpmError(f"{path}: is no list of a speech set, or damaged ({error}); make it again") from error
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Names of the styles, sorted."""
+        return tuple(sorted({entry.speaker for entry in self.entries}))
+
+    def of(self, split: str) -> list[Entry]:
+        """The clips of one split."""
+        return [entry for entry in self.entries if entry.split == split]
+
+    def clip(self, entry: Entry) -> Clip:
+        """Read a clip. Raises DnpmError when it is missing or damaged."""
+        path = clip_path(self.folder, entry.name)
+        arrays, _ = tensorfile.load(path)
+        try:
+            features, motion, level, carried = (arrays[k] for k in ("features", "motion", "level", "carried"))
+            if features.shape != (len(motion), self.width) or motion.shape[1:] != (len(ARKIT_NAMES),):
+                raise KeyError(f"shapes {features.shape}, {motion.shape}")
+        except KeyError as error:
+            raise DnpmError(f"{path}: is no clip of this set ({error}); make the set again") from error
+        whole = lambda a: a.astype(np.float32)  # noqa: E731
+        return Clip(entry, whole(features), whole(motion), whole(level), carried.astype(bool))
+
+
+class Maker:
+    """Writes a set. What is there already, by the same recipe, is kept."""
+
+    def __init__(self, folder: Path, encoder: SpeechEncoder, rate: float, recipe: Mapping[str, Any]) -> None:
+        self.folder, self.encoder, self.rate = Path(folder), encoder, rate
+        self.recipe = dict(recipe) | {"rate": rate, "width": encoder.width, "encoder": encoder.kind}
+        self.entries: dict[str, Entry] = {}
+        if (self.folder / INDEX).is_file():
+            there = Corpus(self.folder)
+            different = [k for k in sorted({*there.recipe, *self.recipe}) if there.recipe.get(k) != self.recipe.get(k)]
+            if different:
+                raise DnpmError(
+                    f"{self.folder}: holds a set made by another recipe ({', '.join(different)}); use another --out, "
+                    "or delete it"
+                )
+            self.entries = {e.name: e for e in there.entries if clip_path(self.folder, e.name).is_file()}
+
+    def has(self, name: str) -> bool:
+        """Whether that clip is done."""
+        return name in self.entries
+
+    def add(self, entry: Entry, samples: np.ndarray, motion: np.ndarray, carried: np.ndarray) -> None:
+        """samples (n,) at 16 kHz; motion (T, 52) at the frame rate, cut or held to the features' count."""
+        chunks = list(at_rate(self.encoder.stream([samples]), self.encoder.rate, self.rate))
+        features = np.concatenate(chunks).astype(np.float16)
+        motion = motion[np.minimum(np.arange(len(features)), len(motion) - 1)].astype(np.float16)
+        level = np.maximum(silence.levels([samples]), -120).astype(np.float16)
+        arrays = {"features": features, "motion": motion, "level": level, "carried": carried.astype(np.uint8)}
+        tensorfile.save(clip_path(self.folder, entry.name), arrays, {"format": FORMAT})
+        self.entries[entry.name] = entry
+
+    def save(self) -> None:
+        """Write the list. Raises DnpmError when it cannot be written."""
+        path = self.folder / INDEX
+        clips = [asdict(self.entries[name]) for name in sorted(self.entries)]
+        text = json.dumps({"format": FORMAT, "recipe": self.recipe, "clips": clips}, indent=1)
+        beside = path.with_name(f"{INDEX}.{secrets.token_hex(4)}.part")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            beside.write_text(text + "\n", encoding="utf-8")
+            beside.replace(path)
+        except OSError as error:
+            raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def clip_path(folder: Path, name: str) -> Path:
+    """Where a clip lies. Raises DnpmError on a name that leaves the folder."""
+    if not name or name != Path(name).name:
+        raise DnpmError(f"{folder}: the list names a clip {name!r}, which is no file name")
+    return folder / "clips" / f"{name}.safetensors"
