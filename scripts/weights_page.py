@@ -73,6 +73,7 @@ The worst of the examined maps: the teacher's, ours, the difference.
 
 - The teacher is an approximation of skin, not skin: creases lie where anatomy says, and are more regular than on a scan.
 - Pores lie between two layouts: people differ in how much of each, in depth and in patches, not pore by pore.
+- Of the upright lines between the brows the strongest stands on one side alone, for everybody.
 - The finest furrows of strong expressions are a little softer than the teacher's.
 """
 
