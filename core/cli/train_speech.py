@@ -1,0 +1,130 @@
+"""Train the speech decoder on a set of `dnpm data speech`: resumable, validated on what is held out.
+
+dnpm train speech --data build/speech --out build/weights                   the default decoder
+dnpm train speech --data build/speech --out build/try --steps 20 --dry-run  sizes and speed; trains nothing
+
+It goes on where it was stopped; Ctrl-C ends after the step in hand. Losses and measures are drawn into curves.png in
+--folder. A term of the loss is switched off by giving it the weight 0; it is reported all the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..face_model.locate import ROOT, face_model_path
+
+
+def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`speech` beside the other networks."""
+    parser = what.add_parser(
+        "speech", help="speech features to ARKit curves (Eq. 8 to 10)", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the set (`dnpm data speech`)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the weights are written")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="state and curves (default build/speech_training)")
+    parser.add_argument("--face-model", metavar="FILE", help="another face model")
+    parser.add_argument("--config", choices=("default", "paper"), default="default", help="sizes of the decoder")
+    parser.add_argument("--width", type=int, help="another width than the configuration's")
+    parser.add_argument("--layers", type=int, help="another count of layers")
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--frames", type=int, default=150, help="of a window (default %(default)s)")
+    parser.add_argument("--rate", type=float, default=5e-4)
+    parser.add_argument("--own-past", type=float, default=0.9, help="share of the past that is its own in the end")
+    for name, value in (("vertex", 1.0), ("expression", 0.01), ("lip", 0.5), ("velocity", 0.5)):
+        parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss (default {value})")
+    parser.add_argument("--validate-every", type=int, default=500, metavar="STEPS")
+    parser.add_argument("--validation-clips", type=int, default=24, metavar="N", help="at most so many")
+    parser.add_argument("--name", default="speech", help="of the weights, for the card")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, help="of torch on a CPU")
+    parser.add_argument("--dry-run", action="store_true", help="sizes and speed; nothing is trained")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, write the weights, print their folder. 130 when it was stopped before the end."""
+    import torch
+
+    from ..evaluation.speech_validation import validate
+    from ..face_model.model import FaceModel
+    from ..speech.config import CONFIGS
+    from ..speech.weights import save_speech
+    from ..training.speech.corpus import Corpus
+    from ..training.speech.losses import LossWeights, MotionLoss
+    from ..training.speech.run import fit
+    from ..training.speech.trainer import Plan, SpeechTrainer, new_decoder
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    started = time.monotonic()
+    corpus = Corpus(args.data)
+    config = replace(
+        CONFIGS[args.config], encoder=str(corpus.recipe["encoder"]), feature_width=corpus.width, rate=corpus.rate,
+        speakers=corpus.speakers,
+    )  # fmt: skip
+    if args.width:
+        config = replace(config, width=args.width, feedforward=2 * args.width)
+    if args.layers:
+        config = replace(config, layers=args.layers)
+    weights = LossWeights(args.vertex, args.expression, args.lip, args.velocity)
+    plan = Plan(
+        config, args.steps, args.batch, args.frames, args.rate, own_most=args.own_past, weights=weights, seed=args.seed
+    )
+    loss = MotionLoss(FaceModel.load(face_model_path(args.face_model)), weights)
+    clips = [corpus.clip(entry) for entry in corpus.of("train")]
+    check = _spread([corpus.clip(entry) for entry in corpus.of("validation")], args.validation_clips)
+    trainer = SpeechTrainer(new_decoder(config, args.seed), clips, loss, plan, args.device)
+    if args.dry_run:
+        print(json.dumps(dry_run(trainer), indent=2))
+        return 0
+    about = {"data": corpus.recipe, "clips": len(clips)}
+    folder = args.folder or ROOT / "build" / "speech_training"
+    if not fit(trainer, folder, about, lambda decoder: validate(decoder, check), args.validate_every):
+        return 130
+    trainer.decoder.cpu().eval()
+    hours = sum(clip.entry.seconds for clip in clips) / 3600
+    card = {
+        "name": args.name, "command": "dnpm " + " ".join(sys.argv[1:]), "seed": args.seed,
+        "hours": round((time.monotonic() - started) / 3600, 2), "licence": "GPL-3.0-or-later",
+        "data": f"{len(clips)} clips, {hours:.1f} hours: {json.dumps(corpus.recipe, sort_keys=True)}",
+        "scores": validate(trainer.decoder, check), "validation": [clip.entry.name for clip in check],
+        "training": {"steps": plan.steps, "batch": plan.batch, "frames": plan.frames, "rate": plan.rate},
+    }  # fmt: skip
+    save_speech(args.out, trainer.decoder, card)
+    print(args.out)
+    return 0
+
+
+def dry_run(trainer: Any) -> dict[str, Any]:
+    """Sizes, and the speed of a few steps on this machine, the last of them with the decoder's own past."""
+    steps = trainer.run()
+    next(steps)
+    seconds = []
+    for step in (1, trainer.plan.steps - 1):
+        trainer.step, begin = step, time.monotonic()
+        next(steps, None)
+        seconds.append(time.monotonic() - begin)
+    count = sum(p.numel() for p in trainer.decoder.parameters())
+    return {
+        "parameters": count, "weights_mib": round(2 * count / 2**20, 2), "clips": len(trainer.clips),
+        "hours_of_speech": round(sum(c.entry.seconds for c in trainer.clips) / 3600, 3), "steps": trainer.plan.steps,
+        "seconds_a_step": [round(s, 3) for s in seconds], "minutes": round(trainer.plan.steps * seconds[1] / 60, 1),
+    }  # fmt: skip
+
+
+def _spread(clips: list[Any], most: int) -> list[Any]:
+    """At most so many, of every kind alike."""
+    kinds: dict[str, list[Any]] = {}
+    for clip in clips:
+        kinds.setdefault(clip.entry.kind, []).append(clip)
+    share = max(1, most // max(1, len(kinds)))
+    return [clip for group in kinds.values() for clip in group[:: max(1, -(-len(group) // share))][:share]]

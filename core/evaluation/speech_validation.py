@@ -1,0 +1,41 @@
+"""The measures of `evaluate speech` over the clips of a speech set, for training and its card."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from ..face_model.arkit import ARKIT_NAMES
+from ..face_model.tracks import Track
+from ..speech.controls import Controls, apply
+from ..speech.decoder import SpeechDecoder
+from ..speech.silence import silent_for
+from ..speech.speaking import speak
+from ..training.speech.corpus import Clip
+from .speech import KEYS, score
+from .speech_measures import Phone
+
+
+def curves_of(decoder: SpeechDecoder, clip: Clip) -> np.ndarray:
+    """(T, 52): what a bake would give for the clip, silence gate included."""
+    config = decoder.config
+    place = config.speaker(clip.entry.speaker) if clip.entry.speaker in config.speakers else 0
+    motion = np.concatenate(list(speak(decoder, [clip.features], place)))
+    return apply(motion, np.arange(len(motion)) / config.rate, clip.level, Controls())
+
+
+def validate(decoder: SpeechDecoder, clips: list[Clip]) -> dict[str, float]:
+    """Kind and measure ("capture jaw_r") -> its mean over the clips where it can be measured."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for clip in clips:
+        motion = curves_of(decoder, clip)
+        times = np.arange(len(motion)) / decoder.config.rate
+        missing = tuple(name for name, there in zip(ARKIT_NAMES, clip.carried, strict=True) if not there)
+        reference = Track(times, clip.motion[: len(times)], missing)
+        phones = [Phone(float(s), float(e), str(name)) for s, e, name in clip.entry.phones] or None
+        result = score(Track(times, motion), reference, phones, silent_for(clip.level))
+        for key in KEYS:
+            if result[key] is not None:
+                found[f"{clip.entry.kind} {key}"].append(result[key])
+    return {name: round(float(np.mean(values)), 4) for name, values in sorted(found.items())}
