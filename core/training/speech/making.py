@@ -135,16 +135,28 @@ def _put(
     paced = motion[low] * (1 - share) + motion[high] * share
     if copy.muted:
         # What cannot be heard cannot be spoken: the same gate closes the mouth that closes it in use.
-        loud = np.zeros(-(-len(copy.samples) * 100 // RATE))
-        for begin, end in copy.muted:
-            loud[round(begin * 100) : round(end * 100)] = -120
-        paced[:, SPEAKING] *= gate(loud, np.arange(count) / maker.rate)[:, None]
+        quiet = _quiet_around(copy.muted, silence.silent(silence.levels([samples])), copy.pace)
+        paced[:, SPEAKING] *= gate(np.where(quiet, -120.0, 0.0), np.arange(count) / maker.rate)[:, None]
     phones = [[round(s / copy.pace, 4), round(e / copy.pace, 4), name] for s, e, name in entry.phones]
     seconds = len(copy.samples) / RATE
     maker.add(
         Entry(entry.name, entry.speaker, entry.split, seconds, entry.kind, phones), copy.samples,
         paced.astype(np.float32), carried,
     )  # fmt: skip
+
+
+def _quiet_around(muted: tuple[tuple[float, float], ...], silent: np.ndarray, pace: float) -> np.ndarray:
+    """(n,) bool, 100 a second: the muted stretches, with the pauses of the sound that they run into.
+
+    silent: the sound's own, 100 a second before it was paced.
+    """
+    places = np.minimum((np.arange(int(len(silent) / pace)) * pace).astype(int), len(silent) - 1)
+    quiet, asked = silent[places], np.zeros(len(places), bool)
+    for begin, end in muted:
+        asked[round(begin * 100) : round(end * 100)] = True
+    runs = np.cumsum(np.diff(quiet | asked, prepend=False))  # Odd numbers are quiet runs.
+    touched = np.unique(runs[asked])
+    return np.isin(runs, touched) & (quiet | asked)
 
 
 def _padded(samples: np.ndarray, phones: list[Spoken], rng: np.random.Generator) -> tuple[np.ndarray, list[Spoken]]:

@@ -136,7 +136,8 @@ class SpeechTrainer:
             rows.append((clip.features[places], clip.motion[places], before, clip.carried))
             speakers.append(self.plan.config.speaker(clip.entry.speaker))
         parts = [torch.from_numpy(np.stack(column)).to(self.device) for column in zip(*rows, strict=True)]
-        return Batch(*(p.float() for p in parts[:3]), parts[3].bool(), torch.tensor(speakers, device=self.device))
+        features, motion, before = (part.float() for part in parts[:3])
+        return Batch(features, motion, before, parts[3].bool(), torch.tensor(speakers, device=self.device))
 
     def state(self) -> dict[str, np.ndarray]:
         """Everything that an exact continuation needs."""
