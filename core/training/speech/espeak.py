@@ -82,6 +82,12 @@ def available() -> bool:
     return _loaded() is not None
 
 
+def has(voice: str) -> bool:
+    """Whether it is installed and knows that voice."""
+    speaker = _loaded()
+    return speaker is not None and speaker.library.espeak_SetVoiceByName(voice.encode()) == 0
+
+
 def say(text: str, voice: str, rate: float = 1.0) -> tuple[np.ndarray, list[tuple[float, str]], int]:
     """(n,) float32 sound, (start s, symbol) of each phone in order, samples a second. Raises DnpmError without it."""
     speaker = _loaded()

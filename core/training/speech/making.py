@@ -64,13 +64,16 @@ def make(recipe: Recipe, folder: Path, encoder: SpeechEncoder) -> int:
     total = len(voices) and recipe.sentences * (1 + recipe.copies)
     total += sum(-(-int(t.track.times[-1] + 1) // int(PIECE_S)) for t in takes) * (1 + recipe.capture_copies)
     started = time.monotonic()
-    for made, step in enumerate(_steps(recipe, maker, voices, takes), 1):
-        if made % _SAVE_EVERY == 0:
-            maker.save()
-            pace = (time.monotonic() - started) / made
-            left = max(0, total - len(maker.entries)) * pace / 60
-            print(f"speech set: {len(maker.entries)}/{total}, {step}, {left:.0f} min left", file=sys.stderr, flush=True)
-    maker.save()
+    try:
+        for made, step in enumerate(_steps(recipe, maker, voices, takes), 1):
+            if made % _SAVE_EVERY == 0:
+                maker.save()
+                pace = (time.monotonic() - started) / made
+                left = max(0, total - len(maker.entries)) * pace / 60
+                done = f"speech set: {len(maker.entries)}/{total}, {step}, {left:.0f} min left"
+                print(done, file=sys.stderr, flush=True)
+    finally:
+        maker.save()  # Also when it is stopped: the next run goes on from there.
     return len(maker.entries)
 
 

@@ -24,7 +24,7 @@ from .phones import Spoken, from_ipa, from_radio, joined
 _LIMIT_S = 60.0
 FLITE_VOICES = ("slt", "rms", "awb", "kal16")
 FESTIVAL_VOICES = ("kal_diphone", "ked_diphone", "cmu_us_slt_arctic_hts")
-ESPEAK_VOICES = ("en-us", "en-us+f2", "en-us+f4", "en-us+m3", "en-us+m7", "en-gb", "en-gb+f3", "en-gb-scotland+m1")
+ESPEAK_VOICES = ("en-us", "en-us+f2", "en-us+f4", "en-us+m3", "en-us+m7", "en", "en+f3", "en-gb-scotland+m1")
 ESPEAK_LATE_S = 0.017
 """espeak-ng's events come so much after the sound that they name (measured against alignments)."""
 _FESTIVAL = """\
@@ -65,7 +65,7 @@ def installed() -> dict[str, Voice]:
     if shutil.which("festival"):
         voices += [Voice(f"festival-{v}", partial(_festival, v)) for v in FESTIVAL_VOICES if _has_festival(v)]
     if espeak.available():
-        voices += [Voice(f"espeak-{name}", partial(_espeak, name)) for name in ESPEAK_VOICES]
+        voices += [Voice(f"espeak-{name}", partial(_espeak, name)) for name in ESPEAK_VOICES if espeak.has(name)]
     return {voice.name: voice for voice in voices}
 
 
