@@ -41,17 +41,35 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str,
     metadata = header.pop("__metadata__", {})
     tensors = {}
     for name, entry in header.items():
-        try:
-            dtype, shape = _DTYPES[entry["dtype"]], tuple(int(n) for n in entry["shape"])
-            begin, end = (int(n) for n in entry["data_offsets"])
-            size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        except (KeyError, TypeError, ValueError) as error:
-            raise DnpmError(f"{path}: tensor {name!r} is described wrongly; fetch or build the file again") from error
-        if min(shape, default=0) < 0 or begin < 0 or end - begin != size or start + end > len(data):
-            raise DnpmError(f"{path}: truncated or damaged at tensor {name!r}; fetch or build the file again")
-        tensors[name] = np.frombuffer(data, dtype, size // dtype.itemsize, start + begin).reshape(shape)
+        dtype, shape, begin = _entry(path, name, entry, len(data) - start)
+        count = int(np.prod(shape, dtype=np.int64))
+        tensors[name] = np.frombuffer(data, dtype, count, start + begin).reshape(shape)
         if dtype.kind == "f" and not _finite(tensors[name]):
             raise DnpmError(f"{path}: tensor {name!r} holds numbers that are not finite; fetch or build the file again")
+    return tensors, metadata
+
+
+def open_mapped(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Return (tensors, metadata) as `load` does, but memory-mapped read-only: what is not looked at is never read.
+
+    Raises DnpmError when the file is missing, truncated or not of the format; numbers are not looked at.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(8)
+            head = start + file.read(min(int.from_bytes(start, "little"), _MAX_HEADER))
+    except OSError as error:
+        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
+    header, begin = _header(path, head)
+    metadata = header.pop("__metadata__", {})
+    tensors: dict[str, np.ndarray] = {}
+    for name, entry in header.items():
+        dtype, shape, offset = _entry(path, name, entry, size - begin)
+        # An empty block cannot be mapped.
+        empty = 0 in shape
+        tensors[name] = np.zeros(shape, dtype) if empty else np.memmap(path, dtype, "r", begin + offset, shape)
     return tensors, metadata
 
 
@@ -114,6 +132,19 @@ def _header(path: Path, data: bytes) -> tuple[dict, int]:
     except ValueError as error:
         raise DnpmError(f"{path}: not a safetensors file ({error}); fetch or build it again") from error
     return header, 8 + length
+
+
+def _entry(path: Path, name: str, entry: dict, room: int) -> tuple[np.dtype, tuple[int, ...], int]:
+    """A tensor's dtype, shape and first byte after the header, checked against the `room` bytes that are there."""
+    try:
+        dtype, shape = _DTYPES[entry["dtype"]], tuple(int(n) for n in entry["shape"])
+        begin, end = (int(n) for n in entry["data_offsets"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DnpmError(f"{path}: tensor {name!r} is described wrongly; fetch or build the file again") from error
+    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if min(shape, default=0) < 0 or begin < 0 or end - begin != size or end > room:
+        raise DnpmError(f"{path}: truncated or damaged at tensor {name!r}; fetch or build the file again")
+    return dtype, shape, begin
 
 
 def _finite(array: np.ndarray) -> bool:
