@@ -35,7 +35,7 @@ def test_r1_is_the_squared_gradient():
             other.view(-1)[k] -= step
             slope = (discriminator(moved, condition).sum() - discriminator(other, condition).sum()) / (2 * step)
             total += float(slope) ** 2
-    assert abs(float(r1_penalty(discriminator, real, condition)) / (total * SPREAD_MM**2) - 1) < 1e-4
+    assert abs(r1_penalty(discriminator, real, condition).item() / (total * SPREAD_MM**2) - 1) < 1e-4
 
 
 def test_patches_and_their_condition():

@@ -98,7 +98,7 @@ def test_every_stage_and_going_on(tmp_path: Path):
     arguments = (face_model_path(), tmp_path / "training", tmp_path / "weights", plan, "test", CONFIG, encoder)
     train(*arguments)
     detail = load_detail(tmp_path / "weights")
-    assert detail.card["stages"] == ["encoder", "joint 64 2", "mapping"]
+    assert detail.card["stages"] == ["encoder", "joint 64 2", "crisp 128 2", "mapping"]
     assert detail.card["face_model"]["n_exp"] == 52
     kept = json.loads((tmp_path / "training" / "state.json").read_text())["done"]
     before = (tmp_path / "weights" / "generator.safetensors").read_bytes()
