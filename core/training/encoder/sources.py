@@ -143,12 +143,16 @@ def open_samples(
         return painted, f"teacher: {counts['train']} maps of {p.resolution}, seed {p.seed}"
     everything = _data_set(data)
     splits = [everything.split(split) for split in counts]
+    if hasattr(everything, "with_coefficients"):
+        # G can learn from maps of unknown sliders, E cannot.
+        splits = [everything.with_coefficients(part) for part in splits]
     # A split is a data set of its own, or the indices of its samples.
     parts: list[Samples] = [part if hasattr(part, "maps") else Subset(everything, part) for part in splits]
     if empty := [split for split, part in zip(counts, parts, strict=True) if not len(part)]:
-        raise DnpmError(f"{data}: has no samples for {', '.join(empty)}; add some, or make the data set anew")
-    one = np.zeros(1, int)
-    if (everything.identity(one).shape[1], everything.expression(one).shape[1]) != (model.n_id, model.n_exp):
+        raise DnpmError(f"{data}: has no samples with known sliders for {', '.join(empty)}; add some, or make the data set anew")
+    one = parts[0]
+    identity, expression = one.identity(np.zeros(1, int)), one.expression(np.zeros(1, int))
+    if (identity.shape[1], expression.shape[1]) != (model.n_id, model.n_exp):
         raise DnpmError(f"{data}: its sliders are not those of the face model {model.name!r}")
     return parts, f"{data.name}: {len(everything)} maps of {everything.resolution}"
 
