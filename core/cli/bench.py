@@ -29,6 +29,7 @@ _BLENDER_LIMIT_S = 900.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to measure with, and how thoroughly."""
+    parser.add_argument("what", nargs="?", choices=("all", "speech"), default="all", help="default: all")
     parser.add_argument("--quick", action="store_true", help="fewer runs: a minute, and rougher figures")
     parser.add_argument("--no-blender", action="store_true", help="leave out what needs the bpy module")
     parser.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
@@ -40,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure one thing after the other, so that none meets another."""
+    if args.what == "speech":
+        return _speech(args)
     path, weights = face_model_path(args.face_model), str(weights_dir(args.weights))
     runs = 7 if args.quick else 31
     result: dict[str, Any] = {
@@ -59,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     # As the backend sets it for itself; it counts when torch is loaded, which is now.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     result["generator"] = _benchmark("generator").measure(runs=5 if args.quick else 15)
+    _progress("speech")
+    result["speech"] = _benchmark("speech").measure(args.weights, *([(1, 10, 60)] if args.quick else []))
     if args.no_blender:
         result["blender"] = {"skipped": "--no-blender"}
     else:
@@ -102,10 +107,20 @@ def table(result: dict[str, Any]) -> str:
         "",
         _benchmark("generator").table(result["generator"]),
         "",
+        _benchmark("speech").table(result["speech"]),
+        "",
         f"load average {result['load_average_before']} before, {result['load_average_after']} after, "
         f"{result['cores']} cores; {result['seconds']:.0f} s",
     ]
     return "\n".join(lines)
+
+
+def _speech(args: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # As the backend sets it for itself.
+    result = _benchmark("speech").measure(args.weights, *([(1, 10, 60)] if args.quick else []))
+    result |= {"dnpm": __version__, "cores": os.cpu_count(), "load_average": _load()}
+    print(json.dumps(result, indent=2) if args.json else _benchmark("speech").table(result))
+    return 0
 
 
 def _benchmark(name: str) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -39,6 +40,20 @@ def speak(decoder: SpeechDecoder, features: Iterable[np.ndarray], speaker: int =
                 # Rows beyond the ends of the speech are padded; `inside_sequence` keeps them unheard.
                 left, right = config.reach - (first - low), config.reach - (high - last)
                 memory = torch.nn.functional.pad(memory, (0, 0, left, right))
-                yield stepper.run(memory, total if ended else None).float().cpu().numpy()
+                with _one_thread():
+                    motion = stepper.run(memory, total if ended else None)
+                yield motion.float().cpu().numpy()
             keep = max(0, stepper.frame - config.halo)
             held, begin = held[keep - begin :], keep
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """A step's matrices are small: on a busy machine several threads wait for each other many times as long as they
+    compute."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

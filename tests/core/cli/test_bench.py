@@ -14,13 +14,15 @@ from dnpm.core.errors import DnpmError
 
 
 def test_figures(tiny_weights, tiny_model_file, tmp_path, capsys, monkeypatch):
-    from dnpm.benchmarks import backend, generator
+    from dnpm.benchmarks import backend, generator, speech
 
     # The tiny weights make maps of 64, and the textbook's full comparison takes minutes.
     monkeypatch.setattr(backend, "PREVIEW", 32)
     monkeypatch.setattr(backend, "FULL", 64)
     whole = generator.measure
     monkeypatch.setattr(generator, "measure", lambda **options: whole(resolutions=(64,), threads=(1,), **options))
+    spoken = speech.measure
+    monkeypatch.setattr(speech, "measure", lambda weights, lengths: spoken(weights, (1,)))
     out = tmp_path / "new" / "bench.json"
     words = ["bench", "--quick", "--no-blender", "--json", "--device", "cpu", "--out", str(out)]
     assert main([*words, "--weights", str(tiny_weights), "--face-model", str(tiny_model_file)]) == 0
@@ -40,8 +42,19 @@ def test_figures(tiny_weights, tiny_model_file, tmp_path, capsys, monkeypatch):
     assert result["backend"]["memory_mb"]["peak"] > 50
     timing = result["generator"]["configurations"]["default"]["timings"][0]
     assert timing["largest_difference_in_std"] < 1e-3, "the textbook makes another picture"
+    speaking = result["speech"]["seconds"]["1"]
+    assert speaking["frames"] == 31
+    assert 0 < speaking["real_time_factor"] < 20
     text = bench.table(result)
-    for word in ("identity update", "preview map, 32", "full map, 64", "backend's memory", "textbook", "load average"):
+    for word in (
+        "identity update",
+        "preview map, 32",
+        "full map, 64",
+        "backend's memory",
+        "textbook",
+        "load average",
+        "s of sound",
+    ):
         assert word in text
 
 
