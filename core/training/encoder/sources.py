@@ -149,7 +149,7 @@ def open_samples(
     # A split is a data set of its own, or the indices of its samples.
     parts: list[Samples] = [part if hasattr(part, "maps") else Subset(everything, part) for part in splits]
     if empty := [split for split, part in zip(counts, parts, strict=True) if not len(part)]:
-        raise DnpmError(f"{data}: has no samples with known sliders for {', '.join(empty)}; add some, or make the data set anew")
+        raise DnpmError(f"{data}: has no samples for {', '.join(empty)} (with known sliders); add some")
     one = parts[0]
     identity, expression = one.identity(np.zeros(1, int)), one.expression(np.zeros(1, int))
     if (identity.shape[1], expression.shape[1]) != (model.n_id, model.n_exp):
