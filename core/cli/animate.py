@@ -1,0 +1,107 @@
+"""Speech to ARKit curves: curves.csv (seconds), live_link.csv (Apple's layout), curves.json.
+
+dnpm animate --audio a.wav --out build/a                                      30 frames a second
+dnpm animate --audio a.mp3 --out build/a --fps 23.976 --blinks --head-life .5 --strength jaw=.8 --strength mouth=1.2
+
+The same file, settings and seed give the same curves.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import DnpmError
+
+PARTS = ("mouth", "jaw", "brows", "eyes")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Sound, place, settings."""
+    parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help="wav, flac, ogg or mp3")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the curves are written")
+    parser.add_argument("--fps", type=float, default=30.0, help="frames a second, also 23.976 (default %(default)s)")
+    parser.add_argument("--speaker", help="a style of the weights (default: their first)")
+    parser.add_argument(
+        "--strength", action="append", default=[], metavar="PART=FACTOR", help=f"of {', '.join(PARTS)}; 0 to 3"
+    )
+    parser.add_argument("--smoothing", type=float, default=0.0, metavar="SECONDS", help="a Gaussian's sigma")
+    parser.add_argument("--no-gate", action="store_true", help="leave the mouth as it is in silence")
+    parser.add_argument("--blinks", action="store_true", help="add blinks")
+    parser.add_argument("--brow-life", type=float, default=0.0, metavar="AMOUNT", help="brows with the stress, 0 to 1")
+    parser.add_argument("--head-life", type=float, default=0.0, metavar="AMOUNT", help="small head turns, 0 to 1")
+    parser.add_argument("--seed", type=int, default=0, help="of blinks and head")
+    parser.add_argument("--weights", metavar="DIR", help="another folder of weights")
+    parser.add_argument("--encoder-file", metavar="PLACE", help="another speech encoder's file or folder")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the curves, print what was written."""
+    from ..face_model.tracks import write_live_link, write_track
+    from ..speech.animate import animate, open_animator
+    from ..speech.audio import open_sound
+    from ..speech.controls import Controls
+
+    controls = Controls(
+        **strengths(args.strength), smoothing=args.smoothing, gate=not args.no_gate, blinks=args.blinks,
+        brow_life=args.brow_life, head_life=args.head_life, seed=args.seed,
+    )  # fmt: skip
+    sound = open_sound(args.audio)
+    animator = open_animator(args.weights, args.encoder_file)
+    animation = animate(
+        sound, animator, fps=args.fps, speaker=args.speaker, controls=controls, progress=_progress(sys.stderr.isatty())
+    )
+    track = animation.track
+    write_track(args.out / "curves.csv", track)
+    write_live_link(args.out / "live_link.csv", track)
+    _write_json(args.out / "curves.json", track.expression, args.fps)
+    result = {
+        "audio": str(args.audio), "seconds": round(float(track.times[-1]), 3), "fps": args.fps,
+        "frames": len(track.times), "weights": animator.name, "speaker": args.speaker, "out": str(args.out),
+    }  # fmt: skip
+    print(
+        json.dumps(result, indent=2) if args.json else f"{args.out}: {len(track.times)} frames at {args.fps:g} a second"
+    )
+    return 0
+
+
+def strengths(texts: list[str]) -> dict[str, float]:
+    """["jaw=.8"] -> {"jaw": 0.8}. Raises DnpmError on another part, or on no number."""
+    found = {}
+    for text in texts:
+        part, _, value = text.partition("=")
+        try:
+            found[part.strip()] = float(value)
+        except ValueError as error:
+            raise DnpmError(f"--strength {text}: give PART=FACTOR, for example jaw=.8") from error
+        if part.strip() not in PARTS:
+            raise DnpmError(f"--strength {text}: no such part; there are {', '.join(PARTS)}")
+    return found
+
+
+def _progress(shown: bool) -> Any:
+    def tell(share: float) -> None:
+        print(f"\r{100 * share:3.0f} %", end="\n" if share >= 1 else "", file=sys.stderr, flush=True)
+
+    return tell if shown else None
+
+
+def _write_json(path: Path, expression: np.ndarray, fps: float) -> None:
+    from ..face_model.arkit import ARKIT_NAMES
+
+    curves = {
+        name: [round(float(v), 5) for v in column] for name, column in zip(ARKIT_NAMES, expression.T, strict=True)
+    }
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        beside.write_text(json.dumps({"fps": fps, "frames": len(expression), "curves": curves}), encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error

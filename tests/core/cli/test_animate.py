@@ -1,0 +1,79 @@
+"""`dnpm animate`: the files agree, settings arrive, bad input is one clear line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from dnpm.core.cli.main import main
+from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.tracks import read_track
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """weights/, encoder.safetensors and a.wav."""
+    from dnpm.core.speech.config import SpeechConfig
+    from dnpm.core.speech.decoder import SpeechDecoder
+    from dnpm.core.speech.encoders.whisper import build_encoder
+    from dnpm.core.speech.weights import save_speech
+
+    folder = tmp_path_factory.mktemp("speech")
+    torch.manual_seed(0)
+    decoder = SpeechDecoder(SpeechConfig("whisper-tiny.en", 384, width=16, heads=2, feedforward=16, past=8))
+    torch.nn.init.normal_(decoder.out.weight, 0, 0.1)
+    torch.nn.init.constant_(decoder.out.bias, 0.3)
+    card = {"name": "tiny", "data": "", "licence": "CC0-1.0", "command": "", "seed": 0, "hours": 0, "scores": {}}
+    save_speech(folder / "weights", decoder, card)
+    build_encoder(folder / "encoder.safetensors")
+    soundfile.write(folder / "a.wav", np.random.default_rng(0).normal(0, 0.1, 32000), 16000)
+    return folder
+
+
+def command(parts: Path, out: Path, *more: str) -> list[str]:
+    return ["animate", "--audio", str(parts / "a.wav"), "--out", str(out), "--weights", str(parts / "weights"),
+            "--encoder-file", str(parts / "encoder.safetensors"), *more]  # fmt: skip
+
+
+def test_three_files_agree(parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    words = command(parts, tmp_path / "new" / "o", "--fps", "23.976", "--blinks", "--head-life", "1", "--json")
+    assert main(words) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said["frames"], said["weights"]) == (49, "tiny")
+    out = tmp_path / "new" / "o"
+    first, second = read_track(out / "curves.csv"), read_track(out / "live_link.csv")
+    np.testing.assert_allclose(first.expression, second.expression, atol=1e-5)
+    np.testing.assert_allclose(first.rotations, second.rotations, atol=1e-5)
+    assert np.abs(first.rotations[:, :3]).max() > 1e-3
+    assert first.rate == pytest.approx(23.976, rel=1e-3)
+    curves = json.loads((out / "curves.json").read_text())
+    np.testing.assert_allclose(
+        curves["curves"]["jawOpen"], first.expression[:, ARKIT_NAMES.index("jawOpen")], atol=1e-5
+    )
+
+
+def test_strength_arrives(parts: Path, tmp_path: Path):
+    for name, more in (("a", ()), ("b", ("--strength", "jaw=.5"))):
+        assert main(command(parts, tmp_path / name, *more)) == 0
+    jaws = [read_track(tmp_path / n / "curves.csv").expression[:, ARKIT_NAMES.index("jawOpen")] for n in "ab"]
+    np.testing.assert_allclose(jaws[1], 0.5 * jaws[0], atol=1e-5)
+    assert jaws[0].max() > 0.05
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [(("--strength", "jaw"), "PART=FACTOR"), (("--strength", "ears=1"), "no such part"), (("--fps", "0"), "frames a"),
+     (("--strength", "jaw=9"), "jaw must be 0 to 3"), (("--speaker", "nobody"), "speaker 'nobody'"),
+     (("--audio", "/"), "is a folder")],
+)  # fmt: skip
+def test_bad_input(parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: tuple, message: str):
+    assert main(command(parts, tmp_path / "o", *more)) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "o").exists()
