@@ -207,6 +207,6 @@ def _far(surface: Surface, vertices: np.ndarray) -> str:
     size = lambda points: float(np.ptp(points, axis=0).max())  # noqa: E731
     apart = np.linalg.norm(vertices.mean(0) - surface.vertices.mean(0))
     return (
-        f"the sculpt does not lie on the face: it is {size(vertices):.0f} mm large and {apart:.0f} mm away, the face is "
-        f"{size(surface.vertices):.0f} mm large; align and scale it to the face first, or make the cage distance larger"
+        f"the sculpt does not lie on the face: it is {size(vertices):.0f} mm large and {apart:.0f} mm away, the face "
+        f"{size(surface.vertices):.0f} mm; align and scale it to the face first, or make the cage distance larger"
     )

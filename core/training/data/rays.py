@@ -1,4 +1,4 @@
-"""Where rays meet a mesh of triangles: a tree of boxes, walked by many rays at once. Numpy alone, so Blender has it too.
+"""Where rays meet a mesh of triangles: a tree of boxes, walked by many rays at once. Numpy alone, for Blender too.
 
 Triangles are put in Morton order (Morton 1966) and grouped by fours, the groups again by fours, and so on; a group of
 neighbouring rays walks down wherever its box overlaps. Triangles are met as in Moeller and Trumbore 1997.
