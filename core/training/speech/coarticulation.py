@@ -27,23 +27,24 @@ CONTROLS: tuple[str, ...] = (
 _ROUND = ("mouthFunnel", "mouthPucker")
 _LIPS = ("mouthStretch", "mouthSmile", "mouthLowerDown", "mouthUpperUp")
 
-# Targets at a clear, calm articulation: what a person's capture shows at the middle of a held sound.
+# Targets at a clear, calm articulation, looked at on the default face, whose mouthFunnel opens the lips:
+# narrow rounded sounds are mostly mouthPucker.
 TARGETS: dict[str, dict[str, float]] = {
     "AA": {"jawOpen": 0.58, "mouthLowerDown": 0.22, "mouthUpperUp": 0.10},
     "AE": {"jawOpen": 0.50, "mouthStretch": 0.20, "mouthLowerDown": 0.26, "mouthUpperUp": 0.14, "mouthSmile": 0.05},
     "AH": {"jawOpen": 0.38, "mouthLowerDown": 0.18, "mouthUpperUp": 0.08},
     "AX": {"jawOpen": 0.26, "mouthLowerDown": 0.13, "mouthUpperUp": 0.05},
-    "AO": {"jawOpen": 0.48, "mouthFunnel": 0.36, "mouthPucker": 0.10, "mouthLowerDown": 0.10},
+    "AO": {"jawOpen": 0.46, "mouthFunnel": 0.30, "mouthPucker": 0.22, "mouthLowerDown": 0.08},
     "EH": {"jawOpen": 0.38, "mouthStretch": 0.18, "mouthLowerDown": 0.22, "mouthUpperUp": 0.10},
     "ER": {"jawOpen": 0.25, "mouthFunnel": 0.26, "mouthPucker": 0.12, "mouthLowerDown": 0.08},
     "IH": {"jawOpen": 0.24, "mouthStretch": 0.18, "mouthLowerDown": 0.18, "mouthUpperUp": 0.06, "mouthSmile": 0.05},
     "IY": {"jawOpen": 0.16, "mouthStretch": 0.28, "mouthLowerDown": 0.18, "mouthUpperUp": 0.06, "mouthSmile": 0.12},
-    "UH": {"jawOpen": 0.24, "mouthFunnel": 0.30, "mouthPucker": 0.22},
-    "UW": {"jawOpen": 0.15, "mouthFunnel": 0.28, "mouthPucker": 0.48},
-    "W": {"jawOpen": 0.10, "mouthFunnel": 0.25, "mouthPucker": 0.60},
-    "R": {"jawOpen": 0.16, "mouthFunnel": 0.28, "mouthPucker": 0.18, "mouthLowerDown": 0.06},
-    "CH": {"jawOpen": 0.10, "mouthFunnel": 0.42, "mouthPucker": 0.16, "mouthLowerDown": 0.08, "mouthUpperUp": 0.08},
-    "S": {"jawOpen": 0.06, "mouthStretch": 0.18, "mouthLowerDown": 0.16, "mouthUpperUp": 0.06},
+    "UH": {"jawOpen": 0.22, "mouthFunnel": 0.22, "mouthPucker": 0.36},
+    "UW": {"jawOpen": 0.10, "mouthFunnel": 0.14, "mouthPucker": 0.75},
+    "W": {"jawOpen": 0.07, "mouthFunnel": 0.08, "mouthPucker": 0.85},
+    "R": {"jawOpen": 0.12, "mouthFunnel": 0.24, "mouthPucker": 0.28, "mouthLowerDown": 0.05},
+    "CH": {"jawOpen": 0.06, "mouthFunnel": 0.42, "mouthPucker": 0.25, "mouthLowerDown": 0.08, "mouthUpperUp": 0.06},
+    "S": {"jawOpen": 0.04, "mouthStretch": 0.20, "mouthLowerDown": 0.22, "mouthUpperUp": 0.10},
     "T": {"jawOpen": 0.13, "mouthStretch": 0.06, "mouthLowerDown": 0.14, "mouthUpperUp": 0.05},
     "L": {"jawOpen": 0.22, "mouthLowerDown": 0.14, "mouthUpperUp": 0.05},
     "TH": {"jawOpen": 0.16, "mouthLowerDown": 0.15, "mouthUpperUp": 0.06, "tongueOut": 0.10},
