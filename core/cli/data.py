@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from . import data_speech
+from . import data_maps, data_speech
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The sets that can be made."""
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
+    data_maps.add_subparsers(what)
     data_speech.add_subparser(what)
 
 

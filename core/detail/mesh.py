@@ -44,10 +44,18 @@ def detailed_mesh(
     identity (n_id,), expression (n_exp,); displacement (R, R) millimetres with the mask applied (`masked`), or None for
     the smooth face. Raises DnpmError on shapes that are not the model's, and on levels beyond 0 to 4.
     """
+    vertices = model.vertices(identity, expression)
+    return surface_mesh(model, vertices, levels, displacement, s)
+
+
+def surface_mesh(
+    model: FaceModel, vertices: np.ndarray, levels: int, displacement: np.ndarray | None = None, s: float = 1.0
+) -> Mesh:
+    """The same for coarse vertices (V, 3) mm of the model's topology from elsewhere. Raises DnpmError as above."""
     if not 0 <= levels <= MAX_LEVELS:
         raise DnpmError(f"levels must be 0 to {MAX_LEVELS}, is {levels}: each makes four times as many faces")
     topology = _topology(model, levels)
-    vertices = model.vertices(identity, expression)
+    vertices = np.asarray(vertices, np.float32)
     if topology.matrix is not None:
         vertices = topology.matrix @ vertices
     normals = vertex_normals(vertices, topology.faces)

@@ -56,7 +56,7 @@ def check_layout(model: FaceModel) -> None:
     expected = (texture - [u0, v0]) / [u1 - u0, v1 - v0]
     if not len(detail) or np.abs(expected - detail).max() > 1e-3:
         raise DnpmError(
-            f"{model.name}: its detail layer is not FaceScape's, so the maps do not fit it; build FaceScape's face model "
+            f"{model.name}: its detail layer is not FaceScape's, so the maps do not fit; build FaceScape's face model "
             "with `dnpm build convert facescape` and give it with --face-model"
         )
 

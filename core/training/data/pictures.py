@@ -32,7 +32,7 @@ def read_map(path: Path, range_mm: float | None = None) -> np.ndarray:
 
 
 def resized(heights: np.ndarray, resolution: int) -> np.ndarray:
-    """(H, H) -> (R, R) float32: a triangle as wide as the step, so that nothing rings and fine relief does not alias."""
+    """(H, H) -> (R, R) float32 by a triangle filter: nothing rings, nothing aliases."""
     if len(heights) == resolution:
         return heights.astype(np.float32)
     image = Image.fromarray(np.ascontiguousarray(heights, np.float32))
