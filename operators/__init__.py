@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from . import add_face, detail, handlers, presets, sliders
+from . import add_face, bake_sculpt, detail, handlers, presets, sliders
 from .scene import live, looks, models, registration, session
 
-_CLASSES = (*add_face.CLASSES, *sliders.CLASSES, *presets.CLASSES, *detail.CLASSES)
+_CLASSES = (*add_face.CLASSES, *sliders.CLASSES, *presets.CLASSES, *detail.CLASSES, *bake_sculpt.CLASSES)
 
 
 def _show_menu() -> None:

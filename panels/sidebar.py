@@ -193,7 +193,20 @@ class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
         row.operator("dnpm.save_map", text="", icon="EXPORT")
 
 
-CLASSES = (DNPM_PT_main, DNPM_PT_identity, DNPM_PT_look, DNPM_PT_expression, DNPM_PT_detail)
+class DNPM_PT_training(_OfAFace, bpy.types.Panel):
+    """The artist's own sculpts as training data."""
+
+    bl_idname = "DNPM_PT_training"
+    bl_parent_id = "DNPM_PT_main"
+    bl_label = "Training Data"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.label(text="Select the sculpt, then this face")
+        self.layout.operator("dnpm.bake_sculpt", icon="SCULPTMODE_HLT")
+
+
+CLASSES = (DNPM_PT_main, DNPM_PT_identity, DNPM_PT_look, DNPM_PT_expression, DNPM_PT_detail, DNPM_PT_training)
 
 
 def register() -> None:

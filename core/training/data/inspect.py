@@ -61,7 +61,7 @@ def table(result: dict[str, Any]) -> str:
     s = result["statistics"]
     lines = [
         f"{result['name']} ({result['folder']}): {result['samples']} maps of {result['resolution']} x "
-        f"{result['resolution']}, {result['people']} people, {result['bytes'] / 1e6:.1f} MB in {result['shards']} files",
+        f"{result['resolution']}, {result['people']} people, {result['bytes'] / 1e6:.1f} MB, {result['shards']} files",
         "splits: " + ", ".join(f"{name} {count}" for name, count in result["splits"].items())
         + f"; with known sliders: {result['with_sliders']}",
         f"licence: {result['licence']}; source: {result['source']}",
