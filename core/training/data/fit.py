@@ -47,7 +47,7 @@ class Fitter:
         self._core[0, 0] = model.neutral[self._places].astype(np.float64).ravel()
         self._name = model.name
 
-    def fit(self, meshes: np.ndarray, rounds: int = 12) -> Fit:
+    def fit(self, meshes: np.ndarray, rounds: int = 40) -> Fit:
         """(n, V, 3) mm, one person's meshes -> sliders. Raises DnpmError on another topology or numbers not finite."""
         meshes = np.asarray(meshes, np.float64)
         if meshes.ndim != 3 or meshes.shape[1:] != (self._n_vertices, 3) or not len(meshes):
