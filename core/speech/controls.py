@@ -23,8 +23,8 @@ PARTS: dict[str, tuple[str, ...]] = {
 SPEAKING = [k for k, name in enumerate(ARKIT_NAMES) if name in PARTS["mouth"] + PARTS["jaw"]]
 HOLD_S, CLOSE_S = 0.10, 0.15
 """After speech the mouth is its own for HOLD_S, then closes in CLOSE_S: still before 0.3 s of silence have passed."""
-EARLY_S, OPEN_S = 0.03, 0.10
-"""Before speech it may move EARLY_S ahead, having opened in OPEN_S."""
+EARLY_S, OPEN_S = 0.0, 0.085
+"""Before speech it is free EARLY_S ahead, having opened in OPEN_S: levels, taken over 50 ms, rise before the sound."""
 _CLICK_S = 0.04
 """Sound that is shorter is a click, not speech."""
 

@@ -55,10 +55,10 @@ def test_the_gate_closes_before_three_tenths_of_a_second(end, pause, fps):
     times = np.arange(round(10 * fps)) / fps
     curve = gate(level, times)
     quiet = np.interp(times, np.arange(1000) / 100, silence.silent_for(level))
-    # Until the mouth prepares for what comes, a tenth of a second ahead, it is shut.
-    assert curve[(quiet >= 0.3) & (times < end + pause - 0.14)].max() <= 1e-6
+    # Until the mouth prepares for what comes, less than a tenth of a second ahead, it is shut.
+    assert curve[(quiet >= 0.3) & (times < end + pause - 0.1)].max() <= 1e-6
     assert curve[(times < end) | (times > end + pause)].min() > 0.99
-    assert np.abs(np.diff(curve)).max() < 0.65  # no jump, even at 24 frames a second
+    assert np.abs(np.diff(curve)).max() < 0.75  # not from shut to open in one frame, even at 24 a second
 
 
 def test_in_silence_the_mouth_is_still_and_the_rest_lives():
