@@ -14,6 +14,8 @@ from .dataset import MapDataset
 
 _LOOKED_AT = 64
 _BINS = 24
+_FINEST = 1024
+"""Texels a side for which `relief_picture` is lit; a coarser map's slopes are smaller."""
 
 
 def inspect(data: MapDataset) -> dict[str, Any]:
@@ -87,6 +89,6 @@ def sheet(data: MapDataset, out: Path, count: int = 16, size: int = 384) -> None
         tiles = []
         for index in chosen:
             path = Path(folder) / f"{index}.png"
-            relief_picture(path, data.maps(np.array([index]))[0], size)
+            relief_picture(path, data.maps(np.array([index]))[0] * (data.resolution / _FINEST), size)
             tiles.append((path, data.keys[index][-40:]))
         contact_sheet(out, tiles, min(4, len(tiles)), f"{data.about.name}: {len(data)} maps")
