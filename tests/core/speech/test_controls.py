@@ -48,7 +48,7 @@ def test_smoothing_keeps_the_mean_and_calms():
     np.testing.assert_allclose(smoothed(np.ones((50, 2), np.float32), 2.5), 1, rtol=1e-6)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.floats(1.0, 4.0), st.floats(1.5, 5.0), st.sampled_from([24.0, 30.0, 60.0]))
 def test_the_gate_closes_before_three_tenths_of_a_second(end, pause, fps):
     level = levels_of((0, end), (end + pause, 10))
@@ -57,7 +57,8 @@ def test_the_gate_closes_before_three_tenths_of_a_second(end, pause, fps):
     quiet = np.interp(times, np.arange(1000) / 100, silence.silent_for(level))
     # Until the mouth prepares for what comes, less than a tenth of a second ahead, it is shut.
     assert curve[(quiet >= 0.3) & (times < end + pause - 0.1)].max() <= 1e-6
-    assert curve[(times < end) | (times > end + pause)].min() > 0.99
+    # Levels come a hundred a second: a boundary is known to a hundredth of a second.
+    assert curve[(times < end - 0.01) | (times > end + pause + 0.01)].min() > 0.99
     assert np.abs(np.diff(curve)).max() < 0.75  # not from shut to open in one frame, even at 24 a second
 
 
