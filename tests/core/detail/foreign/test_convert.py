@@ -269,7 +269,7 @@ def test_other_networks_are_named(small, tmp_path: Path, change, says):
 
 def test_another_filter_is_named(small, tmp_path: Path):
     file = write_rosinality(tmp_path / "g.pt", small.state_dict())
-    content = torch.load(file, weights_only=False)
+    content = torch.load(file, weights_only=True)
     content["g_ema"]["to_rgbs.0.upsample.kernel"] = torch.ones(4, 4) / 4
     torch.save(content, file)
     with pytest.raises(DnpmError, match=r"to_rgbs.0.upsample.kernel is another filter"):
