@@ -81,8 +81,16 @@ def creases(uv68: np.ndarray, seed: int = 0) -> list[Crease]:
     return left + right
 
 
+_ALONG_MIDDLE = 0.01
+"""Of the UV square: about 2.5 mm."""
+
+
 def _is_middle(crease: Crease) -> bool:
-    return bool(np.all(np.abs(crease.points[:, 0] + crease.points[::-1, 0] - 1.0) < 0.06))
+    """Whether a line is nearly its own mirror image, so that it is not made twice: it crosses the middle, or runs along
+    it so closely that two of them would be one line drawn double."""
+    u = crease.points[:, 0] - 0.5
+    along = bool(np.abs(u).max() < _ALONG_MIDDLE)
+    return along or bool(u.min() < 0 < u.max() and np.all(np.abs(u + u[::-1]) < 0.06))
 
 
 def _left_and_middle(lm: np.ndarray, rng: np.random.Generator) -> list[Crease]:
