@@ -38,7 +38,7 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--frames", type=int, default=150, help="of a window (default %(default)s)")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--own-past", type=float, default=0.9, help="share of the past that is its own in the end")
-    for name, value in (("vertex", 1.0), ("expression", 0.01), ("lip", 0.5), ("velocity", 0.5)):
+    for name, value in (("vertex", 1.0), ("expression", 0.01), ("lip", 0.5), ("velocity", 0.5), ("speed", 0.3)):
         parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss (default {value})")
     parser.add_argument("--validate-every", type=int, default=500, metavar="STEPS")
     parser.add_argument("--validation-clips", type=int, default=24, metavar="N", help="at most so many")
@@ -75,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
         config = replace(config, width=args.width, feedforward=2 * args.width)
     if args.layers:
         config = replace(config, layers=args.layers)
-    weights = LossWeights(args.vertex, args.expression, args.lip, args.velocity)
+    weights = LossWeights(args.vertex, args.expression, args.lip, args.velocity, args.speed)
     plan = Plan(
         config, args.steps, args.batch, args.frames, args.rate, own_most=args.own_past, weights=weights, seed=args.seed
     )

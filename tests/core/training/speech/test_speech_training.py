@@ -73,6 +73,24 @@ def test_lips_that_all_but_meet_cost_more(loss: MotionLoss):
     assert loss(jump, motion(), whole)[1]["velocity"] > 0.05
 
 
+def test_a_lazy_mouth_costs_speed_and_the_phase_does_not(loss: MotionLoss):
+    whole = torch.ones(1, 52, dtype=torch.bool)
+    time = torch.arange(60) / 30
+    waves = {
+        name: size * (0.5 + 0.5 * torch.sin(2 * torch.pi * 4 * time + phase))
+        for name, size, phase in (("truth", 0.4, 0.0), ("lazy", 0.2, 0.0), ("late", 0.4, 1.0))
+    }
+    rows = {}
+    for name, wave in waves.items():
+        rows[name] = torch.zeros(1, 60, 52)
+        rows[name][0, :, COLUMN["jawOpen"]] = wave
+    speed = {name: loss(row, rows["truth"], whole)[1]["speed"] for name, row in rows.items()}
+    # A wave of 4 Hz that swings by 0.4 covers 2 * 4 * 0.4 a second; half of it is missing, in one slider of 52.
+    assert speed["lazy"] == pytest.approx(0.5 * 2 * 4 * 0.4 / 52, rel=0.1)
+    assert speed["truth"] == 0
+    assert speed["late"] < 0.1 * speed["lazy"]
+
+
 def test_what_a_take_does_not_carry_costs_nothing(loss: MotionLoss):
     carried = torch.zeros(1, 52, dtype=torch.bool)
     carried[0, COLUMN["jawOpen"]] = True
@@ -83,7 +101,7 @@ def test_what_a_take_does_not_carry_costs_nothing(loss: MotionLoss):
 
 
 def test_a_term_is_switched_off_and_still_reported(face_model, loss: MotionLoss):
-    off = MotionLoss(face_model, LossWeights(velocity=0, lip=0, expression=0))
+    off = MotionLoss(face_model, LossWeights(velocity=0, lip=0, expression=0, speed=0))
     a, b, whole = torch.rand(2, 8, 52), torch.rand(2, 8, 52), torch.ones(2, 52, dtype=torch.bool)
     total, terms = off(a, b, whole)
     assert float(total) == pytest.approx(terms["vertex"])
@@ -91,7 +109,7 @@ def test_a_term_is_switched_off_and_still_reported(face_model, loss: MotionLoss)
     assert terms["velocity"] > 0
     for wrong in (LossWeights, lambda **k: LossWeights(**(dict.fromkeys(k, 0.0)))):
         with pytest.raises(DnpmError, match="must not be negative"):
-            wrong(vertex=-1.0, expression=0, lip=0, velocity=0)
+            wrong(vertex=-1.0, expression=0, lip=0, velocity=0, speed=0)
 
 
 def test_it_learns_to_move_and_its_own_past_comes_in(clips: list[Clip], speech_set: Path, loss: MotionLoss):
