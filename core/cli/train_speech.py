@@ -1,6 +1,7 @@
 """Train the speech decoder on a set of `dnpm data speech`: resumable, validated on what is held out.
 
 dnpm train speech --data build/speech --out build/weights                   the default decoder
+dnpm train speech --data build/speech --data build/mine --out build/weights two sets, as if they were one
 dnpm train speech --data build/speech --out build/try --steps 20 --dry-run  sizes and speed; trains nothing
 
 It goes on where it was stopped; Ctrl-C ends after the step in hand. Losses and measures are drawn into curves.png in
@@ -26,7 +27,10 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "speech", help="speech features to ARKit curves (Eq. 8 to 10)", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the set (`dnpm data speech`)")
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", action="append",
+        help="a set (`dnpm data speech`); more than once: several sets, as if they were one",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the weights are written")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="state and curves (default build/speech_training)")
     parser.add_argument("--face-model", metavar="FILE", help="another face model")
@@ -58,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from ..face_model.model import FaceModel
     from ..speech.config import CONFIGS
     from ..speech.weights import save_speech
-    from ..training.speech.corpus import Corpus
+    from ..training.speech.corpus import open_sets
     from ..training.speech.losses import LossWeights, MotionLoss
     from ..training.speech.run import fit
     from ..training.speech.trainer import Plan, SpeechTrainer, new_decoder
@@ -66,10 +70,11 @@ def run(args: argparse.Namespace) -> int:
     if args.threads:
         torch.set_num_threads(args.threads)
     started = time.monotonic()
-    corpus = Corpus(args.data)
+    sets = open_sets(args.data)
+    first, speakers = sets[0], sorted({name for one in sets for name in one.speakers})
     config = replace(
-        CONFIGS[args.config], encoder=str(corpus.recipe["encoder"]), feature_width=corpus.width, rate=corpus.rate,
-        speakers=corpus.speakers,
+        CONFIGS[args.config], encoder=str(first.recipe["encoder"]), feature_width=first.width, rate=first.rate,
+        speakers=tuple(speakers),
     )  # fmt: skip
     if args.width:
         config = replace(config, width=args.width, feedforward=2 * args.width)
@@ -80,13 +85,14 @@ def run(args: argparse.Namespace) -> int:
         config, args.steps, args.batch, args.frames, args.rate, own_most=args.own_past, weights=weights, seed=args.seed
     )
     loss = MotionLoss(FaceModel.load(face_model_path(args.face_model)), weights)
-    clips = [corpus.clip(entry) for entry in corpus.of("train")]
-    check = _spread([corpus.clip(entry) for entry in corpus.of("validation")], args.validation_clips)
+    clips = [one.clip(entry) for one in sets for entry in one.of("train")]
+    check = _spread([one.clip(entry) for one in sets for entry in one.of("validation")], args.validation_clips)
     trainer = SpeechTrainer(new_decoder(config, args.seed), clips, loss, plan, args.device)
     if args.dry_run:
         print(json.dumps(dry_run(trainer), indent=2))
         return 0
-    about = {"data": corpus.recipe, "clips": len(clips)}
+    recipes = [one.recipe for one in sets]
+    about = {"data": recipes, "clips": len(clips)}
     folder = args.folder or ROOT / "build" / "speech_training"
     if not fit(trainer, folder, about, lambda decoder: validate(decoder, check), args.validate_every):
         return 130
@@ -95,7 +101,7 @@ def run(args: argparse.Namespace) -> int:
     card = {
         "name": args.name, "command": "dnpm " + " ".join(sys.argv[1:]), "seed": args.seed,
         "hours": round((time.monotonic() - started) / 3600, 2), "licence": "GPL-3.0-or-later",
-        "data": f"{len(clips)} clips, {hours:.1f} hours: {json.dumps(corpus.recipe, sort_keys=True)}",
+        "data": f"{len(clips)} clips, {hours:.1f} hours: {json.dumps(recipes, sort_keys=True)}",
         "scores": validate(trainer.decoder, check), "validation": [clip.entry.name for clip in check],
         "training": {"steps": plan.steps, "batch": plan.batch, "frames": plan.frames, "rate": plan.rate},
     }  # fmt: skip

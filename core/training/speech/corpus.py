@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,16 @@ class Corpus:
             raise DnpmError(f"{path}: is no clip of this set ({error}); make the set again") from error
         whole = lambda a: a.astype(np.float32)  # noqa: E731
         return Clip(entry, whole(features), whole(motion), whole(level), carried.astype(bool))
+
+
+def open_sets(folders: Sequence[Path]) -> list[Corpus]:
+    """Sets that are trained on together. Raises DnpmError when their features or frame rates differ."""
+    sets = [Corpus(folder) for folder in folders]
+    kinds = {(str(one.recipe.get("encoder")), one.width, one.rate) for one in sets}
+    if len(kinds) > 1:
+        told = "; ".join(f"{one.folder}: {one.recipe.get('encoder')}, {one.rate:g} frames a second" for one in sets)
+        raise DnpmError(f"the sets were made by different encoders or frame rates, and cannot be one ({told})")
+    return sets
 
 
 class Maker:

@@ -88,6 +88,22 @@ def has(voice: str) -> bool:
     return speaker is not None and speaker.library.espeak_SetVoiceByName(voice.encode()) == 0
 
 
+def ipa(text: str, voice: str = "en-us") -> str:
+    """The text's phones in the International Phonetic Alphabet, words apart by blanks. Raises DnpmError without it."""
+    speaker = _loaded()
+    if speaker is None:
+        raise DnpmError("espeak-ng is not installed (package libespeak-ng1)")
+    if speaker.library.espeak_SetVoiceByName(voice.encode()):
+        raise DnpmError(f"espeak-ng has no voice {voice!r}")
+    speaker.library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+    # It takes one clause a call and moves the pointer on; what ends a clause is lost, so a comma stands for it.
+    rest = ctypes.c_char_p(text.encode())
+    clauses = []
+    while rest.value:
+        clauses.append(speaker.library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _PHONEME_IPA) or b"")
+    return ", ".join(clause.decode("utf-8", "ignore").strip() for clause in clauses if clause.strip()) + "."
+
+
 def say(text: str, voice: str, rate: float = 1.0) -> tuple[np.ndarray, list[tuple[float, str]], int]:
     """(n,) float32 sound, (start s, symbol) of each phone in order, samples a second. Raises DnpmError without it."""
     speaker = _loaded()

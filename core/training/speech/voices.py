@@ -1,6 +1,7 @@
-"""Voices that speak a text and say when each phone sounds: flite, festival and espeak-ng, where they are installed.
+"""Voices that speak a text and say when each phone sounds: flite, festival, espeak-ng and Kokoro, where installed.
 
-All are free programs of the system (Debian: flite; festival with festvox-kallpc16k, festvox-us-slt-hts; libespeak-ng1).
+The first three are free programs of the system (Debian: flite; festival with festvox-kallpc16k, festvox-us-slt-hts;
+libespeak-ng1), Kokoro is a network in a few packages (`kokoro.py`).
 None is part of this project: the synthetic set is made with whatever there is, and `missing` names the rest.
 """
 
@@ -18,7 +19,7 @@ import numpy as np
 
 from ...errors import DnpmError
 from ...speech.audio import load, resampled
-from . import espeak
+from . import espeak, kokoro
 from .phones import Spoken, from_ipa, from_radio, joined
 
 _LIMIT_S = 60.0
@@ -66,6 +67,8 @@ def installed() -> dict[str, Voice]:
         voices += [Voice(f"festival-{v}", partial(_festival, v)) for v in FESTIVAL_VOICES if _has_festival(v)]
     if espeak.available():
         voices += [Voice(f"espeak-{name}", partial(_espeak, name)) for name in ESPEAK_VOICES if espeak.has(name)]
+    if kokoro.available():
+        voices += [Voice(f"kokoro-{name}", partial(_kokoro, name)) for name in kokoro.voices()]
     return {voice.name: voice for voice in voices}
 
 
@@ -80,6 +83,8 @@ def missing() -> list[str]:
         absent += [f"festival's voice {voice}" for voice in FESTIVAL_VOICES if not _has_festival(voice)]
     if not espeak.available():
         absent.append("espeak-ng (package libespeak-ng1)")
+    if not kokoro.available():
+        absent.append(f"Kokoro (espeak-ng, and by pip {kokoro.PACKAGES})")
     return absent
 
 
@@ -163,6 +168,11 @@ def _espeak(voice: str, text: str, rate: float) -> Utterance:
         if name is not None:
             phones.append(Spoken(max(0.0, start - ESPEAK_LATE_S), max(0.0, end - ESPEAK_LATE_S), name))
     return Utterance(samples, joined(phones))
+
+
+def _kokoro(voice: str, text: str, rate: float) -> Utterance:
+    raw, phones = kokoro.say(text, voice, rate)
+    return Utterance(np.concatenate(list(resampled(iter([raw]), kokoro.RATE))), joined(phones))
 
 
 def _run(command: list[str], what: str) -> str:
