@@ -15,9 +15,13 @@ SCLERA = (0.64, 0.59, 0.55, 1.0)
 LIMBUS = (0.035, 0.026, 0.022, 1.0)
 
 _LIMBUS_UV, _PUPIL_UV = 29.0 / 360.0, 9.5 / 360.0
+RINGS = (("iris", _LIMBUS_UV + 1e-4), ("pupil", 10.0 / 360.0))
+"""Materials of the eye's middle, each within a distance from the texture's centre: just behind a ring of vertices."""
 _INNER, _OUTER = 2, 3
 """Places of the iris's two colours on the ramp."""
 _BLACK, _VEINED = (0.004, 0.004, 0.004, 1.0), (0.5, 0.34, 0.29, 1.0)
+IN_SOLID = {"pupil": _BLACK, "iris": (*IRISES[DEFAULT_IRIS], 1.0)}
+"""Colours where nodes are not shown; others are SCLERA."""
 
 
 def build(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:

@@ -55,6 +55,8 @@ def apply(obj: bpy.types.Object) -> bool:
         tree = material.node_tree
         eye_material.set_iris(tree, look.iris)
         skin_material.set_tone(tree, look)
+        if material[names.MATERIAL_KIND] == "iris":
+            material.diffuse_color = (*look.iris, 1.0)
         if material[names.MATERIAL_KIND] == "skin":
             material.diffuse_color = skin_material.linear(TONES[look.tone].base)
         node = tree.nodes.get(skin_material.PAINT)

@@ -20,7 +20,7 @@ LASHES = "dnpm_lashes"
 DEPTH = "dnpm_mouth_depth"
 """Float attribute on points: 0 at the front of the teeth to 1 at the throat; light hardly comes there."""
 
-_SKIN_KINDS, _EYE_KINDS = ("skin", "lips"), ("eye", "sclera", "iris")
+_SKIN_KINDS, _EYE_KINDS = ("skin", "lips"), ("eye", "sclera", "iris", "pupil")
 _MOUTH_KINDS = ("teeth", "gums", "tongue", "mouth")
 _PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
     # linear colour, roughness, subsurface weight
@@ -38,19 +38,38 @@ _LASH = (0.012, 0.009, 0.007, 1.0)
 def set_up(mesh: bpy.types.Mesh, model: FaceModel, unit_scale: float) -> None:
     """Give a new mesh one material a part and the attributes that they read."""
     _write_attributes(mesh, model)
-    for kind in model.material_names:
+    kinds, places = slots(model)
+    for kind in kinds:
         mesh.materials.append(_new(kind, unit_scale, model))
-    mesh.polygons.foreach_set("material_index", model.face_material.astype(np.int32))
+    mesh.polygons.foreach_set("material_index", places)
+
+
+def slots(model: FaceModel) -> tuple[list[str], np.ndarray]:
+    """The materials' kinds, and (F,) int32: each face's. They are the model's parts; an eye's iris and pupil stand
+    apart, after them, because shading without nodes (Solid) knows one colour a material and eyes would be blank."""
+    kinds, places = list(model.material_names), model.face_material.astype(np.int32)
+    if "eye" not in kinds:
+        return kinds, places
+    corners = model.uv[model.faces_uv] - 0.5
+    # A triangle's fourth corner is -1.
+    away = np.where(model.faces_uv >= 0, np.linalg.norm(corners, axis=-1), 0.0).max(1)
+    eyes = places == kinds.index("eye")
+    for kind, edge in eye_material.RINGS:
+        places = np.where(eyes & (away < edge), len(kinds), places).astype(np.int32)
+        kinds.append(kind)
+    return kinds, places
 
 
 def refill(obj: bpy.types.Object, model: FaceModel) -> bool:
     """Make the materials that were deleted anew; an artist's own stay. Returns whether any was missing."""
     mesh, scale = obj.data, getattr(obj, names.FACE).unit_scale
+    kinds, _ = slots(model)
+    # A file of an earlier version has no slot for the iris: its eyes are whole.
     while len(mesh.materials) < len(model.material_names):
         mesh.materials.append(None)
-    missing = [i for i in range(len(model.material_names)) if mesh.materials[i] is None]
+    missing = [i for i in range(min(len(kinds), len(mesh.materials))) if mesh.materials[i] is None]
     for i in missing:
-        mesh.materials[i] = _new(model.material_names[i], scale, model)
+        mesh.materials[i] = _new(kinds[i], scale, model)
     return bool(missing)
 
 
@@ -96,7 +115,7 @@ def _new(kind: str, unit_scale: float, model: FaceModel) -> bpy.types.Material:
         skin_material.build(tree, shader, unit_scale, model)
     elif kind in _EYE_KINDS:
         eye_material.build(tree, shader)
-        material.diffuse_color = eye_material.SCLERA
+        material.diffuse_color = eye_material.IN_SOLID.get(kind, eye_material.SCLERA)
     elif kind == "lashes":
         _lashes(tree, shader, strips="lashes_left" not in model.vertex_groups)
         material.diffuse_color = _LASH

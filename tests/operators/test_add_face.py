@@ -187,3 +187,41 @@ def test_the_iris_takes_its_colour(backend, tiny_model, tmp_path, monkeypatch):
     np.testing.assert_allclose(ramps[0][3].color, (0.05, 0.1, 0.3, 1), atol=1e-6)
     np.testing.assert_allclose(ramps[0][2].color, (0.1, 0.2, 0.6, 1), atol=1e-6)
     assert list(ramps[1][3].color) == before
+
+
+def test_iris_and_pupil_have_materials_of_their_own_so_that_solid_eyes_look(backend, tiny_model, tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from dnpm.operators.scene import materials
+
+    # An eye of rings around the pole at the texture's centre, in place of the tiny model's last faces.
+    uv = tiny_model.uv.copy()
+    table = tiny_model.faces_uv
+    eye = np.zeros(len(table), np.int32)
+    eye[-3:] = 1
+    away = {len(table) - 3: 5 / 360, len(table) - 2: 20 / 360, len(table) - 1: 0.4}
+    order = []
+    for face, distance in away.items():
+        corners = table[face][table[face] >= 0]
+        order.append(len(uv))
+        uv = np.concatenate([uv, np.tile([0.5 + distance, 0.5], (len(corners), 1))])
+    faces_uv = table.copy()
+    for start, face in zip(order, away, strict=True):
+        there = faces_uv[face] >= 0
+        faces_uv[face, there] = start + np.arange(there.sum())
+    model = replace(
+        tiny_model, name="eyed", material_names=("skin", "eye"), face_material=eye, uv=uv.astype(np.float32),
+        faces_uv=faces_uv,
+    )  # fmt: skip
+    kinds, places = materials.slots(model)
+    assert kinds == ["skin", "eye", "iris", "pupil"]
+    assert places[-3:].tolist() == [3, 2, 1]
+    assert not places[:-3].any()
+    model.save(tmp_path / "eyed.safetensors")
+    monkeypatch.setenv("DNPM_FACE_MODEL", str(tmp_path / "eyed.safetensors"))
+    face = create.new_face(bpy.context.scene)
+    face.dnpm_face.iris = (0.05, 0.1, 0.3)
+    shown = [slot.material.diffuse_color[:3] for slot in face.material_slots]
+    np.testing.assert_allclose(shown[2], (0.05, 0.1, 0.3), atol=1e-6)
+    assert max(shown[3]) < 0.01
+    assert min(shown[1]) > 0.4
