@@ -113,6 +113,10 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """(B, n_in, r, r), (B, w_dim) -> (B, img_channels, r, r)."""
+        if torch.is_autocast_enabled(x.device.type):
+            # Millimetres are computed and summed in full precision, whatever autocast makes of the features.
+            with torch.autocast(x.device.type, enabled=False):
+                return self(x.float(), w.float())
         weight = (self.affine(w) * self.gain)[:, :, None] * self.weight[:, :, 0, 0].t()
         # One matrix product over the channels, which lie last in memory, spares a scaled copy of the features.
         image = x.permute(0, 2, 3, 1).flatten(1, 2) @ weight + self.bias

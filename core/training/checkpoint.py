@@ -1,0 +1,134 @@
+"""States of a training on disk, so that a stopped one goes on bit for bit, and the graceful stop itself.
+
+A state is a flat dictionary of numpy arrays (`network.` and `adam.` entries and whatever else a trainer keeps) in one
+safetensors file; its metadata says to which settings it belongs. Loading runs no code.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from .. import tensorfile
+from ..errors import DnpmError
+
+Arrays = dict[str, np.ndarray]
+
+
+def network_arrays(prefix: str, network: nn.Module) -> Arrays:
+    """Parameters and buffers as `prefix.name`; copies, because training goes on."""
+    return {f"{prefix}.{k}": v.detach().cpu().numpy().copy() for k, v in network.state_dict().items()}
+
+
+def optimizer_arrays(prefix: str, optimizer: torch.optim.Optimizer) -> Arrays:
+    """The moments of Adam and its like as `prefix.number of the parameter.name`; settings are the plan's."""
+    return {
+        f"{prefix}.{k}.{name}": torch.as_tensor(value).detach().cpu().numpy().copy()
+        for k, moments in optimizer.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def restore_network(prefix: str, network: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+    """What `network_arrays` gave. Raises DnpmError when it is of another network."""
+    start = f"{prefix}."
+    state = {k.removeprefix(start): torch.from_numpy(v.copy()) for k, v in arrays.items() if k.startswith(start)}
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise DnpmError(f"the saved state is of another {prefix} ({str(error).splitlines()[-1].strip()})") from error
+
+
+def restore_optimizer(prefix: str, optimizer: torch.optim.Optimizer, arrays: Mapping[str, np.ndarray]) -> None:
+    """What `optimizer_arrays` gave. Raises DnpmError when it is of other parameters.
+
+    Moments get their parameter's strides: another order in memory could round otherwise.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    moments: dict[int, dict[str, torch.Tensor]] = {}
+    try:
+        for key, array in arrays.items():
+            if not key.startswith(f"{prefix}."):
+                continue
+            number, name = key.removeprefix(f"{prefix}.").split(".")
+            parameter, value = parameters[int(number)], torch.from_numpy(array.copy())
+            if value.ndim:
+                if value.shape != parameter.shape:
+                    raise ValueError(f"{key} has the shape {tuple(value.shape)}")
+                value = torch.empty_like(parameter, requires_grad=False).copy_(value)
+            moments.setdefault(int(number), {})[name] = value
+        optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    except (IndexError, KeyError, RuntimeError, ValueError) as error:
+        raise DnpmError(f"the saved state is of another {prefix} ({str(error).splitlines()[0]})") from error
+
+
+def save_state(path: Path, arrays: Mapping[str, np.ndarray], kind: str, belongs: Mapping[str, Any]) -> None:
+    """kind: the state's format. belongs: JSON values that a continuation must agree with (plan, data, ...).
+
+    Raises DnpmError when it cannot be written; the old file stays whole then.
+    """
+    tensorfile.save(path, arrays, {"format": kind, "belongs": _text(belongs)})
+
+
+def load_state(path: Path, kind: str, belongs: Mapping[str, Any]) -> Arrays:
+    """What `save_state` wrote. Raises DnpmError, naming what differs, when it was begun with other settings."""
+    metadata = tensorfile.read_metadata(path)
+    if metadata.get("format") != kind:
+        raise DnpmError(f"{path}: is no state of this training ({kind}); delete it, or use another folder")
+    there, here = json.loads(metadata["belongs"]), json.loads(_text(belongs))
+    different = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
+    if different:
+        raise DnpmError(
+            f"{path}: was begun with other settings ({', '.join(different)}); use the same, or another folder"
+        )
+    return tensorfile.load(path)[0]
+
+
+@dataclass
+class Stop:
+    """Whether the person (or the machine) asked for an end."""
+
+    asked: bool = False
+
+
+@contextmanager
+def stop_on_signal() -> Iterator[Stop]:
+    """SIGINT and SIGTERM set `asked`, so that the step in hand ends and is saved; a second one ends at once."""
+    stop = Stop()
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if stop.asked:
+            raise KeyboardInterrupt
+        stop.asked = True
+        print("\nstopping after this step; once more to stop at once", file=sys.stderr, flush=True)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether torch could not get memory, on a GPU or on the CPU (which raises an ordinary RuntimeError)."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error) for words in ("can't allocate memory", "not enough memory", "out of memory")
+    )
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    return json.dumps(dict(values), sort_keys=True, allow_nan=False)

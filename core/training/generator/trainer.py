@@ -1,0 +1,346 @@
+"""G against D by the recipe of StyleGAN2 with adaptive augmentation (Karras et al. 2020, 2020b).
+
+Both networks see heights in units of `spread_mm` (the set's deviation), inside the samples' masks; painted maps get the
+masks of the real ones beside them, so that a hole in a scan tells D nothing. G's noise inputs are constant, not drawn
+anew as in the paper: a displacement map must not flicker from frame to frame.
+
+Every random number comes from (seed, step, purpose) and is drawn for the whole batch: so the state is weights,
+moments, a few running means and the step (RNG states and the place in the data follow from it), a continuation is
+exact, and several processes (`parallel.py`) or rounds (`microbatch`) do what one does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...detail.config import w_layers
+from ...detail.generator import Generator
+from ...errors import DnpmError
+from ..checkpoint import (
+    Arrays,
+    network_arrays,
+    optimizer_arrays,
+    out_of_memory,
+    restore_network,
+    restore_optimizer,
+)  # fmt: skip
+from . import augment
+from .augment import AdaptiveP
+from .batches import Batches
+from .discriminator import Discriminator
+from .losses import PATH_DECAY, discriminator_loss, generator_loss, lazy, path_lengths, path_penalty, r1_penalty
+from .parallel import Workers
+from .plan import Plan
+
+_W_DECAY = 0.002
+"""How fast the average of w follows."""
+_OF_G, _OF_D, _OF_PATH, _CHANGES_G, _CHANGES_FAKE, _CHANGES_REAL = range(6)
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Of one step; r1 and path are those of the last step that had them (nan before)."""
+
+    generator: float
+    discriminator: float
+    real_score: float
+    fake_score: float
+    r1: float
+    path: float
+    path_length: float
+    ada_p: float
+    ada_r: float
+
+    def entries(self) -> dict[str, float]:
+        """Name -> value, for logs."""
+        return asdict(self)
+
+
+class GeneratorTrainer:
+    """G, its running average and D in training. `step` counts what is done; `run` goes on from there."""
+
+    def __init__(
+        self, plan: Plan, generator: Generator, discriminator: Discriminator, batches: Batches, spread_mm: float,
+        device: torch.device | str = "cpu", me: Workers | None = None, microbatch: int | None = None,
+    ) -> None:  # fmt: skip
+        """microbatch: samples a process holds at once; the rest follows in further rounds. Raises DnpmError when batch,
+        processes and microbatch do not divide each other."""
+        self.plan, self.batches, self.spread_mm = plan, batches, spread_mm
+        self.device, self.me = torch.device(device), me or Workers()
+        if plan.batch % self.me.count:
+            raise DnpmError(
+                f"--batch {plan.batch} cannot be shared out to {self.me.count} processes; make it a multiple"
+            )
+        self.local = plan.batch // self.me.count
+        self.microbatch = min(microbatch or self.local, self.local)
+        if self.microbatch < 1 or self.local % self.microbatch:
+            raise DnpmError(f"--microbatch {microbatch} must divide the {self.local} samples of each process")
+        self.generator = generator.to(self.device).train().requires_grad_(False)
+        self.discriminator = discriminator.to(self.device).train().requires_grad_(False)
+        self.mean = deepcopy(self.generator).eval()
+        """The running average of G: what is used in the end."""
+        usual, registered = self._learning()
+        of_g = lazy(plan.rate, 0.99, plan.path_every)
+        groups = [{"params": usual}, {"params": registered, "lr": of_g["lr"] * plan.registered_rate}]  # type: ignore[operator]
+        self.of_g = torch.optim.Adam([g for g in groups if g["params"]], **of_g)  # type: ignore[arg-type]
+        self.of_d = torch.optim.Adam(self.discriminator.parameters(), **lazy(plan.rate, 0.99, plan.r1_every))  # type: ignore[arg-type]
+        self.ada = AdaptiveP(plan.ada_target, plan.ada_images)
+        self.path_mean = torch.zeros((), device=self.device)
+        self.step = 0
+        self.r1 = self.path = math.nan
+
+    def run(self) -> Iterator[Losses]:
+        """One step an item, from where it stands to the end. Raises DnpmError when memory runs out or numbers burst."""
+        while self.step < self.plan.steps:
+            try:
+                losses = self._once()
+            except (RuntimeError, MemoryError) as error:
+                if out_of_memory(error):
+                    raise self.too_large() from error
+                raise
+            self.step += 1
+            yield losses
+
+    def too_large(self) -> DnpmError:
+        """What to say when memory ran out."""
+        less = max(n for n in range(1, max(1, self.microbatch // 2) + 1) if self.local % n == 0)
+        advice = "a machine with more"
+        if less < self.microbatch:
+            advice = f"--microbatch {less} (the same result, in more rounds)"
+        return DnpmError(
+            f"{self.device} has too little memory for {self.microbatch} maps of {self.plan.resolution} at once: try "
+            f"{advice}, or a smaller --resolution"
+        )
+
+    # What a subclass may change.
+
+    def codes(self, step: int, purpose: int, part: slice) -> Tensor:
+        """w_plus (n, L, w_dim) of a part of the batch's painted maps; hangs on the mapping network."""
+        return self.mixed(self.draw_z(step, purpose, self.plan.batch), step, purpose, part)
+
+    def extra_loss(self, step: int) -> Tensor | None:
+        """Something more that G learns by; scalar. Its gradient is averaged over the processes."""
+        return None
+
+    # The four parts of a step; each leaves its gradient in its network's parameters.
+
+    def generator_part(self, step: int) -> tuple[float, Tensor]:
+        """Gradient of G's logistic loss; (loss, mean w of these samples)."""
+        masks = self.batches.read(step, self.me.share(self.plan.batch))[1]
+        changes = self._changes(step, _CHANGES_G)
+        self._only(self.generator)
+        total, w = 0.0, []
+        for here, whole in self._rounds():
+            codes = self.codes(step, _OF_G, whole)
+            w.append(codes.detach().mean((0, 1)))
+            image = self._paint(codes)
+            logits = self._judge(self._seen(image, masks[here], changes[whole], step, _CHANGES_G, whole))
+            value = generator_loss(logits) * (len(logits) / self.local)
+            value.backward()
+            total += float(value.detach())
+        extra = self.extra_loss(step)
+        if extra is not None:
+            extra.backward()
+            total += float(extra.detach())
+        return total, torch.stack(w).mean(0)
+
+    def path_part(self, step: int) -> float:
+        """Gradient of the path length's penalty, on half as many samples; its value."""
+        count = max(1, self.local // 2) * self.me.count
+        z, side = self.draw_z(step, _OF_PATH, count), self.plan.resolution
+        self._only(self.generator)
+        total, seen = 0.0, []
+        for _, whole in self._rounds(count):
+            codes = self.mixed(z, step, _OF_PATH, whole)
+            noise = torch.stack([self._normal((1, side, side), step, _OF_PATH, k) for k in range(count)[whole]])
+            # In full precision: a gradient of a gradient.
+            lengths = path_lengths(lambda w: self.generator.synthesis(w, side) / self.spread_mm, codes, noise)
+            part = len(lengths) * self.me.count / count
+            # The mean of before this step, so that all rounds and processes have the same.
+            value = path_penalty(lengths, self.path_mean) * (self.plan.path_weight * self.plan.path_every * part)
+            value.backward()
+            total += float(value.detach())
+            seen.append(lengths.detach())
+        mean = torch.cat(seen).mean()
+        self.me.average([mean])
+        self.path_mean = torch.lerp(self.path_mean, mean, PATH_DECAY)
+        return total
+
+    def discriminator_part(self, step: int) -> dict[str, float]:
+        """Gradient of D's logistic loss; what D made of both."""
+        maps, masks = self.batches.read(step, self.me.share(self.plan.batch))
+        of_fakes, of_reals = self._changes(step, _CHANGES_FAKE), self._changes(step, _CHANGES_REAL)
+        self._only(self.discriminator)
+        sums = dict.fromkeys(("loss", "real", "fake", "signs"), 0.0)
+        for here, whole in self._rounds():
+            with torch.no_grad():
+                image = self._paint(self.codes(step, _OF_D, whole))
+            fake = self._judge(self._seen(image, masks[here], of_fakes[whole], step, _CHANGES_FAKE, whole))
+            real = self._judge(self._seen(maps[here], masks[here], of_reals[whole], step, _CHANGES_REAL, whole))
+            value = discriminator_loss(fake, real) * (len(real) / self.local)
+            value.backward()
+            sums["loss"] += float(value.detach())
+            sums["real"] += float(real.detach().sum()) / self.local
+            sums["fake"] += float(fake.detach().sum()) / self.local
+            sums["signs"] += float(real.detach().sign().sum())
+        return sums
+
+    def r1_part(self, step: int) -> float:
+        """Gradient of R1; the mean squared slope."""
+        maps, masks = self.batches.read(step, self.me.share(self.plan.batch))
+        changes = self._changes(step, _CHANGES_REAL)
+        self._only(self.discriminator)
+        total = 0.0
+        for here, whole in self._rounds():
+            seen = self._seen(maps[here], masks[here], changes[whole], step, _CHANGES_REAL, whole)
+            penalty = r1_penalty(self.discriminator, seen).sum() / self.local
+            (penalty * (0.5 * self.plan.gamma * self.plan.r1_every)).backward()
+            total += float(penalty.detach())
+        return total
+
+    def draw_z(self, step: int, purpose: int, count: int) -> Tensor:
+        """(count, 2, z_dim): two z for each sample of the whole batch."""
+        source = torch.Generator().manual_seed(self._number(step, purpose))
+        return torch.randn(count, 2, self.plan.generator.z_dim, generator=source).to(self.device)
+
+    def mixed(self, z: Tensor, step: int, purpose: int, part: slice) -> Tensor:
+        """(count, 2, z_dim) -> w_plus of the part; for some samples the rows from a random one on are the other z's."""
+        rows = w_layers(self.plan.resolution)
+        rng = np.random.default_rng([self.plan.seed, step, purpose, 1])
+        cuts = np.where(rng.random(len(z)) < self.plan.mixing, rng.integers(1, rows + 1, len(z)), rows)[part]
+        w = self.generator.mapping(z[part].flatten(0, 1)).unflatten(0, (-1, 2))
+        second = torch.arange(rows, device=self.device) >= torch.as_tensor(cuts, device=self.device)[:, None]
+        return torch.where(second[:, :, None], w[:, 1:], w[:, :1])
+
+    def state(self) -> Arrays:
+        """Everything that an exact continuation needs."""
+        arrays = network_arrays("generator", self.generator) | network_arrays("mean", self.mean)
+        arrays |= network_arrays("discriminator", self.discriminator)
+        arrays |= optimizer_arrays("adam_generator", self.of_g) | optimizer_arrays("adam_discriminator", self.of_d)
+        return arrays | {
+            "step": np.array([self.step], np.int64), "ada": self.ada.state(),
+            "path_mean": self.path_mean.cpu().numpy().reshape(1),
+            "told": np.nan_to_num(np.array([self.r1, self.path]), nan=-1),
+        }  # fmt: skip
+
+    def restore(self, arrays: Arrays) -> None:
+        """What `state` gave. Raises DnpmError when it is of other networks."""
+        for name, network in (
+            ("generator", self.generator),
+            ("mean", self.mean),
+            ("discriminator", self.discriminator),
+        ):
+            restore_network(name, network, arrays)
+        restore_optimizer("adam_generator", self.of_g, arrays)
+        restore_optimizer("adam_discriminator", self.of_d, arrays)
+        try:
+            self.step = int(arrays["step"][0])
+            self.ada.restore(arrays["ada"])
+            self.path_mean = torch.tensor(float(arrays["path_mean"][0]), device=self.device)
+            self.r1, self.path = (math.nan if v < 0 else float(v) for v in arrays["told"])
+        except (KeyError, IndexError, ValueError) as error:
+            raise DnpmError(f"the saved state lacks {error}; it is of another version") from error
+
+    def _once(self) -> Losses:
+        step, plan, warm = self.step, self.plan, self.step < self.plan.warm_steps
+        value, w = math.nan, None
+        if not warm:
+            value, w = self.generator_part(step)
+            self._apply(self.of_g, self.generator)
+            if plan.path_every and step % plan.path_every == 0:
+                self.path = self.path_part(step)
+                self._apply(self.of_g, self.generator)
+        found = self.discriminator_part(step)
+        self._apply(self.of_d, self.discriminator)
+        if plan.r1_every and plan.gamma and step % plan.r1_every == 0:
+            self.r1 = self.r1_part(step)
+            self._apply(self.of_d, self.discriminator)
+        numbers = torch.tensor([value, found["loss"], found["real"], found["fake"], found["signs"]], device=self.device)
+        self.me.average([numbers] if w is None else [numbers, w])
+        if w is not None:
+            self._follow(w)
+        value, loss, real, fake, signs = numbers.tolist()
+        if not math.isfinite(loss) or not (warm or math.isfinite(value)):
+            raise DnpmError(f"the loss burst at step {step}; try a smaller --rate than {plan.rate:g}, or more --gamma")
+        self.ada.saw(signs * self.me.count, plan.batch)
+        self.ada.update(step, plan.batch)
+        return Losses(
+            value, loss, real, fake, self.r1, self.path, float(self.path_mean), self.ada.p, self.ada.measured
+        )  # fmt: skip
+
+    def _apply(self, optimizer: torch.optim.Optimizer, network: torch.nn.Module) -> None:
+        self.me.gradients(network.parameters())
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def _follow(self, w: Tensor) -> None:
+        """The average of w, and that of G."""
+        self.generator.mapping.w_avg.lerp_(w, _W_DECAY)
+        shown = (self.step + 1 - self.plan.warm_steps) * self.plan.batch
+        half = min(self.plan.ema_images, shown * self.plan.ema_ramp) if self.plan.ema_ramp else self.plan.ema_images
+        keep = 0.5 ** (self.plan.batch / max(half, 1e-8))
+        for mean, now in zip(self.mean.parameters(), self.generator.parameters(), strict=True):
+            mean.lerp_(now, 1 - keep)
+        for mean, now in zip(self.mean.buffers(), self.generator.buffers(), strict=True):
+            mean.copy_(now)
+
+    def _learning(self) -> tuple[list[Tensor], list[Tensor]]:
+        """G's parameters that reach the map, ordinary and registered."""
+        usual, registered = [], []
+        beyond = tuple(f"synthesis.b{r}." for r in self.plan.generator.resolutions if r > self.plan.resolution)
+        for name, parameter in self.generator.named_parameters():
+            if name.startswith(beyond) or (name.endswith("noise_strength") and not self.plan.learn_noise):
+                continue
+            (registered if name.endswith(".registered") else usual).append(parameter)
+        return usual, registered
+
+    def _only(self, network: torch.nn.Module) -> None:
+        """That network alone collects gradients."""
+        self.discriminator.requires_grad_(network is self.discriminator)
+        self.generator.requires_grad_(False)
+        if network is self.generator:
+            for parameter in (p for group in self.of_g.param_groups for p in group["params"]):
+                parameter.requires_grad_(True)
+
+    def _rounds(self, count: int | None = None) -> Iterator[tuple[slice, slice]]:
+        """(part of this process's samples, the same in the whole batch), one after the other."""
+        share = self.me.share(count or self.plan.batch)
+        for start in range(share.start, share.stop, self.microbatch):
+            stop = min(start + self.microbatch, share.stop)
+            yield slice(start - share.start, stop - share.start), slice(start, stop)
+
+    def _paint(self, codes: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
+            return self.generator.synthesis(codes, self.plan.resolution)
+
+    def _judge(self, heights: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
+            return self.discriminator(heights)
+
+    def _seen(
+        self, maps: Tensor, masks: Tensor, changes: augment.Changes, step: int, purpose: int, whole: slice
+    ) -> Tensor:  # fmt: skip
+        """Maps in mm -> what D is shown: inside the masks, in units of the spread, changed."""
+        heights = maps.to(self.device) * masks.to(self.device) / self.spread_mm
+        return augment.apply(
+            heights, changes, lambda k: self._normal(heights.shape[1:], step, purpose, whole.start + k)
+        )  # fmt: skip
+
+    def _changes(self, step: int, purpose: int) -> augment.Changes:
+        return augment.draw(np.random.default_rng([self.plan.seed, step, purpose]), self.plan.batch, self.ada.p)
+
+    def _normal(self, shape: tuple[int, ...], step: int, purpose: int, sample: int) -> Tensor:
+        """~ N(0, 1), the same wherever the sample is computed; drawn on the device, where a map is many numbers."""
+        source = torch.Generator(self.device).manual_seed(self._number(step, purpose, sample))
+        return torch.randn(shape, generator=source, device=self.device)
+
+    def _number(self, *what: int) -> int:
+        return int(np.random.SeedSequence([self.plan.seed, *what]).generate_state(1, np.uint64)[0]) >> 1
