@@ -24,9 +24,9 @@ from ..errors import DnpmError
 from . import protocol
 from .desk import Desk, Request
 from .supervisor import Setup, Supervisor
-from .types import BackendStatus, Limits, Reply
+from .types import BackendStatus, Limits, Pending, Reply
 
-__all__ = ["BackendClient", "BackendStatus", "Limits", "Reply"]
+__all__ = ["BackendClient", "BackendStatus", "Limits", "Pending", "Reply"]
 
 _STOP_PATIENCE_S = 1.0
 
@@ -118,24 +118,34 @@ class BackendClient:
         `timeout`: seconds that the worker may take for it; the time until the worker is ready comes on top, and has the
         limit `Limits.start_s`. Raises DnpmError when the answer is an error.
         """
-        done = threading.Event()
-        answers: list[Reply] = []
-
-        def deliver(reply: Reply) -> None:
-            answers.append(reply)
-            done.set()
-
-        request = self._request("", kind, arrays or {}, params)
         # A channel of its own: nobody overtakes it.
-        request.channel, request.limit_s, request.deliver = f"call {request.ticket}", timeout, deliver
-        if self._supervisor is None:
-            self.start()
-        self._submit(request)
-        done.wait()
-        (reply,) = answers
+        pending = self.submit(f"call {self._desk.ticket()}", kind, arrays=arrays, params=params, timeout=timeout)
+        reply = pending.wait()
+        assert reply is not None
         if reply.error is not None:
             raise DnpmError(reply.error)
         return reply
+
+    def submit(
+        self,
+        channel: str,
+        kind: str,
+        *,
+        arrays: Mapping[str, np.ndarray] | None = None,
+        params: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Pending:
+        """Ask like `call`, but do not wait: the answer comes to the Pending that is returned, and not to `poll`.
+
+        A newer request of the channel overtakes this one as ever; then no answer comes. Raises DnpmError when an
+        array's type or a parameter cannot be sent.
+        """
+        request, pending = self._request(channel, kind, arrays or {}, params), Pending()
+        request.limit_s, request.deliver = timeout, pending.deliver
+        if self._supervisor is None:
+            self.start()
+        self._submit(request)
+        return pending
 
     def stop(self) -> None:
         """End the worker and free everything; what waits is forgotten. May be called any number of times."""

@@ -1,4 +1,4 @@
-"""What the worker can do: kind of request -> function. Later issues add theirs here (speech, photo).
+"""What the worker can do: kind of request -> function. Sound has a file of its own, `speech_handlers.py`.
 
 displacement: one map from one face's sliders (Eq. 4).
     arrays: identity (n_id,), expression (n_exp,), optional w_offset (18, 512), mix_identity (n_id,), gain (G, G)
@@ -90,23 +90,23 @@ def displacements(engine: Engine, job: Job) -> Answer:
 @handler("random")
 def random(engine: Engine, job: Job) -> Answer:
     """A map from z alone: what the generator knows, without the encoder (Eq. 1)."""
-    values = _params(job, {"seed": 0, "resolution": None, "truncation": 1.0})
+    values = read_params(job, {"seed": 0, "resolution": None, "truncation": 1.0})
     seed = values["seed"]
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
         raise DnpmError(f"seed {seed!r}: must be a whole number, 0 or larger")
-    picture, w = engine.random(seed, _resolution(values), _number(values, "truncation"))
+    picture, w = engine.random(seed, _resolution(values), read_number(values, "truncation"))
     return {"displacement": picture, "w": w}, {}
 
 
 @handler("info")
 def info(engine: Engine, job: Job) -> Answer:
     """What is loaded, and the memory that it takes in megabytes."""
-    _params(job, {})
+    read_params(job, {})
     return {}, {**engine.facts(), "memory_mb": engine.memory_mb()}
 
 
 def _displacement(engine: Engine, job: Job, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    values = _params(job, {"resolution": None, "truncation": 1.0, "age": 0.0, "mix_from": 128})
+    values = read_params(job, {"resolution": None, "truncation": 1.0, "age": 0.0, "mix_from": 128})
     config = engine.detail.encoder.config
     count = len(arrays["identity"])
     wanted = {"identity": (count, config.n_id), "expression": (count, config.n_exp),
@@ -116,8 +116,8 @@ def _displacement(engine: Engine, job: Job, arrays: dict[str, np.ndarray]) -> np
             raise DnpmError(f"{name}: has the shape {array.shape}; these weights take {wanted[name]}")
     tensor = lambda name: torch.from_numpy(np.array(arrays[name], np.float32)) if name in arrays else None  # noqa: E731
     controls = Controls(
-        age=_number(values, "age"), truncation=_number(values, "truncation"), mix_identity=tensor("mix_identity"),
-        mix_from=values["mix_from"], gain=tensor("gain"),
+        age=read_number(values, "age"), truncation=read_number(values, "truncation"),
+        mix_identity=tensor("mix_identity"), mix_from=values["mix_from"], gain=tensor("gain"),
     )  # fmt: skip
     return engine.displacement(
         arrays["identity"], arrays["expression"], arrays.get("w_offset"), _resolution(values), controls
@@ -140,7 +140,8 @@ def _arrays(job: Job, dimensions: int) -> dict[str, np.ndarray]:
     return job.arrays
 
 
-def _params(job: Job, known: dict[str, Any]) -> dict[str, Any]:
+def read_params(job: Job, known: dict[str, Any]) -> dict[str, Any]:
+    """The job's parameters over the defaults in `known`. Raises DnpmError on one that is not known."""
     given = {name: value for name, value in job.params.items() if name != "final"}
     if unknown := set(given) - set(known):
         raise DnpmError(f"{job.kind}: does not know the parameters {', '.join(sorted(unknown))}")
@@ -154,7 +155,8 @@ def _resolution(values: dict[str, Any]) -> int | None:
     return value
 
 
-def _number(values: dict[str, Any], name: str) -> float:
+def read_number(values: dict[str, Any], name: str) -> float:
+    """A parameter that must be a finite number. Raises DnpmError when it is none."""
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not np.isfinite(value):
         raise DnpmError(f"{name} {value!r}: must be a number")

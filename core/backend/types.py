@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -55,6 +56,29 @@ class Reply:
     stale: bool = False
     """A newer request of the channel is already on its way: show this answer, so that the face moves while a slider is
     dragged, but do nothing costly with it. (Answers that are of no use at all are dropped, and never returned.)"""
+
+
+class Pending:
+    """An answer that is on its way, to be looked at from a timer: `BackendClient.submit`."""
+
+    def __init__(self) -> None:
+        self._done = threading.Event()
+        self._reply: Reply | None = None
+
+    def deliver(self, reply: Reply) -> None:
+        """The answer is there; from the client's thread."""
+        self._reply = reply
+        self._done.set()
+
+    @property
+    def reply(self) -> Reply | None:
+        """The answer, None as long as there is none. Never waits."""
+        return self._reply
+
+    def wait(self, timeout: float | None = None) -> Reply | None:
+        """The answer once it is there; None when it did not come in time (seconds), or never will: overtaken."""
+        self._done.wait(timeout)
+        return self._reply
 
 
 @dataclass(frozen=True)

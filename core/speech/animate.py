@@ -4,14 +4,14 @@ length but for the curves themselves (6 KB a second)."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import DnpmError
 from ..face_model.tracks import Track
-from .audio import RATE, Sound
+from .audio import RATE, Samples, Sound
 from .controls import Controls, apply
 from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
@@ -61,12 +61,28 @@ def open_animator(
 
 
 def animate(
-    sound: Sound, animator: Animator, *, fps: float | None = None, speaker: str | None = None,
-    controls: Controls | None = None, progress: Callable[[float], None] | None = None,
+    sound: Sound | Samples, animator: Animator, *, fps: float | None = None, speaker: str | None = None,
+    controls: Controls | None = None, first: float = 0.0, progress: Callable[[float], None] | None = None,
 ) -> Animation:  # fmt: skip
-    """Curves of a sound, frame k at k / fps seconds, the last at or after its end.
+    """Curves of a sound in one go; arguments and errors as `steps`. progress: told the share, may raise to stop."""
+    work = steps(sound, animator, fps=fps, speaker=speaker, controls=controls, first=first)
+    while True:
+        try:
+            share = next(work)
+        except StopIteration as end:
+            return end.value
+        if progress is not None:
+            progress(share)
 
-    fps: any, also 23.976 (default: the decoder's own); progress: told the share done, may raise to stop.
+
+def steps(
+    sound: Sound | Samples, animator: Animator, *, fps: float | None = None, speaker: str | None = None,
+    controls: Controls | None = None, first: float = 0.0,
+) -> Generator[float, None, Animation]:  # fmt: skip
+    """Curves of a sound, frame k at `first` + k / fps seconds, the last at or after its end; in steps of at most some
+    seconds of sound. Yields the share done (0 to 1, rising), returns the Animation.
+
+    fps: any, also 23.976 (default: the decoder's own); first: seconds, for a sound that begins between two frames.
     The same file, settings and seed give the same curves. Raises DnpmError as the sound's `blocks`.
     """
     controls = controls or Controls()
@@ -82,19 +98,22 @@ def animate(
             meter.add(block)
             samples += len(block)
             yield block
-            if progress is not None:
-                progress(min(1.0, samples / RATE / max(sound.seconds, 1e-9)))
 
     frames = at_rate(animator.encoder.stream(heard()), animator.encoder.rate, config.rate)
-    motion = np.concatenate(list(speak(animator.decoder, frames, place)))
+    parts: list[np.ndarray] = []
+    for part in speak(animator.decoder, frames, place):
+        parts.append(part)
+        yield min(1.0, samples / RATE / max(sound.seconds, 1e-9)) * 0.99
+    motion = np.concatenate(parts)
     level, seconds = meter.levels(), samples / RATE
     times = np.arange(len(motion)) / config.rate
     curves = apply(motion, times, level, controls)
     target = config.rate if fps is None else fps
-    wanted = np.arange(int(np.ceil(seconds * target - 1e-6)) + 1) / target
+    wanted = first + np.arange(max(0, int(np.ceil((seconds - first) * target - 1e-6))) + 1) / target
     curves = at_frames(times, curves, wanted)
     curves = add_life(curves, wanted, level, controls)
     track = Track(wanted, curves, (), head_turns(wanted, level, controls))
+    yield 1.0
     return Animation(track, level)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from pathlib import Path
 
@@ -35,7 +35,22 @@ class Sound:
     """Samples a second in the file."""
     channels: int
     seconds: float
-    """As the header says; a compressed file may turn out a little longer or shorter."""
+    """As the header says; a compressed file may turn out a little longer or shorter. Of a part: the part's."""
+    begin: float = 0.0
+    """Seconds into the file at which the sound begins."""
+    is_part: bool = False
+    """Whether it ends after `seconds`, wherever the file does."""
+
+    def part(self, begin: float = 0.0, seconds: float | None = None) -> Sound:
+        """The sound from `begin` on, at most `seconds` of it. Raises DnpmError when nothing lies there."""
+        rest = self.seconds - begin
+        length = rest if seconds is None else min(rest, seconds)
+        if not (begin >= 0 and length * self.rate >= 1):
+            raise DnpmError(
+                f"{self.path}: holds {self.seconds:.2f} s of sound; nothing is left from {begin:.2f} s on"
+                + ("" if seconds is None else f" for {seconds:.2f} s")
+            )
+        return replace(self, begin=self.begin + begin, seconds=length, is_part=self.is_part or seconds is not None)
 
     def blocks(self, seconds: float = BLOCK_S) -> Iterator[np.ndarray]:
         """(n,) float32 at 16 kHz, the mean of the channels, in order and without gaps.
@@ -47,24 +62,54 @@ class Sound:
     def _raw(self, seconds: float) -> Iterator[np.ndarray]:
         import soundfile
 
-        size, at = max(1, round(seconds * self.rate)), 0
+        first = at = round(self.begin * self.rate)
+        end = at + max(1, round(self.seconds * self.rate)) if self.is_part else None
+        size = max(1, round(seconds * self.rate))
         try:
             with soundfile.SoundFile(self.path) as file:
-                while len(block := file.read(size, dtype="float32", always_2d=True)):
+                if at:
+                    file.seek(at)
+                while len(block := file.read(_count(size, at, end), dtype="float32", always_2d=True)):
                     mono = block.mean(1)
-                    bad = np.flatnonzero(~(np.abs(mono) < _LOUD))
-                    if len(bad):
-                        when = (at + int(bad[0])) / self.rate
-                        raise DnpmError(
-                            f"{self.path}: holds samples that are no numbers of a sound (at {when:.3f} s); export it "
-                            "again from the sound program"
-                        )
+                    _check(mono, str(self.path), at, self.rate)
                     at += len(mono)
                     yield mono
         except (soundfile.LibsndfileError, OSError) as error:
             raise DnpmError(f"{self.path}: breaks off after {at / self.rate:.1f} s ({_why(error)})") from error
-        if at == 0:
+        if at == first:
             raise DnpmError(f"{self.path}: holds no sound (its length is zero)")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Sound in memory, used as a `Sound`: (n,) or (n, channels) float32 at `rate`."""
+
+    samples: np.ndarray
+    rate: int
+    name: str = "the samples"
+
+    def __post_init__(self) -> None:
+        shape = self.samples.shape
+        if self.samples.ndim not in (1, 2) or min(shape, default=0) < 1:
+            raise DnpmError(f"{self.name}: hold no sound (shape {shape}); give (n,) or (n, channels)")
+        if not 1000 <= self.rate <= 1_000_000:
+            raise DnpmError(f"{self.name}: {self.rate} samples a second is no sound's rate")
+
+    @property
+    def seconds(self) -> float:
+        return len(self.samples) / self.rate
+
+    def blocks(self, seconds: float = BLOCK_S) -> Iterator[np.ndarray]:
+        """As `Sound.blocks`. Raises DnpmError when samples are not finite."""
+        yield from resampled(self._raw(seconds), self.rate)
+
+    def _raw(self, seconds: float) -> Iterator[np.ndarray]:
+        size = max(1, round(seconds * self.rate))
+        for at in range(0, len(self.samples), size):
+            block = np.asarray(self.samples[at : at + size], np.float32)
+            mono = block if block.ndim == 1 else block.mean(1)
+            _check(mono, self.name, at, self.rate)
+            yield mono
 
 
 def open_sound(path: str | os.PathLike[str]) -> Sound:
@@ -86,6 +131,20 @@ def open_sound(path: str | os.PathLike[str]) -> Sound:
     if info.frames == 0:
         raise DnpmError(f"{path}: holds no sound (its length is zero)")
     return Sound(path, int(info.samplerate), int(info.channels), float(info.frames / info.samplerate))
+
+
+def _count(size: int, at: int, end: int | None) -> int:
+    return size if end is None else max(0, min(size, end - at))
+
+
+def _check(mono: np.ndarray, name: str, at: int, rate: int) -> None:
+    bad = np.flatnonzero(~(np.abs(mono) < _LOUD))
+    if len(bad):
+        when = (at + int(bad[0])) / rate
+        raise DnpmError(
+            f"{name}: holds samples that are no numbers of a sound (at {when:.3f} s); export it again from the sound "
+            "program"
+        )
 
 
 def load(path: str | os.PathLike[str]) -> np.ndarray:
