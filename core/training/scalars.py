@@ -8,6 +8,7 @@ Format: tensorflow/core/util/event.proto, tensorflow/core/lib/io/record_writer.h
 from __future__ import annotations
 
 import csv
+import math
 import os
 import struct
 import time
@@ -42,7 +43,7 @@ class ScalarLog:
         self._record(_text(3, b"brain.Event:2"))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Figures of a step. Raises DnpmError when they have other names than the CSV's columns."""
+        """Figures of a step; nan is left empty. Raises DnpmError when they have other names than the CSV's columns."""
         if not self._columns:
             self._columns = ["step", *values]
             with self._path.open("a", newline="", encoding="utf-8") as file:
@@ -50,9 +51,12 @@ class ScalarLog:
         if unknown := [name for name in values if name not in self._columns]:
             raise DnpmError(f"{self._path}: has no column {', '.join(unknown)}; use another folder, or delete the file")
         with self._path.open("a", newline="", encoding="utf-8") as file:
-            row = [step, *(f"{values[c]:.6g}" if c in values else "" for c in self._columns[1:])]
+            given = {name: f"{value:.6g}" for name, value in values.items() if not math.isnan(value)}
+            row = [step, *(given.get(c, "") for c in self._columns[1:])]
             csv.writer(file).writerow(row)
         for name, value in values.items():
+            if math.isnan(value):
+                continue
             summary = _text(1, _text(1, name.encode()) + struct.pack("<Bf", 2 << 3 | 5, value))
             self._record(struct.pack("<B", 2 << 3) + _varint(step) + _text(5, summary))
         self._events.flush()

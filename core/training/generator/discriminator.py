@@ -108,7 +108,7 @@ class Discriminator(nn.Module):
             self.resolutions.append(r)
             r //= 2
         self.b4 = Epilogue(config.channels(4), config.group)
-        self.to(memory_format=torch.channels_last)
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, heights: Tensor) -> Tensor:
         """Raises DnpmError when the size is not the configuration's."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -55,7 +56,7 @@ def path_penalty(lengths: Tensor, mean: Tensor) -> Tensor:
     return (lengths - mean).square().mean()
 
 
-def lazy(rate: float, beta2: float, every: int) -> dict[str, float | tuple[float, float]]:
+def lazy(rate: float, beta2: float, every: int) -> dict[str, Any]:
     """Adam's settings for a network whose regulariser comes every n steps (0: it has none).
 
     Karras et al. 2020, appendix B: with c = n / (n + 1) rate c, beta^c, so that both kinds of steps do to the weights

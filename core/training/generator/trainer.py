@@ -15,6 +15,7 @@ import math
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,10 +88,12 @@ class GeneratorTrainer:
         self.mean = deepcopy(self.generator).eval()
         """The running average of G: what is used in the end."""
         usual, registered = self._learning()
-        of_g = lazy(plan.rate, 0.99, plan.path_every)
-        groups = [{"params": usual}, {"params": registered, "lr": of_g["lr"] * plan.registered_rate}]  # type: ignore[operator]
-        self.of_g = torch.optim.Adam([g for g in groups if g["params"]], **of_g)  # type: ignore[arg-type]
-        self.of_d = torch.optim.Adam(self.discriminator.parameters(), **lazy(plan.rate, 0.99, plan.r1_every))  # type: ignore[arg-type]
+        settings = lazy(plan.rate, 0.99, plan.path_every)
+        groups: list[dict[str, Any]] = [{"params": usual}]
+        if registered:
+            groups.append({"params": registered, "lr": settings["lr"] * plan.registered_rate})
+        self.of_g = torch.optim.Adam(groups, **settings)
+        self.of_d = torch.optim.Adam(self.discriminator.parameters(), **lazy(plan.rate, 0.99, plan.r1_every))
         self.ada = AdaptiveP(plan.ada_target, plan.ada_images)
         self.path_mean = torch.zeros((), device=self.device)
         self.step = 0
@@ -289,12 +292,13 @@ class GeneratorTrainer:
         keep = 0.5 ** (self.plan.batch / max(half, 1e-8))
         for mean, now in zip(self.mean.parameters(), self.generator.parameters(), strict=True):
             mean.lerp_(now, 1 - keep)
-        for mean, now in zip(self.mean.buffers(), self.generator.buffers(), strict=True):
-            mean.copy_(now)
+        for kept, new in zip(self.mean.buffers(), self.generator.buffers(), strict=True):
+            kept.copy_(new)
 
     def _learning(self) -> tuple[list[Tensor], list[Tensor]]:
         """G's parameters that reach the map, ordinary and registered."""
-        usual, registered = [], []
+        usual: list[Tensor] = []
+        registered: list[Tensor] = []
         beyond = tuple(f"synthesis.b{r}." for r in self.plan.generator.resolutions if r > self.plan.resolution)
         for name, parameter in self.generator.named_parameters():
             if name.startswith(beyond) or (name.endswith("noise_strength") and not self.plan.learn_noise):

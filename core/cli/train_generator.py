@@ -1,0 +1,158 @@
+"""Train the generator G alone on a set of maps, by the recipe of StyleGAN2 with adaptive discriminator augmentation.
+
+dnpm train generator --data build/maps --out build/g --config default      our G, from the set's components
+dnpm train generator --data build/maps --out build/g --config paper        config-f, from nothing: wants a GPU
+dnpm train generator --data build/maps --out build/g --config default --resolution 128    a coarse one, on two cores
+torchrun --nproc-per-node 4 -m dnpm train generator --data ...             four GPUs (or processes on a CPU)
+dnpm train generator ... --dry-run [--json]                                sizes, memory, images a second
+
+It goes on where it was stopped, bit for bit; Ctrl-C ends after the step in hand and saves. The folder holds the
+running average of G (generator.safetensors, generator.json), which `dnpm train encoder --generator DIR` takes, D for
+`dnpm finetune`, sheets of samples, the best G so far by Fréchet distance (not FID: `dnpm evaluate distance --help`
+says what it is), log.csv, and the same figures as TensorBoard's event files (`tensorboard --logdir DIR`; training
+itself does not need that package).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import DnpmError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..training.generator.plan import Plan, Precision
+
+
+def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`generator` beside the other networks."""
+    sub = what.add_parser(
+        "generator", help="G alone on a set of maps, adversarially (StyleGAN2, ADA)", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    sub.add_argument("--data", type=Path, metavar="SET", help="made by `dnpm data`; a dry run can do without")
+    sub.add_argument("--out", type=Path, metavar="DIR", help="where everything is written")
+    sub.add_argument("--config", choices=("default", "paper", "tiny"), default="default")
+    sub.add_argument("--resolution", type=int, metavar="R", help="a smaller G and D (default: the configuration's)")
+    sub.add_argument("--images", type=int, metavar="N", help="real maps to show in all, repeats included")
+    sub.add_argument("--batch", type=int, metavar="N", help="over all processes")
+    sub.add_argument("--microbatch", type=int, metavar="N", help="at once in a process: less memory, the same result")
+    sub.add_argument("--start", choices=("components", "random"), help="of the registered maps (default, tiny)")
+    sub.add_argument("--rate", type=float, help="Adam's, before the correction for lazy regularisation")
+    sub.add_argument("--gamma", type=float, help="weight of R1")
+    sub.add_argument("--path-weight", type=float, help="weight of path length; 0 leaves it out")
+    sub.add_argument("--ada-target", type=float, help="mean sign of D on real maps to keep; 0 switches ADA off")
+    sub.add_argument("--ada-images", type=int, metavar="N", help="images in which p may go from 0 to 1")
+    sub.add_argument("--ema-images", type=float, metavar="N", help="half-life of G's running average")
+    sub.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 on GPUs with it")
+    sub.add_argument("--pictures-every", type=int, default=4_000, metavar="IMAGES")
+    sub.add_argument("--metrics-every", type=int, default=20_000, metavar="IMAGES")
+    sub.add_argument("--metric-maps", type=int, default=300, metavar="N", help="of each kind; 0 measures nothing")
+    sub.add_argument("--features", choices=("efficientnet-lite0", "random"), default="efficientnet-lite0")
+    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--device", default="auto")
+    sub.add_argument("--threads", type=int, help="of torch on a CPU")
+    sub.add_argument("--dry-run", action="store_true", help="configuration, sizes and speed; nothing is trained")
+    sub.add_argument("--json", action="store_true", help="of a dry run: one JSON object on stdout")
+    sub.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, print the folder. 130 when it was stopped before the end."""
+    import os
+
+    import torch
+
+    from ..backend.devices import choose
+    from ..training.data.dataset import MapDataset
+    from ..training.generator.parallel import workers
+    from ..training.generator.run import Watch, train
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.metric_maps and args.metric_maps < 8:
+        raise DnpmError("--metric-maps must be 0, or at least 8")
+    if min(args.pictures_every, args.metrics_every) < 1:
+        raise DnpmError("--pictures-every and --metrics-every must be at least 1")
+    device = choose(args.device)
+    if device.type == "cuda" and device.index is None:
+        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
+        torch.cuda.set_device(device)
+    plan = plan_of(args, device)
+    if args.dry_run:
+        return _dry_run(args, plan, device)
+    if args.data is None or args.out is None:
+        raise DnpmError("--data SET and --out DIR are needed; `dnpm data` makes sets")
+    data = MapDataset.open(args.data)
+    watch = Watch(
+        pictures=args.pictures_every, metrics=args.metrics_every, metric_maps=args.metric_maps, features=args.features
+    )
+    with workers(device.type == "cuda") as me:
+        command = "dnpm " + " ".join(sys.argv[1:])
+        done = train(data, args.out, plan, watch, device, me, args.microbatch, command)
+        if done and me.first:
+            print(args.out)
+    return 0 if done else 130
+
+
+def plan_of(args: argparse.Namespace, device: torch.device) -> Plan:
+    """The configuration with what the command line changes. Raises DnpmError when it contradicts itself."""
+    from ..training.generator.plan import configured
+
+    changes = {
+        "images": args.images, "batch": args.batch, "start": args.start, "rate": args.rate, "seed": args.seed,
+        "path_weight": args.path_weight, "ada_images": args.ada_images, "ema_images": args.ema_images,
+        "precision": precision_of(args.precision, device),
+    }  # fmt: skip
+    if args.path_weight == 0:
+        changes["path_every"] = 0
+    if args.ada_target:
+        changes["ada_target"] = args.ada_target
+    plan = configured(args.config, args.resolution, args.gamma, **changes)
+    if args.ada_target == 0:
+        from dataclasses import replace
+
+        plan = replace(plan, ada_target=None)
+    return plan
+
+
+def precision_of(wanted: str, device: torch.device) -> Precision:
+    """bf16 only where it is quick. float16 is not offered: squares of styles overflow in G's demodulation.
+
+    Raises DnpmError for bf16 on a device that does not compute with it.
+    """
+    import torch
+
+    able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    if wanted == "bf16" and not able:
+        raise DnpmError(f"--precision bf16: {device} does not compute with bfloat16 (or far slower); use fp32")
+    return "bf16" if able and wanted != "fp32" else "fp32"
+
+
+def _dry_run(args: argparse.Namespace, plan: Plan, device: torch.device) -> int:
+    import numpy as np
+
+    from ..detail.generator import Generator
+    from ..training.data.dataset import MapDataset
+    from ..training.generator import dry
+    from ..training.generator.batches import Batches
+    from ..training.generator.discriminator import Discriminator
+    from ..training.generator.trainer import GeneratorTrainer
+
+    maps = None if args.data is None else len(MapDataset.open(args.data).split("train"))
+    batches = Batches(dry.BlankMaps(plan.resolution), np.arange(plan.batch), plan.batch, plan.resolution, plan.seed)
+    try:
+        trainer = GeneratorTrainer(
+            plan, Generator(plan.generator), Discriminator(plan.discriminator), batches, 1e-3, device,
+            microbatch=args.microbatch,
+        )  # fmt: skip
+        result = dry.dry_run(trainer, maps)
+    finally:
+        batches.close()
+    print(json.dumps(result, indent=2) if args.json else dry.table(result))
+    return 0

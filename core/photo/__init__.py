@@ -1,0 +1,1 @@
+"""A photo to a face: camera, fitting, and from pixels to detail."""
