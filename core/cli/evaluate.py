@@ -13,6 +13,7 @@ KINDS: dict[str, str] = {
     "detail": "detail",
     "spectrum": "spectrum",
     "table1": "table1",
+    "distance": "distance",
     "speech": "speech",
 }
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
-from . import train_encoder, train_speech
+from . import train_encoder, train_generator, train_speech
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     detail.add_argument("--small", action="store_true", help="a minute's run that shows that every stage works")
     train_encoder.add_subparser(what)
+    train_generator.add_subparser(what)
     train_speech.add_subparser(what)
 
 
