@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import bpy
 
-from . import add_face, bake_sculpt, detail, handlers, presets, sliders
+from . import add_face, animate, bake_sculpt, detail, handlers, presets, sliders
 from .scene import live, looks, models, registration, session
 
-_CLASSES = (*add_face.CLASSES, *sliders.CLASSES, *presets.CLASSES, *detail.CLASSES, *bake_sculpt.CLASSES)
+_DEEDS = (add_face, sliders, presets, detail, bake_sculpt, animate)
+_CLASSES = tuple(cls for deeds in _DEEDS for cls in deeds.CLASSES)
 
 
 def _show_menu() -> None:

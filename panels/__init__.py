@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..operators.scene import registration
-from . import controls, preferences, properties, sidebar
+from . import controls, preferences, properties, sidebar, speech
 
-_STEPS = tuple((part.register, part.unregister) for part in (properties, preferences, sidebar, controls))
+_STEPS = tuple((part.register, part.unregister) for part in (properties, preferences, sidebar, controls, speech))
 
 
 def register() -> None:

@@ -46,3 +46,68 @@ def is_rendering(depsgraph: bpy.types.Depsgraph | None) -> bool:
 def in_background() -> bool:
     """Whether Blender has no window: then timers need not fire, and there is no clipboard."""
     return bpy.app.background
+
+
+def sequences(editor: bpy.types.SequenceEditor) -> bpy.types.bpy_prop_collection:
+    """The sequencer's strips: `sequences` was their name before 4.4, and is gone from 5.0."""
+    return editor.strips if hasattr(editor, "strips") else editor.sequences
+
+
+def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
+    """The scene whose strips the sequencer shows: from 5.0 a workspace may have one pinned."""
+    return getattr(context, "sequencer_scene", None) or context.scene
+
+
+HAS_SLOTS = "slots" in bpy.types.Action.bl_rna.properties
+"""From 4.4 an action holds the curves of several data blocks, each in a slot of its own."""
+
+
+def slot_of(data: bpy.types.AnimData) -> object:
+    """The slot of the assigned action; None without slots."""
+    return data.action_slot if HAS_SLOTS else None
+
+
+def assign(data: bpy.types.AnimData, action: bpy.types.Action | None, slot: object) -> None:
+    """Let an action move the data block, by this slot of it."""
+    data.action = action
+    if HAS_SLOTS and slot is not None:
+        data.action_slot = slot
+
+
+def assign_new(data: bpy.types.AnimData, action: bpy.types.Action, owner: bpy.types.ID) -> None:
+    """Assign an empty action, with a slot for the owner."""
+    slot = action.slots.new(id_type=owner.id_type, name=owner.name) if HAS_SLOTS else None
+    assign(data, action, slot)
+
+
+def assign_strip_slot(strip: bpy.types.NlaStrip, slot: object) -> None:
+    """Let an NLA strip read this slot of its action."""
+    if HAS_SLOTS and slot is not None:
+        strip.action_slot = slot
+
+
+def new_curve(action: bpy.types.Action, owner: bpy.types.ID, path: str, index: int, group: str) -> bpy.types.FCurve:
+    """A new curve of an action that is assigned to `owner`."""
+    if not HAS_SLOTS:
+        return action.fcurves.new(path, index=index, action_group=group)
+    if bpy.app.version >= (5, 0, 0):
+        return action.fcurve_ensure_for_datablock(owner, path, index=index, group_name=group)
+    return action.fcurve_ensure_for_datablock(owner, path, index=index)
+
+
+def curves_of(data: bpy.types.AnimData) -> list[bpy.types.FCurve]:
+    """The curves of the assigned action that move this data block."""
+    action = data.action
+    if action is None:
+        return []
+    if not HAS_SLOTS:
+        return list(action.fcurves)
+    slot = data.action_slot
+    return [
+        curve
+        for layer in action.layers
+        for strip in layer.strips
+        for bag in strip.channelbags
+        if slot is not None and bag.slot_handle == slot.handle
+        for curve in bag.fcurves
+    ]

@@ -7,7 +7,8 @@ import os
 import numpy as np
 import pytest
 
-from dnpm.core.backend.types import BackendStatus, Reply
+from dnpm.core.backend.types import BackendStatus, Pending, Reply
+from dnpm.core.face_model.arkit import ARKIT_NAMES
 
 
 class FakeClient:
@@ -23,6 +24,10 @@ class FakeClient:
         self.waiting: list[Reply] = []
         self.error: str | None = None
         self.held = False
+        self.submitted: list[tuple[str, dict]] = []
+        self.ended: list[str] = []
+        self.speech: dict = {}
+        self.sound_s = 3.0
 
     @staticmethod
     def map_of(identity: np.ndarray, expression: np.ndarray, resolution: int | None) -> np.ndarray:
@@ -56,6 +61,48 @@ class FakeClient:
         self.start()
         self.calls.append({"params": params, **arrays})
         return self._answer(0, "", kind, arrays, params)
+
+    def submit(self, channel, kind, *, arrays=None, params=None, timeout=None) -> Pending:
+        self.start()
+        pending = Pending()
+        params = dict(params or {})
+        self.submitted.append((kind, params))
+        if self.error:
+            pending.deliver(Reply(0, channel, kind, error=self.error))
+        elif kind == "displacements":
+            maps = [self.map_of(i, e, params.get("resolution")) for i, e in zip(*arrays.values(), strict=True)]
+            pending.deliver(Reply(0, channel, kind, {"displacement": np.stack(maps)}, ms=5.0))
+        else:
+            pending.deliver(self._speak(channel, kind, params))
+        return pending
+
+    def _speak(self, channel, kind, params) -> Reply:
+        """Three seconds of sound in three steps, whatever the file; or as many as `seconds` says."""
+        if kind == "speech":
+            self.speech = params | {"steps": 0}
+            values = {"seconds": params.get("seconds", self.sound_s), "weights": "fake", "speakers": ["a"]}
+            return Reply(0, channel, kind, params=values)
+        if kind == "speech_end":
+            self.ended.append(params["run"])
+            return Reply(0, channel, kind)
+        self.speech["steps"] += 1
+        if self.speech["steps"] < 3:
+            return Reply(0, channel, kind, params={"share": self.speech["steps"] / 3, "done": False})
+        fps, first = self.speech["fps"], self.speech["first"]
+        times = first + np.arange(int(np.ceil((self.speech.get("seconds", self.sound_s) - first) * fps)) + 1) / fps
+        arrays = {"times": times, "expression": self.curves_of(times)}
+        if self.speech["controls"]["head_life"] > 0:
+            arrays["rotations"] = np.zeros((len(times), 9), np.float32)
+            arrays["rotations"][:, 0] = 0.1 * np.sin(times)
+        return Reply(0, channel, kind, arrays, {"share": 1.0, "done": True})
+
+    @staticmethod
+    def curves_of(times: np.ndarray) -> np.ndarray:
+        """(T, 52): the jaw swings, the brows stay up, all else rests."""
+        curves = np.zeros((len(times), len(ARKIT_NAMES)), np.float32)
+        curves[:, ARKIT_NAMES.index("jawOpen")] = 0.5 + 0.5 * np.sin(6 * times)
+        curves[:, ARKIT_NAMES.index("browInnerUp")] = 0.25
+        return curves
 
     def _answer(self, ticket, channel, kind, arrays, params) -> Reply:
         if self.error:

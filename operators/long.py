@@ -1,0 +1,136 @@
+"""What long deeds share: with a window they go on beside the artist's work, without one they are waited for.
+
+A deed is a generator (`work`): it yields how far it is, changes the scene at its end alone, and puts back whatever it
+touched on the way when it is closed. Esc closes it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import ClassVar
+
+import bpy
+
+from ..core.errors import DnpmError
+from .scene import compat, session, state
+
+Work = Generator[tuple[float, str], None, str]
+"""Yields the share done (0 to 1) and what is going on; returns what to tell in the end."""
+_TICK_S = 0.02
+
+
+class LongDeed:
+    """Mixin of an operator on the active face: subclasses write `work`."""
+
+    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    """Not UNDO: the one step is pushed when there is something to undo."""
+    _running: ClassVar[str] = ""
+    """The label of the deed under way: one at a time."""
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not state.is_face(context.active_object):
+            cls.poll_message_set("Select a DNPM face first")
+            return False
+        if LongDeed._running:
+            cls.poll_message_set(f"{LongDeed._running} is under way: wait for it, or press Esc")
+            return False
+        return True
+
+    def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
+        """The deed. No reference to data of Blender's may be held over a yield (undo moves it): find it again. Raises
+        DnpmError with the scene as it was."""
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        """Wait for it."""
+        try:
+            work = self.work(context, state.the_face(context))
+            try:
+                while True:
+                    next(work)
+                    time.sleep(0.001)
+            except StopIteration as end:
+                return self._finished(context, end.value)
+            finally:
+                work.close()
+        except DnpmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+
+    def start(self, context: bpy.types.Context) -> set[str]:
+        """Go on beside the artist's work; without a window wait for it."""
+        if compat.in_background():
+            return self.execute(context)
+        try:
+            self._work = self.work(context, state.the_face(context))
+            next(self._work)
+        except DnpmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        except StopIteration as end:
+            return self._finished(context, end.value)
+        LongDeed._running = self.bl_label
+        manager = context.window_manager
+        self._timer = manager.event_timer_add(_TICK_S, window=context.window)
+        manager.modal_handler_add(self)
+        manager.progress_begin(0, 100)
+        return {"RUNNING_MODAL"}
+
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if event.type == "ESC" and event.value == "PRESS":
+            self._stop(context)
+            self.report({"INFO"}, f"{self.bl_label}: cancelled")
+            return {"CANCELLED"}
+        if event.type != "TIMER":
+            return {"PASS_THROUGH"}
+        try:
+            share, text = next(self._work)
+        except StopIteration as end:
+            self._stop(context)
+            return self._finished(context, end.value)
+        except DnpmError as error:
+            self._stop(context)
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        except BaseException:
+            self._stop(context)
+            raise
+        context.window_manager.progress_update(round(100 * share))
+        context.workspace.status_text_set(f"{self.bl_label}: {text}, {100 * share:.0f} %      Esc: cancel")
+        return {"PASS_THROUGH"}
+
+    def cancel(self, context: bpy.types.Context) -> None:
+        """Blender ends, or another file is opened."""
+        self._stop(context)
+
+    def _stop(self, context: bpy.types.Context) -> None:
+        LongDeed._running = ""
+        self._work.close()
+        context.window_manager.event_timer_remove(self._timer)
+        context.window_manager.progress_end()
+        context.workspace.status_text_set(None)
+        session.redraw()
+
+    def _finished(self, context: bpy.types.Context, text: str) -> set[str]:
+        if "UNDO" not in self.bl_options and bpy.ops.ed.undo_push.poll():
+            bpy.ops.ed.undo_push(message=self.bl_label)
+        self.report({"INFO"}, text)
+        return {"FINISHED"}
+
+
+def still_there(uid: int, name: str) -> bpy.types.Object:
+    """The face, found again. Raises DnpmError when it was deleted meanwhile."""
+    face = state.find(uid)
+    if face is None:
+        raise DnpmError(f"{name}: was deleted, or cannot be written any more")
+    return face
+
+
+def scene_of(uid: int) -> bpy.types.Scene:
+    """The scene, found again. Raises DnpmError when it was deleted meanwhile."""
+    for scene in bpy.data.scenes:
+        if scene.session_uid == uid:
+            return scene
+    raise DnpmError("the scene was deleted")

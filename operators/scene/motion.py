@@ -1,0 +1,108 @@
+"""ARKit values over frames, into a face's shape keys; turns of its head, into what is to turn."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import bpy
+import numpy as np
+
+from ...core.errors import DnpmError
+from ...core.face_model.arkit import ARKIT_NAMES
+from ...core.face_model.keys import thinned
+from ...core.face_model.model import FaceModel
+from . import head, keyframes, names, sounds, state
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which moments of a sound the scene's frames are."""
+
+    frame: int
+    """The first that is keyed."""
+    first: float
+    """Seconds into the sound at that frame: below a frame's length."""
+    fps: float
+    sound_frame: float
+    """Where the sound itself begins."""
+
+    @classmethod
+    def of(cls, face: bpy.types.Object, scene: bpy.types.Scene, source: sounds.Source) -> Wish:
+        """As the face's settings and the scene say."""
+        group = getattr(face, names.SPEECH)
+        fps = sounds.fps_of(scene)
+        start = source.frame
+        if start is None:
+            start = float({"SCENE": scene.frame_start, "CURRENT": scene.frame_current}.get(group.start, group.frame))
+        begin = start + group.offset * fps
+        frame = math.ceil(begin - 1e-4)
+        return cls(frame, max(0.0, (frame - begin) / fps), fps, start)
+
+
+def check(face: bpy.types.Object, model: FaceModel) -> None:
+    """Raises DnpmError when the face cannot be animated: shape keys gone, none of ARKit's, or its NLA being tweaked."""
+    state.expression_vector(face, model)
+    if not set(ARKIT_NAMES) & set(model.expression_names):
+        raise DnpmError(f"{face.name}: its face model {model.name} has none of ARKit's expressions")
+    data = face.data.shape_keys.animation_data
+    if data is not None and data.use_tweak_mode:
+        raise DnpmError(f"{face.name}: a strip of its NLA is being tweaked: leave tweak mode (Tab in the NLA) first")
+
+
+def path_of(name: str) -> str:
+    """The data path of an expression's value in the block of shape keys."""
+    return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
+
+
+def driven(face: bpy.types.Object, model: FaceModel) -> list[str]:
+    """Expressions that a driver moves."""
+    found = set(keyframes.driven(face.data.shape_keys, {path_of(name) for name in model.expression_names}))
+    return [name for name in model.expression_names if path_of(name) in found]
+
+
+def key_expression(
+    face: bpy.types.Object, model: FaceModel, label: str, frames: np.ndarray, expression: np.ndarray,
+    tolerance: float, *, layered: bool, missing: tuple[str, ...] = (),
+) -> keyframes.Written:  # fmt: skip
+    """Keyframes for (T, 52) values in ARKit's order at frames (T,), rising.
+
+    What rests at 0 all the time gets one key; in a layer none, so that what lies below moves it on. `missing`: columns
+    that hold nothing. Raises DnpmError as `keyframes.write`.
+    """
+    kept = thinned(frames, expression, tolerance)
+    curves = []
+    for k, name in enumerate(ARKIT_NAMES):
+        if name not in model.expression_index or name in missing:
+            continue
+        column = kept[:, k]
+        if not expression[:, k].any():
+            if layered:
+                continue
+            column = np.arange(len(frames)) == 0
+        curves.append(keyframes.Curve(path_of(name), frames[column], expression[column, k]))
+    if not curves:
+        raise DnpmError(f"{face.name}: nothing moves in this: no keyframe was made")
+    return keyframes.write(face.data.shape_keys, label, curves, layered=layered)
+
+
+def key_head(
+    face: bpy.types.Object, scene: bpy.types.Scene, target: str, label: str, frames: np.ndarray, rotations: np.ndarray,
+    tolerance: float, undo: ExitStack, armature: bpy.types.Object | None = None, bone: str = "",
+) -> None:  # fmt: skip
+    """Let the target (NONE, OBJECT, EMPTY or BONE) turn by (T, 9) radians; what takes it back goes onto `undo`.
+
+    Raises DnpmError as `head.key_object` and `head.key_bone`.
+    """
+    label = f"{label} head"
+    if target == "OBJECT":
+        undo.callback(head.key_object(face, label, frames, rotations, tolerance).undo)
+    elif target == "EMPTY":
+        empty, remove = head.empty_for(face, scene)
+        undo.callback(remove)
+        undo.callback(head.key_object(empty, label, frames, rotations, tolerance).undo)
+    elif target == "BONE":
+        if armature is None:
+            raise DnpmError("choose the armature whose bone is to turn")
+        undo.callback(head.key_bone(armature, bone, label, frames, rotations, tolerance).undo)
