@@ -118,6 +118,8 @@ class Discriminator(nn.Module):
         x = activated(self.fromrgb(heights.contiguous(memory_format=torch.channels_last)))
         for r in self.resolutions:
             x = getattr(self, f"b{r}")(x)
+        if not torch.is_autocast_enabled(x.device.type):
+            return self.b4(x)
         with torch.autocast(x.device.type, enabled=False):  # Statistics and logits in full precision.
             return self.b4(x.float())
 
