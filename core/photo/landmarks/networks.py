@@ -1,0 +1,126 @@
+"""The three networks of face_landmarker.task, and how they are fed (MediaPipe's face_landmarker graphs, v1.0).
+
+detector     128 x 128, -1 to 1 -> 896 boxes with six key points: BlazeFace, short range (Bazarevsky et al. 2019)
+points       256 x 256, 0 to 1 -> 478 points in its pixels, and whether a face is there (Kartynnik et al. 2019)
+scores       146 of those points in the picture's pixels -> 52 scores by ARKit's names, the first for the rest
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ... import tensorfile
+from ...errors import DnpmError
+from ...face_model.arkit import ARKIT_NAMES
+from ...face_model.locate import ROOT
+from .build import FILE, FORMAT, NETWORKS
+from .graph import Graph, Step
+
+_BUILD = "build it once with `dnpm build landmarks`"
+DETECTOR_SIZE, POINTS_SIZE = 128, 256
+SCORES_OF = (
+    0, 1, 4, 5, 6, 7, 8, 10, 13, 14, 17, 21, 33, 37, 39, 40, 46, 52, 53, 54, 55, 58, 61, 63, 65, 66, 67, 70, 78, 80, 81,
+    82, 84, 87, 88, 91, 93, 95, 103, 105, 107, 109, 127, 132, 133, 136, 144, 145, 146, 148, 149, 150, 152, 153, 154,
+    155, 157, 158, 159, 160, 161, 162, 163, 168, 172, 173, 176, 178, 181, 185, 191, 195, 197, 234, 246, 249, 251, 263,
+    267, 269, 270, 276, 282, 283, 284, 285, 288, 291, 293, 295, 296, 297, 300, 308, 310, 311, 312, 314, 317, 318, 321,
+    323, 324, 332, 334, 336, 338, 356, 361, 362, 365, 373, 374, 375, 377, 378, 379, 380, 381, 382, 384, 385, 386, 387,
+    388, 389, 390, 397, 398, 400, 402, 405, 409, 415, 454, 466, 468, 469, 470, 471, 472, 473, 474, 475, 476, 477,
+)  # fmt: skip
+"""The points that the third network reads, in its order (face_blendshapes_graph.cc)."""
+SCORE_NAMES = ("_neutral", *sorted(name for name in ARKIT_NAMES if name != "tongueOut"))
+"""The third network's outputs in its order, which is the alphabet's."""
+
+
+@dataclass(frozen=True)
+class LandmarkNetworks:
+    """Detector, points and scores; the canonical face's points (468, 3) mm and triangles (T, 3)."""
+
+    detector: Graph
+    points: Graph
+    scores: Graph
+    canonical: np.ndarray
+    triangles: np.ndarray
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str] | None = None) -> LandmarkNetworks:
+        """The file of `dnpm build landmarks`. Raises DnpmError when it is missing, damaged or another."""
+        file = landmarks_path(path)
+        arrays, metadata = tensorfile.load(file)
+        if metadata.get("format") != FORMAT:
+            raise DnpmError(f"{file}: holds no landmark networks of this project; {_BUILD}")
+        try:
+            described = json.loads(metadata["networks"])
+            graphs = [_graph(described[name], name, arrays) for name in NETWORKS]
+            return cls(*graphs, arrays["canonical.points"], arrays["canonical.triangles"])
+        except (KeyError, ValueError, TypeError, RuntimeError) as error:
+            raise DnpmError(f"{file}: does not fit its description ({error}); {_BUILD}") from error
+
+    def boxes(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, 128, 128, 3), -1 to 1 -> (896, 16) as centre, size and six key points in pixels of the square, and
+        (896,) probabilities."""
+        with torch.inference_mode():
+            regressors, classes = self.detector(image)
+        values = regressors[0].clone()
+        anchors = _anchors() * DETECTOR_SIZE
+        values[:, :2] += anchors
+        values[:, 4:] = (values[:, 4:].reshape(-1, 6, 2) + anchors[:, None]).reshape(-1, 12)
+        return values, classes[0, :, 0].clamp(-100, 100).sigmoid()
+
+    def on_face(self, image: Tensor) -> tuple[np.ndarray, float]:
+        """(1, 256, 256, 3), 0 to 1 -> (478, 3) in pixels of the square (z alike, less is nearer), and the probability
+        that there is a face."""
+        with torch.inference_mode():
+            points, presence = self.points(image)[:2]
+        return points.reshape(-1, 3).numpy(), float(presence.sigmoid())
+
+    def expression(self, points: np.ndarray) -> dict[str, float]:
+        """(478, 2) pixels of the picture -> score by ARKit's name, 0 to 1 (tongueOut has none)."""
+        given = torch.from_numpy(np.ascontiguousarray(points[list(SCORES_OF), :2], np.float32))[None]
+        with torch.inference_mode():
+            scores = self.scores(given)[0]
+        return {name: float(s) for name, s in zip(SCORE_NAMES, scores.reshape(-1), strict=True) if name in ARKIT_NAMES}
+
+
+def landmarks_path(explicit: str | os.PathLike[str] | None = None) -> Path:
+    """The explicit file, else `DNPM_FACE_LANDMARKER`, else the built one, else the one that the extension carries.
+
+    Raises DnpmError when there is none, or when the one that was asked for is missing.
+    """
+    wanted = explicit or os.environ.get("DNPM_FACE_LANDMARKER")
+    if wanted:
+        if not Path(wanted).is_file():
+            raise DnpmError(f"{wanted}: no such file of landmark networks; {_BUILD}")
+        return Path(wanted)
+    for folder in ("build", "assets"):
+        if (path := ROOT / folder / FILE).is_file():
+            return path
+    raise DnpmError(f"no landmark networks yet ({ROOT / 'build' / FILE}): {_BUILD}")
+
+
+def _graph(described: dict, name: str, arrays: dict[str, np.ndarray]) -> Graph:
+    constants = {
+        int(key.rpartition(".")[2]): torch.from_numpy(
+            value.astype(np.float32) if value.dtype == np.float16 else value.copy()
+        )
+        for key, value in arrays.items()
+        if key.startswith(f"{name}.")
+    }
+    steps = [Step(**step) for step in described["steps"]]
+    return Graph(steps, constants, described["inputs"], described["outputs"]).eval()
+
+
+def _anchors() -> Tensor:
+    """(896, 2): centres, 0 to 1: two a cell of 8 pixels, six a cell of 16 (ssd_anchors with fixed sizes)."""
+    layers = []
+    for cells, count in ((16, 2), (8, 6)):
+        middle = (torch.arange(cells) + 0.5) / cells
+        y, x = torch.meshgrid(middle, middle, indexing="ij")
+        layers.append(torch.stack([x, y], -1).reshape(-1, 1, 2).expand(-1, count, 2).reshape(-1, 2))
+    return torch.cat(layers)
