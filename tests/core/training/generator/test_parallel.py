@@ -49,9 +49,8 @@ def test_two_processes_are_one(set_folder: Path, tmp_path: Path, monkeypatch):
     np.testing.assert_allclose(two["path_mean"], one["path_mean"], rtol=1e-3)
     networks = [name for name in one if name.startswith(("mean.", "generator.", "discriminator."))]
     apart = np.concatenate([np.abs(two[name] - one[name]).ravel() for name in networks])
-    # Adam without momentum takes a whole step even where a gradient is nothing but rounding: a few numbers differ.
-    assert np.mean(apart > 2e-4) < 0.01
-    assert apart.max() < 0.01
-    # Its second moments are the gradients' own squares.
+    # Adam takes whole steps of .0015, even where a gradient is hardly more than rounding.
+    assert apart.mean() < 1e-4
+    # Adam's second moments are the gradients' own squares.
     for name in (n for n in one if n.endswith("exp_avg_sq")):
         np.testing.assert_allclose(two[name], one[name], rtol=0.05, atol=1e-3 * one[name].max(), err_msg=name)
