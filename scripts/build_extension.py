@@ -1,10 +1,12 @@
 """Builds the extension's zip with Blender's official builder.
 
     python scripts/build_extension.py --out build/extension [--wheels] [--weights DIR] [--face-model FILE]
+        [--speech-encoder FILE] [--landmarks FILE]
 
-What goes in: the code of the extension, the face model (as assets/face_model.safetensors) and the weights. What stays
-out: tests, documents, benchmarks, scripts. With --wheels PyTorch for this platform and this Python goes in too, so that
-an artist needs nothing else; numpy never does, because Blender carries its own and all extensions share one folder.
+What goes in: the code of the extension, what the project builds once (face model, speech encoder and landmark networks,
+into assets/) and the weights. What stays out: tests, documents, benchmarks, scripts. With --wheels PyTorch for this
+platform and this Python goes in too, and what reads sounds and photos, so that an artist needs nothing else; numpy
+never does, because Blender carries its own and all extensions share one folder.
 """
 
 from __future__ import annotations
@@ -24,8 +26,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("__init__.py", "blender_manifest.toml", "LICENSE", "core/", "operators/", "panels/", "weights/")
 # What the backend process imports, and nothing more. Versions are constraints.txt's.
-WHEELS = ("torch", "filelock", "fsspec", "Jinja2", "MarkupSafe", "mpmath", "networkx", "sympy",
-          "typing_extensions")  # fmt: skip
+WHEELS = ("torch", "filelock", "fsspec", "Jinja2", "MarkupSafe", "mpmath", "networkx", "sympy", "typing_extensions",
+          "scipy", "soundfile", "cffi", "pycparser", "pillow")  # fmt: skip
+# What the project builds once: option -> (file in build/ and assets/, variable that names another, make's target).
+ASSETS = {
+    "face_model": ("face_model.safetensors", "DNPM_FACE_MODEL", "face-model"),
+    "speech_encoder": ("speech_encoder.safetensors", "DNPM_SPEECH_ENCODER", "speech-encoder"),
+    "landmarks": ("face_landmarker.safetensors", "DNPM_FACE_LANDMARKER", "landmarks"),
+}
 
 # How a wheel's name ends -> what Blender calls that platform.
 PLATFORMS = {
@@ -59,10 +67,11 @@ def tracked_files() -> list[str]:
     return sorted({name for name in listing.stdout.split("\0") if name and (ROOT / name).is_file()})
 
 
-def stage(folder: Path, face_model: Path, weights: Path) -> None:
-    """Copies what belongs in the extension into an empty folder."""
-    if not face_model.is_file():
-        raise BuildError(f"{face_model}: no face model; run `make face-model` first")
+def stage(folder: Path, assets: dict[str, Path], weights: Path) -> None:
+    """Copies what belongs in the extension into an empty folder; assets: a file for each of ASSETS."""
+    for name, (_, _, target) in ASSETS.items():
+        if not assets[name].is_file():
+            raise BuildError(f"{assets[name]}: no {name.replace('_', ' ')}; run `make {target}` first")
     networks = sorted(weights.glob("*.safetensors"))
     if not networks:
         raise BuildError(f"{weights}: no weights (*.safetensors); the extension would have no detail. Name a folder")
@@ -77,7 +86,8 @@ def stage(folder: Path, face_model: Path, weights: Path) -> None:
         if file.suffix in {".safetensors", ".json", ".md", ".py"}:
             shutil.copy2(file, folder / "weights" / file.name)
     (folder / "assets").mkdir()
-    shutil.copy2(face_model, folder / "assets" / "face_model.safetensors")
+    for name, (file_name, _, _) in ASSETS.items():
+        shutil.copy2(assets[name], folder / "assets" / file_name)
 
 
 def add_wheels(folder: Path) -> None:
@@ -149,18 +159,20 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "extension", help="folder for the zip")
     parser.add_argument("--wheels", action="store_true", help="bundle PyTorch (CPU) for this platform and Python")
     parser.add_argument("--weights", type=Path, default=ROOT / "weights", help="folder of weights")
-    parser.add_argument(
-        "--face-model",
-        type=Path,
-        default=Path(os.environ.get("DNPM_FACE_MODEL", ROOT / "build" / "face_model.safetensors")),
-        help="the face model's file",
-    )
+    for name, (file_name, variable, _) in ASSETS.items():
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            type=Path,
+            metavar="FILE",
+            default=Path(os.environ.get(variable) or ROOT / "build" / file_name),
+            help=f"default: build/{file_name}",
+        )
     args = parser.parse_args()
     folder = args.out / "stage"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
-        stage(folder, args.face_model, args.weights)
+        stage(folder, {name: getattr(args, name) for name in ASSETS}, args.weights)
         if args.wheels:
             add_wheels(folder)
         made = build(folder, args.out, split=args.wheels)

@@ -25,11 +25,11 @@ def archive(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> zipfi
     (folder / "weights" / "detail.safetensors").write_bytes(b"weights")
     (folder / "weights" / "detail.json").write_text("{}")
     (folder / "weights" / "scratch.log").write_text("not shipped")
-    (folder / "face.safetensors").write_bytes(b"face")
-    done = build(
-        repository, "--out", str(folder / "out"), "--weights", str(folder / "weights"),
-        "--face-model", str(folder / "face.safetensors"),
-    )  # fmt: skip
+    assets = []
+    for option in ("face-model", "speech-encoder", "landmarks"):
+        (folder / option).write_bytes(option.encode())
+        assets += [f"--{option}", str(folder / option)]
+    done = build(repository, "--out", str(folder / "out"), "--weights", str(folder / "weights"), *assets)
     assert done.returncode == 0, done.stdout + done.stderr
     (file,) = (folder / "out").iterdir()
     assert str(file) in done.stdout
@@ -51,7 +51,9 @@ def test_everything_needed_is_inside(archive: zipfile.ZipFile, repository: Path)
         "weights/detail.safetensors",
         "weights/detail.json",
     } <= names
-    assert archive.read("assets/face_model.safetensors") == b"face"
+    assert archive.read("assets/face_model.safetensors") == b"face-model"
+    assert archive.read("assets/speech_encoder.safetensors") == b"speech-encoder"
+    assert archive.read("assets/face_landmarker.safetensors") == b"landmarks"
 
 
 def test_nothing_else_is_inside(archive: zipfile.ZipFile) -> None:
@@ -87,12 +89,15 @@ def test_the_manifest_follows_the_rules(archive: zipfile.ZipFile) -> None:
     assert not any("numpy" in wheel for wheel in manifest.get("wheels", []))
 
 
-def test_no_weights_and_no_face_model_are_told(repository: Path, tmp_path: Path) -> None:
+def test_what_is_missing_is_told(repository: Path, tmp_path: Path) -> None:
     (tmp_path / "weights").mkdir()
     out = ["--out", str(tmp_path / "out")]
-    done = build(repository, *out, "--face-model", str(tmp_path / "none"))
-    assert (done.returncode, "no face model" in done.stderr) == (2, True)
-    (tmp_path / "face").write_bytes(b"face")
-    done = build(repository, *out, "--face-model", str(tmp_path / "face"), "--weights", str(tmp_path / "weights"))
+    assets = []
+    for option in ("face-model", "speech-encoder", "landmarks"):
+        done = build(repository, *out, *assets, f"--{option}", str(tmp_path / "none"))
+        assert (done.returncode, f"run `make {option}`" in done.stderr) == (2, True)
+        (tmp_path / option).write_bytes(b"there")
+        assets += [f"--{option}", str(tmp_path / option)]
+    done = build(repository, *out, *assets, "--weights", str(tmp_path / "weights"))
     assert (done.returncode, "no weights" in done.stderr) == (2, True)
     assert not list((tmp_path / "out").glob("*.zip"))
