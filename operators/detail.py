@@ -18,6 +18,7 @@ class DNPM_OT_update_detail(FaceDeed, bpy.types.Operator):
     bl_label = "Update Detail"
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        detail_image.check_live(face)
         if getattr(face, names.FACE).frozen:
             raise DnpmError(f"{face.name}: its map is frozen: press Unfreeze first")
         milliseconds = live.update_now(face)
@@ -31,6 +32,7 @@ class DNPM_OT_freeze(FaceDeed, bpy.types.Operator):
     bl_label = "Freeze Map"
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        detail_image.check_live(face)
         detail_image.image_of(face)
         try:
             live.update_now(face)
@@ -72,6 +74,7 @@ class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         from .headless.export import write_exr
 
+        detail_image.check_live(face)
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".exr")))
         try:
             write_exr(detail_image.read_map(face), path)

@@ -18,7 +18,7 @@ _busy = False
 def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     """A slider was moved, by hand, by a driver or by another add-on; or a face was duplicated."""
     global _busy
-    if _busy or compat.is_rendering(depsgraph):
+    if _busy or state.is_paused() or compat.is_rendering(depsgraph):
         return
     touched = {
         update.id.original for update in depsgraph.updates if isinstance(update.id, bpy.types.Object | bpy.types.Key)
@@ -59,6 +59,8 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
     Rendering, this is the one place where the frame's values can be read: its depsgraph writes nothing back to the
     scene, and render_pre comes before the frame is set. What is tagged here is evaluated once more before the picture.
     """
+    if state.is_paused():
+        return
     if compat.is_rendering(depsgraph):
         for face in state.faces(scene):
             _or_say(scene, face, live.follow_frame, depsgraph)

@@ -25,6 +25,8 @@ class LongDeed:
 
     bl_options: ClassVar[set[str]] = {"REGISTER"}
     """Not UNDO: the one step is pushed when there is something to undo."""
+    holds = False
+    """Whether the artist's work has to wait, too: while the deed goes through the scene's frames."""
     _running: ClassVar[str] = ""
     """The label of the deed under way: one at a time."""
 
@@ -84,7 +86,7 @@ class LongDeed:
             self.report({"INFO"}, f"{self.bl_label}: cancelled")
             return {"CANCELLED"}
         if event.type != "TIMER":
-            return {"PASS_THROUGH"}
+            return {"RUNNING_MODAL"} if self.holds else {"PASS_THROUGH"}
         try:
             share, text = next(self._work)
         except StopIteration as end:

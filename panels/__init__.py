@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..operators.scene import registration
-from . import controls, preferences, properties, sidebar, speech
+from . import controls, preferences, properties, sequence, sidebar, speech
 
-_STEPS = tuple((part.register, part.unregister) for part in (properties, preferences, sidebar, controls, speech))
+_STEPS = tuple(
+    (part.register, part.unregister) for part in (properties, preferences, sidebar, controls, sequence, speech)
+)
 
 
 def register() -> None:

@@ -35,7 +35,10 @@ class SpeechProperties(bpy.types.PropertyGroup):
         options=set(),
     )
     sound: bpy.props.StringProperty(
-        name="File", description="Sound file: wav, flac, ogg or mp3, of any rate", subtype="FILE_PATH", options=set()
+        name="File",
+        description="Sound file: wav, flac, ogg or mp3, of any rate",
+        subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
     )
     skip: bpy.props.FloatProperty(
         name="Skip", description="Seconds of the file that are left out at its begin", min=0.0, unit="TIME_ABSOLUTE",

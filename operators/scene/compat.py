@@ -8,6 +8,8 @@ import bpy
 
 GROUPS_BREAK_DISPLACE = bpy.app.version >= (5, 1, 0)
 """On a mesh with any vertex group, Blender 5.2.3's Displace reads the texture at another vertex's UV (5.0 does not)."""
+RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+"""Option of a property for a path that may begin with //: from 4.5 it has to be said."""
 NODES_ALWAYS_ON = bpy.app.version >= (5, 0, 0)
 
 
@@ -111,3 +113,8 @@ def curves_of(data: bpy.types.AnimData) -> list[bpy.types.FCurve]:
         if slot is not None and bag.slot_handle == slot.handle
         for curve in bag.fcurves
     ]
+
+
+def same_drive(path: Path, other: str) -> bool:
+    """Whether a relative path can lead from one to the other: on Windows only on one drive."""
+    return Path(path).drive.lower() == Path(other).drive.lower()

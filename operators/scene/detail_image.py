@@ -10,6 +10,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ...core.batch import png
 from ...core.errors import DnpmError
 from ...core.face_model.units import MM_PER_M
 from . import compat, names
@@ -33,9 +34,55 @@ def displace_modifier(obj: bpy.types.Object) -> bpy.types.DisplaceModifier | Non
 
 def find_image(obj: bpy.types.Object) -> bpy.types.Image | None:
     """The face's map; None when the image, its texture or the modifier is gone."""
+    texture = live_texture(obj)
+    image = texture.image if texture is not None and texture.type == "IMAGE" else None
+    # A baked sequence whose live map was deleted is nothing to write to.
+    return None if image is not None and image.source == "SEQUENCE" else image
+
+
+def live_texture(obj: bpy.types.Object) -> bpy.types.Texture | None:
+    """The texture with the live map: the modifier's, or, while a baked sequence stands there, the one put aside."""
+    if is_baked(obj):
+        return getattr(obj, names.SEQUENCE).live_texture
+    modifier = displace_modifier(obj)
+    return modifier.texture if modifier is not None else None
+
+
+def is_baked(obj: bpy.types.Object) -> bool:
+    """Whether the face shows a baked sequence of maps, and its live map stands aside."""
+    group = getattr(obj, names.SEQUENCE, None)
+    return group is not None and group.live_texture is not None
+
+
+def leave_sequence(obj: bpy.types.Object) -> None:
+    """Let the modifier read the live map again."""
+    texture = live_texture(obj)
+    getattr(obj, names.SEQUENCE).live_texture = None
+    modifier = displace_modifier(obj)
+    if modifier is not None:
+        modifier.texture = texture
+    update_strength(obj)
+
+
+def check_live(obj: bpy.types.Object) -> None:
+    """Raises DnpmError when a baked sequence is shown."""
+    if is_baked(obj):
+        raise DnpmError(f"{obj.name}: shows its baked sequence of maps: press Back to Live first")
+
+
+def shown_image(obj: bpy.types.Object) -> bpy.types.Image | None:
+    """What modifier and shader read: the live map, or the baked sequence."""
     modifier = displace_modifier(obj)
     texture = modifier.texture if modifier is not None else None
     return texture.image if texture is not None and texture.type == "IMAGE" else None
+
+
+def levels(obj: bpy.types.Object) -> tuple[float, float]:
+    """Millimetres of one unit of the shown image's values, and the value that stands for 0."""
+    group = getattr(obj, names.SEQUENCE, None)
+    if is_baked(obj) and group.is_png:
+        return 65535 * png.MM_PER_STEP, png.NEUTRAL / 65535
+    return 1.0, 0.0
 
 
 def image_of(obj: bpy.types.Object) -> bpy.types.Image:
@@ -86,7 +133,6 @@ def set_up_modifier(obj: bpy.types.Object, modifier: bpy.types.DisplaceModifier,
     modifier.texture_coords = "UV"
     modifier.uv_layer = names.DETAIL
     modifier.direction = "NORMAL"
-    modifier.mid_level = 0.0
     # It needs no vertex group: outside of the layer the coordinates lie on its border (create.add_detail_layer), where
     # the map is 0.
     modifier.vertex_group = ""
@@ -99,7 +145,8 @@ def update_strength(obj: bpy.types.Object) -> None:
     face = getattr(obj, names.FACE)
     modifier = displace_modifier(obj)
     if modifier is not None:
-        modifier.strength = face.strength / (MM_PER_M * face.unit_scale)
+        height, modifier.mid_level = levels(obj)
+        modifier.strength = face.strength * height / (MM_PER_M * face.unit_scale)
 
 
 def write_map(obj: bpy.types.Object, displacement: np.ndarray, digest: str = "") -> None:
@@ -119,7 +166,7 @@ def write_map(obj: bpy.types.Object, displacement: np.ndarray, digest: str = "")
         image.scale(side, side)
     _write_pixels(image, displacement)
     image[names.MAP_DIGEST] = digest
-    displace_modifier(obj).texture.update_tag()
+    live_texture(obj).update_tag()
     obj.update_tag()
 
 

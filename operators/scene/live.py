@@ -89,7 +89,7 @@ def track(obj: bpy.types.Object) -> Track:
 def follows(obj: bpy.types.Object) -> bool:
     """Whether this face's map is to be computed at all."""
     face = getattr(obj, names.FACE)
-    return not face.frozen and face.strength > 0
+    return not face.frozen and face.strength > 0 and not detail_image.is_baked(obj)
 
 
 def notice(obj: bpy.types.Object) -> None:

@@ -82,11 +82,11 @@ def own(obj: bpy.types.Object) -> Iterator[bpy.types.Material]:
 
 def link_map(obj: bpy.types.Object) -> bool:
     """Let the skin's bump read the face's own map, as high as the modifier lifts it. Returns whether it did not."""
-    face, image, changed = getattr(obj, names.FACE), detail_image.find_image(obj), False
+    face, image, changed = getattr(obj, names.FACE), detail_image.shown_image(obj), False
     for tree in (material.node_tree for material in own(obj)):
         lookups = [node for node in tree.nodes if node.type == "TEX_IMAGE" and node.name.startswith(skin_material.MAP)]
         changed |= any(node.image != image for node in lookups)
-        skin_material.set_map(tree, image, face.strength, face.unit_scale)
+        skin_material.set_map(tree, image, face.strength * detail_image.levels(obj)[0], face.unit_scale)
     return changed
 
 
@@ -94,7 +94,7 @@ def update_strength(obj: bpy.types.Object) -> None:
     """The strength slider was moved."""
     face = getattr(obj, names.FACE)
     for material in own(obj):
-        skin_material.set_strength(material.node_tree, face.strength, face.unit_scale)
+        skin_material.set_strength(material.node_tree, face.strength * detail_image.levels(obj)[0], face.unit_scale)
 
 
 def give_own(obj: bpy.types.Object) -> None:

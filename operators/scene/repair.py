@@ -92,6 +92,9 @@ def _keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
 
 def _modifier(obj: bpy.types.Object) -> list[str]:
     done = []
+    if detail_image.is_baked(obj) and None in (detail_image.shown_image(obj), detail_image.find_image(obj)):
+        detail_image.leave_sequence(obj)
+        done.append("live map in place of the baked sequence")
     modifier = detail_image.displace_modifier(obj)
     if not any(other.type == "SUBSURF" for other in obj.modifiers):
         create.add_subdivision(obj)

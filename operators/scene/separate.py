@@ -25,15 +25,13 @@ def _shared_mesh(obj: bpy.types.Object) -> bool:
 
 
 def _shared_map(obj: bpy.types.Object) -> bool:
-    modifier = detail_image.displace_modifier(obj)
-    texture = modifier.texture if modifier is not None else None
+    texture = detail_image.live_texture(obj)
     image = detail_image.find_image(obj)
     # Both are cheap to ask, and without another user there is no need to look at every face.
     if texture is None or (texture.users < 2 and (image is None or image.users < 3)):
         return False
     for other in _older_faces(obj):
-        other_modifier = detail_image.displace_modifier(other)
-        same_texture = other_modifier is not None and other_modifier.texture == texture
+        same_texture = detail_image.live_texture(other) == texture
         if same_texture or (image is not None and detail_image.find_image(other) == image):
             return True
     return False
@@ -44,15 +42,17 @@ def give_own_data(obj: bpy.types.Object) -> None:
     if _shared_mesh(obj):
         obj.data = obj.data.copy()
     if _shared_map(obj):
-        modifier = detail_image.displace_modifier(obj)
-        texture, image = modifier.texture.copy(), detail_image.find_image(obj)
+        texture, image = detail_image.live_texture(obj).copy(), detail_image.find_image(obj)
         if image is not None:
             texture.image = detail_image.copy_of(image)
-        modifier.texture = texture
+        if detail_image.is_baked(obj):  # The sequence on disk serves both.
+            getattr(obj, names.SEQUENCE).live_texture = texture
+        else:
+            detail_image.displace_modifier(obj).texture = texture
         materials.give_own(obj)
     data_name = obj.name
     obj.data.name = data_name
-    texture = getattr(detail_image.displace_modifier(obj), "texture", None)
+    texture = detail_image.live_texture(obj)
     if texture is not None:
         texture.name = f"{names.DETAIL} {data_name}"
         if texture.image is not None:

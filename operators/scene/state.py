@@ -32,6 +32,25 @@ def is_quiet() -> bool:
     return _quiet > 0
 
 
+_paused = 0
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Inside, no map follows frames that are gone through: for sampling an animation."""
+    global _paused
+    _paused += 1
+    try:
+        yield
+    finally:
+        _paused -= 1
+
+
+def is_paused() -> bool:
+    """Whether an animation is being sampled."""
+    return _paused > 0
+
+
 def is_face(obj: bpy.types.Object | None) -> bool:
     """Whether this object is one of ours."""
     group = getattr(obj, names.FACE, None) if obj is not None and obj.type == "MESH" else None

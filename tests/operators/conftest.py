@@ -28,6 +28,7 @@ class FakeClient:
         self.ended: list[str] = []
         self.speech: dict = {}
         self.sound_s = 3.0
+        self.weights = "a"
 
     @staticmethod
     def map_of(identity: np.ndarray, expression: np.ndarray, resolution: int | None) -> np.ndarray:
@@ -69,8 +70,11 @@ class FakeClient:
         self.submitted.append((kind, params))
         if self.error:
             pending.deliver(Reply(0, channel, kind, error=self.error))
+        elif kind == "info":
+            pending.deliver(Reply(0, channel, kind, params={"weights": {"sha256": {"generator": self.weights}}}))
         elif kind == "displacements":
-            maps = [self.map_of(i, e, params.get("resolution")) for i, e in zip(*arrays.values(), strict=True)]
+            both = zip(arrays["identity"], arrays["expression"], strict=True)
+            maps = [self.map_of(i, e, params.get("resolution")) for i, e in both]
             pending.deliver(Reply(0, channel, kind, {"displacement": np.stack(maps)}, ms=5.0))
         else:
             pending.deliver(self._speak(channel, kind, params))

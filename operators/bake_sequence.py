@@ -1,0 +1,195 @@
+"""Bakes a face's displacement maps of a range of frames to files, so that a farm renders without this extension."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+import numpy as np
+
+from ..core.backend.types import Pending
+from ..core.batch.sequence import Sequence, open_sequence
+from ..core.errors import DnpmError
+from .base import FaceDeed
+from .long import LongDeed, Work, scene_of, still_there
+from .scene import baked, detail_image, live, names, session
+
+_MAPS_A_REQUEST = {"cpu": 2}
+_MAPS_ON_A_CARD = 16
+_SAMPLING_SHARE = 0.1
+_LONGEST = 100_000
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class _Map:
+    """One map to be made, and the frames that show it."""
+
+    digest: str
+    wish: live.Wish
+    frames: list[int]
+
+
+class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
+    """Write the displacement map of every frame to a file and show the files in place of the live map. Run it again and
+    what is there and unchanged is not made anew"""
+
+    bl_idname = "dnpm.bake_sequence"
+    bl_label = "Bake Detail Sequence"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return self.start(context)
+
+    def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
+        group, scene = getattr(face, names.SEQUENCE), context.scene
+        frames = _range(group, scene)
+        detail_image.image_of(face)
+        sequence = open_sequence(_folder(group, face), group.form, face.name)
+        uid, name, scene_uid, size = face.session_uid, face.name, scene.session_uid, int(group.size)
+        if not session.is_usable():
+            raise DnpmError(session.status().message or "the backend is switched off")
+        made_with = yield from self._facts(size)
+        self.holds = True  # The scene goes through its frames: nothing else may move it.
+        try:
+            sampling = baked.sample(still_there(uid, name), scene_of(scene_uid), frames)
+            wishes = yield from _told(sampling, "looking at the frames")
+        finally:
+            self.holds = False
+        face = still_there(uid, name)
+        maps = _missing(face, wishes, made_with, sequence)
+        changing = any(not np.array_equal(w.identity, wishes[frames[0]].identity) for w in wishes.values())
+        yield from _compute(maps, sequence, size)
+        face = still_there(uid, name)
+        try:
+            baked.show(face, sequence, frames)
+        except RuntimeError as error:
+            raise DnpmError(f"{sequence.path(frames[0])}: Blender cannot read it ({error})") from error
+        if changing:
+            self.report({"WARNING"}, "The person changes over time: without this extension the mesh stays as it is")
+        if sequence.form == "PNG16" and scene_of(scene_uid).frame_start < frames[0]:
+            self.report({"WARNING"}, f"Before frame {frames[0]} there is no map: bake from the scene's first frame on")
+        made = sum(len(entry.frames) for entry in maps)
+        return f"{made} maps written, {len(frames) - made} were there, in {sequence.folder}"
+
+    def _facts(self, size: int) -> Generator[tuple[float, str], None, str]:
+        """What the maps depend on besides the sliders: weights and size."""
+        reply = yield from _answer(session.ready_client().submit(_channel(), "info"), 0.0, "starting the backend")
+        return json.dumps([reply.params["weights"]["sha256"], size], sort_keys=True)
+
+
+class DNPM_OT_live_detail(FaceDeed, bpy.types.Operator):
+    """Show the live map again, which follows the sliders; the baked files stay where they are"""
+
+    bl_idname = "dnpm.live_detail"
+    bl_label = "Back to Live"
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        if not detail_image.is_baked(face):
+            raise DnpmError(f"{face.name}: shows its live map already")
+        baked.hide(face)
+
+
+def _range(group: bpy.types.PropertyGroup, scene: bpy.types.Scene) -> range:
+    first, last = (scene.frame_start, scene.frame_end) if group.frames == "SCENE" else (group.first, group.last)
+    if last < first:
+        raise DnpmError(f"frames {first} to {last}: the last must not come before the first")
+    if last - first >= _LONGEST:
+        raise DnpmError(f"frames {first} to {last}: at most {_LONGEST} can be baked at once")
+    return range(first, last + 1)
+
+
+def _folder(group: bpy.types.PropertyGroup, face: bpy.types.Object) -> Path:
+    if group.folder.startswith("//") and not bpy.data.filepath:
+        raise DnpmError("save the .blend first, or choose a folder that does not begin with //")
+    if not group.folder.strip():
+        raise DnpmError("choose a folder for the maps first")
+    return Path(bpy.path.abspath(group.folder))
+
+
+def _missing(
+    face: bpy.types.Object, wishes: dict[int, live.Wish], made_with: str, sequence: Sequence
+) -> list[_Map]:  # fmt: skip
+    """The maps that are not there yet, each once, in the order of their first frames."""
+    maps: dict[str, _Map] = {}
+    for frame, wish in wishes.items():
+        digest = hashlib.sha256(f"{wish.digest(face)} {made_with}".encode()).hexdigest()[:32]
+        if not sequence.has(frame, digest):
+            maps.setdefault(digest, _Map(digest, wish, [])).frames.append(frame)
+    return list(maps.values())
+
+
+def _compute(maps: list[_Map], sequence: Sequence, size: int) -> Generator[tuple[float, str], None, None]:
+    """Ask for the maps in batches and write them; the next batch is computed while one is written."""
+    device = session.status().device
+    most = _MAPS_A_REQUEST.get(device, _MAPS_ON_A_CARD)
+    batches, channel, done = _batches(maps, most), _channel(), 0
+    pending = _ask(batches[0], channel, size) if batches else None
+    try:
+        for k, batch in enumerate(batches):
+            share = _SAMPLING_SHARE + (1 - _SAMPLING_SHARE) * done / len(maps)
+            reply = yield from _answer(pending, share, f"map {done + 1} of {len(maps)}")
+            pending = _ask(batches[k + 1], channel, size) if k + 1 < len(batches) else None
+            for entry, displacement in zip(batch, reply.arrays["displacement"], strict=True):
+                sequence.write(entry.frames, displacement, entry.digest)
+                done += 1
+            sequence.save()
+    finally:
+        if pending is not None and pending.reply is None and session.status().state in {"ready", "busy"}:
+            session.client().submit(channel, "info")  # Overtakes what is under way, which is then left.
+
+
+def _batches(maps: list[_Map], most: int) -> list[list[_Map]]:
+    """Maps of equal controls together, at most so many."""
+    groups = itertools.groupby(maps, lambda entry: entry.wish.extras.digest())
+    return [list(part) for _, group in groups for part in _parts(list(group), most)]
+
+
+def _parts(entries: list[_Map], most: int) -> list[list[_Map]]:
+    return [entries[k : k + most] for k in range(0, len(entries), most)]
+
+
+def _ask(batch: list[_Map], channel: str, size: int) -> Pending:
+    extras = batch[0].wish.extras
+    arrays = {
+        "identity": np.stack([entry.wish.identity for entry in batch]),
+        "expression": np.stack([entry.wish.expression for entry in batch]),
+    }
+    # What is a face's in a request for one map is a batch's here; the gain is one for all.
+    arrays |= {
+        name: array if name == "gain" else np.stack([entry.wish.extras.arrays[name] for entry in batch])
+        for name, array in extras.arrays.items()
+    }
+    resolution = None if size == detail_image.FULL else size
+    params = {**extras.params, "resolution": resolution, "final": True}
+    return session.ready_client().submit(channel, "displacements", arrays=arrays, params=params)
+
+
+def _answer(pending: Pending, share: float, text: str) -> Generator[tuple[float, str], None, object]:
+    while (reply := pending.reply) is None:
+        yield share, text
+    if reply.error is not None:
+        raise DnpmError(reply.error)
+    return reply
+
+
+def _told(work: Generator[float, None, dict], text: str) -> Generator[tuple[float, str], None, dict]:
+    while True:
+        try:
+            yield next(work) * _SAMPLING_SHARE, text
+        except StopIteration as end:
+            return end.value
+        except GeneratorExit:
+            work.close()
+            raise
+
+
+def _channel() -> str:
+    return f"sequence {next(_numbers)}"
+
+
+CLASSES = (DNPM_OT_bake_sequence, DNPM_OT_live_detail)
