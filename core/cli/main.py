@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("data", "make and inspect training samples"),
     "convert": ("convert_generator", "a StyleGAN2 generator trained elsewhere to this project's files"),
     "train": ("train", "train the detail networks"),
+    "finetune": ("finetune", "make the detail networks your own, on 10 to 100 maps that you baked"),
     "evaluate": ("evaluate", "measure the face model and the weights"),
     "bench": ("bench", "time every stage, write build/bench.json"),
 }

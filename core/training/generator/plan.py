@@ -25,6 +25,8 @@ class Plan:
     gamma: float
     """Weight of R1."""
     rate: float = 0.002
+    discriminator_rate: float | None = None
+    """D's; None: the same."""
     registered_rate: float = 0.1
     """Times `rate`, for G's registered maps: they have no equalised learning rate."""
     r1_every: int = 16

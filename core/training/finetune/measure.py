@@ -1,0 +1,123 @@
+"""Before and after a fine-tuning: figures, and the sheet that an artist looks at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...detail.weights import Detail
+from ...errors import DnpmError
+from ...evaluation import distance
+from ..generator.pictures import COLUMNS, relief_sheet
+from ..perceptual.efficientnet import SMALLEST
+from .maps import ArtistMaps, first_codes, random_sliders
+
+_PEOPLE, _Z = 24, 64
+
+
+def scores(old: Detail, new: Detail, artist: ArtistMaps, pivots: Tensor, shift: Tensor, seed: int) -> dict[str, Any]:
+    """What changed, at the training's resolution and inside the masks.
+
+    own_maps_mae_mm: the artist's maps against G at their codes; sliders_mae_mm: against G(E(sliders)), where known;
+    slider_response_r2: how much of what the old sliders did (a map of random sliders less that of w_mean) the new ones
+    do; relief_db: level of maps of random sliders over the artist's maps, in decibels of variance; frechet: of maps by
+    chance (z) to the artist's, on few maps and therefore to be compared with each other alone (not FID).
+    """
+    side = artist.maps.shape[-1]
+    mask = artist.masks.amax(0, keepdim=True)
+    sliders = random_sliders(
+        np.random.default_rng([seed, 7]), _PEOPLE, old.encoder.config.n_id, old.encoder.config.n_exp
+    )
+    images = {who: _by_sliders(detail, *sliders, side) * mask for who, detail in (("before", old), ("after", new))}
+    rest = {who: _paint(d, d.w_mean.expand(1, d.generator.config.w_layers, -1), side) * mask
+            for who, d in (("before", old), ("after", new))}  # fmt: skip
+    response = {who: images[who] - rest[who] for who in images}
+    error = (response["after"] - response["before"]).square().sum()
+    result: dict[str, Any] = {
+        "slider_response_r2": round(1 - float(error / response["before"].square().sum().clamp_min(1e-12)), 4),
+        "shift_std_mm": round(float(shift.std()), 5),
+    }
+    starts = {"before": first_codes(old, artist), "after": pivots}
+    for who, detail in (("before", old), ("after", new)):
+        own = (_paint(detail, starts[who], side) - artist.maps).abs() * artist.masks
+        entry = {
+            "own_maps_mae_mm": round(float(own.sum() / artist.masks.sum()), 5),
+            "relief_db": round(10 * float(torch.log10(_level(images[who], mask) / _level(artist.maps, mask))), 2),
+        }
+        if artist.known.any():
+            given = _by_sliders(detail, artist.identity[artist.known], artist.expression[artist.known], side)
+            apart = (given - artist.maps[artist.known]).abs() * artist.masks[artist.known]
+            entry["sliders_mae_mm"] = round(float(apart.sum() / artist.masks[artist.known].sum()), 5)
+        entry |= _distances(detail, artist, mask, seed)
+        result[who] = entry
+    return result
+
+
+def sheet(out: Path, old: Detail, new: Detail, artist: ArtistMaps, seed: int) -> None:
+    """Rows: the artist's maps; the same sliders before; and after; maps by chance after. Raises DnpmError."""
+    side, mask = artist.maps.shape[-1], artist.masks.amax(0)
+    picks = np.unique(np.linspace(0, len(artist) - 1, min(COLUMNS, len(artist))).astype(int))
+    maps, labels = [m[0].numpy() for m in artist.maps[picks]], ["yours"] * len(picks)
+    maps += [np.zeros((side, side), np.float32)] * (COLUMNS - len(picks))
+    labels += [""] * (COLUMNS - len(picks))
+    config = old.encoder.config
+    identity, expression = random_sliders(np.random.default_rng([seed, 8]), COLUMNS, config.n_id, config.n_exp)
+    identity[1::2], expression[::2] = identity[::2], 0.0  # Each person at rest, then with an expression.
+    for detail, title in ((old, "before"), (new, "after")):
+        maps += [m[0].numpy() for m in _by_sliders(detail, identity, expression, side) * mask]
+        labels += [f"{title}: person {k // 2 + 1}, {'expression' if k % 2 else 'at rest'}" for k in range(COLUMNS)]
+    maps += [m[0].numpy() for m in _by_chance(new, COLUMNS, seed, side) * mask]
+    labels += ["after: by chance"] * COLUMNS
+    relief_sheet(out, maps, labels, f"Fine-tuned on {len(artist)} maps")
+
+
+def _distances(detail: Detail, artist: ArtistMaps, mask: Tensor, seed: int) -> dict[str, Any]:
+    side = artist.maps.shape[-1]
+    if len(artist) <= distance.NEIGHBOURS or side < SMALLEST:
+        return {}
+    features, name = _features()
+    inside = mask[0, 0].numpy()
+    real = distance.look(iter(artist.maps.split(8)), features, inside, distance.LOOK)
+    made = distance.look(iter(_by_chance(detail, _Z, seed, side).split(8)), features, inside, distance.LOOK)
+    found = distance.compare(made, real)
+    return {"frechet": found["frechet"], "spectrum_rms_db": found["spectrum_rms_db"], "features": name}
+
+
+def _features() -> tuple[distance.Features, str]:
+    try:
+        return distance.features_named("efficientnet-lite0")
+    except DnpmError:  # The package is optional; which features these are stands beside the figures.
+        return distance.features_named("random")
+
+
+def _level(maps: Tensor, mask: Tensor) -> Tensor:
+    """Variance around each map's mean, inside the mask."""
+    inside = mask.expand_as(maps) > 0.5
+    return torch.stack([m[i].var() for m, i in zip(maps, inside, strict=True)]).mean().clamp_min(1e-12)
+
+
+def _by_sliders(detail: Detail, identity: Tensor, expression: Tensor, side: int) -> Tensor:
+    device = detail.w_mean.device
+    with torch.inference_mode():
+        codes = [
+            detail.w_plus(i[None].to(device), e[None].to(device)) for i, e in zip(identity, expression, strict=True)
+        ]
+    return _paint(detail, torch.cat(codes), side)
+
+
+def _by_chance(detail: Detail, count: int, seed: int, side: int) -> Tensor:
+    config = detail.generator.config
+    z = torch.randn(count, config.z_dim, generator=torch.Generator().manual_seed(seed)).to(detail.w_mean.device)
+    with torch.inference_mode():
+        codes = detail.generator.mapping(z)[:, None].expand(-1, config.w_layers, -1)
+    return _paint(detail, codes, side)
+
+
+def _paint(detail: Detail, codes: Tensor, side: int) -> Tensor:
+    """One after the other: (n, rows, w_dim) -> (n, 1, R, R) mm on the CPU."""
+    with torch.inference_mode():
+        return torch.cat([detail.generator.synthesis(code[None], side).cpu() for code in codes]).clone()

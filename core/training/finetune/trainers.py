@@ -1,0 +1,178 @@
+"""The two trainings of a fine-tuning: G against D with what keeps it in place, and E after it.
+
+G, per step: the logistic loss with ADA on the artist's maps, plus
+
+* reconstruction: G_new(code_i) = map_i for the artist's maps at their own codes (`maps.fit_codes`);
+* keeping: coarsely (averaged eightfold) G_new(E_old(s)) = G_old(E_old(s)) + shift for random sliders s, where shift is
+  the artist's maps' mean difference (`maps.mean_shift`). So every slider goes on doing what it did, on the artist's
+  kind of skin; what is finer is the discriminator's business.
+
+E follows with G frozen: G_new(E_new(s)) = G_old(E_old(s)) + shift for random sliders, at full sharpness, and
+G_new(E_new(s_i)) = map_i where the artist's sliders are known; its codes are pulled softly to the old ones. It is a
+distillation: the old networks are the teacher, and no sliders of the artist's maps are needed for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...detail.config import w_layers
+from ...detail.weights import Detail
+from ...errors import DnpmError
+from ..checkpoint import (
+    Arrays,
+    network_arrays,
+    optimizer_arrays,
+    out_of_memory,
+    restore_network,
+    restore_optimizer,
+)
+from ..detail.joint import map_loss
+from ..detail.principal import average_to
+from ..generator.batches import Batches
+from ..generator.discriminator import Discriminator
+from ..generator.plan import Plan
+from ..generator.trainer import GeneratorTrainer
+from .maps import ArtistMaps, random_sliders
+
+COARSE = 8
+"""Keeping compares maps averaged so many texels each way."""
+_EXTRA, _SLIDERS, _E = 101, 102, 103
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Of the terms beside the logistic loss; heights are in units of the set's deviation there."""
+
+    reconstruction: float = 4.0
+    keep: float = 4.0
+    extra: int = 2
+    """Maps of each of them a step."""
+
+
+class FinetuneTrainer(GeneratorTrainer):
+    """G from the shipped one. Fakes come half from f(z), half from between the codes of two of the artist's maps."""
+
+    def __init__(
+        self, plan: Plan, detail: Detail, discriminator: Discriminator, batches: Batches, spread_mm: float,
+        artist: ArtistMaps, codes: Tensor, shift: Tensor, weights: Weights, device: torch.device | str = "cpu",
+        microbatch: int | None = None,
+    ) -> None:  # fmt: skip
+        """detail: the old networks, frozen; G is copied. codes (N, rows, w_dim), shift (1, 1, R, R) mm."""
+        super().__init__(
+            plan, deepcopy(detail.generator), discriminator, batches, spread_mm, device, microbatch=microbatch
+        )  # fmt: skip
+        self.old, self.artist, self.weights = detail.to(self.device), artist, weights
+        self.pivots, self.shift = codes.to(self.device), shift.to(self.device)
+
+    def codes(self, step: int, purpose: int, part: slice) -> Tensor:
+        """See the base class."""
+        rows, count = w_layers(self.plan.resolution), self.plan.batch
+        rng = np.random.default_rng([self.plan.seed, step, purpose, 2])
+        pairs = rng.integers(0, len(self.pivots), (count, 2))[part]
+        share = torch.as_tensor(rng.random((count, 1, 1))[part], dtype=torch.float32, device=self.device)
+        drawn = torch.as_tensor(rng.random((count, 1, 1))[part] < 0.5, device=self.device)
+        between = torch.lerp(self.pivots[pairs[:, 0], :rows], self.pivots[pairs[:, 1], :rows], share)
+        w = self.generator.mapping(self.draw_z(step, purpose, count)[part, 0])
+        return torch.where(drawn, w[:, None].expand(-1, rows, -1), between)
+
+    def extra_loss(self, step: int) -> Tensor:
+        """Reconstruction and keeping."""
+        side, one = self.plan.resolution, self.shift.new_ones(1, 1, 1, 1)
+        rng = np.random.default_rng([self.plan.seed, step, _EXTRA])
+        picks = rng.integers(0, len(self.artist), self.weights.extra)
+        maps, masks = (t[picks].to(self.device) / scale for t, scale in
+                       ((self.artist.maps, self.spread_mm), (self.artist.masks, 1.0)))  # fmt: skip
+        image = self._paint(self.pivots[picks]) / self.spread_mm * masks
+        total = self.weights.reconstruction * map_loss(image, maps, one)
+        if self.weights.keep:
+            config = self.old.encoder.config
+            rng = np.random.default_rng([self.plan.seed, step, _SLIDERS])
+            sliders = random_sliders(rng, self.weights.extra, config.n_id, config.n_exp)
+            with torch.no_grad():
+                codes = self.old.w_plus(*(s.to(self.device) for s in sliders))
+                wanted = self.old.generator.synthesis(codes, side) + self.shift
+            found = self._paint(codes)
+            coarse = max(4, side // COARSE)
+            error = average_to((found - wanted)[:, 0], coarse) / self.spread_mm
+            total = total + self.weights.keep * (error.abs().mean() + error.square().mean())
+        return total
+
+
+class EncoderFollower:
+    """E after G: one step an item of `run`; a state is exact."""
+
+    def __init__(
+        self, old: Detail, new: Detail, artist: ArtistMaps, shift: Tensor, resolution: int, steps: int, batch: int,
+        rate: float, seed: int,
+    ) -> None:  # fmt: skip
+        """new: the new G, frozen, with a copy of the old E, which learns. shift (1, 1, R, R) mm is averaged down."""
+        self.old, self.new, self.steps, self.batch, self.rate, self.seed = old, new, steps, batch, rate, seed
+        self.resolution, self.device = resolution, old.w_mean.device
+        self.shift = average_to(shift[0], resolution)[None].to(self.device)
+        self.maps, self.masks = (t.to(self.device) for t in artist.at(resolution))
+        self.artist, self.taught = artist, np.flatnonzero(artist.known)
+        new.encoder.train().requires_grad_(True)
+        for module in new.encoder.modules():
+            if isinstance(module, torch.nn.BatchNorm1d):
+                module.eval()  # Its statistics are those of the many sliders that the old E saw.
+        self.optimizer = torch.optim.Adam(new.encoder.parameters(), lr=rate)
+        self.step = 0
+
+    def run(self) -> Iterator[float]:
+        """The loss of each step. Raises DnpmError when memory runs out or numbers burst."""
+        while self.step < self.steps:
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.rate * (0.5 + 0.5 * math.cos(math.pi * self.step / self.steps))
+            try:
+                value = self._once()
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
+                raise DnpmError(
+                    f"{self.device} has too little memory for {self.batch} maps of {self.resolution}: try --batch "
+                    f"{max(1, self.batch // 2)}, or a smaller --encoder-resolution"
+                ) from error
+            if not math.isfinite(value):
+                raise DnpmError(f"the encoder's loss burst at step {self.step}; try a smaller --encoder-rate")
+            self.step += 1
+            yield value
+
+    def state(self) -> Arrays:
+        """Everything that an exact continuation needs."""
+        arrays = network_arrays("encoder", self.new.encoder) | optimizer_arrays("adam", self.optimizer)
+        return arrays | {"step": np.array([self.step], np.int64)}
+
+    def restore(self, arrays: Arrays) -> None:
+        """What `state` gave."""
+        restore_network("encoder", self.new.encoder, arrays)
+        restore_optimizer("adam", self.optimizer, arrays)
+        self.step = int(arrays["step"][0])
+
+    def _once(self) -> float:
+        config, one = self.old.encoder.config, self.shift.new_ones(1, 1, 1, 1)
+        rng = np.random.default_rng([self.seed, self.step, _E])
+        sliders = [s.to(self.device) for s in random_sliders(rng, self.batch, config.n_id, config.n_exp)]
+        with torch.no_grad():
+            old = self.old.w_plus(*sliders)
+            wanted = self.old.generator.synthesis(old, self.resolution) + self.shift
+        codes = self.new.w_plus(*sliders)
+        found = self.new.generator.synthesis(codes, self.resolution)
+        scale = wanted.abs().mean()
+        value = map_loss(found, wanted, one) / scale + 0.1 * (codes - old).square().mean()
+        if len(self.taught):
+            picks = rng.choice(self.taught, min(len(self.taught), max(1, self.batch // 2)), replace=False)
+            given = [t[picks].to(self.device) for t in (self.artist.identity, self.artist.expression)]
+            image = self.new.generator.synthesis(self.new.w_plus(*given), self.resolution) * self.masks[picks]
+            value = value + map_loss(image, self.maps[picks], one) / scale
+        self.optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        self.optimizer.step()
+        return float(value.detach())
