@@ -16,7 +16,7 @@ from ..core.backend.types import Pending
 from ..core.batch.sequence import Sequence, open_sequence
 from ..core.errors import DnpmError
 from .base import FaceDeed
-from .long import LongDeed, Work, scene_of, still_there
+from .long import LongDeed, Work, scene_of, still_there, told
 from .scene import baked, detail_image, live, names, session
 
 _MAPS_A_REQUEST = {"cpu": 2}
@@ -57,7 +57,7 @@ class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
         self.holds = True  # The scene goes through its frames: nothing else may move it.
         try:
             sampling = baked.sample(still_there(uid, name), scene_of(scene_uid), frames)
-            wishes = yield from _told(sampling, "looking at the frames")
+            wishes = yield from told(sampling, "looking at the frames", _SAMPLING_SHARE)
         finally:
             self.holds = False
         face = still_there(uid, name)
@@ -175,17 +175,6 @@ def _answer(pending: Pending, share: float, text: str) -> Generator[tuple[float,
     if reply.error is not None:
         raise DnpmError(reply.error)
     return reply
-
-
-def _told(work: Generator[float, None, dict], text: str) -> Generator[tuple[float, str], None, dict]:
-    while True:
-        try:
-            yield next(work) * _SAMPLING_SHARE, text
-        except StopIteration as end:
-            return end.value
-        except GeneratorExit:
-            work.close()
-            raise
 
 
 def _channel() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import bpy
 
@@ -136,3 +136,14 @@ def scene_of(uid: int) -> bpy.types.Scene:
         if scene.session_uid == uid:
             return scene
     raise DnpmError("the scene was deleted")
+
+
+def told(work: Generator[float, None, Any], text: str, whole: float = 1.0) -> Generator[tuple[float, str], None, Any]:
+    """A generator of shares as a part of a deed's work: what it yields counts up to `whole`."""
+    try:
+        while True:
+            yield next(work) * whole, text
+    except StopIteration as end:
+        return end.value
+    finally:
+        work.close()

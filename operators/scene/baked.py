@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -19,26 +20,35 @@ SLICE_S = 0.05
 def sample(
     face: bpy.types.Object, scene: bpy.types.Scene, frames: range
 ) -> Generator[float, None, dict[int, live.Wish]]:
-    """The sliders at every frame, as whatever animates them makes them. Yields the share done.
+    """The sliders at every frame, as whatever animates them makes them; else as `through`."""
+    model, uid = models.model_of(face), face.session_uid
+
+    def read(graph: bpy.types.Depsgraph) -> live.Wish:
+        found = state.find(uid)
+        values = state.identity_vector(found, graph), state.expression_vector(found, model, graph)
+        return live.Wish(*values, controls.read(found, graph))
+
+    return through(face, scene, frames, read)
+
+
+def through(
+    face: bpy.types.Object, scene: bpy.types.Scene, frames: range, read: Callable[[bpy.types.Depsgraph], Any]
+) -> Generator[float, None, dict[int, Any]]:
+    """What `read` finds at every frame. Yields the share done.
 
     The scene goes through the frames, without the modifiers that make that slow, and is put back when this ends or is
-    closed. Raises DnpmError as `state.expression_vector` and `controls.read`.
+    closed; the artist's work has to wait meanwhile. Raises what `read` raises.
     """
-    model, wishes = models.model_of(face), {}
+    found = {}
     with state.paused(), _light(face), _frame_kept(scene):
         until = time.monotonic() + SLICE_S
         for k, frame in enumerate(frames):
             scene.frame_set(frame)
-            graph = bpy.context.evaluated_depsgraph_get()
-            wishes[frame] = live.Wish(
-                state.identity_vector(face, graph),
-                state.expression_vector(face, model, graph),
-                controls.read(face, graph),
-            )
+            found[frame] = read(bpy.context.evaluated_depsgraph_get())
             if time.monotonic() > until:
                 yield k / len(frames)
                 until = time.monotonic() + SLICE_S
-    return wishes
+    return found
 
 
 @contextmanager

@@ -67,9 +67,14 @@ def key_bone(
     return keyframes.write(armature, name, curves, layered=data is not None and data.action is not None)
 
 
+def empty_name(face: bpy.types.Object) -> str:
+    """What the empty that turns like this face's head is called."""
+    return f"DNPM Head {face.name}"
+
+
 def empty_for(face: bpy.types.Object, scene: bpy.types.Scene) -> tuple[bpy.types.Object, Callable[[], None]]:
     """The empty that turns like this face's head, where the face is; and what takes it back if it was made now."""
-    name = f"DNPM Head {face.name}"
+    name = empty_name(face)
     found = scene.objects.get(name)
     if found is not None and found.type == "EMPTY":
         return found, lambda: None

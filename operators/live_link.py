@@ -1,0 +1,201 @@
+"""Captures in and out: Live Link Face's CSV, or the one with a column `time`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import bpy
+import numpy as np
+from mathutils import Quaternion
+
+from ..core.errors import DnpmError
+from ..core.face_model.arkit import ARKIT_NAMES
+from ..core.face_model.keys import resampled
+from ..core.face_model.tracks import Track, read_track, write_live_link
+from .animate import LONGEST_S
+from .base import FaceDeed
+from .long import LongDeed, Work, scene_of, still_there, told
+from .scene import baked, compat, head, models, motion, sounds, state
+
+_HEADS = [
+    ("NONE", "Nothing", "Expressions alone"),
+    ("OBJECT", "The Face", "The face itself turns, about its origin between the ears"),
+    ("EMPTY", "An Empty", "An empty beside the face, for a rig to follow"),
+]
+
+
+class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
+    """Read a capture of Live Link Face (CSV) into keyframes of this face"""
+
+    bl_idname = "dnpm.import_live_link"
+    bl_label = "Import Live Link Face CSV"
+
+    filepath: bpy.props.StringProperty(name="File", description="CSV file with ARKit's columns", subtype="FILE_PATH")
+    filter_glob: bpy.props.StringProperty(default="*.csv", options={"HIDDEN"})
+    start: bpy.props.EnumProperty(
+        name="Start",
+        description="The frame of the capture's begin",
+        items=[
+            ("SCENE", "First Frame", "The scene's first frame"),
+            ("CURRENT", "Current Frame", "The frame that is shown"),
+            ("FRAME", "Frame", "A frame of your choice"),
+        ],
+    )
+    frame: bpy.props.IntProperty(name="Frame", description="The frame of the capture's begin", default=1)
+    target: bpy.props.EnumProperty(
+        name="Into",
+        description="Where the keyframes go",
+        items=[
+            ("ACTION", "New Action", "In place of what moved the expressions before, which stays in the file"),
+            ("LAYER", "NLA Strip", "On top of what moves the expressions already"),
+        ],
+    )
+    tolerance: bpy.props.FloatProperty(
+        name="Thin Out",
+        description="Leave out keyframes as long as no slider gets further from its curve than this. 0: one a frame",
+        min=0.0, max=0.1, step=0.1, precision=4,
+    )  # fmt: skip
+    head: bpy.props.EnumProperty(
+        name="Turn",
+        description="What turns as the head did",
+        items=[*_HEADS, ("BONE", "A Bone", "A bone of an armature")],
+    )
+    armature: bpy.props.StringProperty(name="Armature", description="The armature whose bone turns")
+    bone: bpy.props.StringProperty(name="Bone", description="The bone that turns")
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        layout.use_property_split = True
+        for name in ("start", *(["frame"] if self.start == "FRAME" else []), "target", "tolerance", "head"):
+            layout.prop(self, name)
+        if self.head == "BONE":
+            layout.prop_search(self, "armature", bpy.data, "objects")
+            found = bpy.data.objects.get(self.armature)
+            if found is not None and found.type == "ARMATURE":
+                layout.prop_search(self, "bone", found.pose, "bones")
+
+    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        scene, model = context.scene, models.model_of(face)
+        motion.check(face, model)
+        track = read_track(Path(bpy.path.abspath(self.filepath)))
+        if track.times[-1] - track.times[0] > LONGEST_S:
+            raise DnpmError(
+                f"{self.filepath}: is {(track.times[-1] - track.times[0]) / 60:.0f} minutes long; at most "
+                f"{LONGEST_S / 60:.0f} can be keyed: cut it in a spreadsheet first"
+            )
+        times, expression, rotations = resampled(track, sounds.fps_of(scene))
+        start = {"SCENE": scene.frame_start, "CURRENT": scene.frame_current}.get(self.start, self.frame)
+        frames, label = start + np.arange(len(times)), f"{face.name} {Path(self.filepath).stem}"
+        with ExitStack() as undo:
+            written = motion.key_expression(
+                face, model, label, frames, np.clip(expression, 0, 1), self.tolerance,
+                layered=self.target == "LAYER", missing=track.missing,
+            )  # fmt: skip
+            undo.callback(written.undo)
+            if self.head != "NONE":
+                if rotations is None:
+                    raise DnpmError(f"{self.filepath}: has no columns for the head (HeadYaw, HeadPitch, HeadRoll)")
+                armature = bpy.data.objects.get(self.armature)
+                motion.key_head(
+                    face, scene, self.head, label, frames, rotations, self.tolerance, undo, armature, self.bone
+                )
+            undo.pop_all()
+        self._tell(face, track, written.keys, frames)
+
+    def _tell(self, face: bpy.types.Object, track: Track, keys: int, frames: np.ndarray) -> None:
+        if track.missing:
+            self.report({"WARNING"}, f"The file has no {', '.join(track.missing[:5])}: left as they are")
+        if driven := motion.driven(face, models.model_of(face)):
+            self.report({"WARNING"}, f"Drivers win over keyframes: {', '.join(driven[:5])} will not follow the capture")
+        self.report({"INFO"}, f"{keys} keyframes from frame {frames[0]} to {frames[-1]}")
+
+
+class DNPM_OT_export_live_link(LongDeed, bpy.types.Operator):
+    """Write what this face does, whatever animates it, as a CSV like Live Link Face's"""
+
+    bl_idname = "dnpm.export_live_link"
+    bl_label = "Export Live Link Face CSV"
+
+    filepath: bpy.props.StringProperty(
+        name="File", description="CSV file to write", subtype="FILE_PATH", default="//live_link.csv"
+    )
+    filter_glob: bpy.props.StringProperty(default="*.csv", options={"HIDDEN"})
+    frames: bpy.props.EnumProperty(
+        name="Frames",
+        description="Which frames are written",
+        items=[("SCENE", "Scene", "The scene's range"), ("RANGE", "Range", "A range of your choice")],
+    )
+    first: bpy.props.IntProperty(name="First", description="First frame", default=1)
+    last: bpy.props.IntProperty(name="Last", description="Last frame", default=250)
+    head: bpy.props.EnumProperty(name="Head", description="Whose turns are written as the head's", items=_HEADS)
+
+    from_browser: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if compat.in_background():
+            return self.execute(context)
+        self.from_browser = True
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        if self.from_browser:
+            self.from_browser = False
+            return self.start(context)
+        return super().execute(context)
+
+    def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
+        scene, model = context.scene, models.model_of(face)
+        path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".csv")))
+        first, last = (scene.frame_start, scene.frame_end) if self.frames == "SCENE" else (self.first, self.last)
+        if last <= first:
+            raise DnpmError(f"frames {first} to {last}: at least two are needed")
+        fps, turning = sounds.fps_of(scene), _turning(self.head, face, scene)
+        uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
+
+        def read(graph: bpy.types.Depsgraph) -> tuple[np.ndarray, Quaternion]:
+            head_turn = Quaternion() if turning is None else _object(turning).evaluated_get(graph).matrix_basis
+            values = state.expression_vector(state.find(uid), model, graph)
+            return values, head_turn if turning is None else head_turn.to_quaternion()
+
+        self.holds = True
+        try:
+            found = yield from told(
+                baked.through(still_there(uid, name), scene_of(scene_uid), range(first, last + 1), read),
+                "looking at the frames",
+            )
+        finally:
+            self.holds = False
+        places = [model.expression_index.get(key, -1) for key in ARKIT_NAMES]
+        values = np.stack([entry[0] for entry in found.values()])
+        expression = np.where(np.array(places) < 0, 0.0, values[:, places]).astype(np.float32)
+        rotations = None if turning is None else head.angles([entry[1] for entry in found.values()])
+        write_live_link(path, Track(np.arange(len(values)) / fps, expression, (), rotations))
+        return f"{len(values)} frames written to {path}"
+
+
+def _turning(kind: str, face: bpy.types.Object, scene: bpy.types.Scene) -> int | None:
+    """The session's number of the object whose turns are the head's."""
+    if kind == "OBJECT":
+        return face.session_uid
+    if kind == "EMPTY":
+        empty = scene.objects.get(head.empty_name(face))
+        if empty is None:
+            raise DnpmError(f"{face.name}: has no empty {head.empty_name(face)!r} that turns like its head")
+        return empty.session_uid
+    return None
+
+
+def _object(uid: int) -> bpy.types.Object:
+    for obj in bpy.data.objects:
+        if obj.session_uid == uid:
+            return obj
+    raise DnpmError("what turned like the head was deleted")
+
+
+CLASSES = (DNPM_OT_import_live_link, DNPM_OT_export_live_link)
