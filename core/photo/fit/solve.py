@@ -1,0 +1,304 @@
+"""Fitting the bilinear model to landmarks: pose from several starts, then everything, the outline chosen anew between.
+
+The cost is MAP: landmarks in eye distances over their spread (soft L1, so that a wrong one does not pull), identity
+standard normal as the model says, expression near what the picture's scores suggest and within 0 to 1, the camera's
+distance near a portrait's. FaceScape's fitting alternates rigid, identity and expression; here all move at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from ...detail.mesh import vertex_normals
+from ...errors import DnpmError
+from ...face_model.model import FaceModel
+from ...face_model.sampling import IDENTITY_LIMIT
+from ..camera import Camera
+from ..landmarks.detect import Face
+from .points import JAW, OVAL, SurfacePoints, mediapipe_points
+from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
+
+SPREAD = 0.012
+"""Standard deviation of a landmark, eye distances."""
+_EVIDENCE = 110.0
+"""How many independent landmarks the 468 are worth: neighbours err alike."""
+_DISTANCE_MM, _DISTANCE_SPREAD = 1100.0, 0.5
+_STARTS_MM = (600.0, 1100.0, 2500.0)
+_YAWS = (0.0, 0.6, -0.6)
+_SCORE_SPREAD, _REST_SPREAD, _GAZE_SPREAD = 0.22, 0.18, 0.05
+_BEYOND = 0.03
+"""How softly 0 and 1 bound an expression; bounds proper would hold fast what starts at them."""
+_ROUNDS = 3
+_STEPS = 10
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A place of the model (vertex) that the artist put on a pixel (2,)."""
+
+    vertex: int
+    pixel: tuple[float, float]
+    weight: float = 8.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What is fitted of one picture: a found face, size (width, height), and the artist's pins."""
+
+    face: Face
+    size: tuple[int, int]
+    pins: tuple[Pin, ...] = ()
+
+
+@dataclass(frozen=True)
+class Locks:
+    """Sliders that stay: index -> value."""
+
+    identity: dict[int, float] = field(default_factory=dict)
+    expression: dict[int, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """identity (n_id,); one expression (n_exp,), camera and error for each picture. error: mean distance of the 468
+    landmarks from their places on the fitted face, in eye distances (outer corners)."""
+
+    identity: np.ndarray
+    expressions: list[np.ndarray]
+    cameras: list[Camera]
+    errors: list[float]
+
+
+class Fitter:
+    """One face model, ready for any number of fits."""
+
+    def __init__(self, model: FaceModel, canonical: np.ndarray) -> None:
+        """canonical (468, 3) mm (`LandmarkNetworks`). Raises DnpmError when the model lacks landmarks."""
+        self.model = model
+        self.points = mediapipe_points(model, canonical)
+        self.bilinear = Bilinear(model, self.points)
+        self.centre = self.bilinear.rest.mean(0)
+        self.weights = np.ones(len(self.points.corners))
+        self.weights[list(OVAL)] = 0.35
+        face = model.vertex_groups.get("face", np.arange(len(model.neutral)))
+        low = self.bilinear.rest[list(JAW), 1].max() + 10.0
+        self.outline = face[model.neutral[face, 1] < low]
+
+    def fit(self, pictures: Sequence[Picture], locks: Locks | None = None) -> Fit:
+        """One person in one or more pictures. Raises DnpmError when there is none, or a lock or pin names nothing."""
+        locks = locks or Locks()
+        if not pictures:
+            raise DnpmError("there is no picture to fit a face to")
+        self._check(pictures, locks)
+        observed = [self._observed(picture) for picture in pictures]
+        identity = np.zeros(self.model.n_id)
+        for k, value in locks.identity.items():
+            identity[k] = value
+        states = [self._pose(one, identity) for one in observed]
+        expressions = [one.expected.copy() for one in observed]
+        for expression in expressions:
+            for k, value in locks.expression.items():
+                expression[k] = value
+        for round_ in range(_ROUNDS):
+            seen = [
+                self._outlined(one, identity, expression, state, round_ > 0)
+                for one, expression, state in zip(observed, expressions, states, strict=True)
+            ]
+            identity, expressions, states = self._solve(seen, identity, expressions, states, locks, pictures)
+        cameras = [camera_of(x, one, self.centre) for x, one in zip(states, observed, strict=True)]
+        errors = []
+        for one, expression, state in zip(observed, expressions, states, strict=True):
+            last = self._outlined(one, identity, expression, state, True)
+            places = last.points.of(self.model.vertices(identity.astype(np.float32), expression.astype(np.float32)))
+            pixels = camera_of(state, last, self.centre).project(places)[0]
+            errors.append(float(np.linalg.norm(pixels - last.pixels, axis=1).mean() / last.eye_distance))
+        return Fit(identity.astype(np.float32), [e.astype(np.float32) for e in expressions], cameras, errors)
+
+    def _check(self, pictures: Sequence[Picture], locks: Locks) -> None:
+        count = len(self.model.neutral)
+        for what, names, most in (
+            ("identity slider", locks.identity, self.model.n_id), ("expression", locks.expression, self.model.n_exp),
+        ):  # fmt: skip
+            if bad := [k for k in names if not 0 <= k < most]:
+                raise DnpmError(f"there is no {what} {bad[0]}: the model has {most}")
+        if bad_pins := [p.vertex for one in pictures for p in one.pins if not 0 <= p.vertex < count]:
+            raise DnpmError(f"a pin names vertex {bad_pins[0]}: the model has {count}")
+
+    def _observed(self, picture: Picture) -> Observed:
+        face, index = picture.face, self.model.expression_index
+        expected = np.zeros(self.model.n_exp)
+        certainty = np.full(self.model.n_exp, 1 / _REST_SPREAD)
+        for name, score in face.scores.items():
+            if name in index:
+                expected[index[name]] = score
+                spread = _GAZE_SPREAD if name.startswith("eyeLook") else _SCORE_SPREAD
+                certainty[index[name]] = 1 / spread
+        if "tongueOut" in index:
+            certainty[index["tongueOut"]] = 1 / 0.02  # No landmark tells.
+        count = len(self.points.corners)
+        return Observed(
+            self.points, face.points[:count, :2].astype(float), self.weights, picture.size, face.eye_distance,
+            expected, certainty,
+        )  # fmt: skip
+
+    def _pose(self, one: Observed, identity: np.ndarray) -> np.ndarray:
+        """The best camera of several starts, on the mean person with the expected expression."""
+        from scipy.optimize import least_squares
+
+        places = self.bilinear.positions(identity, one.expected)[0]
+        weight = np.sqrt(one.weights * _EVIDENCE / one.weights.sum()) / (SPREAD * one.eye_distance)
+        line = one.pixels[263] - one.pixels[33]
+        roll = float(np.arctan2(line[1], line[0]))
+        at = (one.pixels.mean(0) - np.array(one.size) / 2) / one.eye_distance
+        best, cost = np.zeros(CAMERA), np.inf
+        middle = float(np.linalg.norm(places[263] - places[33]))
+
+        def residuals(x: np.ndarray) -> np.ndarray:
+            pixels = project_with_derivatives(x, one, self.centre, places)[0]
+            return np.append(((pixels - one.pixels) * weight[:, None]).ravel(), _far(x))
+
+        def jacobian(x: np.ndarray) -> np.ndarray:
+            by_camera = project_with_derivatives(x, one, self.centre, places)[1]
+            rows = (by_camera * weight[None, :, None]).reshape(CAMERA, -1).T
+            return np.concatenate([rows, np.eye(CAMERA)[[6]] / _DISTANCE_SPREAD])
+
+        for distance in _STARTS_MM:
+            for yaw in _YAWS:
+                start = np.array([0, yaw, roll, *at, np.log(100.0 / (middle * np.cos(yaw))), np.log(distance)])
+                found = least_squares(residuals, start, jacobian, loss="soft_l1", max_nfev=12)
+                if found.cost < cost:
+                    best, cost = found.x, float(found.cost)
+        return best
+
+    def _outlined(
+        self, one: Observed, identity: np.ndarray, expression: np.ndarray, state: np.ndarray, choose: bool
+    ) -> Observed:
+        """Give the jaw's landmarks of the side that is turned away the vertices that now form the outline there."""
+        if not choose:
+            weights = one.weights.copy()
+            weights[list(JAW)] *= 0.3
+            return replace(one, weights=weights)
+        vertices = self.model.vertices(identity.astype(np.float32), expression.astype(np.float32))
+        camera = camera_of(state, one, self.centre)
+        normals = vertex_normals(vertices, self.model.faces)
+        look = vertices - camera.position
+        facing = -(normals * look).sum(1) / np.maximum(np.linalg.norm(look, axis=1), 1e-9)
+        rim = self.outline[np.abs(facing[self.outline]) < 0.25]
+        corners, weights = one.points.corners.copy(), one.points.weights.copy()
+        jaw = np.array(JAW)
+        away = jaw[np.einsum("nk,nk->n", weights[jaw], facing[corners[jaw]]) < 0.3]
+        if len(rim) and len(away):
+            pixels = camera.project(vertices[rim])[0]
+            far = np.linalg.norm(one.pixels[away][:, None] - pixels[None], axis=2)
+            near = far.argmin(1)
+            good = far.min(1) < 0.25 * one.eye_distance
+            corners[away[good]] = rim[near[good], None]
+            weights[away[good]] = [1.0, 0.0, 0.0]
+        return replace(one, points=SurfacePoints(corners, weights))
+
+    def _solve(
+        self, seen: list[Observed], identity: np.ndarray, expressions: list[np.ndarray], states: list[np.ndarray],
+        locks: Locks, pictures: Sequence[Picture],
+    ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:  # fmt: skip
+        from scipy.optimize import least_squares
+
+        n_id, n_exp = self.model.n_id, self.model.n_exp
+        parts = [_Part(self, one, picture) for one, picture in zip(seen, pictures, strict=True)]
+        start = np.concatenate([identity, *(np.append(s, e) for s, e in zip(states, expressions, strict=True))])
+        size = CAMERA + n_exp
+        free = np.ones(len(start), bool)
+        free[list(locks.identity)] = False
+        for k in range(len(seen)):
+            free[[n_id + k * size + CAMERA + j for j in locks.expression]] = False
+
+        def whole(x: np.ndarray) -> np.ndarray:
+            full = start.copy()
+            full[free] = x
+            return full
+
+        def residuals(x: np.ndarray) -> np.ndarray:
+            full = whole(x)
+            rows = [full[:n_id]]
+            for k, part in enumerate(parts):
+                rows.append(part.residuals(full[:n_id], full[n_id + k * size : n_id + (k + 1) * size]))
+            return np.concatenate(rows)
+
+        def jacobian(x: np.ndarray) -> np.ndarray:
+            full = whole(x)
+            rows = [np.eye(n_id, len(full))]
+            for k, part in enumerate(parts):
+                begin = n_id + k * size
+                by_identity, by_own = part.jacobian(full[:n_id], full[begin : begin + size])
+                row = np.zeros((len(by_own), len(full)))
+                row[:, :n_id], row[:, begin : begin + size] = by_identity, by_own
+                rows.append(row)
+            return np.concatenate(rows)[:, free]
+
+        found = least_squares(residuals, start[free], jacobian, max_nfev=_STEPS, x_scale="jac")
+        full = whole(found.x)
+        own = [full[n_id + k * size : n_id + (k + 1) * size] for k in range(len(seen))]
+        free_id = np.clip(full[:n_id], -IDENTITY_LIMIT, IDENTITY_LIMIT)
+        return free_id, [np.clip(x[CAMERA:], 0, 1) for x in own], [x[:CAMERA] for x in own]
+
+
+class _Part:
+    """One picture's rows: landmarks, pins, expected expression, the camera's distance."""
+
+    def __init__(self, fitter: Fitter, one: Observed, picture: Picture) -> None:
+        self.one, self.centre = one, fitter.centre
+        pins = picture.pins
+        same = one.points is fitter.points and not pins
+        if same:
+            self.bilinear, self.pixels, weights = fitter.bilinear, one.pixels, one.weights
+        else:
+            corners = np.concatenate([one.points.corners, np.array([[p.vertex] * 3 for p in pins], int).reshape(-1, 3)])
+            shares = np.concatenate([one.points.weights, np.tile([[1.0, 0.0, 0.0]], (len(pins), 1))])
+            self.bilinear = Bilinear(fitter.model, SurfacePoints(corners, shares))
+            self.pixels = np.concatenate([one.pixels, np.array([p.pixel for p in pins], float).reshape(-1, 2)])
+            weights = np.append(one.weights, [p.weight for p in pins])
+        self.scale = np.sqrt(weights * _EVIDENCE / one.weights.sum()) / (SPREAD * one.eye_distance)
+
+    def residuals(self, identity: np.ndarray, own: np.ndarray) -> np.ndarray:
+        places = self.bilinear.positions(identity, own[CAMERA:])[0]
+        pixels = project_with_derivatives(own[:CAMERA], self.one, self.centre, places)[0]
+        rows = ((pixels - self.pixels) * self.scale[:, None]).ravel()
+        self.robust = _robust(rows)
+        expression = own[CAMERA:]
+        return np.concatenate(
+            [
+                rows * self.robust, _far(own[:CAMERA]), (expression - self.one.expected) * self.one.certainty,
+                (expression - expression.clip(0, 1)) / _BEYOND,
+            ]
+        )  # fmt: skip
+
+    def jacobian(self, identity: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        places, by_id, by_exp = self.bilinear.positions(identity, own[CAMERA:])
+        _, by_camera, by_place = project_with_derivatives(own[:CAMERA], self.one, self.centre, places)
+        chain = lambda d: sum(d[..., c, None] * by_place[c] for c in range(3))  # noqa: E731
+        rows = [
+            (d * self.scale[None, :, None]).reshape(len(d), -1).T * self.robust[:, None]
+            for d in (chain(by_id), by_camera, chain(by_exp))
+        ]
+        n_exp = len(own) - CAMERA
+        expression = own[CAMERA:]
+        outside = (expression < 0) | (expression > 1)
+        lower = np.zeros((1 + 2 * n_exp, CAMERA + n_exp))
+        lower[0, 6] = 1 / _DISTANCE_SPREAD
+        lower[1:, CAMERA:] = np.concatenate([np.diag(self.one.certainty), np.diag(outside / _BEYOND)])
+        return (
+            np.concatenate([rows[0], np.zeros((1 + 2 * n_exp, len(by_id)))]),
+            np.concatenate([np.concatenate(rows[1:], 1), lower]),
+        )
+
+
+def _robust(rows: np.ndarray) -> np.ndarray:
+    """Weights by which soft L1 shrinks residuals of landmarks (both coordinates alike), as of the last step."""
+    square = (rows.reshape(-1, 2) ** 2).sum(1)
+    return np.repeat((1 + square) ** -0.25, 2)
+
+
+def _far(camera: np.ndarray) -> np.ndarray:
+    return np.array([(camera[6] - np.log(_DISTANCE_MM)) / _DISTANCE_SPREAD])
