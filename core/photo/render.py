@@ -1,0 +1,187 @@
+"""Pictures of a known face without Blender, for training pairs and for measuring the fit: a z-buffer, painted skin, eyes,
+a few directional lights over an ambient one, a little gloss. No shadows, no hair, no subsurface light: it shows a
+network or a landmark detector what they need, and says nothing of how the face looks in Blender.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..detail.mesh import vertex_normals
+from ..detail.uv_map import UVMap, mask_at
+from ..face_model.looks import DEFAULT_LOOK, TONES, Look
+from ..face_model.model import FaceModel
+from ..face_model.skin_paint import skin_paint
+from .camera import Camera
+from .raster import interpolated, rasterise
+from .texture import uv_table
+
+_PLAIN = {"teeth": (0.86, 0.82, 0.74), "gums": (0.55, 0.3, 0.28), "tongue": (0.6, 0.34, 0.32), "mouth": (0.22, 0.1, 0.09),
+          "lashes": (0.1, 0.08, 0.07)}  # fmt: skip
+_SCLERA, _LIMBUS_UV, _PUPIL_UV = (0.86, 0.83, 0.81), 29.0 / 360.0, 9.5 / 360.0
+
+
+@dataclass(frozen=True)
+class Lights:
+    """directions (n, 3) from the face to each light in the camera's space (x right, y down, z away), linear strengths
+    (n, 3) and ambient (3,)."""
+
+    directions: np.ndarray = field(default_factory=lambda: np.array([[-0.45, -0.5, -0.75]]))
+    strengths: np.ndarray = field(default_factory=lambda: np.array([[0.85, 0.83, 0.8]]))
+    ambient: np.ndarray = field(default_factory=lambda: np.array([0.28, 0.28, 0.3]))
+    gloss: float = 0.06
+
+    @classmethod
+    def drawn(cls, rng: np.random.Generator) -> Lights:
+        """One to three lights of some room."""
+        count = int(rng.integers(1, 4))
+        direction = np.stack(
+            [rng.uniform(-1.2, 1.2, count), rng.uniform(-1.1, 0.4, count), rng.uniform(-1.2, -0.25, count)], 1
+        )
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        strength = rng.uniform(0.15, 0.9, (count, 1)) * rng.uniform(0.85, 1.1, (count, 3))
+        strength *= rng.uniform(0.6, 1.0) / max(float(strength.sum() / 3), 1e-6)
+        ambient = rng.uniform(0.1, 0.4) * rng.uniform(0.9, 1.1, 3)
+        return cls(direction, strength, ambient, float(rng.uniform(0.0, 0.14)))
+
+
+@dataclass(frozen=True)
+class Paint:
+    """A person's colours, ready for pictures: skin (R, R, 3) sRGB on the detail UV, base (3,), iris (3,) linear."""
+
+    skin: np.ndarray
+    base: np.ndarray
+    iris: np.ndarray
+
+    @classmethod
+    def of(cls, model: FaceModel, look: Look = DEFAULT_LOOK, resolution: int = 512, seed: int = 0) -> Paint:
+        """Raises DnpmError when the model lacks landmarks."""
+        base = np.array(TONES[look.tone].base, np.float32)
+        paint = skin_paint(model, look, resolution, seed)
+        skin = base + paint[..., 3:] * (paint[..., :3] - base)
+        return cls(skin.astype(np.float32), base, np.array(look.iris, np.float32))
+
+
+def skin_normals(table: UVMap, vertices: np.ndarray, faces: np.ndarray, displacement: np.ndarray | None) -> np.ndarray:
+    """(R, R, 3) float32 unit normals on the detail UV of V_h = V_p + V_r; displacement (R, R) mm.
+
+    The displaced surface's tangents are differences between neighbouring texels, so pores count down to a texel.
+    """
+    normals = table.to_texels(vertex_normals(vertices, faces))
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)
+    if displacement is None:
+        return normals
+    coarse = table.to_texels(vertices)
+    # Differences of the displacement alone tilt the smooth normal: the coarse facets do not show.
+    along_u, along_v = np.gradient(coarse, axis=1), np.gradient(coarse, axis=0)
+    rise_u, rise_v = np.gradient(displacement, axis=1), np.gradient(displacement, axis=0)
+    g11, g12, g22 = ((a * b).sum(-1) for a, b in ((along_u, along_u), (along_u, along_v), (along_v, along_v)))
+    area = np.maximum(g11 * g22 - g12 * g12, 1e-9)
+    up_u, up_v = (g22 * rise_u - g12 * rise_v) / area, (g11 * rise_v - g12 * rise_u) / area
+    tilted = normals - np.clip(up_u, -3, 3)[..., None] * along_u - np.clip(up_v, -3, 3)[..., None] * along_v
+    return (tilted / np.maximum(np.linalg.norm(tilted, axis=-1, keepdims=True), 1e-9)).astype(np.float32)
+
+
+def render(
+    model: FaceModel, vertices: np.ndarray, camera: Camera, paint: Paint, lights: Lights | None = None,
+    displacement: np.ndarray | None = None, background: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """A picture (h, w, 3) float32 sRGB and its mask (h, w) bool of a face with vertices (V, 3) mm.
+
+    displacement: (R, R) mm on the detail UV, as bumps. background: (3,) or (h, w, 3) sRGB.
+    """
+    lights = lights or Lights()
+    pixels, depth = camera.project(vertices)
+    scene = _Scene.of(model)
+    shown, weights = rasterise(pixels, depth, scene.triangles, camera.size)
+    there = shown >= 0
+    triangle, weight = shown[there], weights[there]
+    normals = interpolated(vertex_normals(vertices, model.faces), scene.triangles, shown, weights)[there]
+    colour = np.tile(paint.base, (len(triangle), 1))
+    for name, plain in _PLAIN.items():
+        colour[scene.kind[triangle] == name] = plain
+    eyes = scene.kind[triangle] == "eye"
+    colour[eyes] = _eye_colours(scene, triangle[eyes], weight[eyes], paint.iris)
+    skin = scene.detail[triangle, 0] >= 0
+    uv = np.einsum("nk,nkc->nc", weight[skin], model.detail_uv[scene.detail[triangle[skin]]])
+    colour[skin] = _at(paint.skin, uv)
+    if displacement is not None:
+        table = uv_table(model, len(displacement))
+        bumped = _at(skin_normals(table, vertices, model.faces, displacement), uv)
+        part = _at(mask_at(model.detail_mask, len(displacement))[..., None], uv)
+        normals[skin] += part * (bumped - normals[skin])
+    shaded = shade(to_linear(colour), normals, camera, lights, np.where(eyes, 0.3, lights.gloss))
+    image = np.broadcast_to(
+        np.asarray([0.5, 0.55, 0.6] if background is None else background, np.float32), (*shown.shape, 3)
+    ).copy()
+    image[there] = from_linear(shaded)
+    return image, there
+
+
+def shade(
+    albedo: np.ndarray, normals: np.ndarray, camera: Camera, lights: Lights, gloss: np.ndarray | float
+) -> np.ndarray:
+    """Linear colours (N, 3) under the lights: Lambert, and Blinn's highlight; normals (N, 3) in core's space."""
+    turned = normals @ camera.rotation.T
+    turned = turned / np.maximum(np.linalg.norm(turned, axis=1, keepdims=True), 1e-9)
+    # What faces up or the camera sees more of the surroundings.
+    light = lights.ambient * (0.75 - 0.25 * turned[:, 1:2])
+    shine = np.zeros((len(albedo), 1))
+    for direction, strength in zip(lights.directions, lights.strengths, strict=True):
+        toward = direction / np.linalg.norm(direction)
+        facing = np.clip(turned @ toward, 0, None)[:, None]
+        light = light + facing * strength
+        half = toward + np.array([0.0, 0.0, -1.0])
+        half /= np.linalg.norm(half)
+        shine += np.clip(turned @ half, 0, 1)[:, None] ** 24 * float(np.mean(strength))
+    return albedo * light + np.reshape(gloss, (-1, 1)) * shine
+
+
+def to_linear(colour: np.ndarray) -> np.ndarray:
+    """sRGB -> linear (IEC 61966-2-1)."""
+    return np.where(colour <= 0.04045, colour / 12.92, ((np.maximum(colour, 0) + 0.055) / 1.055) ** 2.4)
+
+
+def from_linear(colour: np.ndarray) -> np.ndarray:
+    """Linear -> sRGB, 0 to 1, float32."""
+    colour = np.clip(colour, 0, 1)
+    return np.where(colour <= 0.0031308, 12.92 * colour, 1.055 * colour ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+def _at(image: np.ndarray, uv: np.ndarray) -> np.ndarray:
+    """Bilinear look-up of (R, R, C) at (N, 2) UV."""
+    from .texture import sampled
+
+    size = np.array([image.shape[1], image.shape[0]])
+    return sampled(image, np.stack([uv[:, 0], 1 - uv[:, 1]], 1) * size)
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """Triangles (T, 3) with their detail corners (T, 3; -1: none), texture corners and part's name."""
+
+    triangles: np.ndarray
+    detail: np.ndarray
+    texture: np.ndarray
+    kind: np.ndarray
+    uv: np.ndarray
+
+    @classmethod
+    def of(cls, model: FaceModel) -> _Scene:
+        quad = model.faces[:, 3] >= 0
+        split = lambda table: np.concatenate([table[:, [0, 1, 2]], table[quad][:, [0, 2, 3]]])  # noqa: E731
+        names = np.array(model.material_names)
+        kind = np.concatenate([names[model.face_material], names[model.face_material[quad]]])
+        detail = split(model.faces_detail_uv)
+        return cls(split(model.faces), np.where((detail < 0).any(1)[:, None], -1, detail), split(model.faces_uv), kind,
+                   model.uv)  # fmt: skip
+
+
+def _eye_colours(scene: _Scene, triangle: np.ndarray, weight: np.ndarray, iris: np.ndarray) -> np.ndarray:
+    uv = np.einsum("nk,nkc->nc", weight, scene.uv[scene.texture[triangle]])
+    away = np.linalg.norm(uv - 0.5, axis=1)[:, None]
+    edge = np.clip((_LIMBUS_UV - away) / 0.006, 0, 1)
+    colour = np.array(_SCLERA) + edge * (from_linear(iris) - np.array(_SCLERA))
+    return np.where(away < _PUPIL_UV, 0.03, colour).astype(np.float32)
