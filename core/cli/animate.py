@@ -1,7 +1,8 @@
-"""Speech to ARKit curves: curves.csv (seconds), live_link.csv (Apple's layout), curves.json.
+"""Speech to ARKit curves: curves.csv (seconds), live_link.csv (Apple's layout), curves.json; and to a speaking clip.
 
 dnpm animate --audio a.wav --out build/a                                      30 frames a second
 dnpm animate --audio a.mp3 --out build/a --fps 23.976 --blinks --head-life .5 --strength jaw=.8 --strength mouth=1.2
+dnpm animate --audio a.wav --out build/a --fps 24 --preset face.dnpm.json --frames       a .blend, pictures, an mp4
 
 The same file, settings and seed give the same curves.
 """
@@ -17,7 +18,9 @@ from typing import Any
 
 import numpy as np
 
+from ..batch import clip
 from ..errors import DnpmError
+from .batch import start_blender
 
 PARTS = ("mouth", "jaw", "brows", "eyes")
 
@@ -40,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="DIR", help="another folder of weights")
     parser.add_argument("--encoder-file", metavar="PLACE", help="another speech encoder's file or folder")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    clip.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
         **strengths(args.strength), smoothing=args.smoothing, gate=not args.no_gate, blinks=args.blinks,
         brow_life=args.brow_life, head_life=args.head_life, seed=args.seed,
     )  # fmt: skip
+    if clip.wants_blender(args):
+        clip.read_item(args)  # What is wrong with it is told before anything is computed.
     sound = open_sound(args.audio)
     animator = open_animator(args.weights, args.encoder_file)
     animation = animate(
@@ -62,10 +68,16 @@ def run(args: argparse.Namespace) -> int:
     write_track(args.out / "curves.csv", track)
     write_live_link(args.out / "live_link.csv", track)
     _write_json(args.out / "curves.json", track.expression, args.fps)
-    result = {
+    result: dict[str, Any] = {
         "audio": str(args.audio), "seconds": round(float(track.times[-1]), 3), "fps": args.fps,
         "frames": len(track.times), "weights": animator.name, "speaker": args.speaker, "out": str(args.out),
     }  # fmt: skip
+    if clip.wants_blender(args):
+        status = start_blender(clip.forwarded(args), args.blender, args.python, sys.stderr if args.json else None)
+        if status:
+            return status
+        made = ("clip.blend", "clip.mp4", clip.PICTURES)
+        result["clip"] = [name for name in made if (args.out / name).exists()]
     print(
         json.dumps(result, indent=2) if args.json else f"{args.out}: {len(track.times)} frames at {args.fps:g} a second"
     )

@@ -29,7 +29,7 @@ def main(words: Sequence[str]) -> int:
             print("\n".join(item.name for item in job.items))
             return 0
         args.out.mkdir(parents=True, exist_ok=True)
-        with _quiet(args.out / "blender.log") as progress, Maker(args) as maker:
+        with quiet(args.out / "blender.log") as progress, Maker(args) as maker:
             return run(job, args.out, maker, progress, force=args.force)
     except (DnpmError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -92,7 +92,7 @@ def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | N
     return ", ".join(file.name for file in files)
 
 
-class _quiet:
+class quiet:
     """Sends what Blender prints (one line a render tile) into a log; gives the true standard output for progress."""
 
     def __init__(self, log: Path) -> None:

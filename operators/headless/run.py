@@ -1,4 +1,4 @@
-"""Start of the headless batch, under a Blender program or under a Python that has bpy:
+"""Start of the headless batch, or, with the word `clip` first, of `dnpm animate`'s, under Blender or a Python with bpy:
 
 blender -b --python operators/headless/run.py -- job.json --out DIR
 python operators/headless/run.py -- job.json --out DIR
@@ -35,9 +35,11 @@ def main() -> None:
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [entry for entry in sys.path if entry != here]  # Python put the script's folder there
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    batch = importlib.import_module(f"{package()}.operators.headless.batch")
+    deed = "batch"
+    if words[:1] == ["clip"]:
+        deed, words = "clip", words[1:]
     try:
-        status = batch.main(words)
+        status = importlib.import_module(f"{package()}.operators.headless.{deed}").main(words)
     except SystemExit as leaving:  # argparse: --help, wrong usage
         status = leaving.code if isinstance(leaving.code, int) else 2
     sys.stdout.flush()

@@ -118,3 +118,10 @@ def curves_of(data: bpy.types.AnimData) -> list[bpy.types.FCurve]:
 def same_drive(path: Path, other: str) -> bool:
     """Whether a relative path can lead from one to the other: on Windows only on one drive."""
     return Path(path).drive.lower() == Path(other).drive.lower()
+
+
+def use_video(settings: bpy.types.ImageFormatSettings) -> None:
+    """Let a render write a film: from 5.0 the kind of media is chosen first."""
+    if "media_type" in settings.bl_rna.properties:
+        settings.media_type = "VIDEO"
+    settings.file_format = "FFMPEG"
