@@ -1,5 +1,5 @@
-"""Pictures of a known face without Blender, for training pairs and for measuring the fit: a z-buffer, painted skin, eyes,
-a few directional lights over an ambient one, a little gloss. No shadows, no hair, no subsurface light: it shows a
+"""Pictures of a known face without Blender, for training pairs and for measuring the fit: a z-buffer, painted skin,
+eyes, a few directional lights over an ambient one, a little gloss. No shadows, no hair, no subsurface light: it shows a
 network or a landmark detector what they need, and says nothing of how the face looks in Blender.
 """
 
@@ -18,8 +18,10 @@ from .camera import Camera
 from .raster import interpolated, rasterise
 from .texture import uv_table
 
-_PLAIN = {"teeth": (0.86, 0.82, 0.74), "gums": (0.55, 0.3, 0.28), "tongue": (0.6, 0.34, 0.32), "mouth": (0.22, 0.1, 0.09),
-          "lashes": (0.1, 0.08, 0.07)}  # fmt: skip
+_PLAIN = {
+    "teeth": (0.86, 0.82, 0.74), "gums": (0.55, 0.3, 0.28), "tongue": (0.6, 0.34, 0.32), "mouth": (0.22, 0.1, 0.09),
+    "lashes": (0.1, 0.08, 0.07),
+}  # fmt: skip
 _SCLERA, _LIMBUS_UV, _PUPIL_UV = (0.86, 0.83, 0.81), 29.0 / 360.0, 9.5 / 360.0
 
 
