@@ -15,6 +15,7 @@ KINDS: dict[str, str] = {
     "table1": "table1",
     "distance": "distance",
     "speech": "speech",
+    "fit": "fit",
 }
 
 
