@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     landmarks.add_argument("--source", type=Path, metavar="FILE", help="another face_landmarker.task")
     landmarks.add_argument("--force", action="store_true", help="convert even if the file is up to date")
     landmarks.set_defaults(build=_landmarks)
+    offsets = kinds.add_parser(
+        "landmark-offsets",
+        help="where the landmark networks put their points on the face model (shipped; minutes)",
+        description="Renders random people, finds their landmarks, and measures where on the skin those lie.",
+    )
+    offsets.add_argument("--out", type=Path, metavar="FILE", help="default: weights/landmark_offsets.safetensors")
+    offsets.add_argument("--face-model", metavar="FILE", help="another face model")
+    offsets.add_argument("--count", type=int, default=60, help="pictures (default 60)")
+    offsets.add_argument("--seed", type=int, default=0)
+    offsets.set_defaults(build=_offsets)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,4 +83,20 @@ def _landmarks(args: argparse.Namespace) -> int:
     from ..photo.landmarks.build import build_landmarks
 
     print(build_landmarks(args.out, args.source, force=args.force))
+    return 0
+
+
+def _offsets(args: argparse.Namespace) -> int:
+    from ..face_model.locate import ROOT, face_model_path
+    from ..face_model.model import FaceModel
+    from ..photo.fit.calibrate import FILE, measure_offsets, save_offsets
+    from ..photo.landmarks.networks import LandmarkNetworks
+
+    path = args.out or ROOT / "weights" / FILE
+    model = FaceModel.load(face_model_path(args.face_model))
+    told = lambda share: print(f"landmark offsets: {share:.0%}", file=sys.stderr)  # noqa: E731
+    offsets = measure_offsets(model, LandmarkNetworks.load(), args.count, args.seed, told)
+    command = f"dnpm build landmark-offsets --count {args.count} --seed {args.seed}"
+    save_offsets(path, offsets, model, command)
+    print(path)
     return 0

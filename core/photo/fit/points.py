@@ -1,9 +1,8 @@
 """Where MediaPipe's 468 points lie on a face model: each as a triangle and barycentric weights.
 
 The networks' file brings a canonical face. It is aligned to the model's mean face by the 68 landmarks that both have
-(a similarity, then thin-plate splines: Bookstein 1989), and every point goes to the nearest place of the skin. What
-photographers' light and a network's habits add, `calibration` of a fit does not know: it is some tenths of a millimetre
-at the eyes, a few at the cheeks, which weigh little.
+(a similarity, then thin-plate splines: Bookstein 1989), and every point goes to the nearest place of the skin. What a
+network's habits add to that is measured (`calibrate.py`): from 1 mm at the eyes to 10 and more at chin, brows and ears.
 """
 
 from __future__ import annotations
@@ -47,8 +46,9 @@ class SurfacePoints:
         return np.einsum("nk,...nkc->...nc", self.weights, np.asarray(values, float)[..., self.corners, :])
 
 
-def mediapipe_points(model: FaceModel, canonical: np.ndarray) -> SurfacePoints:
-    """The 468 points (N = 468) on the model; canonical (468, 3) mm. Raises DnpmError when it lacks landmarks."""
+def mediapipe_points(model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None) -> SurfacePoints:
+    """The 468 points (N = 468) on the model; canonical (468, 3) mm, offsets (468, 3) mm. Raises DnpmError when
+    it lacks landmarks."""
     steady = [k for k in _STEADY if model.landmarks68[k] >= 0]
     if len(steady) < 30:
         raise DnpmError(f"face model {model.name!r} has {len(steady)} of the landmarks that fitting needs, not 30")
@@ -57,7 +57,8 @@ def mediapipe_points(model: FaceModel, canonical: np.ndarray) -> SurfacePoints:
     scale, rotation, shift = similarity(theirs, ours)
     aligned = scale * canonical @ rotation.T + shift
     warped = _thin_plate(scale * theirs @ rotation.T + shift, ours, aligned)
-    return nearest_on_skin(model, warped)
+    points = nearest_on_skin(model, warped)
+    return points if offsets is None else nearest_on_skin(model, points.of(model.neutral) + offsets)
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from ...face_model.model import FaceModel
 from ...face_model.sampling import IDENTITY_LIMIT
 from ..camera import Camera
 from ..landmarks.detect import Face
+from .calibrate import load_offsets
 from .points import JAW, OVAL, SurfacePoints, mediapipe_points
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
 
@@ -75,10 +76,13 @@ class Fit:
 class Fitter:
     """One face model, ready for any number of fits."""
 
-    def __init__(self, model: FaceModel, canonical: np.ndarray) -> None:
-        """canonical (468, 3) mm (`LandmarkNetworks`). Raises DnpmError when the model lacks landmarks."""
+    def __init__(self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None) -> None:
+        """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`; None: the shipped ones).
+
+        Raises DnpmError when the model lacks landmarks, or the offsets are missing.
+        """
         self.model = model
-        self.points = mediapipe_points(model, canonical)
+        self.points = mediapipe_points(model, canonical, load_offsets() if offsets is None else offsets)
         self.bilinear = Bilinear(model, self.points)
         self.centre = self.bilinear.rest.mean(0)
         self.weights = np.ones(len(self.points.corners))

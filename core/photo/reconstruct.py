@@ -1,0 +1,215 @@
+"""A photo to a face: landmarks, fit, the skin's colours on the detail UV, and the displacement map.
+
+    picture -> face (478 points) -> identity, expression, camera -> texture -> detail
+
+The detail comes from a restorer (`Restorer`) when there is one: it looks at the texture. Without one it is what the
+sliders say: the encoder's E(identity, expression), as for a face that was never photographed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from ..detail.mesh import masked
+from ..detail.uv_map import mask_at
+from ..detail.weights import Detail
+from ..errors import DnpmError
+from ..face_model.model import FaceModel
+from .camera import Camera
+from .fit.solve import Fit, Fitter, Locks, Pin
+from .fit.solve import Picture as FitPicture
+from .image_file import Picture
+from .landmarks.detect import Face, find_faces
+from .landmarks.networks import LandmarkNetworks
+from .texture import Texture, fill_mirrored, unwrap
+
+Box = tuple[float, float, float, float]
+SMALL_EYES = 12.0
+"""Pixels between the eyes' outer corners below which little more than the pose can be told."""
+_SLIDERS = "the sliders (the encoder's guess for this identity and expression)"
+
+
+@dataclass(frozen=True)
+class Restored:
+    """displacement (R, R) float32 mm; w_offset (18, 512) to add to the encoder's code, or None; source: in words."""
+
+    displacement: np.ndarray
+    w_offset: np.ndarray | None
+    source: str
+
+
+class Restorer(Protocol):
+    """What makes detail from a texture."""
+
+    def __call__(
+        self, texture: Texture, identity: np.ndarray, expression: np.ndarray, resolution: int
+    ) -> Restored:  # fmt: skip
+        """texture: filled, with what was seen; identity (n_id,), expression (n_exp,)."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What an artist asks for one picture: a box (left, top, width, height) in the photo's pixels, or which of the
+    found faces (0 is the largest), and points pinned to pixels of the photo."""
+
+    box: Box | None = None
+    which: int = 0
+    pins: tuple[Pin, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a photo became. Cameras and landmarks are in pixels of `picture.image`; `photo_camera` is the photo's."""
+
+    picture: Picture
+    face: Face
+    found: int
+    """Faces in the picture."""
+    identity: np.ndarray
+    expression: np.ndarray
+    camera: Camera
+    error: float
+    """Mean distance of the landmarks from the fitted face, in eye distances."""
+    vertices: np.ndarray
+    """(V, 3) mm: V_p."""
+    texture: Texture
+    """Filled: (R, R, 3) sRGB, and what was seen of it (R, R)."""
+    displacement: np.ndarray
+    """(R, R) mm, masked."""
+    w_offset: np.ndarray | None
+    detail_from: str
+    seconds: dict[str, float]
+
+    @property
+    def photo_camera(self) -> Camera:
+        """The camera in pixels of the photo itself."""
+        return replace(self.camera.scaled(1 / self.picture.factor), size=self.picture.size)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know about the result."""
+        notes = list(self.picture.notes)
+        if self.found > 1:
+            notes.append(f"has {self.found} faces; give a box for another one")
+        eyes = self.face.eye_distance / self.picture.factor
+        if eyes < SMALL_EYES:
+            notes.append(f"the face is small ({eyes:.0f} pixels between the eyes): its shape is mostly a guess")
+        return notes
+
+
+class Reconstructor:
+    """Models and networks, loaded once for any number of photos."""
+
+    def __init__(
+        self, model: FaceModel, networks: LandmarkNetworks, detail: Detail, restorer: Restorer | None = None
+    ) -> None:  # fmt: skip
+        """Raises DnpmError when the face model lacks the landmarks that a fit needs."""
+        self.model, self.networks, self.detail, self.restorer = model, networks, detail, restorer
+        self.fitter = Fitter(model, networks.canonical)
+
+    def run(
+        self, pictures: Sequence[Picture], wishes: Sequence[Wish] | None = None, locks: Locks | None = None,
+        resolution: int = 1024, report: Callable[[str], None] | None = None,
+    ) -> list[Reconstruction]:  # fmt: skip
+        """One person's pictures: one identity for all, an expression and a camera for each.
+
+        report: is told each stage ("landmarks", "fit", "texture", "detail"); what it raises stops the work. Raises
+        DnpmError when a picture shows no face, or a wish names none.
+        """
+        wishes = list(wishes) if wishes is not None else [Wish() for _ in pictures]
+        if len(wishes) != len(pictures):
+            raise DnpmError(f"there are {len(pictures)} pictures and wishes for {len(wishes)}")
+        watch = _Watch(report)
+        with watch("landmarks"):
+            found = [find_wanted(p, self.networks, wish) for p, wish in zip(pictures, wishes, strict=True)]
+        with watch("fit"):
+            fit = self.fitter.fit(
+                [
+                    FitPicture(face, _size(picture), _scaled(wish.pins, picture.factor))
+                    for (face, _), picture, wish in zip(found, pictures, wishes, strict=True)
+                ],
+                locks,
+            )
+        results = []
+        for k, picture in enumerate(pictures):
+            results.append(self._finished(picture, *found[k], fit, k, resolution, watch))
+        return [replace(one, seconds=dict(watch.seconds)) for one in results]
+
+    def _finished(
+        self, picture: Picture, face: Face, count: int, fit: Fit, k: int, resolution: int, watch: _Watch
+    ) -> Reconstruction:  # fmt: skip
+        expression, camera = fit.expressions[k], fit.cameras[k]
+        vertices = self.model.vertices(fit.identity, expression)
+        with watch("texture"):
+            texture = fill_mirrored(unwrap(picture.image, vertices, camera, self.model, resolution))
+        with watch("detail"):
+            if self.restorer is not None:
+                restored = self.restorer(texture, fit.identity, expression, resolution)
+            else:
+                restored = Restored(self._guessed(fit.identity, expression, resolution), None, _SLIDERS)
+        return Reconstruction(
+            picture, face, count, fit.identity, expression, camera, fit.errors[k], vertices, texture,
+            masked(self.model, restored.displacement), restored.w_offset, restored.source, {},
+        )  # fmt: skip
+
+    def _guessed(self, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:
+        given = (torch.from_numpy(np.asarray(a, np.float32))[None] for a in (identity, expression))
+        with torch.inference_mode():
+            image = self.detail.displacement(*given, resolution=resolution)
+        return np.asarray(image[0, 0].float().cpu().numpy(), np.float32)
+
+
+def find_wanted(picture: Picture, networks: LandmarkNetworks, wish: Wish | None = None) -> tuple[Face, int]:
+    """The face that is asked for, and how many there are. Raises DnpmError when there is none."""
+    wish = wish or Wish()
+    box = None
+    if wish.box is not None:
+        left, top, width, height = (float(n) * picture.factor for n in wish.box)
+        box = (left, top, width, height)
+    faces = find_faces(picture.image, networks, box)
+    if not faces and box is not None:
+        raise DnpmError(f"{picture.name}: no face was found in the box {wish.box}; draw it around the whole face")
+    if not faces:
+        raise DnpmError(
+            f"{picture.name}: no face was found ({picture.size[0]} x {picture.size[1]} pixels); crop the photo to the "
+            "face, or give a box around it"
+        )
+    if not 0 <= wish.which < len(faces):
+        raise DnpmError(f"{picture.name}: has {len(faces)} faces; there is no face {wish.which + 1}")
+    return faces[wish.which], len(faces)
+
+
+def skin_mask(model: FaceModel, resolution: int) -> np.ndarray:
+    """(R, R) float32: 1 where the detail UV holds skin, smoothly 0 at its border."""
+    return mask_at(model.detail_mask, resolution)
+
+
+def _size(picture: Picture) -> tuple[int, int]:
+    return picture.image.shape[1], picture.image.shape[0]
+
+
+def _scaled(pins: Sequence[Pin], factor: float) -> tuple[Pin, ...]:
+    return tuple(replace(pin, pixel=(pin.pixel[0] * factor, pin.pixel[1] * factor)) for pin in pins)
+
+
+class _Watch:
+    """Seconds a stage, added up, and who wants to know."""
+
+    def __init__(self, report: Callable[[str], None] | None) -> None:
+        self.seconds: dict[str, float] = {}
+        self.report = report
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        if self.report is not None:
+            self.report(stage)
+        started = time.perf_counter()
+        yield
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - started, 3)

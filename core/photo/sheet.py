@@ -1,0 +1,91 @@
+"""The picture of a reconstruction: the photo, the coarse face, the detailed one, and three views with its colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..face_model.looks import DEFAULT_LOOK
+from ..face_model.model import FaceModel
+from .camera import Camera, turned
+from .degrade import resized
+from .image_file import write_png
+from .reconstruct import Reconstruction, skin_mask
+from .render import Lights, Paint, from_linear, render, to_linear
+
+_CLAY = np.array([0.72, 0.71, 0.7], np.float32)
+_DARK = np.array([0.11, 0.11, 0.12], np.float32)
+_ROOM = 1.75
+"""Side of what is shown over the face's height."""
+_RAKING = Lights(np.array([[-0.75, -0.45, -0.5]]), np.full((1, 3), 0.8), np.full(3, 0.2), 0.03)
+_SOFT = Lights(np.array([[-0.45, -0.5, -0.75]]), np.full((1, 3), 0.35), np.full(3, 0.85), 0.02)
+_VIEWS = ((0.0, 0.0), (40.0, 0.0), (-40.0, 0.0))
+"""Yaw and pitch, degrees."""
+
+
+def sheet(result: Reconstruction, model: FaceModel, side: int = 400) -> np.ndarray:
+    """(2 side, 3 side, 3) float32 sRGB: above the photo, the coarse and the detailed face in its camera; below three
+    views of the detailed face with the photo's colours."""
+    left, top, width, height = result.face.box
+    square = _ROOM * max(width, height)
+    corner = np.array([left + width / 2, top + 0.42 * height]) - square / 2
+    photo = _cut(result.picture.image, corner, square, side)
+    camera = result.camera.cropped(corner[0], corner[1], (1, 1)).scaled(side / square)
+    camera = Camera(camera.rotation, camera.translation, camera.focal, camera.centre, (side, side))
+    clay = Paint(np.broadcast_to(_CLAY, (8, 8, 3)), _CLAY, to_linear(_CLAY * 0.6))
+    above = [
+        photo,
+        _smooth(model, result, camera, clay, _RAKING, None, _DARK),
+        _smooth(model, result, camera, clay, _RAKING, result.displacement, _DARK),
+    ]
+    front = result.vertices[model.vertex_groups.get("face", np.arange(len(result.vertices)))]
+    paint = photo_paint(result, model)
+    below = [
+        _smooth(
+            model, result,
+            Camera.before((side, side), 900, 0.62, float(np.ptp(front[:, 1])), front.mean(0), turned(yaw, pitch)),
+            paint, _SOFT, result.displacement, _DARK,
+        )
+        for yaw, pitch in _VIEWS
+    ]  # fmt: skip
+    return np.concatenate([np.concatenate(above, 1), np.concatenate(below, 1)], 0)
+
+
+def write_sheet(path: Path, result: Reconstruction, model: FaceModel, side: int = 400) -> Path:
+    """The sheet as a PNG. Raises DnpmError when it cannot be written."""
+    write_png(path, sheet(result, model, side))
+    return path
+
+
+def photo_paint(result: Reconstruction, model: FaceModel) -> Paint:
+    """The photo's colours as paint: beyond the detail layer goes on what lies at its border."""
+    colour = result.texture.colour
+    mask = skin_mask(model, len(colour))[..., None]
+    rim = mask * (1 - mask) * (0.05 + result.texture.visible[..., None])
+    base = (colour * rim).sum((0, 1)) / max(float(rim.sum()), 1e-6)
+    skin = base + np.clip(mask * 2, 0, 1) * (colour - base)
+    return Paint(skin.astype(np.float32), base.astype(np.float32), np.array(DEFAULT_LOOK.iris, np.float32))
+
+
+def _smooth(
+    model: FaceModel, result: Reconstruction, camera: Camera, paint: Paint, lights: Lights,
+    displacement: np.ndarray | None, ground: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Rendered twice as large and averaged in linear light."""
+    large, _ = render(model, result.vertices, camera.scaled(2), paint, lights, displacement, ground)
+    height, width = large.shape[0] // 2, large.shape[1] // 2
+    return from_linear(to_linear(large).reshape(height, 2, width, 2, 3).mean((1, 3)))
+
+
+def _cut(image: np.ndarray, corner: np.ndarray, square: float, side: int) -> np.ndarray:
+    """A square of the picture, dark where it ends, (side, side, 3)."""
+    x0, y0 = np.floor(corner).astype(int)
+    count = max(2, int(np.ceil(square)))
+    out = np.tile(_DARK, (count, count, 1))
+    height, width = image.shape[:2]
+    xs, ys = max(x0, 0), max(y0, 0)
+    xe, ye = min(x0 + count, width), min(y0 + count, height)
+    if xe > xs and ye > ys:
+        out[ys - y0 : ye - y0, xs - x0 : xe - x0] = image[ys:ye, xs:xe]
+    return resized(out, (side, side))
