@@ -115,6 +115,6 @@ def _dry_run(
     from ..training.generator.dry import dry_run, table
 
     with rehearsal(detail, data, recipe, device) as trainer:
-        result = dry_run(trainer, len(data.split("train")))
+        result = dry_run(trainer, len(data.split("train"))) | {"start": "these weights"}
     print(json.dumps(result, indent=2) if args.json else table(result))
     return 0

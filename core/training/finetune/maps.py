@@ -66,9 +66,7 @@ class ArtistMaps:
         """Training samples of a set. Raises DnpmError when they are coarser than asked for."""
         picks = data.split("train")
         if data.resolution < resolution or data.resolution % resolution:
-            raise DnpmError(
-                f"the maps have {data.resolution} texels a side, not {resolution} or twice, four times that"
-            )
+            raise DnpmError(f"the maps have {data.resolution} texels a side, not {resolution} or a multiple of that")
         small = lambda array: average_to(torch.from_numpy(np.array(array, np.float32)), resolution)[:, None]  # noqa: E731
         maps, masks = (
             torch.cat([small(read(picks[k : k + 1])) for k in range(len(picks))]) for read in (data.maps, data.masks)
@@ -140,17 +138,17 @@ def mean_shift(detail: Detail, artist: ArtistMaps) -> Tensor:
     with torch.inference_mode():
         for k in range(len(artist)):
             old = detail.generator.synthesis(codes[k : k + 1], side).cpu()
-            rows.append((artist.maps[k : k + 1] - old) * artist.masks[k : k + 1])
+            rows.append(artist.maps[k : k + 1] - old * artist.masks[k : k + 1])  # Both are inside the mask.
     differences = torch.cat(rows)
     weight = artist.masks.sum(0).clamp_min(1e-3)
     mean = differences.sum(0) / weight
-    variance = ((differences - mean) * artist.masks).square().sum(0) / weight / max(1, len(artist) - 1)
+    variance = (differences - mean * artist.masks).square().sum(0) / weight / max(1, len(artist) - 1)
     return (mean * _kept(mean, variance))[None].to(device)
 
 
 def _kept(mean: Tensor, variance: Tensor) -> Tensor:
-    """(1, R, R), (1, R, R) -> the share of the mean that is not chance, smooth over a sixteenth of the side."""
-    size = max(1, mean.shape[-1] // 32) * 2 + 1
+    """(1, R, R), (1, R, R) -> the share of the mean that is not chance, smooth over an eighth of the side."""
+    size = max(1, mean.shape[-1] // 16) * 2 + 1
     local = lambda x: F.avg_pool2d(x, size, 1, size // 2, count_include_pad=False)  # noqa: E731
     return (1 - local(variance) / local(mean.square()).clamp_min(1e-12)).clamp(0, 1)
 

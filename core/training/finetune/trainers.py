@@ -1,11 +1,12 @@
 """The two trainings of a fine-tuning: G against D with what keeps it in place, and E after it.
 
-G, per step: the logistic loss with ADA on the artist's maps, plus
+G starts as the old one plus the shift, the artist's maps' mean difference (`maps.mean_shift`, `plant.py`): so all
+sliders work from the first step, on the artist's kind of skin. Per step it learns by the logistic loss with ADA on
+the artist's maps, plus
 
 * reconstruction: G_new(code_i) = map_i for the artist's maps at their own codes (`maps.fit_codes`);
-* keeping: coarsely (averaged eightfold) G_new(E_old(s)) = G_old(E_old(s)) + shift for random sliders s, where shift is
-  the artist's maps' mean difference (`maps.mean_shift`). So every slider goes on doing what it did, on the artist's
-  kind of skin; what is finer is the discriminator's business.
+* keeping: coarsely (averaged eightfold) G_new(E_old(s)) = G_old(E_old(s)) + shift for random sliders s: every slider
+  goes on doing what it did. What is finer is the discriminator's business.
 
 E follows with G frozen: G_new(E_new(s)) = G_old(E_old(s)) + shift for random sliders, at full sharpness, and
 G_new(E_new(s_i)) = map_i where the artist's sliders are known; its codes are pulled softly to the old ones. It is a
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,7 @@ from ..generator.discriminator import Discriminator
 from ..generator.plan import Plan
 from ..generator.trainer import GeneratorTrainer
 from .maps import ArtistMaps, random_sliders
+from .plant import with_added_map
 
 COARSE = 8
 """Keeping compares maps averaged so many texels each way."""
@@ -65,10 +66,9 @@ class FinetuneTrainer(GeneratorTrainer):
         artist: ArtistMaps, codes: Tensor, shift: Tensor, weights: Weights, device: torch.device | str = "cpu",
         microbatch: int | None = None,
     ) -> None:  # fmt: skip
-        """detail: the old networks, frozen; G is copied. codes (N, rows, w_dim), shift (1, 1, R, R) mm."""
-        super().__init__(
-            plan, deepcopy(detail.generator), discriminator, batches, spread_mm, device, microbatch=microbatch
-        )  # fmt: skip
+        """detail: the old networks, frozen. codes (N, rows, w_dim), shift (1, 1, R, R) mm."""
+        generator = with_added_map(detail.generator, shift)
+        super().__init__(plan, generator, discriminator, batches, spread_mm, device, microbatch=microbatch)
         self.old, self.artist, self.weights = detail.to(self.device), artist, weights
         self.pivots, self.shift = codes.to(self.device), shift.to(self.device)
 

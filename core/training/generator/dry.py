@@ -87,12 +87,16 @@ def table(result: dict[str, Any]) -> str:
         f"{result['resolution']}",
         f"batch {result['batch']} on {result['processes']} process(es), {result['microbatch']} at once; "
         f"{result['images']:,} images, {result['steps']:,} steps; {result['precision']}",
-        f"rate {result['rate']:g}, R1 {result['gamma']:g} every {result['r1_every']} steps, path length every "
-        f"{result['path_every']}, ADA target {result['ada_target']}",
+        f"rate {result['rate']:g}, R1 {result['gamma']:g} {_every(result['r1_every'])}, path length "
+        f"{_every(result['path_every'])}, ADA target {result['ada_target']}",
         f"{result['device']}: memory {memory}, state on disk {result['state_mib']:,} MiB",
         f"{result['seconds_per_step']:.2f} s a step ({parts}), {result['images_per_second']:.2f} images/s, "
         f"{result['hours']:.1f} h in all",
     ])  # fmt: skip
+
+
+def _every(steps: int) -> str:
+    return f"every {steps} steps" if steps else "left out"
 
 
 def _timed(part: Callable[[int], object], step: int, device: torch.device) -> float:

@@ -93,7 +93,9 @@ class GeneratorTrainer:
         if registered:
             groups.append({"params": registered, "lr": settings["lr"] * plan.registered_rate})
         self.of_g = torch.optim.Adam(groups, **settings)
-        self.of_d = torch.optim.Adam(self.discriminator.parameters(), **lazy(plan.discriminator_rate or plan.rate, 0.99, plan.r1_every))
+        self.of_d = torch.optim.Adam(
+            self.discriminator.parameters(), **lazy(plan.discriminator_rate or plan.rate, 0.99, plan.r1_every)
+        )
         self.ada = AdaptiveP(plan.ada_target, plan.ada_images)
         self.path_mean = torch.zeros((), device=self.device)
         self.step = 0
