@@ -22,7 +22,8 @@ class DnpmPreferences(bpy.types.AddonPreferences):
 
     python: bpy.props.StringProperty(
         name="Python with PyTorch",
-        description="Program that computes the detail: any Python from 3.11 on that has torch and numpy. "
+        description="Program that computes the detail: any Python from 3.11 on that has torch and numpy, "
+        "and for speech scipy and soundfile. "
         "Empty: Blender's own, with the PyTorch that this extension may carry",
         subtype="FILE_PATH",
         update=_changed,
@@ -42,7 +43,8 @@ class DnpmPreferences(bpy.types.AddonPreferences):
     )
     weights: bpy.props.StringProperty(
         name="Weights",
-        description="Folder of detail weights (detail.json and two .safetensors). Empty: those of the extension",
+        description="Folder of detail weights (detail.json and two .safetensors), and of speech weights if it holds any. "
+        "Empty: those of the extension",
         subtype="DIR_PATH",
         update=_changed,
     )

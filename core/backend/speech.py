@@ -68,7 +68,7 @@ class SpeechJob:
         self._params = params | ({} if path is None else {"path": os.fspath(path)}) | {"run": self._name}
         self._attempts = 0
         self._over = False
-        self._open()
+        self._pending = self._open()
 
     def advance(self) -> Curves | None:
         """The curves once they are there, else None; never waits. Raises DnpmError when they cannot be made."""
@@ -79,7 +79,7 @@ class SpeechJob:
             return None
         if reply.error is not None:
             if reply.error.startswith(_UNKNOWN) and self._attempts < _ATTEMPTS:
-                self._open()  # The worker was replaced meanwhile.
+                self._pending = self._open()  # The worker was replaced meanwhile.
                 return None
             self._over = True
             raise DnpmError(reply.error)
@@ -115,7 +115,7 @@ class SpeechJob:
             self._client.submit(self._channel, "speech_end", params={"run": self._name})
         self._over = True
 
-    def _open(self) -> None:
+    def _open(self) -> Pending:
         self._attempts += 1
         self.share = 0.0
-        self._pending = self._client.submit(self._channel, "speech", arrays=self._arrays, params=self._params)
+        return self._client.submit(self._channel, "speech", arrays=self._arrays, params=self._params)

@@ -37,7 +37,16 @@ class Layout:
         self._icon(icon)
         self.drawn.append(("label", text))
 
-    def prop(self, data, name: str, *, text: str | None = None, slider: bool = False, icon: str = "NONE") -> None:
+    def prop(
+        self,
+        data,
+        name: str,
+        *,
+        text: str | None = None,
+        slider: bool = False,
+        icon: str = "NONE",
+        expand: bool = False,
+    ) -> None:
         self._icon(icon)
         assert name in data.bl_rna.properties, f"{data}.{name}"
         getattr(data, name)
@@ -213,3 +222,33 @@ def test_random_stays_within_what_a_slider_can_hold(face, tiny_model):
 
     bpy.ops.dnpm.random(part="ALL", seed=1, strength=1000.0)
     assert identity.is_applied(face, state.identity_vector(face))
+
+
+def speech() -> list[tuple[str, str]]:
+    from dnpm.panels import sequence
+    from dnpm.panels import speech as panel
+
+    panels = [cls for cls in (*panel.CLASSES, *sequence.CLASSES) if hasattr(cls, "draw")]
+    return draw(*panels)
+
+
+def test_speech_shows_what_counts(face):
+    group = face.dnpm_speech
+    drawn = speech()
+    assert {"dnpm.animate_from_audio", "dnpm.import_live_link", "dnpm.export_live_link", "dnpm.bake_sequence"} <= set(
+        shown(drawn, "operator")
+    )
+    assert {"File", "Start", "Offset", "Jaw", "Smoothing", "Seed", "Thin Out", "Folder"} <= set(shown(drawn, "prop"))
+    assert not {"Frame", "Head Life", "First"} & set(shown(drawn, "prop"))
+    group.start, group.head, face.dnpm_sequence.frames = "FRAME", "EMPTY", "RANGE"
+    assert {"Frame", "Head Life", "First"} <= set(shown(speech(), "prop"))
+    group.source = "STRIP"
+    drawn = speech()
+    assert "Select a sound strip" in shown(drawn, "label")
+    assert not {"File", "Skip"} & set(shown(drawn, "prop"))
+
+
+def test_speech_is_hidden_without_a_face(backend):
+    from dnpm.panels.speech import DNPM_PT_speech
+
+    assert not draw(DNPM_PT_speech)
