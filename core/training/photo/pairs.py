@@ -1,0 +1,190 @@
+"""Pairs for pix2pixHD: what a photo's unwrapped texture looks like, and the displacement that it shows.
+
+Faces are the teacher's: random people and expressions, a look, lights, a camera. They are rendered with their bumps,
+degraded as photos are (focus, size, noise, JPEG), and unwrapped again by a camera that is a little wrong, as a fitted
+one is. Kept on disk as float16, drawn from (seed, number), so that a second run makes what is missing.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import multiprocessing
+import os
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import DnpmError
+from ...face_model.looks import IRISES, TONES, Look
+from ...face_model.model import FaceModel
+from ...photo.camera import Camera, rotation_of, turned
+from ...photo.render import Lights, Paint, render
+from ...photo.texture import fill_mirrored, normalise, unwrap
+from ..detail import samples
+from ..detail.cache import teacher_fingerprint
+from ..teacher.teacher import Teacher, resize
+
+FORMAT = 1
+_PEOPLE = 48
+"""Looks that occur."""
+_worker: dict = {}
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """textures (n, 4, R, R) float16 (normalised colour, visible 0 to 1), maps (n, R, R) float16 mm."""
+
+    textures: np.ndarray
+    maps: np.ndarray
+
+
+def make_pairs(
+    folder: Path, model_path: Path, split: str, count: int, resolution: int, processes: int = 1, seed: int = 0
+) -> Pairs:
+    """Pairs 0 to count - 1 of a split ("train", "validation"). Raises DnpmError when the folder holds other ones."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = FaceModel.load(model_path)
+    recipe = {
+        "format": FORMAT, "model": model.metadata.get("inputs", model.name), "seed": seed, "split": split,
+        "resolution": resolution, "teacher": teacher_fingerprint(),
+    }  # fmt: skip
+    note = folder / f"{split}.json"
+    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != recipe:
+        raise DnpmError(f"{note}: these pairs were made by another recipe; use another folder, or delete this one")
+    note.write_text(json.dumps(recipe), encoding="utf-8")
+    shapes = ((count, 4, resolution, resolution), (count, resolution, resolution))
+    textures, maps = (_open(folder / f"{split}_{k}.f16", s, np.float16) for k, s in zip("tm", shapes, strict=True))
+    done = _open(folder / f"{split}.done", (count,), np.uint8)
+    todo = np.flatnonzero(np.asarray(done) == 0)
+    if len(todo):
+        started = time.monotonic()
+        arguments = (str(model_path), split, resolution, seed)
+        context = multiprocessing.get_context("spawn")
+        with context.Pool(processes, _start, arguments) as pool:
+            for k, (number, texture, target) in enumerate(pool.imap_unordered(_pair, todo.tolist())):
+                textures[number], maps[number], done[number] = texture, target, 1
+                if k % 25 == 0 or k == len(todo) - 1:
+                    rate = (k + 1) / (time.monotonic() - started)
+                    print(f"pairs {split}: {k + 1}/{len(todo)}, {rate:.2f}/s", file=sys.stderr, flush=True)
+        textures.flush()
+        maps.flush()
+    return Pairs(textures, maps)
+
+
+def open_pairs(folder: Path, split: str) -> Pairs:
+    """The pairs of a folder that are done. Raises DnpmError when there is none."""
+    note = folder / f"{split}.json"
+    if not note.is_file():
+        raise DnpmError(f"{folder}: holds no pairs for {split}; `dnpm train pix2pix` makes them")
+    size = int(json.loads(note.read_text(encoding="utf-8"))["resolution"])
+    done = np.fromfile(folder / f"{split}.done", np.uint8)
+    textures = np.memmap(folder / f"{split}_t.f16", np.float16, "r", shape=(len(done), 4, size, size))
+    maps = np.memmap(folder / f"{split}_m.f16", np.float16, "r", shape=(len(done), size, size))
+    whole = int(np.argmin(np.append(done, 0)))
+    if not whole:
+        raise DnpmError(f"{folder}: holds no finished pairs for {split}; `dnpm train pix2pix` makes them")
+    return Pairs(textures[:whole], maps[:whole])
+
+
+def drawn_look(rng: np.random.Generator) -> Look:
+    """Some person's colours."""
+    tone = list(TONES)[int(rng.integers(len(TONES)))]
+    iris = list(IRISES.values())[int(rng.integers(len(IRISES)))]
+    return Look(
+        tone, flush=float(rng.uniform(0.3, 1.6)), brows=float(rng.uniform(0.4, 1.4)),
+        freckles=float(rng.uniform(0, 1.2) ** 2), stubble=float(max(0, rng.uniform(-1, 1))), iris=iris,
+    )  # fmt: skip
+
+
+def degraded(image: np.ndarray, face: float, rng: np.random.Generator) -> np.ndarray:
+    """A clean picture (h, w, 3) as a camera and a web site leave it; face: pixels of the face's height.
+
+    Focus and motion, then fewer pixels, then noise, then JPEG; the size is brought back at the end.
+    """
+    from PIL import Image
+    from scipy import ndimage
+
+    height, width = image.shape[:2]
+    blur = face * rng.uniform(0, 0.012) * (rng.random() < 0.6)
+    soft = ndimage.gaussian_filter(image, (blur, blur, 0)) if blur > 0.3 else image
+    wanted = float(np.exp(rng.uniform(np.log(48), np.log(max(1.2 * face, 60)))))
+    factor = min(1.0, wanted / face)
+    size = (max(8, round(width * factor)), max(8, round(height * factor)))
+    picture = Image.fromarray((np.clip(soft, 0, 1) * 255 + 0.5).astype(np.uint8)).resize(size, Image.Resampling.BOX)
+    pixels = np.asarray(picture, np.float32) / 255
+    pixels = pixels + rng.normal(0, rng.uniform(0, 0.03), pixels.shape) * np.sqrt(np.clip(pixels, 0.05, 1))
+    pixels = np.clip(pixels, 0, 1) ** rng.uniform(0.85, 1.2) * rng.uniform(0.85, 1.1)
+    picture = Image.fromarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
+    if rng.random() < 0.7:
+        buffer = io.BytesIO()
+        picture.save(buffer, "JPEG", quality=int(rng.integers(35, 95)))
+        picture = Image.open(buffer)
+    return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255
+
+
+def one_pair(
+    model: FaceModel, teacher: Teacher, split: str, number: int, resolution: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(4, R, R), (R, R) float16, the same for the same arguments."""
+    rng = np.random.default_rng([seed, number, 83, split == "validation"])
+    identity, expression = samples.draw(model, split, number, seed)
+    target = teacher.map(identity, expression)
+    vertices = model.vertices(identity, expression)
+    front = vertices[model.vertex_groups.get("face", np.arange(len(vertices)))]
+    face = float(np.exp(rng.uniform(np.log(90), np.log(300))))
+    side = round(1.35 * face)
+    turn = rng.normal(0, 1, 3) * [16, 8, 6]
+    camera = Camera.before(
+        (side, side), float(np.exp(rng.uniform(np.log(450), np.log(2500)))), face / side,
+        float(np.ptp(front[:, 1])), front.mean(0), turned(*turn),
+    )  # fmt: skip
+    paint = _paint_of(model, int(rng.integers(_PEOPLE)))
+    picture, _ = render(
+        model, vertices, camera, paint, Lights.drawn(rng), target, np.asarray(rng.uniform(0.1, 0.9, 3), np.float32)
+    )
+    picture = degraded(picture, face, rng)
+    # A fitted camera and shape are a little wrong.
+    wrong = replace(
+        camera, rotation=rotation_of(rng.normal(0, 0.015, 3)) @ camera.rotation,
+        centre=camera.centre + rng.normal(0, 0.006 * face, 2), focal=camera.focal * float(np.exp(rng.normal(0, 0.008))),
+    )  # fmt: skip
+    off = model.vertices(identity + rng.normal(0, 0.25, len(identity)).astype(np.float32), expression)
+    texture = fill_mirrored(unwrap(picture, off, wrong, model, resolution))
+    mask = resize(model.detail_mask, resolution)
+    colour = normalise(texture, mask)
+    stacked = np.concatenate([colour.transpose(2, 0, 1), texture.visible[None]])
+    return stacked.astype(np.float16), (resize(target, resolution) * mask).astype(np.float16)
+
+
+def _paint_of(model: FaceModel, person: int) -> Paint:
+    """One of `_PEOPLE` looks: painting takes longer than a picture."""
+    paints = _worker.setdefault("paints", {})
+    key = (id(model.detail_uv), person)
+    if key not in paints:
+        paints[key] = Paint.of(model, drawn_look(np.random.default_rng([person, 89])), 256, seed=person)
+    return paints[key]
+
+
+def _open(path: Path, shape: tuple[int, ...], dtype: type) -> np.memmap:
+    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    with path.open("ab") as file:
+        if file.tell() < size:
+            file.truncate(size)
+    return np.memmap(path, dtype, "r+", shape=shape)
+
+
+def _start(model_path: str, split: str, resolution: int, seed: int) -> None:
+    os.nice(3)
+    model = FaceModel.load(model_path)
+    # Painted at twice the side, as the finished map would be averaged down.
+    teacher = Teacher(model, min(1024, 2 * resolution), 0)
+    _worker.update(model=model, teacher=teacher, split=split, resolution=resolution, seed=seed)
+
+
+def _pair(number: int) -> tuple[int, np.ndarray, np.ndarray]:
+    w = _worker
+    return number, *one_pair(w["model"], w["teacher"], w["split"], number, w["resolution"], w["seed"])
