@@ -43,7 +43,7 @@ class DnpmPreferences(bpy.types.AddonPreferences):
     )
     weights: bpy.props.StringProperty(
         name="Weights",
-        description="Folder of detail weights (detail.json and two .safetensors), and of speech weights if it holds any. "
+        description="Folder of detail weights (detail.json and two .safetensors), and of speech weights if it has any. "
         "Empty: those of the extension",
         subtype="DIR_PATH",
         update=_changed,
