@@ -8,6 +8,7 @@ import numpy as np
 
 from ..face_model.looks import DEFAULT_LOOK
 from ..face_model.model import FaceModel
+from ..face_model.skin_paint import outer_fade
 from .camera import Camera, turned
 from .degrade import resized
 from .image_file import write_png
@@ -20,6 +21,8 @@ _ROOM = 1.75
 """Side of what is shown over the face's height."""
 _RAKING = Lights(np.array([[-0.75, -0.45, -0.5]]), np.full((1, 3), 0.8), np.full(3, 0.2), 0.03)
 _SOFT = Lights(np.array([[-0.45, -0.5, -0.75]]), np.full((1, 3), 0.35), np.full(3, 0.85), 0.02)
+_BUMPS = 512
+"""Texels a side of the map that a picture of this size shows."""
 _VIEWS = ((0.0, 0.0), (40.0, 0.0), (-40.0, 0.0))
 """Yaw and pitch, degrees."""
 
@@ -31,21 +34,25 @@ def sheet(result: Reconstruction, model: FaceModel, side: int = 400) -> np.ndarr
     square = _ROOM * max(width, height)
     corner = np.array([left + width / 2, top + 0.42 * height]) - square / 2
     photo = _cut(result.picture.image, corner, square, side)
+    bumps = result.displacement
+    if len(bumps) > _BUMPS and len(bumps) % _BUMPS == 0:
+        block = len(bumps) // _BUMPS
+        bumps = bumps.reshape(_BUMPS, block, _BUMPS, block).mean((1, 3))
     camera = result.camera.cropped(corner[0], corner[1], (1, 1)).scaled(side / square)
     camera = Camera(camera.rotation, camera.translation, camera.focal, camera.centre, (side, side))
     clay = Paint(np.broadcast_to(_CLAY, (8, 8, 3)), _CLAY, to_linear(_CLAY * 0.6))
     above = [
         photo,
         _smooth(model, result, camera, clay, _RAKING, None, _DARK),
-        _smooth(model, result, camera, clay, _RAKING, result.displacement, _DARK),
+        _smooth(model, result, camera, clay, _RAKING, bumps, _DARK),
     ]
     front = result.vertices[model.vertex_groups.get("face", np.arange(len(result.vertices)))]
     paint = photo_paint(result, model)
     below = [
         _smooth(
             model, result,
-            Camera.before((side, side), 900, 0.62, float(np.ptp(front[:, 1])), front.mean(0), turned(yaw, pitch)),
-            paint, _SOFT, result.displacement, _DARK,
+            Camera.before((side, side), 900, 0.72, float(np.ptp(front[:, 1])), front.mean(0), turned(yaw, pitch)),
+            paint, _SOFT, bumps, _DARK,
         )
         for yaw, pitch in _VIEWS
     ]  # fmt: skip
@@ -59,12 +66,16 @@ def write_sheet(path: Path, result: Reconstruction, model: FaceModel, side: int 
 
 
 def photo_paint(result: Reconstruction, model: FaceModel) -> Paint:
-    """The photo's colours as paint: beyond the detail layer goes on what lies at its border."""
+    """The photo's colours as paint: towards the detail layer's border they become the skin's usual colour, which the
+    rest of the head has."""
     colour = result.texture.colour
-    mask = skin_mask(model, len(colour))[..., None]
-    rim = mask * (1 - mask) * (0.05 + result.texture.visible[..., None])
-    base = (colour * rim).sum((0, 1)) / max(float(rim.sum()), 1e-6)
-    skin = base + np.clip(mask * 2, 0, 1) * (colour - base)
+    seen = (result.texture.visible > 0.5) & (skin_mask(model, len(colour)) > 0.9)
+    chosen = colour[seen] if seen.any() else colour.reshape(-1, 3)
+    # Hair, lips and shadows are the rarer colours.
+    bright = chosen.mean(1)
+    base = np.median(chosen[(bright > np.quantile(bright, 0.3)) & (bright < np.quantile(bright, 0.9))], 0)
+    fade = resized(outer_fade(model.detail_mask)[..., None], (len(colour), len(colour)))
+    skin = base + fade * (colour - base)
     return Paint(skin.astype(np.float32), base.astype(np.float32), np.array(DEFAULT_LOOK.iris, np.float32))
 
 

@@ -17,12 +17,19 @@ from ..face_model.model import FaceModel
 from .camera import Camera
 from .raster import all_triangles, rasterise
 
-_GRAZING, _FACING = 0.12, 0.45
+_GRAZING, _FACING = 0.2, 0.5
 """Cosines of the angle between the skin and the look: below the first nothing is trusted, from the second all is."""
 _BEHIND_MM = 2.5
 """A texel that lies farther behind what the picture shows is hidden."""
 _BUFFER = 512
-"""Longer side of the z-buffer, pixels."""
+"""Longer side of the z-buffer at most, pixels."""
+_RIM = (0.006, 0.02)
+"""Shares of the z-buffer's side: nearer to an outline than the first nothing is trusted, as a fit is never exact and the
+pixel may show what lies behind; from the second on all is."""
+_JUMP_MM = 12.0
+"""A step in depth between two pixels of the z-buffer that is an outline."""
+_COARSE = 256
+"""Texels a side at which colours are spread and light is compared: both are smooth."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +58,7 @@ def unwrap(image: np.ndarray, vertices: np.ndarray, camera: Camera, model: FaceM
         np.linalg.norm(look, axis=1) * np.linalg.norm(normals.reshape(-1, 3), axis=1), 1e-9
     )
     seen = np.clip((facing - _GRAZING) / (_FACING - _GRAZING), 0, 1)
-    seen *= _unhidden(vertices, camera, model, pixels, depth)
+    seen *= _unhidden(vertices, camera, model, pixels, depth, min(_BUFFER, max(192, resolution)))
     inside = (pixels >= 0).all(1) & (pixels[:, 0] < width) & (pixels[:, 1] < height)
     covered = mask_at(model.detail_mask, resolution) > 0.02
     visible = (seen * inside).reshape(resolution, resolution).astype(np.float32) * covered
@@ -63,21 +70,29 @@ def fill_mirrored(texture: Texture) -> Texture:
     """Fill what was not seen from the other half of the face, and what neither half saw, smoothly, from around.
 
     `visible` stays as it was: what is filled in was not seen. The halves' colours are brought together first, as light
-    comes from one side.
+    comes from one side: what is lent is multiplied by how the two differ around the place, where both were seen.
     """
     colour, visible = texture.colour, texture.visible
     mirrored, seen_there = colour[:, ::-1], visible[:, ::-1]
-    both = np.minimum(visible, seen_there)
-    if both.sum() > 0.01 * both.size:
-        gain = (colour * both[..., None]).sum((0, 1)) / np.maximum((mirrored * both[..., None]).sum((0, 1)), 1e-6)
-        low = _smooth(both[..., None] * (colour - gain * mirrored), 0.04) / np.maximum(
-            _smooth(both[..., None], 0.04), 1e-3
-        )
-        mirrored = np.clip(gain * mirrored + low, 0, 1)
     lent = seen_there * (1 - visible)
-    known = visible + lent
-    mixed = (visible[..., None] * colour + lent[..., None] * mirrored) / np.maximum(known, 1e-6)[..., None]
-    return Texture(_spread(mixed, known).astype(np.float32), visible)
+    known = np.clip(visible + lent, 0, 1)
+    if lent.any():
+        mirrored = mirrored * _gain(colour, mirrored, np.minimum(visible, seen_there))
+    mixed = visible[..., None] * colour + lent[..., None] * mirrored
+    mixed = np.clip(mixed / np.maximum(visible + lent, 1e-6)[..., None], 0, 1)
+    around = _enlarged(_spread(*_reduced_by(mixed, known)), len(colour))
+    return Texture((known[..., None] * mixed + (1 - known[..., None]) * around).astype(np.float32), visible)
+
+
+def _gain(colour: np.ndarray, mirrored: np.ndarray, both: np.ndarray) -> np.ndarray:
+    """(R, R, 3): by what the mirrored half is multiplied; far from where both halves were seen, their common ratio."""
+    ratio = np.clip(np.log((colour + 0.02) / (mirrored + 0.02)), -0.7, 0.7)
+    ratio, weight = _reduced_by(ratio, both)
+    total = float(weight.sum())
+    common = (ratio * weight[..., None]).sum((0, 1)) / total if total > 0.01 * weight.size else np.zeros(3)
+    near = _smooth(weight[..., None], 0.05)
+    local = _smooth(weight[..., None] * (ratio - common), 0.05) / np.maximum(near, 0.1)
+    return np.exp(_enlarged(common + local, len(colour)))
 
 
 def normalise(texture: Texture, mask: np.ndarray) -> np.ndarray:
@@ -120,35 +135,78 @@ def uv_table(model: FaceModel, resolution: int) -> UVMap:
 
 
 def _unhidden(
-    vertices: np.ndarray, camera: Camera, model: FaceModel, pixels: np.ndarray, depth: np.ndarray
+    vertices: np.ndarray, camera: Camera, model: FaceModel, pixels: np.ndarray, depth: np.ndarray, buffer: int
 ) -> np.ndarray:
-    """(N,) bool: points at `pixels` and `depth` that nothing of the face lies before."""
+    """(N,) 0 to 1: whether points at `pixels` and `depth` have nothing of the face before them, less near outlines."""
+    from scipy import ndimage
+
     # The face alone fills the buffer: a picture may be far larger than what it shows of a face.
     around, away = camera.project(vertices)
     finite = np.isfinite(around).all(1)
     low, high = around[finite].min(0) - 2, around[finite].max(0) + 2
-    factor = _BUFFER / max(float((high - low).max()), 1e-6)
+    factor = buffer / max(float((high - low).max()), 1e-6)
     size = (int(np.ceil((high[0] - low[0]) * factor)) + 1, int(np.ceil((high[1] - low[1]) * factor)) + 1)
     triangles = all_triangles(model)
     shown, weights = rasterise((around - low) * factor, away, triangles, size)
     # Weights are right in perspective, so that depth is their plain mean.
     front = np.where(shown >= 0, (weights * away[triangles[shown]]).sum(-1), np.inf)
+    filled = np.where(shown >= 0, front, away[finite].max() + 10 * _JUMP_MM)
+    steps = ndimage.maximum_filter(filled, 3) - filled
+    # An outline's near side counts: what lies before the step is next to what lies behind it.
+    inner = ndimage.distance_transform_edt((steps < _JUMP_MM) & (shown >= 0)) / _BUFFER
+    trust = np.clip((inner - _RIM[0]) / (_RIM[1] - _RIM[0]), 0, 1)
     place = np.floor((np.where(np.isfinite(pixels), pixels, -9) - low) * factor).astype(int)
     inside = (place >= 0).all(1) & (place[:, 0] < size[0]) & (place[:, 1] < size[1])
     place = np.where(inside[:, None], place, 0)
-    return np.asarray(inside & (depth <= front[place[:, 1], place[:, 0]] + _BEHIND_MM))
+    free = inside & (depth <= front[place[:, 1], place[:, 0]] + _BEHIND_MM)
+    return np.asarray(free * trust[place[:, 1], place[:, 0]])
+
+
+def _reduced_by(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Values (R, R, C) and weights (R, R) as weighted means of blocks, at most _COARSE a side."""
+    size = len(weight)
+    block = -(-size // _COARSE)
+    rest = -size % block
+    w = np.pad(weight, (0, rest))
+    v = np.pad(values * weight[..., None], ((0, rest), (0, rest), (0, 0)))
+    n = len(w) // block
+    mean_w = w.reshape(n, block, n, block).mean((1, 3))
+    mean_v = v.reshape(n, block, n, block, -1).mean((1, 3))
+    return mean_v / np.maximum(mean_w, 1e-6)[..., None], mean_w
+
+
+def _enlarged(image: np.ndarray, size: int) -> np.ndarray:
+    """(N, N, C) -> (size, size, C), bilinear."""
+    block = -(-size // len(image))
+    middle = (np.arange(size) + 0.5) / block
+    x, y = np.meshgrid(middle, middle)
+    return sampled(image, np.stack([x.ravel(), y.ravel()], 1)).reshape(size, size, -1)
 
 
 def _smooth(image: np.ndarray, share: float) -> np.ndarray:
     from scipy import ndimage
 
     sigma = share * image.shape[0]
-    return np.asarray(ndimage.gaussian_filter(image, (sigma, sigma, 0)))
+    factor = 1
+    # A wide blur needs few texels: blocks' means are blurred, and enlarged by straight lines between them.
+    while sigma / factor > 6 and image.shape[0] % (2 * factor) == 0:
+        factor *= 2
+    size, _, channels = image.shape
+    small = image.reshape(size // factor, factor, size // factor, factor, channels).mean((1, 3))
+    small = ndimage.gaussian_filter(small, (sigma / factor, sigma / factor, 0), truncate=3)
+    if factor == 1:
+        return np.asarray(small)
+    place = np.clip((np.arange(size) + 0.5) / factor - 0.5, 0, size // factor - 1)
+    low = np.minimum(place.astype(int), size // factor - 2)
+    part = (place - low)[:, None, None]
+    rows = small[low] * (1 - part) + small[low + 1] * part
+    part = part[:, 0][None]
+    return np.asarray(rows[:, low] * (1 - part) + rows[:, low + 1] * part)
 
 
 def _spread(colour: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Colours where `known` is small from those around it, at ever coarser scales (push-pull, Gortler et al. 1996)."""
-    out, trust = colour * np.clip(known, 0, 1)[..., None], np.clip(known, 0, 1)[..., None]
+    out, trust = colour * known[..., None], known[..., None]
     for share in (0.01, 0.03, 0.1, 0.3):
         lack = 1 - trust
         near, weight = _smooth(out, share), _smooth(trust, share)
