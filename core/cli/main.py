@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "info": ("info", "versions, device, face model and weights that would be used"),
     "build": ("build", "build the face model from the pinned CC0 data, or convert another model"),
     "face": ("face", "identity and expression sliders to displacement map, meshes and a picture"),
+    "reconstruct": ("reconstruct", "photos to faces: sliders, camera, colours, displacement map"),
     "animate": ("animate", "a sound file to the ARKit curves of a speaking face"),
     "batch": ("batch", "render many faces headless from a JSON job file"),
     "demo": ("demo", "render the demonstration's pictures, map and .blend"),
