@@ -1,0 +1,151 @@
+"""Training of pix2pixHD: texture to rough map, by LSGAN + 10 feature matching + an L1 of millimetres.
+
+The paper's perceptual term is the L1's place here: a map is no photo, and its millimetres are what counts. Pairs are
+mirrored at random, texture and map alike: a mirrored face is a face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...errors import DnpmError
+from ...photo.restore.pix2pix import GlobalGenerator, Pix2PixConfig, as_input
+from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
+from .discriminator import MultiScaleDiscriminator, matching_loss, scores_loss
+from .pairs import Pairs
+
+
+@dataclass(frozen=True)
+class Pix2PixPlan:
+    """How the generator is trained. adversarial_from: share of the steps before the discriminators come in."""
+
+    config: Pix2PixConfig
+    steps: int = 2000
+    batch: int = 4
+    rate: float = 4e-4
+    discriminator_width: int = 16
+    scales: int = 2
+    l1: float = 40.0
+    matching: float = 10.0
+    adversarial: float = 1.0
+    adversarial_from: float = 0.4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch, self.scales, self.discriminator_width) < 1 or not self.rate > 0:
+            raise DnpmError(f"steps, batch, scales and rate must be positive (got {self})")
+
+
+class Pix2PixTrainer:
+    """`step` counts what is done; `run` goes on from there, one step an item."""
+
+    def __init__(self, pairs: Pairs, mask: np.ndarray, plan: Pix2PixPlan) -> None:
+        """mask (R, R). Raises DnpmError when there are no pairs, or their side is another."""
+        size = plan.config.resolution
+        if not len(pairs.maps) or pairs.maps.shape[1] != size:
+            raise DnpmError(f"the pairs have {pairs.maps.shape[1]} texels a side, the configuration {size}")
+        self.pairs, self.plan, self.step = pairs, plan, 0
+        self.mask = torch.from_numpy(np.asarray(mask, np.float32))
+        state = torch.random.get_rng_state()
+        torch.manual_seed(plan.seed)
+        self.generator = GlobalGenerator(plan.config)
+        self.discriminator = MultiScaleDiscriminator(plan.config.channels_in + 1, plan.discriminator_width, plan.scales)
+        torch.random.set_rng_state(state)
+        self.g_optimizer = torch.optim.Adam(self.generator.parameters(), plan.rate, (0.5, 0.999))
+        self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), plan.rate, (0.5, 0.999))
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Losses of each step. Raises DnpmError when they burst."""
+        plan = self.plan
+        while self.step < plan.steps:
+            # Constant for the first half, then straight down to 0 (Wang et al., section 4).
+            rate = plan.rate * min(1.0, 2 * (1 - self.step / plan.steps))
+            for optimizer in (self.g_optimizer, self.d_optimizer):
+                optimizer.param_groups[0]["lr"] = rate
+            losses = self._once()
+            if not all(np.isfinite(v) for v in losses.values()):
+                raise DnpmError(f"the loss burst at step {self.step}; try a smaller rate than {plan.rate:g}")
+            self.step += 1
+            yield losses
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """(B, 4, R, R) as the network reads them, (B, 1, R, R) mm; drawn from (seed, step)."""
+        rng = np.random.default_rng([self.plan.seed, self.step])
+        picks = rng.integers(len(self.pairs.maps), size=self.plan.batch)
+        textures = torch.from_numpy(np.stack([self.pairs.textures[k] for k in picks]).astype(np.float32))
+        maps = torch.from_numpy(np.stack([self.pairs.maps[k] for k in picks]).astype(np.float32))[:, None]
+        flip = torch.from_numpy(rng.random(self.plan.batch) < 0.5)[:, None, None, None]
+        textures, maps = (torch.where(flip, x.flip(3), x) for x in (textures, maps))
+        return as_input(textures[:, :3], textures[:, 3:]), maps
+
+    def _once(self) -> dict[str, float]:
+        plan, scale = self.plan, self.plan.config.scale_mm
+        given, wanted = self.batch()
+        made = self.generator(given) * self.mask
+        l1 = ((made - wanted) / scale).abs().sum() / (self.mask.sum() * len(made))
+        losses = {"l1_mm": float(l1.detach()) * scale}
+        total = plan.l1 * l1
+        adversarial = self.step >= plan.adversarial_from * plan.steps and plan.adversarial > 0
+        if adversarial:
+            true = torch.cat([given, wanted / scale], 1)
+            false = torch.cat([given, made / scale], 1)
+            d_loss = 0.5 * (
+                scores_loss(self.discriminator(true), True) + scores_loss(self.discriminator(false.detach()), False)
+            )
+            self.d_optimizer.zero_grad(set_to_none=True)
+            d_loss.backward()
+            self.d_optimizer.step()
+            self.discriminator.requires_grad_(False)
+            fake = self.discriminator(false)
+            with torch.no_grad():
+                real = self.discriminator(true)
+            matching, fooled = matching_loss(fake, real), scores_loss(fake, True)
+            total = total + plan.matching * matching + plan.adversarial * fooled
+            losses |= {"discriminator": float(d_loss.detach()), "matching": float(matching.detach()),
+                       "fooled": float(fooled.detach())}  # fmt: skip
+        self.g_optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.g_optimizer.step()
+        self.discriminator.requires_grad_(True)
+        return losses
+
+    def state(self) -> Arrays:
+        """Everything that an exact continuation needs."""
+        return (
+            network_arrays("generator", self.generator) | network_arrays("discriminator", self.discriminator)
+            | optimizer_arrays("g_adam", self.g_optimizer) | optimizer_arrays("d_adam", self.d_optimizer)
+            | {"step": np.array([self.step])}
+        )  # fmt: skip
+
+    def restore(self, arrays: Arrays) -> None:
+        """What `state` gave. Raises DnpmError when it is of other networks."""
+        restore_network("generator", self.generator, arrays)
+        restore_network("discriminator", self.discriminator, arrays)
+        restore_optimizer("g_adam", self.g_optimizer, arrays)
+        restore_optimizer("d_adam", self.d_optimizer, arrays)
+        self.step = int(arrays["step"][0])
+
+
+def validate(generator: GlobalGenerator, pairs: Pairs, mask: np.ndarray) -> dict[str, float]:
+    """Mean absolute error in mm in the mask, that of a flat map, and R2 around the mean map."""
+    weight = np.asarray(mask, np.float64)
+    mean = np.asarray(pairs.maps, np.float32).mean(0)
+    error = flat = square = around = 0.0
+    generator.eval()
+    with torch.inference_mode():
+        for texture, target in zip(pairs.textures, pairs.maps, strict=True):
+            x = torch.from_numpy(np.asarray(texture, np.float32))[None]
+            made = generator(as_input(x[:, :3], x[:, 3:]))[0, 0].numpy()
+            wanted = np.asarray(target, np.float64)
+            error += float((weight * np.abs(made - wanted)).sum())
+            flat += float((weight * np.abs(wanted)).sum())
+            square += float((weight * (made - wanted) ** 2).sum())
+            around += float((weight * (wanted - mean) ** 2).sum())
+    generator.train()
+    total = weight.sum() * len(pairs.maps)
+    return {"mae_mm": error / total, "mae_mm_flat": flat / total, "r2": 1 - square / max(around, 1e-12)}

@@ -1,0 +1,181 @@
+"""Training of E_deg, and of its competitors: a degraded map to w+, G frozen (Eq. 11 to 15).
+
+Loss: 10 L1 + 0.2 perceptual + 0.1 multi-level identity (Eq. 12). The perceptual distance is LPIPS where its trunk is at
+hand, else EfficientNet-Lite0's. The identity term is the paper's sum over levels of 1 - cosine (Eq. 15): of ArcFace's
+features where the user brings them, else of the perceptual trunk's, pooled over the face: the card says which.
+Learning happens at a side that G's lower blocks paint (256 by default), so that two cores can do it.
+
+Degraded maps: true ones averaged down to a quarter or an eighth and enlarged again, and pix2pixHD's rough ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...detail.weights import Detail
+from ...errors import DnpmError
+from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
+from ..perceptual.distance import PerceptualDistance
+
+Code = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class RestorationPlan:
+    """How an encoder of degraded maps is trained. fine: the side that is learnt at; the weights are Eq. 12's."""
+
+    steps: int = 1500
+    batch: int = 4
+    rate: float = 5e-4
+    fine: int = 256
+    factors: tuple[int, ...] = (4, 8)
+    rough: float = 0.4
+    """Share of rough maps among the degraded ones."""
+    l1: float = 10.0
+    perceptual: float = 0.2
+    identity: float = 0.1
+    perceptual_every: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.batch, self.fine, self.perceptual_every) < 1 or not self.rate > 0:
+            raise DnpmError(f"steps, batch, side and rate must be positive (got {self})")
+        if min(self.l1, self.perceptual, self.identity) < 0 or not self.l1 + self.perceptual + self.identity > 0:
+            raise DnpmError(f"the loss's weights must not be negative, nor all be 0 (got {self})")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is learnt from. maps (n, R, R) float16 mm, masked; textures and their maps for rough ones, or None."""
+
+    maps: np.ndarray
+    mask: np.ndarray
+    rough: np.ndarray | None = None
+    """(m, r, r) float16 mm: pix2pixHD's results..."""
+    rough_maps: np.ndarray | None = None
+    """(m, r, r) ...and the truth."""
+
+
+class RestorationTrainer:
+    """network: (B, 1, S, S) mm -> (B, 18, 512) to be added to w_mean. `step` counts what is done."""
+
+    def __init__(
+        self, network: nn.Module, detail: Detail, material: Material, plan: RestorationPlan, side: int,
+        perceptual: PerceptualDistance | None = None,
+    ) -> None:  # fmt: skip
+        """side: of the maps that the network reads. Raises DnpmError when a term lacks its trunk."""
+        if perceptual is None and (plan.perceptual or plan.identity):
+            raise DnpmError("the perceptual and identity terms need a perceptual distance; give both the weight 0")
+        self.network, self.detail, self.material, self.plan = network, detail, material, plan
+        self.side, self.perceptual, self.step = side, perceptual, 0
+        self.mask = torch.from_numpy(np.asarray(material.mask, np.float32))
+        self.optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], plan.rate)
+
+    def run(self) -> Iterator[dict[str, float]]:
+        """Losses of each step; cosine decay. Raises DnpmError when they burst."""
+        plan = self.plan
+        while self.step < plan.steps:
+            warm = min(1.0, (self.step + 1) / 30)
+            rate = warm * plan.rate * 0.5 * (1 + np.cos(np.pi * self.step / plan.steps))
+            self.optimizer.param_groups[0]["lr"] = float(rate)
+            losses = self._once()
+            if not all(np.isfinite(v) for v in losses.values()):
+                raise DnpmError(f"the loss burst at step {self.step}; try a smaller rate than {plan.rate:g}")
+            self.step += 1
+            yield losses
+
+    def batch(self) -> tuple[Tensor, Tensor]:
+        """(B, 1, S, S) degraded and (B, 1, fine, fine) true maps in mm, drawn from (seed, step)."""
+        plan, material = self.plan, self.material
+        rng = np.random.default_rng([plan.seed, self.step, 7])
+        given, wanted = [], []
+        for _ in range(plan.batch):
+            rough = material.rough is not None and rng.random() < plan.rough
+            if rough and material.rough is not None and material.rough_maps is not None:
+                k = int(rng.integers(len(material.rough)))
+                low, true = (_tensor(a[k]) for a in (material.rough, material.rough_maps))
+            else:
+                true = _tensor(material.maps[int(rng.integers(len(material.maps)))])
+                low = degrade(true, int(rng.choice(plan.factors)))
+            if rng.random() < 0.5:
+                low, true = low.flip(3), true.flip(3)
+            given.append(_sized(low, self.side))
+            wanted.append(_sized(true, plan.fine))
+        return torch.cat(given), torch.cat(wanted)
+
+    def _once(self) -> dict[str, float]:
+        plan = self.plan
+        given, wanted = self.batch()
+        made = restored(self.detail, self.network(given), plan.fine) * _sized(self.mask[None, None], plan.fine)
+        weight = _sized(self.mask[None, None], plan.fine)
+        l1 = ((made - wanted).abs() * weight).sum() / (weight.sum() * len(made))
+        total, losses = plan.l1 * l1, {"l1_mm": float(l1.detach())}
+        if self.perceptual is not None and self.step % plan.perceptual_every == 0:
+            if plan.perceptual:
+                term = self.perceptual(made, wanted).mean()
+                total, losses["perceptual"] = total + plan.perceptual * term, float(term.detach())
+            if plan.identity:
+                term = identity_distance(self.perceptual, made, wanted)
+                total, losses["identity"] = total + plan.identity * term, float(term.detach())
+        self.optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        return losses
+
+    def state(self) -> Arrays:
+        """Everything that an exact continuation needs."""
+        return (
+            network_arrays("network", self.network) | optimizer_arrays("adam", self.optimizer)
+            | {"step": np.array([self.step])}
+        )  # fmt: skip
+
+    def restore(self, arrays: Arrays) -> None:
+        """What `state` gave. Raises DnpmError when it is of another network."""
+        restore_network("network", self.network, arrays)
+        restore_optimizer("adam", self.optimizer, arrays)
+        self.step = int(arrays["step"][0])
+
+
+def degrade(true: Tensor, factor: int) -> Tensor:
+    """(B, 1, R, R) averaged down by a factor, and enlarged again (bicubic): the bicubic baseline's own result."""
+    size = true.shape[-1]
+    low = functional.avg_pool2d(true, factor)
+    return functional.interpolate(low, (size, size), mode="bicubic", align_corners=False)
+
+
+def restored(detail: Detail, code: Tensor, resolution: int) -> Tensor:
+    """Eq. 11: (B, 18, 512) -> (B, 1, R, R) mm."""
+    return detail.generator.synthesis(detail.w_mean + code, resolution)
+
+
+def identity_distance(trunk: PerceptualDistance, a: Tensor, b: Tensor) -> Tensor:
+    """Eq. 15: the mean over levels of 1 - cosine of the features, pooled to 4 x 4 places of the face."""
+    terms = []
+    for x, y in zip(trunk.layers(_picture(trunk, a)), trunk.layers(_picture(trunk, b)), strict=True):
+        pooled = [functional.adaptive_avg_pool2d(f, 4).flatten(1) for f in (x, y)]
+        terms.append(1 - functional.cosine_similarity(pooled[0], pooled[1].detach(), dim=1).mean())
+    return torch.stack(terms).mean()
+
+
+def _picture(trunk: Any, maps: Tensor) -> Tensor:
+    return (maps / trunk.range_mm).clamp(-1, 1).expand(-1, 3, -1, -1)
+
+
+def _tensor(array: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(array, np.float32))[None, None]
+
+
+def _sized(x: Tensor, size: int) -> Tensor:
+    if x.shape[-1] == size:
+        return x
+    if x.shape[-1] % size == 0:
+        return functional.avg_pool2d(x, x.shape[-1] // size)
+    return functional.interpolate(x, (size, size), mode="bilinear", align_corners=False, antialias=True)
