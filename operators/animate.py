@@ -1,11 +1,10 @@
-"""Lets a face speak: a sound file, or a strip of the sequencer, to keyframes of its expressions."""
+"""Lets a face speak: a sound file, or strips of the sequencer, to keyframes of its expressions."""
 
 from __future__ import annotations
 
 from contextlib import ExitStack
 
 import bpy
-import numpy as np
 
 from ..core.backend.speech import Curves, SpeechJob
 from ..core.errors import DnpmError
@@ -54,66 +53,70 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
         model = models.model_of(face)
         motion.check(face, model)
         if self.filepath or group.source == "FILE":
-            source = sounds.from_file(self.filepath or group.sound, group.skip, group.length)
+            sources = [sounds.from_file(self.filepath or group.sound, group.skip, group.length)]
         else:
-            source = sounds.from_strip(context)
-        wish = motion.Wish.of(face, scene, source)
+            sources = sounds.from_strips(context)
+        wishes = [motion.Wish.of(face, scene, source) for source in sources]
+        asked = [_params(group, wish, source) for wish, source in zip(wishes, sources, strict=True)]
         try:
-            return (yield from self._work_on(face, scene, source, wish, _params(group, wish, source)))
+            return (yield from self._work_on(face, scene, sources, wishes, asked))
         finally:
-            source.forget()
+            for source in sources:
+                source.forget()
 
     def _work_on(
         self,
         face: bpy.types.Object,
         scene: bpy.types.Scene,
-        source: sounds.Source,
-        wish: motion.Wish,
-        params: dict[str, object],
+        sources: list[sounds.Source],
+        wishes: list[motion.Wish],
+        asked: list[dict[str, object]],
     ) -> Work:
         uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
         if not session.is_usable():
             raise DnpmError(session.status().message or "the backend is switched off")
-        job = SpeechJob(session.ready_client(), path=source.path, **params)
-        try:
-            while (curves := job.advance()) is None:
-                if job.seconds > LONGEST_S:
-                    raise DnpmError(
-                        f"{source.path}: {job.seconds / 60:.0f} minutes of sound are too many keyframes; at most "
-                        f"{LONGEST_S / 60:.0f} can be animated at once: choose a part with Skip and Length"
-                    )
-                text = "loading the networks" if session.status().state == "starting" else "listening"
-                yield job.share, text
-        finally:
-            job.cancel()
-        return self._keyed(still_there(uid, name), scene_of(scene_uid), source, wish, curves)
+        parts: list[Curves] = []
+        seconds = 0.0
+        for k, (source, params) in enumerate(zip(sources, asked, strict=True)):
+            job = SpeechJob(session.ready_client(), path=source.path, **params)
+            try:
+                while (curves := job.advance()) is None:
+                    _check_length(seconds + job.seconds, source)
+                    text = "loading the networks" if session.status().state == "starting" else "listening"
+                    yield (k + job.share) / len(sources), text
+            finally:
+                job.cancel()
+            seconds += job.seconds
+            parts.append(curves)
+        return self._keyed(still_there(uid, name), scene_of(scene_uid), sources, wishes, parts)
 
     def _keyed(
         self,
         face: bpy.types.Object,
         scene: bpy.types.Scene,
-        source: sounds.Source,
-        wish: motion.Wish,
-        curves: Curves,
+        sources: list[sounds.Source],
+        wishes: list[motion.Wish],
+        parts: list[Curves],
     ) -> str:
         """Write it all, or nothing."""
         group, model = getattr(face, names.SPEECH), models.model_of(face)
-        frames = wish.frame + np.arange(len(curves.times))
-        label = f"{face.name} {bpy.path.display_name_from_filepath(source.path)}"
+        frames, expression, rotations = motion.joined(wishes, parts)
+        label = f"{face.name} {bpy.path.display_name_from_filepath(sources[0].path)}"
         with ExitStack() as undo:
             written = motion.key_expression(
-                face, model, label, frames, curves.expression, group.tolerance, layered=group.target == "LAYER"
+                face, model, label, frames, expression, group.tolerance, layered=group.target == "LAYER"
             )
             undo.callback(written.undo)
-            if curves.rotations is not None:
-                motion.key_head(face, scene, group.head, label, frames, curves.rotations, group.tolerance, undo)
-            if group.add_sound and source.frame is None:
-                self._add_sound(scene, source, wish, undo)
+            if rotations is not None:
+                motion.key_head(face, scene, group.head, label, frames, rotations, group.tolerance, undo)
+            if group.add_sound and sources[0].frame is None:
+                self._add_sound(scene, sources[0], wishes[0], undo)
             undo.pop_all()
         self._warn(face, model)
+        seconds = sum(float(part.times[-1] - part.times[0]) for part in parts)
         return (
-            f"{curves.times[-1] - curves.times[0]:.1f} s of speech: {written.keys} keyframes from frame {frames[0]} to "
-            f"{frames[-1]} ({curves.weights})"
+            f"{seconds:.1f} s of speech: {written.keys} keyframes from frame {frames[0]} to {frames[-1]} "
+            f"({parts[0].weights})"
         )
 
     def _add_sound(
@@ -129,6 +132,14 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
             self.report({"WARNING"}, f"Drivers win over keyframes: {', '.join(driven[:5])} will not follow the sound")
         if missing := [name for name in ARKIT_NAMES if name not in model.expression_index]:
             self.report({"WARNING"}, f"This face model has no {', '.join(missing[:5])}: left out")
+
+
+def _check_length(seconds: float, source: sounds.Source) -> None:
+    if seconds > LONGEST_S:
+        raise DnpmError(
+            f"{source.path}: {seconds / 60:.0f} minutes of sound are too many keyframes; at most "
+            f"{LONGEST_S / 60:.0f} can be animated at once: choose a part with Skip and Length"
+        )
 
 
 def _params(group: bpy.types.PropertyGroup, wish: motion.Wish, source: sounds.Source) -> dict[str, object]:

@@ -30,7 +30,7 @@ class SpeechProperties(bpy.types.PropertyGroup):
         description="Where the sound comes from",
         items=[
             ("FILE", "File", "A sound file: wav, flac, ogg or mp3"),
-            ("STRIP", "Strip", "The selected sound strip of the sequencer, where it stands and as it is trimmed"),
+            ("STRIP", "Strips", "The sequencer's selected sound strips, where they stand and as they are trimmed"),
         ],
         options=set(),
     )
@@ -200,12 +200,12 @@ def _draw_keys(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
 
 
 def _strip_text(context: bpy.types.Context) -> str:
-    scene = compat.sequencer_scene(context)
     try:
-        strip = sounds.chosen_strip(scene)
+        first, *more = sounds.chosen_strips(compat.sequencer_scene(context))
     except DnpmError:
         return "Select a sound strip"
-    return f"{strip.name}, from frame {strip.frame_final_start}"
+    others = f" and {len(more)} more" if more else ""
+    return f"{first.name}{others}, from frame {first.frame_final_start}"
 
 
 CLASSES = (SpeechProperties, DNPM_PT_speech)

@@ -9,11 +9,16 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
+from ...core.backend.speech import Curves
 from ...core.errors import DnpmError
 from ...core.face_model.arkit import ARKIT_NAMES
 from ...core.face_model.keys import thinned
 from ...core.face_model.model import FaceModel
+from ...core.face_model.tracks import ROTATION_NAMES
 from . import head, keyframes, names, sounds, state
+
+REST_S = 0.15
+"""Between two sounds the face comes to rest in so many seconds, and leaves it in as many."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,38 @@ def driven(face: bpy.types.Object, model: FaceModel) -> list[str]:
     """Expressions that a driver moves."""
     found = set(keyframes.driven(face.data.shape_keys, {path_of(name) for name in model.expression_names}))
     return [name for name in model.expression_names if path_of(name) in found]
+
+
+def joined(
+    wishes: list[Wish], parts: list[Curves]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:  # fmt: skip
+    """Several sounds as one: frames (T,), expression (T, 52), rotations (T, 9) or None.
+
+    Between them the face comes to rest within REST_S, and the head goes on to where the next has it; where two are
+    heard at once the larger value counts, and the later's head.
+    """
+    if len(parts) == 1:
+        return wishes[0].frame + np.arange(len(parts[0].times)), parts[0].expression, parts[0].rotations
+    spans = [(wish.frame, wish.frame + len(part.times)) for wish, part in zip(wishes, parts, strict=True)]
+    first, last = min(span[0] for span in spans), max(span[1] for span in spans)
+    frames, rest = np.arange(first, last), max(1, round(REST_S * wishes[0].fps))
+    expression = np.zeros((len(frames), len(ARKIT_NAMES)), np.float32)
+    fade = np.linspace(1, 0, rest + 1, dtype=np.float32)[1:, None]
+    rotations = None if parts[0].rotations is None else np.zeros((len(frames), len(ROTATION_NAMES)), np.float32)
+    known = np.zeros(len(frames), bool)
+    for (begin, end), part in zip(spans, parts, strict=True):
+        values = np.concatenate([part.expression[:1] * fade[::-1], part.expression, part.expression[-1:] * fade])
+        low, high = begin - rest - first, end + rest - first
+        inside = slice(max(0, -low), len(values) - max(0, high - len(frames)))
+        place = slice(max(0, low), min(high, len(frames)))
+        expression[place] = np.maximum(expression[place], values[inside])
+        if rotations is not None and part.rotations is not None:
+            rotations[begin - first : end - first] = part.rotations
+            known[begin - first : end - first] = True
+    if rotations is not None:
+        for k in range(rotations.shape[1]):
+            rotations[:, k] = np.interp(frames, frames[known], rotations[known, k])
+    return frames, expression, rotations
 
 
 def key_expression(

@@ -45,27 +45,28 @@ def from_file(path: str, begin: float, seconds: float) -> Source:
     return Source(bpy.path.abspath(path), begin, seconds or None)
 
 
-def chosen_strip(scene: bpy.types.Scene) -> bpy.types.Sequence:
-    """The sequencer's active sound strip, or the only selected one. Raises DnpmError when there is none."""
+def chosen_strips(scene: bpy.types.Scene) -> list[bpy.types.bpy_struct]:
+    """The sequencer's selected sound strips, or else its active one, by their frames. Raises DnpmError when there is
+    none."""
     editor = scene.sequence_editor
     strips = [] if editor is None else [strip for strip in compat.sequences(editor) if strip.type == "SOUND"]
-    active = None if editor is None else editor.active_strip
-    chosen = [active] if active in strips else [strip for strip in strips if strip.select]
-    if len(chosen) != 1:
-        count = "no sound strip is" if not chosen else f"{len(chosen)} sound strips are"
-        raise DnpmError(f"{count} selected in the sequencer: select the one that the face is to speak")
-    return chosen[0]
+    chosen = [strip for strip in strips if strip.select] or [strip for strip in strips if strip == editor.active_strip]
+    if not chosen:
+        raise DnpmError("no sound strip is selected in the sequencer: select what the face is to speak")
+    return sorted(chosen, key=lambda strip: strip.frame_final_start)
 
 
-def from_strip(context: bpy.types.Context) -> Source:
-    """What is heard of the chosen strip, where it is heard. Raises DnpmError when its speed was changed."""
+def from_strips(context: bpy.types.Context) -> list[Source]:
+    """What is heard of the chosen strips, where it is heard. Raises DnpmError when the speed of one was changed."""
     scene = compat.sequencer_scene(context)
-    strip = chosen_strip(scene)
+    return [_of_strip(strip, fps_of(scene)) for strip in chosen_strips(scene)]
+
+
+def _of_strip(strip: bpy.types.bpy_struct, fps: float) -> Source:
     if len(getattr(strip, "retiming_keys", ())):
         raise DnpmError(f"strip {strip.name}: its speed was changed (retiming): render it to a sound file first")
     if strip.sound is None:
         raise DnpmError(f"strip {strip.name}: has no sound")
-    fps = fps_of(scene)
     skipped = strip.frame_final_start - strip.frame_start + strip.animation_offset_start
     length = (strip.frame_final_end - strip.frame_final_start) / fps
     path, temporary = _file_of(strip.sound)

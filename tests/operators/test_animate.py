@@ -181,6 +181,18 @@ def test_sequencer(backend, face, speech, sound):
     assert keys(curves(face.data.shape_keys)[f"{JAW}[0]"])[0, 0] == 111
     assert len(compat.sequences(scene.sequence_editor)) == 1, "it is there already"
 
+    strip.select = True
+    second = compat.sequences(scene.sequence_editor).new_sound("b", sound, 7, 160)
+    second.select = True
+    backend.submitted.clear()
+    speech.head = "OBJECT"
+    assert animate() == {"FINISHED"}
+    assert sum(kind == "speech" for kind, _ in backend.submitted) == 2
+    found = keys(curves(face.data.shape_keys)[f"{JAW}[0]"])
+    assert (found[0, 0], found[-1, 0]) == (111, 160 + 72)
+    assert found[found[:, 0] == 150, 1] == 0, "between the two the mouth is shut"
+    compat.sequences(scene.sequence_editor).remove(second)
+
     strip.sound.pack()
     assert animate() == {"FINISHED"}
     assert Path(backend.speech["path"]).name.startswith("dnpm-sound-")
@@ -318,3 +330,22 @@ def test_a_face_deleted_meanwhile(backend, face, speech, monkeypatch):
         results.append(operator.modal(context, Event("TIMER")))
     assert results[-1] == {"CANCELLED"}
     assert "was deleted" in operator.told[-1]
+
+
+def test_sounds_joined():
+    """Two that overlap and one that stands apart: the larger value, rest in the gap, one head."""
+    from dnpm.core.backend.speech import Curves
+    from dnpm.operators.scene.motion import Wish, joined
+
+    def part(count: int, value: float) -> Curves:
+        turns = np.full((count, 9), value, np.float32)
+        return Curves(np.arange(count) / 20, np.full((count, 52), value, np.float32), turns, "")
+
+    wishes = [Wish(frame, 0.0, 20.0, float(frame)) for frame in (10, 15, 40)]
+    frames, expression, rotations = joined(wishes, [part(10, 0.4), part(10, 0.2), part(5, 0.6)])
+    assert (frames[0], frames[-1]) == (10, 44)
+    at = dict(zip(frames.tolist(), expression[:, 0].tolist(), strict=True))
+    assert [at[k] for k in (10, 19, 20, 24, 30, 40, 44)] == pytest.approx([0.4, 0.4, 0.4 * 2 / 3, 0.2, 0, 0.6, 0.6])
+    assert [at[k] for k in (25, 26, 27)] == pytest.approx([0.2 * 2 / 3, 0.2 / 3, 0], abs=1e-6)
+    assert [at[k] for k in (37, 38, 39)] == pytest.approx([0, 0.2, 0.4], abs=1e-6)
+    assert rotations[frames == 32, 0] == pytest.approx(0.4)
