@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
-from . import train_encoder, train_generator, train_speech
+from . import train_encoder, train_generator, train_photo, train_speech
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train_encoder.add_subparser(what)
     train_generator.add_subparser(what)
     train_speech.add_subparser(what)
+    train_photo.add_subparsers(what)
 
 
 def _stages(texts: list[str], option: str) -> tuple[tuple[int, int, float], ...]:

@@ -1,0 +1,61 @@
+"""What restoration learns from: true maps and, beside them, what pix2pixHD makes of pictures of theirs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...detail.weights import Detail
+from ...face_model.model import FaceModel
+from ...photo.restore.pix2pix import GlobalGenerator, as_input
+from ..data.dataset import MapDataset
+from ..detail import samples
+from ..teacher.teacher import resize
+from .pairs import Pairs
+from .restoration import Material
+
+_MOST = 4000
+"""Maps that are held in memory."""
+
+
+def material_of(generator: GlobalGenerator, pairs: Pairs, mask: np.ndarray, maps: Path | None) -> Material:
+    """Rough maps of every pair; true maps of a data set, else the pairs' own. mask (R, R).
+
+    Raises DnpmError when the data set cannot be read.
+    """
+    rough = np.zeros_like(pairs.maps, subclass=False)
+    with torch.inference_mode():
+        for k, texture in enumerate(pairs.textures):
+            x = torch.from_numpy(np.asarray(texture, np.float32))[None]
+            rough[k] = generator(as_input(x[:, :3], x[:, 3:]))[0, 0].numpy() * mask
+    true = np.asarray(pairs.maps)
+    if maps is not None:
+        true = np.stack([resize(one, len(mask)) * mask for one in _maps_of(Path(maps))])
+    return Material(true.astype(np.float16), mask, rough, np.asarray(pairs.maps))
+
+
+def _maps_of(folder: Path) -> Iterator[np.ndarray]:
+    """(R, R) float32 mm each: of a data set, or of the maps that `dnpm train detail` keeps in its folder."""
+    note = folder / "train_512.json"
+    if note.is_file():
+        size = int(json.loads(note.read_text(encoding="utf-8"))["resolution"])
+        done = np.fromfile(note.with_suffix(".done"), np.uint8)
+        cached = np.memmap(note.with_suffix(".f16"), np.float16, "r", shape=(len(done), size, size))
+        yield from (np.asarray(cached[k], np.float32) for k in np.flatnonzero(done)[:_MOST])
+        return
+    data = MapDataset.open(folder)
+    for k in range(min(len(data), _MOST)):
+        yield data.maps(np.array([k]))[0]
+
+
+def codes_of_sliders(detail: Detail, model: FaceModel, count: int, seed: int) -> Tensor:
+    """(count, 18, 512): what E gives for people and expressions of the training split."""
+    pairs = [samples.draw(model, "train", k, seed) for k in range(count)]
+    identity, expression = (torch.from_numpy(np.stack(column)) for column in zip(*pairs, strict=True))
+    with torch.inference_mode():
+        return detail.encoder(identity, expression)
