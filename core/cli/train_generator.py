@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,8 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     sub.add_argument("--microbatch", type=int, metavar="N", help="at once in a process: less memory, the same result")
     sub.add_argument("--start", choices=("components", "random"), help="of the registered maps (default, tiny)")
     sub.add_argument("--rate", type=float, help="Adam's, before the correction for lazy regularisation")
+    sub.add_argument("--discriminator-rate", type=float, help="D's, where it is another")
+    sub.add_argument("--warm-steps", type=int, metavar="N", help="at the beginning, in which D alone learns")
     sub.add_argument("--gamma", type=float, help="weight of R1")
     sub.add_argument("--path-weight", type=float, help="weight of path length; 0 leaves it out")
     sub.add_argument("--ada-target", type=float, help="mean sign of D on real maps to keep; 0 switches ADA off")
@@ -106,7 +109,8 @@ def plan_of(args: argparse.Namespace, device: torch.device) -> Plan:
 
     changes = {
         "images": args.images, "batch": args.batch, "start": args.start, "rate": args.rate, "seed": args.seed,
-        "path_weight": args.path_weight, "ada_images": args.ada_images, "ema_images": args.ema_images,
+        "discriminator_rate": args.discriminator_rate, "warm_steps": args.warm_steps, "path_weight": args.path_weight,
+        "ada_images": args.ada_images, "ema_images": args.ema_images,
         "precision": precision_of(args.precision, device),
     }  # fmt: skip
     if args.path_weight == 0:
@@ -115,8 +119,6 @@ def plan_of(args: argparse.Namespace, device: torch.device) -> Plan:
         changes["ada_target"] = args.ada_target
     plan = configured(args.config, args.resolution, args.gamma, **changes)
     if args.ada_target == 0:
-        from dataclasses import replace
-
         plan = replace(plan, ada_target=None)
     return plan
 
@@ -145,13 +147,17 @@ def _dry_run(args: argparse.Namespace, plan: Plan, device: torch.device) -> int:
     from ..training.generator.trainer import GeneratorTrainer
 
     maps = None if args.data is None else len(MapDataset.open(args.data).split("train"))
+    whole = plan.batch
+    if args.microbatch is not None:  # One round stands for all.
+        if args.microbatch < 1 or whole % args.microbatch:
+            raise DnpmError(f"--microbatch {args.microbatch} must divide the batch of {whole}")
+        plan = replace(plan, batch=args.microbatch)
     batches = Batches(dry.BlankMaps(plan.resolution), np.arange(plan.batch), plan.batch, plan.resolution, plan.seed)
     try:
         trainer = GeneratorTrainer(
-            plan, Generator(plan.generator), Discriminator(plan.discriminator), batches, 1e-3, device,
-            microbatch=args.microbatch,
+            plan, Generator(plan.generator), Discriminator(plan.discriminator), batches, 1e-3, device
         )  # fmt: skip
-        result = dry.dry_run(trainer, maps)
+        result = dry.dry_run(trainer, maps, whole)
     finally:
         batches.close()
     print(json.dumps(result, indent=2) if args.json else dry.table(result))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from ...backend import devices
 from ...detail.config import to_json
 from ..checkpoint import out_of_memory
 from .trainer import GeneratorTrainer
+
+_SLOW = 10.0
 
 
 class BlankMaps:
@@ -32,12 +34,15 @@ class BlankMaps:
         return np.ones((len(indices), self.resolution, self.resolution), np.float32)
 
 
-def dry_run(trainer: GeneratorTrainer, maps: int | None) -> dict[str, Any]:
+def dry_run(trainer: GeneratorTrainer, maps: int | None, batch: int | None = None) -> dict[str, Any]:
     """Each part of a step once to warm up and once timed; lazy parts count by how rarely they come.
 
-    maps: of the set, None where none was given. Raises DnpmError when memory runs out.
+    maps: of the set, None where none was given. batch: the real one, of which the trainer holds one round; default the
+    trainer's. Raises DnpmError when memory runs out.
     """
     plan = trainer.plan
+    rounds = (batch or plan.batch) / plan.batch
+    plan = replace(plan, batch=batch or plan.batch)
     parts: dict[str, tuple[Callable[[int], object], float]] = {
         "generator": (trainer.generator_part, 1.0),
         "path_length": (trainer.path_part, 1 / plan.path_every if plan.path_every else 0.0),
@@ -49,7 +54,7 @@ def dry_run(trainer: GeneratorTrainer, maps: int | None) -> dict[str, Any]:
     try:
         for name, (part, share) in parts.items():
             if share:
-                seconds[name] = min(_timed(part, k, trainer.device) for k in range(2))
+                seconds[name] = rounds * _timed(part, trainer.device)
     except (RuntimeError, MemoryError) as error:
         if out_of_memory(error):
             raise trainer.too_large() from error
@@ -99,12 +104,18 @@ def _every(steps: int) -> str:
     return f"every {steps} steps" if steps else "left out"
 
 
-def _timed(part: Callable[[int], object], step: int, device: torch.device) -> float:
-    started = time.perf_counter()
-    part(step)
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return time.perf_counter() - started
+def _timed(part: Callable[[int], object], device: torch.device) -> float:
+    """Of the second time, or of the first where that is slow enough for what it does once not to matter."""
+    seconds = 0.0
+    for step in range(2):
+        started = time.perf_counter()
+        part(step)
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        seconds = time.perf_counter() - started
+        if seconds > _SLOW:
+            break
+    return seconds
 
 
 def _memory_mib(device: torch.device) -> int | None:

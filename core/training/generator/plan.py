@@ -45,7 +45,7 @@ class Plan:
     """Whether G's constant noise inputs may be used; the default configuration has registered maps instead."""
     start: Start = "random"
     warm_steps: int = 0
-    """Steps at the beginning in which D alone learns: for a fresh D beside a trained G."""
+    """Steps at the beginning in which D alone learns: for a fresh D beside a G that paints plausibly already."""
     precision: Precision = "fp32"
     seed: int = 0
 
@@ -53,6 +53,7 @@ class Plan:
         for wrong, message in (
             (self.batch < 1 or self.images < self.batch, "--batch must be at least 1 and --images at least a batch"),
             (not self.rate > 0 or not self.gamma >= 0, "--rate must be positive and --gamma not negative"),
+            (self.discriminator_rate is not None and not self.discriminator_rate > 0, "rates must be positive"),
             (min(self.r1_every, self.path_every, self.warm_steps) < 0, "intervals and warm steps must not be negative"),
             (not 0 <= self.mixing <= 1, "--mixing must be 0 to 1"),
             (self.ada_target is not None and not 0 < self.ada_target < 1, "--ada-target must lie between 0 and 1"),
@@ -94,11 +95,12 @@ CONFIGS: dict[str, Plan] = {
     # Our default G: it starts from the set's principal components, so that it needs images by the ten thousand.
     "default": Plan(
         GENERATORS["default"], DiscriminatorConfig(4096, 128, 1024), 200_000, 8, gamma=r1_gamma(1024, 8) / 10,
-        ema_images=2_500, ada_images=100_000, learn_noise=False, start="components",
+        ema_images=2_500, ema_ramp=0.5, ada_images=100_000, learn_noise=False, start="components", warm_steps=50,
+        rate=0.001, discriminator_rate=0.002,
     ),
     "tiny": Plan(
-        _TINY, DiscriminatorConfig(512, 16, 64), 4_000, 8, gamma=0.1, ema_images=500, ada_images=20_000,
-        learn_noise=False, start="components",
+        _TINY, DiscriminatorConfig(512, 16, 64), 4_000, 8, gamma=0.1, ema_images=500, ema_ramp=0.5, ada_images=20_000,
+        learn_noise=False, start="components", rate=0.001, discriminator_rate=0.002,
     ),
 }  # fmt: skip
 
@@ -113,6 +115,8 @@ def configured(name: str, resolution: int | None = None, gamma: float | None = N
         raise DnpmError(f"--config {name}: there are {', '.join(CONFIGS)}")
     base = CONFIGS[name]
     changes = {k: v for k, v in changes.items() if v is not None}
+    if changes.get("start", base.start) == "random" and base.start != "random":  # G paints nothing plausible then.
+        changes = {"warm_steps": 0, "ema_ramp": Plan.ema_ramp, "rate": Plan.rate, "discriminator_rate": None} | changes
     side = resolution or base.resolution
     if side not in base.generator.resolutions or side < 16:
         sides = [r for r in base.generator.resolutions if r >= 16]

@@ -80,6 +80,9 @@ def train(
         with stop_on_signal() as stop, ScalarLog(out, trainer.step) if me.first else nullcontext() as log:
             if not resumed:
                 keeper.picture(me)
+                if watch.metric_maps and log is not None:  # Where it begins: components are a good start already.
+                    nothing = dict.fromkeys((*Losses.__dataclass_fields__, "images_per_second"), math.nan)
+                    log.write(0, keeper.measure(watch) | nothing | {"images": 0})
             said = saved = time.monotonic()
             first, asked = trainer.step, False
             for losses in trainer.run():

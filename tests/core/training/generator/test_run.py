@@ -46,8 +46,10 @@ def test_files_and_figures(set_folder: Path, tmp_path: Path, capsys):
         assert (out / f"samples_{images:08d}.png").stat().st_size > 10_000
     with (out / "log.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["step"] for row in rows] == ["2", "4"]
-    assert float(rows[1]["frechet"]) == pytest.approx(card["scores"]["frechet"], rel=1e-4)
+    assert [row["step"] for row in rows] == ["0", "2", "4"]
+    assert float(rows[0]["frechet"]) > 0
+    assert rows[0]["discriminator"] == ""
+    assert float(rows[2]["frechet"]) == pytest.approx(card["scores"]["frechet"], rel=1e-4)
     assert list(out.glob("events.out.tfevents.*"))
 
 
@@ -72,7 +74,7 @@ def test_stopped_by_a_signal_it_goes_on_exactly(set_folder: Path, tmp_path: Path
     different = [k for k in through if k != "hours" and not np.array_equal(through[k], stopped[k])]
     assert not different
     rows = (tmp_path / "stopped" / "log.csv").read_text().splitlines()
-    assert [row.split(",")[0] for row in rows] == ["step", "2", "4", "6"]
+    assert [row.split(",")[0] for row in rows] == ["step", "0", "2", "4", "6"]
     assert main([*options(set_folder, tmp_path / "stopped", 48), "--gamma", "3"]) == 2
     assert "begun with other settings (gamma)" in capsys.readouterr().err
 
