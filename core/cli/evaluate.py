@@ -16,6 +16,7 @@ KINDS: dict[str, str] = {
     "distance": "distance",
     "speech": "speech",
     "fit": "fit",
+    "photo": "photo",
 }
 
 

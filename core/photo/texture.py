@@ -24,8 +24,8 @@ _BEHIND_MM = 2.5
 _BUFFER = 512
 """Longer side of the z-buffer at most, pixels."""
 _RIM = (0.006, 0.02)
-"""Shares of the z-buffer's side: nearer to an outline than the first nothing is trusted, as a fit is never exact and the
-pixel may show what lies behind; from the second on all is."""
+"""Shares of the z-buffer's side: nearer to an outline than the first nothing is trusted, because a fit is never exact
+and the pixel may show what lies behind; from the second on all is."""
 _JUMP_MM = 12.0
 """A step in depth between two pixels of the z-buffer that is an outline."""
 _COARSE = 256

@@ -65,12 +65,14 @@ class Locks:
 @dataclass(frozen=True)
 class Fit:
     """identity (n_id,); one expression (n_exp,), camera and error for each picture. error: mean distance of the 468
-    landmarks from their places on the fitted face, in eye distances (outer corners)."""
+    landmarks from their places on the fitted face, in eye distances (outer corners); landmarks: those places, (468, 2)
+    pixels."""
 
     identity: np.ndarray
     expressions: list[np.ndarray]
     cameras: list[Camera]
     errors: list[float]
+    landmarks: list[np.ndarray]
 
 
 class Fitter:
@@ -113,13 +115,14 @@ class Fitter:
             ]
             identity, expressions, states = self._solve(seen, identity, expressions, states, locks, pictures)
         cameras = [camera_of(x, one, self.centre) for x, one in zip(states, observed, strict=True)]
-        errors = []
+        errors, landmarks = [], []
         for one, expression, state in zip(observed, expressions, states, strict=True):
             last = self._outlined(one, identity, expression, state, True)
             places = last.points.of(self.model.vertices(identity.astype(np.float32), expression.astype(np.float32)))
             pixels = camera_of(state, last, self.centre).project(places)[0]
             errors.append(float(np.linalg.norm(pixels - last.pixels, axis=1).mean() / last.eye_distance))
-        return Fit(identity.astype(np.float32), [e.astype(np.float32) for e in expressions], cameras, errors)
+            landmarks.append(pixels)
+        return Fit(identity.astype(np.float32), [e.astype(np.float32) for e in expressions], cameras, errors, landmarks)
 
     def _check(self, pictures: Sequence[Picture], locks: Locks) -> None:
         count = len(self.model.neutral)
