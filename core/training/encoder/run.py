@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from ..checkpoint import stop_on_signal
 from .store import load_state, save_state
 from .trainer import EncoderTrainer, Losses, Samples
 
 SAVE_SECONDS, SAY_SECONDS = 120.0, 10.0
 CHECKED = 32
-
-
-@dataclass
-class Stop:
-    """Whether the person (or the machine) asked for an end."""
-
-    asked: bool = False
-
-
-@contextmanager
-def stop_on_signal() -> Iterator[Stop]:
-    """SIGINT and SIGTERM set `asked`, so that the step in hand ends and is saved; a second one ends at once."""
-    stop = Stop()
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        if stop.asked:
-            raise KeyboardInterrupt
-        stop.asked = True
-        print("\nstopping after this step; once more to stop at once", file=sys.stderr, flush=True)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def fit(

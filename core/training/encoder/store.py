@@ -20,6 +20,7 @@ from ... import tensorfile
 from ...detail import config
 from ...detail.encoder import Encoder
 from ...errors import DnpmError
+from .. import checkpoint
 from .inputs import PointInputs
 from .trainer import EncoderTrainer, Plan
 
@@ -47,22 +48,12 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 
 def save_state(path: Path, trainer: EncoderTrainer, about: Mapping[str, Any]) -> None:
     """The trainer's state; `about` names what it belongs to (samples, generator, inputs, ...)."""
-    metadata = {"format": STATE_FORMAT, "belongs": _text(plan_json(trainer.plan) | dict(about))}
-    tensorfile.save(path, trainer.state(), metadata)
+    checkpoint.save_state(path, trainer.state(), STATE_FORMAT, plan_json(trainer.plan) | dict(about))
 
 
 def load_state(path: Path, trainer: EncoderTrainer, about: Mapping[str, Any]) -> None:
     """Go on from a state. Raises DnpmError when it belongs to another plan, naming what differs."""
-    metadata = tensorfile.read_metadata(path)
-    if metadata.get("format") != STATE_FORMAT:
-        raise DnpmError(f"{path}: is no state of an encoder in training; delete it, or use another --folder")
-    there, here = json.loads(metadata["belongs"]), json.loads(_text(plan_json(trainer.plan) | dict(about)))
-    different = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
-    if different:
-        raise DnpmError(
-            f"{path}: was begun with other settings ({', '.join(different)}); use the same, or another --folder"
-        )
-    trainer.restore(tensorfile.load(path)[0])
+    trainer.restore(checkpoint.load_state(path, STATE_FORMAT, plan_json(trainer.plan) | dict(about)))
 
 
 def save_points(path: Path, encoder: Encoder, inputs: PointInputs, w_mean: Tensor, about: Mapping[str, Any]) -> None:

@@ -22,6 +22,14 @@ from ...detail.config import EncoderConfig
 from ...detail.encoder import Encoder
 from ...detail.generator import Generator
 from ...errors import DnpmError
+from ..checkpoint import (
+    Arrays,
+    network_arrays,
+    optimizer_arrays,
+    out_of_memory,
+    restore_network,
+    restore_optimizer,
+)
 from ..detail.principal import average_to
 from ..perceptual import PerceptualDistance
 from ..perceptual.distance import RANGE_MM
@@ -135,7 +143,9 @@ class EncoderTrainer:
                 group["lr"] = 0.5 * self.plan.rate * (1 + math.cos(math.pi * self.step / self.total_steps))
             try:
                 losses = self._once(picks)
-            except torch.OutOfMemoryError as error:
+            except (RuntimeError, MemoryError) as error:
+                if not out_of_memory(error):
+                    raise
                 raise DnpmError(
                     f"{self.device} has too little memory for a batch of {self.plan.batch} at {self.plan.resolution}: "
                     f"try --batch {max(1, self.plan.batch // 2)}, or a smaller --resolution"
@@ -159,32 +169,18 @@ class EncoderTrainer:
         """(n,) -> (n, r, r) float32 mm inside the mask, averaged down to the training's resolution."""
         return self._targets(samples, indices)[:, 0].cpu().numpy()
 
-    def state(self) -> dict[str, np.ndarray]:
+    def state(self) -> Arrays:
         """Everything that an exact continuation needs."""
-        tensors = {f"encoder.{k}": v for k, v in self.encoder.state_dict().items()}
-        for k, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{k}.{name}": value for name, value in moments.items()}
-        arrays = {k: v.detach().cpu().numpy() for k, v in tensors.items()}
+        arrays = network_arrays("encoder", self.encoder) | optimizer_arrays("adam", self.optimizer)
         return arrays | {"step": np.array([self.step], np.int64)}
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+    def restore(self, arrays: Arrays) -> None:
         """What `state` gave. Raises DnpmError when it is of another network."""
-        known: dict[str, Tensor] = {}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, array in arrays.items():
-            tensor = torch.from_numpy(array.copy())
-            if name.startswith("encoder."):
-                known[name.removeprefix("encoder.")] = tensor
-            elif name.startswith("adam."):
-                _, k, what = name.split(".")
-                moments.setdefault(int(k), {})[what] = tensor
-        try:
-            self.encoder.load_state_dict(known)
-            groups = self.optimizer.state_dict()["param_groups"]
-            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-            self.step = int(arrays["step"][0])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise DnpmError(f"the saved state is of another encoder ({str(error).splitlines()[0]})") from error
+        restore_network("encoder", self.encoder, arrays)
+        restore_optimizer("adam", self.optimizer, arrays)
+        if "step" not in arrays:
+            raise DnpmError("the saved state is of another encoder (it has no step)")
+        self.step = int(arrays["step"][0])
 
     def _once(self, picks: np.ndarray) -> Losses:
         images, targets = self._images(self.samples, picks), self._targets(self.samples, picks)
