@@ -88,11 +88,12 @@ def skin_normals(table: UVMap, vertices: np.ndarray, faces: np.ndarray, displace
 
 def render(
     model: FaceModel, vertices: np.ndarray, camera: Camera, paint: Paint, lights: Lights | None = None,
-    displacement: np.ndarray | None = None, background: np.ndarray | None = None,
+    displacement: np.ndarray | None = None, background: np.ndarray | None = None, bumped: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """A picture (h, w, 3) float32 sRGB and its mask (h, w) bool of a face with vertices (V, 3) mm.
 
-    displacement: (R, R) mm on the detail UV, as bumps. background: (3,) or (h, w, 3) sRGB.
+    displacement: (R, R) mm on the detail UV, as bumps; bumped: its `skin_normals`, where several pictures are made of
+    one face. background: (3,) or (h, w, 3) sRGB.
     """
     lights = lights or Lights()
     pixels, depth = camera.project(vertices)
@@ -109,11 +110,11 @@ def render(
     skin = scene.detail[triangle, 0] >= 0
     uv = np.einsum("nk,nkc->nc", weight[skin], model.detail_uv[scene.detail[triangle[skin]]])
     colour[skin] = _at(paint.skin, uv)
-    if displacement is not None:
-        table = uv_table(model, len(displacement))
-        bumped = _at(skin_normals(table, vertices, model.faces, displacement), uv)
-        part = _at(mask_at(model.detail_mask, len(displacement))[..., None], uv)
-        normals[skin] += part * (bumped - normals[skin])
+    if displacement is not None and bumped is None:
+        bumped = skin_normals(uv_table(model, len(displacement)), vertices, model.faces, displacement)
+    if bumped is not None:
+        part = _at(mask_at(model.detail_mask, len(bumped))[..., None], uv)
+        normals[skin] += part * (_at(bumped, uv) - normals[skin])
     shaded = shade(to_linear(colour), normals, camera, lights, np.where(eyes, 0.3, lights.gloss))
     image = np.broadcast_to(
         np.asarray([0.5, 0.55, 0.6] if background is None else background, np.float32), (*shown.shape, 3)

@@ -22,13 +22,15 @@ from ...errors import DnpmError
 from ...face_model.looks import IRISES, TONES, Look
 from ...face_model.model import FaceModel
 from ...photo.camera import Camera, rotation_of, turned
-from ...photo.render import Lights, Paint, render
-from ...photo.texture import fill_mirrored, normalise, unwrap
+from ...photo.render import Lights, Paint, render, skin_normals
+from ...photo.texture import fill_mirrored, normalise, unwrap, uv_table
 from ..detail import samples
 from ..detail.cache import teacher_fingerprint
 from ..teacher.teacher import Teacher, resize
 
 FORMAT = 1
+VIEWS = 4
+"""Pictures of one face, its map being what takes longest."""
 _PEOPLE = 48
 """Looks that occur."""
 _worker: dict = {}
@@ -45,7 +47,9 @@ class Pairs:
 def make_pairs(
     folder: Path, model_path: Path, split: str, count: int, resolution: int, processes: int = 1, seed: int = 0
 ) -> Pairs:
-    """Pairs 0 to count - 1 of a split ("train", "validation"). Raises DnpmError when the folder holds other ones."""
+    """`count` pairs of a split ("train", "validation"), VIEWS of each face. Raises DnpmError when the folder holds
+    other ones."""
+    count = max(1, count // VIEWS) * VIEWS
     folder.mkdir(parents=True, exist_ok=True)
     model = FaceModel.load(model_path)
     recipe = {
@@ -59,17 +63,19 @@ def make_pairs(
     shapes = ((count, 4, resolution, resolution), (count, resolution, resolution))
     textures, maps = (_open(folder / f"{split}_{k}.f16", s, np.float16) for k, s in zip("tm", shapes, strict=True))
     done = _open(folder / f"{split}.done", (count,), np.uint8)
-    todo = np.flatnonzero(np.asarray(done) == 0)
+    todo = np.flatnonzero(np.asarray(done).reshape(-1, VIEWS).min(1) == 0)
     if len(todo):
         started = time.monotonic()
         arguments = (str(model_path), split, resolution, seed)
         context = multiprocessing.get_context("spawn")
         with context.Pool(processes, _start, arguments) as pool:
-            for k, (number, texture, target) in enumerate(pool.imap_unordered(_pair, todo.tolist())):
-                textures[number], maps[number], done[number] = texture, target, 1
-                if k % 25 == 0 or k == len(todo) - 1:
-                    rate = (k + 1) / (time.monotonic() - started)
-                    print(f"pairs {split}: {k + 1}/{len(todo)}, {rate:.2f}/s", file=sys.stderr, flush=True)
+            for k, (number, views, target) in enumerate(pool.imap_unordered(_face, todo.tolist())):
+                places = slice(number * VIEWS, (number + 1) * VIEWS)
+                textures[places], maps[places], done[places] = views, target, 1
+                if k % 10 == 0 or k == len(todo) - 1:
+                    rate = (k + 1) * VIEWS / (time.monotonic() - started)
+                    print(f"pairs {split}: {(k + 1) * VIEWS}/{len(todo) * VIEWS}, {rate:.2f}/s",
+                          file=sys.stderr, flush=True)  # fmt: skip
         textures.flush()
         maps.flush()
     return Pairs(textures, maps)
@@ -126,38 +132,38 @@ def degraded(image: np.ndarray, face: float, rng: np.random.Generator) -> np.nda
     return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255
 
 
-def one_pair(
+def pictures_of(
     model: FaceModel, teacher: Teacher, split: str, number: int, resolution: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(4, R, R), (R, R) float16, the same for the same arguments."""
+    """Face `number`: (VIEWS, 4, R, R) textures and its map (R, R), float16, the same for the same arguments."""
     rng = np.random.default_rng([seed, number, 83, split == "validation"])
     identity, expression = samples.draw(model, split, number, seed)
     target = teacher.map(identity, expression)
     vertices = model.vertices(identity, expression)
     front = vertices[model.vertex_groups.get("face", np.arange(len(vertices)))]
-    face = float(np.exp(rng.uniform(np.log(90), np.log(300))))
-    side = round(1.35 * face)
-    turn = rng.normal(0, 1, 3) * [16, 8, 6]
-    camera = Camera.before(
-        (side, side), float(np.exp(rng.uniform(np.log(450), np.log(2500)))), face / side,
-        float(np.ptp(front[:, 1])), front.mean(0), turned(*turn),
-    )  # fmt: skip
-    paint = _paint_of(model, int(rng.integers(_PEOPLE)))
-    picture, _ = render(
-        model, vertices, camera, paint, Lights.drawn(rng), target, np.asarray(rng.uniform(0.1, 0.9, 3), np.float32)
-    )
-    picture = degraded(picture, face, rng)
-    # A fitted camera and shape are a little wrong.
-    wrong = replace(
-        camera, rotation=rotation_of(rng.normal(0, 0.015, 3)) @ camera.rotation,
-        centre=camera.centre + rng.normal(0, 0.006 * face, 2), focal=camera.focal * float(np.exp(rng.normal(0, 0.008))),
-    )  # fmt: skip
-    off = model.vertices(identity + rng.normal(0, 0.25, len(identity)).astype(np.float32), expression)
-    texture = fill_mirrored(unwrap(picture, off, wrong, model, resolution))
+    bumped = skin_normals(uv_table(model, len(target)), vertices, model.faces, target)
     mask = resize(model.detail_mask, resolution)
-    colour = normalise(texture, mask)
-    stacked = np.concatenate([colour.transpose(2, 0, 1), texture.visible[None]])
-    return stacked.astype(np.float16), (resize(target, resolution) * mask).astype(np.float16)
+    views = []
+    for _ in range(VIEWS):
+        face = float(np.exp(rng.uniform(np.log(90), np.log(300))))
+        side = round(1.3 * face)
+        camera = Camera.before(
+            (side, side), float(np.exp(rng.uniform(np.log(450), np.log(2500)))), face / side,
+            float(np.ptp(front[:, 1])), front.mean(0), turned(*(rng.normal(0, 1, 3) * [16, 8, 6])),
+        )  # fmt: skip
+        paint, ground = _paint_of(model, int(rng.integers(_PEOPLE))), np.asarray(rng.uniform(0.1, 0.9, 3), np.float32)
+        picture, _ = render(model, vertices, camera, paint, Lights.drawn(rng), background=ground, bumped=bumped)
+        # A fitted camera is a little wrong.
+        wrong = replace(
+            camera, rotation=rotation_of(rng.normal(0, 0.015, 3)) @ camera.rotation,
+            centre=camera.centre + rng.normal(0, 0.006 * face, 2),
+            focal=camera.focal * float(np.exp(rng.normal(0, 0.008))),
+        )  # fmt: skip
+        seen = unwrap(degraded(picture, face, rng), vertices, wrong, model, resolution)
+        texture = fill_mirrored(seen)
+        colour = normalise(texture, mask)
+        views.append(np.concatenate([colour.transpose(2, 0, 1), texture.visible[None]]))
+    return np.stack(views).astype(np.float16), (resize(target, resolution) * mask).astype(np.float16)
 
 
 def _paint_of(model: FaceModel, person: int) -> Paint:
@@ -185,6 +191,6 @@ def _start(model_path: str, split: str, resolution: int, seed: int) -> None:
     _worker.update(model=model, teacher=teacher, split=split, resolution=resolution, seed=seed)
 
 
-def _pair(number: int) -> tuple[int, np.ndarray, np.ndarray]:
+def _face(number: int) -> tuple[int, np.ndarray, np.ndarray]:
     w = _worker
-    return number, *one_pair(w["model"], w["teacher"], w["split"], number, w["resolution"], w["seed"])
+    return number, *pictures_of(w["model"], w["teacher"], w["split"], number, w["resolution"], w["seed"])

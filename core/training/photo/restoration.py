@@ -41,13 +41,18 @@ class RestorationPlan:
     l1: float = 10.0
     perceptual: float = 0.2
     identity: float = 0.1
+    l2: float = 0.0
+    """Of the square of the difference in half of the metrics' range (pSp's and E2Style's first term)."""
+    code: float = 0.0
+    """Of the code's mean square (pSp's regularisation)."""
     perceptual_every: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
         if min(self.steps, self.batch, self.fine, self.perceptual_every) < 1 or not self.rate > 0:
             raise DnpmError(f"steps, batch, side and rate must be positive (got {self})")
-        if min(self.l1, self.perceptual, self.identity) < 0 or not self.l1 + self.perceptual + self.identity > 0:
+        terms = (self.l1, self.l2, self.perceptual, self.identity)
+        if min(*terms, self.code) < 0 or not sum(terms) > 0:
             raise DnpmError(f"the loss's weights must not be negative, nor all be 0 (got {self})")
 
 
@@ -113,10 +118,14 @@ class RestorationTrainer:
     def _once(self) -> dict[str, float]:
         plan = self.plan
         given, wanted = self.batch()
-        made = restored(self.detail, self.network(given), plan.fine) * _sized(self.mask[None, None], plan.fine)
-        weight = _sized(self.mask[None, None], plan.fine)
+        weight, code = _sized(self.mask[None, None], plan.fine), self.network(given)
+        made = restored(self.detail, code, plan.fine) * weight
         l1 = ((made - wanted).abs() * weight).sum() / (weight.sum() * len(made))
         total, losses = plan.l1 * l1, {"l1_mm": float(l1.detach())}
+        if plan.l2:
+            total = total + plan.l2 * ((made - wanted).square() * weight).sum() / (weight.sum() * len(made))
+        if plan.code:
+            total = total + plan.code * code.square().mean()
         if self.perceptual is not None and self.step % plan.perceptual_every == 0:
             if plan.perceptual:
                 term = self.perceptual(made, wanted).mean()
