@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import tensorfile
-from ...errors import DnpmError
 from ...speech.config import to_json
 from ...speech.decoder import SpeechDecoder
-from ..encoder.run import stop_on_signal
+from ..checkpoint import load_state, save_state, stop_on_signal
 from .plot import save_curves
 from .trainer import Losses, SpeechTrainer
 
@@ -34,7 +32,7 @@ def fit(trainer: SpeechTrainer, folder: Path, about: dict[str, Any], check: Chec
     state, record = folder / "state.safetensors", folder / "history.json"
     history: dict[str, list[tuple[int, float]]] = {}
     if state.is_file():
-        _load(state, trainer, about)
+        trainer.restore(load_state(state, STATE_FORMAT, _belongs(trainer, about)))
         if record.is_file():
             kept = json.loads(record.read_text(encoding="utf-8"))
             history = {k: [(s, v) for s, v in points if s <= trainer.step] for k, points in kept.items()}
@@ -46,7 +44,7 @@ def fit(trainer: SpeechTrainer, folder: Path, about: dict[str, Any], check: Chec
     recent: list[Losses] = []
 
     def save() -> None:
-        _save(state, trainer, about)
+        save_state(state, trainer.state(), STATE_FORMAT, _belongs(trainer, about))
         record.write_text(json.dumps(history), encoding="utf-8")
         save_curves(folder / "curves.png", history)
 
@@ -87,26 +85,8 @@ def _means(recent: list[Losses]) -> dict[str, float]:
     }
 
 
-def _belongs(trainer: SpeechTrainer, about: dict[str, Any]) -> str:
-    plan = asdict(trainer.plan) | {"config": to_json(trainer.plan.config)} | about
-    return json.dumps(plan, sort_keys=True, allow_nan=False)
-
-
-def _save(path: Path, trainer: SpeechTrainer, about: dict[str, Any]) -> None:
-    tensorfile.save(path, trainer.state(), {"format": STATE_FORMAT, "belongs": _belongs(trainer, about)})
-
-
-def _load(path: Path, trainer: SpeechTrainer, about: dict[str, Any]) -> None:
-    metadata = tensorfile.read_metadata(path)
-    if metadata.get("format") != STATE_FORMAT:
-        raise DnpmError(f"{path}: is no state of a speech decoder in training; delete it, or use another --folder")
-    there, here = json.loads(metadata["belongs"]), json.loads(_belongs(trainer, about))
-    different = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
-    if different:
-        raise DnpmError(
-            f"{path}: was begun with other settings ({', '.join(different)}); use the same, or another --folder"
-        )
-    trainer.restore(tensorfile.load(path)[0])
+def _belongs(trainer: SpeechTrainer, about: dict[str, Any]) -> dict[str, Any]:
+    return asdict(trainer.plan) | {"config": to_json(trainer.plan.config)} | about
 
 
 def _say(text: str) -> None:

@@ -21,6 +21,7 @@ from torch import Tensor
 from ...errors import DnpmError
 from ...speech.config import SpeechConfig
 from ...speech.decoder import SpeechDecoder
+from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
 from .corpus import Clip
 from .losses import LossWeights, MotionLoss
 
@@ -139,32 +140,18 @@ class SpeechTrainer:
         features, motion, before = (part.float() for part in parts[:3])
         return Batch(features, motion, before, parts[3].bool(), torch.tensor(speakers, device=self.device))
 
-    def state(self) -> dict[str, np.ndarray]:
+    def state(self) -> Arrays:
         """Everything that an exact continuation needs."""
-        tensors = {f"decoder.{k}": v for k, v in self.decoder.state_dict().items()}
-        for k, moments in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"adam.{k}.{name}": value for name, value in moments.items()}
-        arrays = {k: v.detach().cpu().numpy().copy() for k, v in tensors.items()}  # Not a view: training goes on.
+        arrays = network_arrays("decoder", self.decoder) | optimizer_arrays("adam", self.optimizer)
         return arrays | {"step": np.array([self.step], np.int64)}
 
-    def restore(self, arrays: dict[str, np.ndarray]) -> None:
+    def restore(self, arrays: Arrays) -> None:
         """What `state` gave. Raises DnpmError when it is of another decoder."""
-        known: dict[str, Tensor] = {}
-        moments: dict[int, dict[str, Tensor]] = {}
-        for name, array in arrays.items():
-            tensor = torch.from_numpy(array.copy())
-            if name.startswith("decoder."):
-                known[name.removeprefix("decoder.")] = tensor
-            elif name.startswith("adam."):
-                _, k, what = name.split(".")
-                moments.setdefault(int(k), {})[what] = tensor
-        try:
-            self.decoder.load_state_dict(known)
-            groups = self.optimizer.state_dict()["param_groups"]
-            self.optimizer.load_state_dict({"state": moments, "param_groups": groups})
-            self.step = int(arrays["step"][0])
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise DnpmError(f"the saved state is of another decoder ({str(error).splitlines()[0]})") from error
+        restore_network("decoder", self.decoder, arrays)
+        restore_optimizer("adam", self.optimizer, arrays)
+        if "step" not in arrays:
+            raise DnpmError("the saved state is of another decoder (it has no step)")
+        self.step = int(arrays["step"][0])
 
     def _once(self) -> Losses:
         rng = np.random.default_rng([self.plan.seed, self.step])
