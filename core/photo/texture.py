@@ -153,7 +153,7 @@ def _unhidden(
     filled = np.where(shown >= 0, front, away[finite].max() + 10 * _JUMP_MM)
     steps = ndimage.maximum_filter(filled, 3) - filled
     # An outline's near side counts: what lies before the step is next to what lies behind it.
-    inner = ndimage.distance_transform_edt((steps < _JUMP_MM) & (shown >= 0)) / _BUFFER
+    inner = ndimage.distance_transform_edt((steps < _JUMP_MM) & (shown >= 0)) / buffer
     trust = np.clip((inner - _RIM[0]) / (_RIM[1] - _RIM[0]), 0, 1)
     place = np.floor((np.where(np.isfinite(pixels), pixels, -9) - low) * factor).astype(int)
     inside = (place >= 0).all(1) & (place[:, 0] < size[0]) & (place[:, 1] < size[1])
