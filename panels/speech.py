@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import bpy
 
 from ..core.errors import DnpmError
-from ..operators.scene import compat, names, registration, sounds
+from ..core.speech.card import CARD, speakers
+from ..operators.scene import compat, names, registration, settings, sounds
 
 _MAX_SEED = 2**31 - 1
 
@@ -20,6 +23,12 @@ def _amount(label: str, description: str, default: float = 0.0) -> bpy.types.Pro
     return bpy.props.FloatProperty(
         name=label, description=description, default=default, min=0.0, max=1.0, step=5, options=set()
     )
+
+
+def _styles(group: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
+    """What can be chosen: the styles of the weights that the worker uses."""
+    chosen = settings.current().weights
+    return list(speakers(chosen if chosen and Path(chosen, CARD).is_file() else None))
 
 
 class SpeechProperties(bpy.types.PropertyGroup):
@@ -85,8 +94,9 @@ class SpeechProperties(bpy.types.PropertyGroup):
         name="Add Sound to Sequencer", description="So that it is heard in playback", default=True, options=set()
     )
     speaker: bpy.props.StringProperty(
-        name="Style", description="A manner of speaking that the weights have learnt. Empty: their first", options=set()
-    )
+        name="Style", description="A manner of speaking that the weights have learnt. Empty: their first",
+        search=_styles, options=set(),
+    )  # fmt: skip
     mouth: _strength("Mouth", "How far the lips, cheeks and tongue move")
     jaw: _strength("Jaw", "How far the jaw opens")
     brows: _strength("Brows", "How much of the brows' motion that the sound brings is used")

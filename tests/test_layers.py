@@ -23,6 +23,7 @@ LIGHT = [
     "core.face_model.model",
     "core.face_model.sampling",
     "core.face_model.units",
+    "core.speech.card",
     "core.tensorfile",
 ]
 # Run by the bpy wheel for pictures without a window, not by an artist's Blender.

@@ -166,7 +166,7 @@ def _controls(values: object) -> Controls:
 def _animator(engine: Engine, weights: object, encoder: object) -> Animator:
     """The networks, loaded once. A folder of weights that holds no speech leaves the shipped ones in use."""
     from ..speech.animate import open_animator
-    from ..speech.weights import CARD
+    from ..speech.card import CARD
 
     folder = engine.weights["folder"]
     if weights is None and (Path(folder) / CARD).is_file():

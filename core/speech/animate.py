@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import DnpmError
 from ..face_model.tracks import Track
 from .audio import RATE, Samples, Sound
+from .card import speech_dir
 from .controls import Controls, apply
 from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
@@ -19,7 +20,7 @@ from .encoders.windows import at_rate
 from .life import add_life, head_turns
 from .silence import LevelMeter
 from .speaking import speak
-from .weights import load_speech, speech_dir
+from .weights import load_speech
 
 _BLOCK_S = 4.0
 

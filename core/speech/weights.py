@@ -15,28 +15,9 @@ import torch
 from .. import tensorfile
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
-from ..face_model.locate import ROOT
+from .card import AGAIN, CARD, FILE, FORMAT, check, read_speech_card
 from .config import from_json, to_json
 from .decoder import SpeechDecoder
-
-FORMAT = "dnpm-speech-1"
-CARD, FILE = "speech.json", "speech.safetensors"
-_REQUIRED: dict[str, type | tuple[type, ...]] = {
-    "name": str, "config": dict, "file": dict, "data": str, "licence": str, "command": str, "seed": int,
-    "hours": (int, float), "scores": dict,
-}  # fmt: skip
-_AGAIN = "fetch the weights again, or train them with `dnpm train speech`"
-
-
-def speech_dir(explicit: str | os.PathLike[str] | None = None) -> Path:
-    """The folder with speech weights: the explicit one, else `DNPM_WEIGHTS`, else `weights` in the package.
-
-    Raises DnpmError when it holds none.
-    """
-    folder = Path(explicit or os.environ.get("DNPM_WEIGHTS") or ROOT / "weights")
-    if not (folder / CARD).is_file():
-        raise DnpmError(f"{folder}: no speech weights there ({CARD} is missing); {_AGAIN}")
-    return folder
 
 
 def save_speech(folder: str | os.PathLike[str], decoder: SpeechDecoder, card: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,7 +37,7 @@ def save_speech(folder: str | os.PathLike[str], decoder: SpeechDecoder, card: Ma
         "expressions": list(ARKIT_NAMES),
         "file": {},
     }
-    _check(full, "the card to be saved")
+    check(full, "the card to be saved")
     tensorfile.save(path, arrays, {"format": FORMAT})
     full["file"] = {"sha256": tensorfile.sha256(path), "bytes": path.stat().st_size}
     beside = folder / f"{CARD}.{secrets.token_hex(4)}.part"
@@ -68,21 +49,6 @@ def save_speech(folder: str | os.PathLike[str], decoder: SpeechDecoder, card: Ma
     return full
 
 
-def read_speech_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """The card, checked. Raises DnpmError when it is missing, damaged or of another format."""
-    path = Path(folder) / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_AGAIN}") from error
-    except ValueError as error:
-        raise DnpmError(f"{path}: is no JSON ({error}); {_AGAIN}") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise DnpmError(f"{path}: is no card of format {FORMAT}; {_AGAIN}")
-    _check(card, str(path))
-    return card
-
-
 def load_speech(folder: str | os.PathLike[str], device: str = "cpu") -> tuple[SpeechDecoder, dict[str, Any]]:
     """What `save_speech` wrote, and its card. Raises DnpmError naming what is damaged or does not fit."""
     folder = Path(folder)
@@ -91,12 +57,12 @@ def load_speech(folder: str | os.PathLike[str], device: str = "cpu") -> tuple[Sp
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_AGAIN}") from error
+        raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {AGAIN}") from error
     if size != card["file"].get("bytes") or tensorfile.sha256(path) != card["file"].get("sha256"):
-        raise DnpmError(f"{path}: damaged, truncated or another file than the card's; {_AGAIN}")
+        raise DnpmError(f"{path}: damaged, truncated or another file than the card's; {AGAIN}")
     config = from_json(card["config"])
     if config.n_exp != len(ARKIT_NAMES) or tuple(card.get("expressions", ())) != ARKIT_NAMES:
-        raise DnpmError(f"{folder / CARD}: its expressions are not ARKit's 52; {_AGAIN}")
+        raise DnpmError(f"{folder / CARD}: its expressions are not ARKit's 52; {AGAIN}")
     arrays, _ = tensorfile.load(path)
     decoder = SpeechDecoder(config)
     expected = decoder.state_dict()
@@ -104,12 +70,6 @@ def load_speech(folder: str | os.PathLike[str], device: str = "cpu") -> tuple[Sp
         k for k in {*expected, *arrays} if k not in arrays or k not in expected or arrays[k].shape != expected[k].shape
     ]
     if wrong:
-        raise DnpmError(f"{path}: does not fit its card ({', '.join(sorted(wrong)[:3])}); {_AGAIN}")
+        raise DnpmError(f"{path}: does not fit its card ({', '.join(sorted(wrong)[:3])}); {AGAIN}")
     decoder.load_state_dict({k: torch.from_numpy(v.astype(np.float32)) for k, v in arrays.items()})
     return decoder.to(device).eval().requires_grad_(False), card
-
-
-def _check(card: Mapping[str, Any], name: str) -> None:
-    wrong = [key for key, kind in _REQUIRED.items() if not isinstance(card.get(key), kind)]
-    if wrong:
-        raise DnpmError(f"{name}: the card lacks {', '.join(wrong)}, or has them in another type; {_AGAIN}")

@@ -5,6 +5,7 @@ The background has no window, so a layout that checks what it is asked for, and 
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import bpy
@@ -252,3 +253,14 @@ def test_speech_is_hidden_without_a_face(backend):
     from dnpm.panels.speech import DNPM_PT_speech
 
     assert not draw(DNPM_PT_speech)
+
+
+def test_styles_are_those_of_the_weights(face, tmp_path, monkeypatch):
+    from dnpm.panels.speech import _styles
+
+    monkeypatch.setenv("DNPM_WEIGHTS", str(tmp_path))
+    assert _styles(face.dnpm_speech, bpy.context, "") == []
+    card = {"format": "dnpm-speech-1", "name": "a", "file": {}, "data": "", "licence": "", "command": "", "seed": 0,
+            "hours": 0, "scores": {}, "config": {"speakers": ["calm", "loud"]}}  # fmt: skip
+    (tmp_path / "speech.json").write_text(json.dumps(card))
+    assert _styles(face.dnpm_speech, bpy.context, "") == ["calm", "loud"]
