@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,9 +87,6 @@ def run(args: argparse.Namespace) -> int:
         precision=precision_of(args.precision, device), seed=args.seed,
         weights=Weights(args.reconstruction, args.keep),
     )  # fmt: skip
-    for name in ("code_resolution", "encoder_resolution"):
-        if getattr(recipe, name) > recipe.resolution:
-            recipe = replace(recipe, **{name: recipe.resolution})
     if args.dry_run:
         return _dry_run(args, recipe, detail, data, device)
     found = finetune(detail, data, args.out, recipe, device, "dnpm " + " ".join(sys.argv[1:]))

@@ -12,6 +12,7 @@ from torch import Tensor
 from ...detail.weights import Detail
 from ...errors import DnpmError
 from ...evaluation import distance
+from ..detail.principal import average_to
 from ..generator.pictures import COLUMNS, relief_sheet
 from ..perceptual.efficientnet import SMALLEST
 from .maps import ArtistMaps, first_codes, random_sliders
@@ -58,21 +59,29 @@ def scores(old: Detail, new: Detail, artist: ArtistMaps, pivots: Tensor, shift: 
 
 
 def sheet(out: Path, old: Detail, new: Detail, artist: ArtistMaps, seed: int) -> None:
-    """Rows: the artist's maps; the same sliders before; and after; maps by chance after. Raises DnpmError."""
+    """Rows: the artist's maps; three people and an expression before; the same after; by chance. Raises DnpmError."""
     side, mask = artist.maps.shape[-1], artist.masks.amax(0)
     picks = np.unique(np.linspace(0, len(artist) - 1, min(COLUMNS, len(artist))).astype(int))
     maps, labels = [m[0].numpy() for m in artist.maps[picks]], ["yours"] * len(picks)
     maps += [np.zeros((side, side), np.float32)] * (COLUMNS - len(picks))
     labels += [""] * (COLUMNS - len(picks))
-    config = old.encoder.config
-    identity, expression = random_sliders(np.random.default_rng([seed, 8]), COLUMNS, config.n_id, config.n_exp)
-    identity[1::2], expression[::2] = identity[::2], 0.0  # Each person at rest, then with an expression.
+    identity, expression = _telling(old, seed, side, mask)
     for detail, title in ((old, "before"), (new, "after")):
         maps += [m[0].numpy() for m in _by_sliders(detail, identity, expression, side) * mask]
         labels += [f"{title}: person {k // 2 + 1}, {'expression' if k % 2 else 'at rest'}" for k in range(COLUMNS)]
     maps += [m[0].numpy() for m in _by_chance(new, COLUMNS, seed, side) * mask]
     labels += ["after: by chance"] * COLUMNS
     relief_sheet(out, maps, labels, f"Fine-tuned on {len(artist)} maps")
+
+
+def _telling(old: Detail, seed: int, side: int, mask: Tensor) -> tuple[Tensor, Tensor]:
+    """Three people at rest and with an expression, in turn: of some at random those whose maps it changes most."""
+    config, side = old.encoder.config, min(side, 128)
+    identity, expression = random_sliders(np.random.default_rng([seed, 8]), _PEOPLE, config.n_id, config.n_exp)
+    apart = _by_sliders(old, identity, expression, side) - _by_sliders(old, identity, 0 * expression, side)
+    best = (apart * average_to(mask, side)).square().mean((1, 2, 3)).argsort(descending=True)[: COLUMNS // 2]
+    pairs = torch.stack([0 * expression[best], expression[best]], 1).flatten(0, 1)
+    return identity[best].repeat_interleave(2, 0), pairs
 
 
 def _distances(detail: Detail, artist: ArtistMaps, mask: Tensor, seed: int) -> dict[str, Any]:
