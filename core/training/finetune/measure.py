@@ -127,6 +127,7 @@ def _by_chance(detail: Detail, count: int, seed: int, side: int) -> Tensor:
 
 
 def _paint(detail: Detail, codes: Tensor, side: int) -> Tensor:
-    """One after the other: (n, rows, w_dim) -> (n, 1, R, R) mm on the CPU."""
+    """(n, rows, w_dim) -> (n, 1, R, R) mm on the CPU; as many at once as a map of 1024 has texels."""
     with torch.inference_mode():
-        return torch.cat([detail.generator.synthesis(code[None], side).cpu() for code in codes]).clone()
+        parts = codes.split(max(1, 1024**2 // side**2))
+        return torch.cat([detail.generator.synthesis(part, side).cpu() for part in parts]).clone()
