@@ -44,7 +44,6 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         if self.from_browser:
             self.from_browser = False
-            getattr(context.active_object, names.SPEECH).sound = self.filepath
             return self.start(context)
         return super().execute(context)
 
@@ -112,6 +111,8 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
             if group.add_sound and sources[0].frame is None:
                 self._add_sound(scene, sources[0], wishes[0], undo)
             undo.pop_all()
+        if self.filepath:
+            group.sound = self.filepath
         self._warn(face, model)
         seconds = sum(float(part.times[-1] - part.times[0]) for part in parts)
         return (
