@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import DnpmError
 from ..face_model.looks import read_pairs
+from ..face_model.presets import read_preset
 from . import job as jobs
 from .views import NAMED
 
@@ -62,6 +63,7 @@ def read_item(args: argparse.Namespace) -> jobs.Item:
         settings["look"] = read_pairs(args.look)
     item: dict[str, Any] = {"name": "clip"}
     if args.preset is not None:
+        read_preset(args.preset)  # Told now, before anything is computed.
         item["preset"] = str(args.preset.absolute())
     for name in ("first", "last"):
         if getattr(args, name) is not None and getattr(args, name) < 1:

@@ -9,6 +9,7 @@ import pytest
 
 from dnpm.core.batch import clip
 from dnpm.core.errors import DnpmError
+from dnpm.core.face_model import presets
 
 
 def parsed(*words: str) -> argparse.Namespace:
@@ -26,8 +27,10 @@ def test_blender_is_started_for_more_than_curves() -> None:
         assert clip.wants_blender(parsed(word))
 
 
-def test_what_is_asked_for_arrives() -> None:
-    words = ["--preset=a.json", "--frames", "--first=2", "--last=9", "--size=64x48", "--view=mouth", "--force",
+def test_what_is_asked_for_arrives(tmp_path: Path) -> None:
+    preset = tmp_path / "a.json"
+    preset.write_text(presets.to_text(presets.Preset("any", {"Age": 1.0}, {}, None)))
+    words = [f"--preset={preset}", "--frames", "--first=2", "--last=9", "--size=64x48", "--view=mouth", "--force",
              "--engine=workbench", "--samples=3", "--detail=0.5", "--map-size=256", "--subdivision=1",
              "--look=tone=deep,freckles=0.2", "--detail-weights=w", "--face-model=m", "--device=cpu"]  # fmt: skip
     sent = clip.forwarded(parsed(*words))
@@ -37,7 +40,7 @@ def test_what_is_asked_for_arrives() -> None:
     assert again.fps == 23.976
     assert again.detail_weights == Path("w").absolute()
     item = clip.read_item(again)
-    assert item.preset == Path("a.json").absolute()
+    assert item.preset == preset
     settings = item.settings
     assert (settings.size, settings.views[0].name, settings.engine, settings.samples) == (
         (64, 48),
@@ -52,7 +55,8 @@ def test_what_is_asked_for_arrives() -> None:
 @pytest.mark.parametrize(
     ("word", "message"),
     [("--size=big", "must be WIDTHxHEIGHT"), ("--view=behind", "'behind' is no view"), ("--first=0", "counted from 1"),
-     ("--map-size=100", "must be 64"), ("--samples=0", "from 1 to 4096"), ("--look=tone=green", "green")],
+     ("--map-size=100", "must be 64"), ("--samples=0", "from 1 to 4096"), ("--look=tone=green", "green"),
+     ("--preset=none.json", "none.json: cannot read")],
 )  # fmt: skip
 def test_what_is_wrong_is_told(word: str, message: str) -> None:
     with pytest.raises(DnpmError, match=message):
