@@ -1,0 +1,131 @@
+"""Sizes, shapes and parameter counts of the photo's networks and of their competitors, and their weights on disk."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dnpm.core.errors import DnpmError
+from dnpm.core.evaluation.competitors.e2style import E2Style
+from dnpm.core.evaluation.competitors.psp import PSP
+from dnpm.core.photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, RestorationConfig, count_parameters
+from dnpm.core.photo.restore.pix2pix import CONFIGS as PIX
+from dnpm.core.photo.restore.pix2pix import GlobalGenerator, Pix2PixConfig, as_input
+from dnpm.core.photo.restore.weights import CARD, FILES, check_generator, load_photo, photo_dir, save_photo
+
+CONFIG_F = 30_363_962
+CARD_ENTRIES = {
+    "name": "try", "data": "none", "licence": "GPL-3.0-or-later", "commands": ["dnpm …"], "scores": {},
+    "generator_sha256": "abc",
+}  # fmt: skip
+
+
+def on_meta(make) -> int:
+    with torch.device("meta"):
+        return count_parameters(make())
+
+
+def test_published_sizes():
+    """The paper's totals hold G with one output channel (Table II)."""
+    assert on_meta(PSP) == 267_136_704
+    assert (on_meta(PSP) + CONFIG_F) / 1e6 == pytest.approx(297.50, abs=0.005)
+    assert (on_meta(E2Style) + CONFIG_F) / 1e6 == pytest.approx(141.61, abs=0.005)
+    both = on_meta(E2Style) + on_meta(lambda: E2Style(6))
+    assert (both + CONFIG_F) / 1e6 == pytest.approx(252.85, abs=0.005)
+    ours = on_meta(lambda: DegradedEncoder(replace(CONFIGS["paper"], channels_in=3)))
+    assert ours == 83_905_856
+    assert (ours + CONFIG_F) / 1e6 == pytest.approx(114.27, abs=0.005)
+    assert on_meta(lambda: GlobalGenerator(replace(PIX["paper"], channels_in=3))) > 180e6
+
+
+@settings(max_examples=12, deadline=None)
+@given(downs=st.integers(1, 3), blocks=st.integers(1, 2), width=st.integers(1, 6), batch=st.integers(1, 2))
+def test_pix2pix_gives_a_map_of_the_pictures_side_within_its_scale(downs: int, blocks: int, width: int, batch: int):
+    config = Pix2PixConfig(width, downs, blocks, resolution=32, scale_mm=0.5)
+    network = GlobalGenerator(config)
+    made = network(as_input(torch.randn(batch, 3, 32, 32), torch.rand(batch, 1, 32, 32)))
+    assert made.shape == (batch, 1, 32, 32)
+    assert made.abs().max() <= 0.5
+
+
+def test_restoration_gives_nine_five_and_four_styles_of_its_basis():
+    network = DegradedEncoder(CONFIGS["tiny"]).eval()
+    codes = torch.randn(40, 18, 8)
+    network.set_basis(codes)
+    out = network(torch.randn(3, 1, 32, 32) * 0.1)
+    assert out.shape == (3, 18, 8)
+    # Every group of style vectors lies in the plane of its components, about the codes' mean.
+    start = 0
+    for k, count in enumerate((9, 5, 4)):
+        group = (out - codes.mean(0))[:, start : start + count].reshape(3, -1)
+        basis = network.get_buffer(f"basis{k}")
+        left = group - group @ torch.linalg.pinv(basis) @ basis
+        assert left.abs().max() < 1e-3 * group.abs().max()
+        start += count
+    with pytest.raises(DnpmError, match="reads"):
+        network(torch.zeros(1, 2, 32, 32))
+    with pytest.raises(DnpmError, match="basis of 3"):
+        network.set_basis(codes[:3])
+    with pytest.raises(DnpmError, match="positive"):
+        RestorationConfig(basis=-1)
+
+
+def test_competitors_give_eighteen_styles():
+    small, units = (4, 4, 6, 8, 8), (1, 1, 1, 1)
+    x = torch.randn(2, 1, 64, 64)
+    assert PSP(1, small, units, w_dim=16, resolution=64, style_width=8)(x).shape == (2, 18, 16)
+    assert E2Style(1, small, units, w_dim=16, pool=2)(x).shape == (2, 18, 16)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    pix, restoration = GlobalGenerator(PIX["tiny"]), DegradedEncoder(CONFIGS["tiny"])
+    restoration.set_basis(torch.randn(40, 18, 8))
+    save_photo(tmp_path, pix, restoration, CARD_ENTRIES)
+    return tmp_path
+
+
+def test_weights_come_back_as_they_were_to_half_precision(folder):
+    loaded = load_photo(folder)
+    assert loaded.pix2pix.config == PIX["tiny"]
+    assert loaded.restoration.config == CONFIGS["tiny"]
+    assert not loaded.pix2pix.training
+    again = load_photo(folder)
+    x = torch.randn(1, 1, 32, 32) * 0.1
+    assert torch.equal(loaded.restoration(x), again.restoration(x))
+    assert photo_dir(folder) == folder
+
+
+def test_damaged_foreign_or_missing_weights_are_named(folder, tmp_path_factory):
+    with pytest.raises(DnpmError, match="another generator"):
+        check_generator(load_photo(folder), {"name": "other", "files": {"g": {"sha256": "def"}}})
+    check_generator(load_photo(folder), {"files": {"g": {"sha256": "abc"}}})
+    path = folder / FILES["pix2pix"]
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(DnpmError, match=r"photo_pix2pix.*damaged"):
+        load_photo(folder)
+    path.unlink()
+    with pytest.raises(DnpmError, match="cannot be read"):
+        load_photo(folder)
+    (folder / CARD).write_text(json.dumps({"format": "other"}))
+    with pytest.raises(DnpmError, match="no card"):
+        load_photo(folder)
+    with pytest.raises(DnpmError, match="no photo networks"):
+        photo_dir(tmp_path_factory.mktemp("empty"))
+
+
+def test_what_is_not_finite_is_not_saved(tmp_path):
+    pix = GlobalGenerator(PIX["tiny"])
+    with torch.no_grad():
+        next(pix.parameters()).fill_(np.inf)
+    with pytest.raises(DnpmError, match="not finite"):
+        save_photo(tmp_path, pix, DegradedEncoder(CONFIGS["tiny"]), CARD_ENTRIES)
+    assert not (tmp_path / CARD).exists()

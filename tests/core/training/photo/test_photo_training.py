@@ -1,0 +1,156 @@
+"""Trainings of the photo's networks on tiny ones: they learn, stop, and go on bit for bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from dnpm.core.errors import DnpmError
+from dnpm.core.photo.restore.degraded_encoder import CONFIGS, DegradedEncoder
+from dnpm.core.photo.restore.pix2pix import CONFIGS as PIX
+from dnpm.core.training.photo.discriminator import MultiScaleDiscriminator, matching_loss, scores_loss
+from dnpm.core.training.photo.pairs import Pairs, degraded
+from dnpm.core.training.photo.pix2pix import Pix2PixPlan, Pix2PixTrainer, validate
+from dnpm.core.training.photo.restoration import Material, RestorationPlan, RestorationTrainer, degrade
+from dnpm.core.training.photo.run import fit
+
+MASK = np.ones((32, 32), np.float32)
+PLAN = Pix2PixPlan(PIX["tiny"], steps=60, batch=2, discriminator_width=4, scales=1, adversarial_from=0.5)
+
+
+def pairs(count: int = 12) -> Pairs:
+    """Maps of one bump each, whose light and dark sides the texture shows."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:32, 0:32] / 32
+    maps, textures = [], []
+    for _ in range(count):
+        u, v = rng.uniform(0.3, 0.7, 2)
+        bump = 0.5 * np.exp(-((x - u) ** 2 + (y - v) ** 2) / 0.02)
+        shade = np.gradient(bump, axis=1) * 10
+        maps.append(bump)
+        textures.append(np.stack([shade, shade, shade, np.ones_like(shade)]))
+    return Pairs(np.stack(textures).astype(np.float16), np.stack(maps).astype(np.float16))
+
+
+def test_pix2pix_learns_what_the_texture_shows():
+    data = pairs()
+    trainer = Pix2PixTrainer(data, MASK, replace(PLAN, steps=150, rate=2e-3))
+    before = validate(trainer.generator, data, MASK)
+    losses = list(trainer.run())
+    after = validate(trainer.generator, data, MASK)
+    assert after["mae_mm"] < 0.6 * before["mae_mm"]
+    assert after["mae_mm"] < after["mae_mm_flat"]
+    assert "discriminator" in losses[-1]
+    assert "discriminator" not in losses[0]
+
+
+def test_pix2pix_goes_on_bit_for_bit(tmp_path):
+    whole = Pix2PixTrainer(pairs(), MASK, PLAN)
+    list(whole.run())
+    first = Pix2PixTrainer(pairs(), MASK, PLAN)
+    for _ in zip(range(37), first.run(), strict=False):
+        pass
+    second = Pix2PixTrainer(pairs(), MASK, PLAN)
+    second.restore(first.state())
+    assert fit(second, tmp_path, "pix2pix", {"plan": 1}, PLAN.steps)
+    for a, b in zip(whole.generator.parameters(), second.generator.parameters(), strict=True):
+        assert torch.equal(a, b)
+    with pytest.raises(DnpmError, match="other settings"):
+        fit(Pix2PixTrainer(pairs(), MASK, PLAN), tmp_path, "pix2pix", {"plan": 2}, PLAN.steps)
+
+
+def test_unfit_pairs_and_plans_are_refused():
+    with pytest.raises(DnpmError, match="32 texels"):
+        Pix2PixTrainer(pairs(), MASK, replace(PLAN, config=replace(PIX["tiny"], resolution=64)))
+    with pytest.raises(DnpmError, match="positive"):
+        replace(PLAN, steps=0)
+    with pytest.raises(DnpmError, match="nor all be 0"):
+        RestorationPlan(l1=0.0, perceptual=0.0, identity=0.0)
+
+
+def test_discriminator_losses_are_least_at_what_they_wish():
+    network = MultiScaleDiscriminator(2, 4, 2)
+    features = network(torch.randn(2, 2, 32, 32))
+    assert len(features) == 2
+    ones = [[*scale[:-1], torch.ones_like(scale[-1])] for scale in features]
+    assert scores_loss(ones, True) == 0
+    assert scores_loss(ones, False) == pytest.approx(2.0)
+    assert matching_loss(features, features) == 0
+
+
+class Wavy(torch.nn.Module):
+    """A generator whose map is a plane of waves, linear in the code."""
+
+    def __init__(self, size: int, w_dim: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        waves = torch.randn(18 * w_dim, 1, size // 8, size // 8, generator=generator)
+        self.register_buffer("waves", torch.nn.functional.interpolate(waves, (size, size), mode="bicubic")[:, 0] * 0.02)
+
+    def forward(self, w: torch.Tensor, resolution: int) -> torch.Tensor:
+        return torch.einsum("bk,khw->bhw", w.flatten(1), self.waves)[:, None]
+
+
+def restoration(steps: int = 40) -> RestorationTrainer:
+    wavy = Wavy(32, 8)
+    detail = SimpleNamespace(generator=SimpleNamespace(synthesis=wavy), w_mean=torch.zeros(18, 8))
+    codes = torch.randn(60, 18, 8, generator=torch.Generator().manual_seed(1))
+    basis = torch.randn(3, 18 * 8, generator=torch.Generator().manual_seed(2))
+    codes = (torch.randn(60, 3, generator=torch.Generator().manual_seed(3)) @ basis).reshape(60, 18, 8)
+    maps = wavy(codes, 32)[:, 0].numpy().astype(np.float16)
+    torch.manual_seed(0)
+    network = DegradedEncoder(CONFIGS["tiny"])
+    network.set_basis(codes)
+    plan = RestorationPlan(steps, 8, 3e-3, fine=32, perceptual=0.0, identity=0.0, rough=0.0)
+    return RestorationTrainer(network, detail, Material(maps, MASK), plan, 32)
+
+
+def error_of(trainer: RestorationTrainer) -> float:
+    """Mean absolute error over all maps, from an eighth of their texels."""
+    true = torch.from_numpy(trainer.material.maps.astype(np.float32))[:, None]
+    trainer.network.eval()
+    with torch.inference_mode():
+        made = trainer.detail.generator.synthesis(trainer.network(degrade(true, 8)), 32)
+    trainer.network.train()
+    return float((made - true).abs().mean())
+
+
+def test_restoration_learns_and_goes_on_bit_for_bit(tmp_path):
+    whole = restoration(80)
+    before = error_of(whole)
+    list(whole.run())
+    assert error_of(whole) < 0.7 * before
+    whole = restoration()
+    list(whole.run())
+    first = restoration()
+    for _ in zip(range(13), first.run(), strict=False):
+        pass
+    second = restoration()
+    second.restore(first.state())
+    list(second.run())
+    for a, b in zip(whole.network.parameters(), second.network.parameters(), strict=True):
+        assert torch.equal(a, b)
+    with pytest.raises(DnpmError, match="need a perceptual distance"):
+        RestorationTrainer(whole.network, whole.detail, whole.material, RestorationPlan(), 32)
+
+
+def test_degraded_maps_keep_their_mean_and_lose_their_pores():
+    true = torch.randn(1, 1, 64, 64)
+    for factor in (4, 8):
+        low = degrade(true, factor)
+        assert low.shape == true.shape
+        assert low.std() < 0.5 * true.std()
+        assert low.mean() == pytest.approx(float(true.mean()), abs=0.05)
+
+
+def test_degraded_photos_are_worse_and_reproducible():
+    image = np.random.default_rng(0).random((96, 80, 3)).astype(np.float32)
+    one, two = (degraded(image, 70.0, np.random.default_rng(5)) for _ in range(2))
+    assert one.shape == image.shape
+    assert np.array_equal(one, two)
+    assert 0 <= one.min() <= one.max() <= 1
+    assert np.abs(np.diff(one, axis=1)).mean() < np.abs(np.diff(image, axis=1)).mean()
