@@ -42,7 +42,7 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--frames", type=int, default=150, help="of a window (default %(default)s)")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--own-past", type=float, default=0.9, help="share of the past that is its own in the end")
-    for name, value in (("vertex", 1.0), ("expression", 0.01), ("lip", 0.5), ("velocity", 0.5), ("speed", 0.3)):
+    for name, value in (("vertex", 1.0), ("expression", 0.01), ("lip", 0.5), ("velocity", 0.5), ("speed", 3.0)):
         parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss (default {value})")
     parser.add_argument("--validate-every", type=int, default=500, metavar="STEPS")
     parser.add_argument("--validation-clips", type=int, default=24, metavar="N", help="at most so many")
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     """Train, write the weights, print their folder. 130 when it was stopped before the end."""
     import torch
 
-    from ..evaluation.speech_validation import validate
+    from ..evaluation.speech_validation import liveliness, validate
     from ..face_model.model import FaceModel
     from ..speech.config import CONFIGS
     from ..speech.weights import save_speech
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         torch.set_num_threads(args.threads)
     started = time.monotonic()
     sets = open_sets(args.data)
-    first, speakers = sets[0], sorted({name for one in sets for name in one.speakers})
+    first, speakers = sets[0], _by_length(sets)
     config = replace(
         CONFIGS[args.config], encoder=str(first.recipe["encoder"]), feature_width=first.width, rate=first.rate,
         speakers=tuple(speakers),
@@ -103,11 +103,20 @@ def run(args: argparse.Namespace) -> int:
         "hours": round((time.monotonic() - started) / 3600, 2), "licence": "GPL-3.0-or-later",
         "data": f"{len(clips)} clips, {hours:.1f} hours: {json.dumps(recipes, sort_keys=True)}",
         "scores": validate(trainer.decoder, check), "validation": [clip.entry.name for clip in check],
+        "liveliness": liveliness(trainer.decoder, check),
         "training": {"steps": plan.steps, "batch": plan.batch, "frames": plan.frames, "rate": plan.rate},
     }  # fmt: skip
     save_speech(args.out, trainer.decoder, card)
     print(args.out)
     return 0
+
+
+def _by_length(sets: list[Any]) -> list[str]:
+    """The styles' names, the one that is heard longest first: it is the default."""
+    seconds: dict[str, float] = {}
+    for entry in (entry for one in sets for entry in one.entries):
+        seconds[entry.speaker] = seconds.get(entry.speaker, 0.0) + entry.seconds
+    return sorted(seconds, key=lambda name: (-seconds[name], name))
 
 
 def dry_run(trainer: Any) -> dict[str, Any]:

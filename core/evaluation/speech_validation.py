@@ -8,13 +8,15 @@ import numpy as np
 
 from ..face_model.arkit import ARKIT_NAMES
 from ..face_model.tracks import Track
-from ..speech.controls import Controls, apply
+from ..speech.controls import SPEAKING, Controls, apply
 from ..speech.decoder import SpeechDecoder
 from ..speech.silence import silent_for
 from ..speech.speaking import speak
 from ..training.speech.corpus import Clip
 from .speech import KEYS, score
 from .speech_measures import Phone
+
+_STILL = 1e-5
 
 
 def curves_of(decoder: SpeechDecoder, clip: Clip) -> np.ndarray:
@@ -23,6 +25,20 @@ def curves_of(decoder: SpeechDecoder, clip: Clip) -> np.ndarray:
     place = config.speaker(clip.entry.speaker) if clip.entry.speaker in config.speakers else 0
     motion = np.concatenate(list(speak(decoder, [clip.features], place)))
     return apply(motion, np.arange(len(motion)) / config.rate, clip.level, Controls())
+
+
+def liveliness(decoder: SpeechDecoder, clips: list[Clip]) -> dict[str, float]:
+    """Style -> 1 over the speed ratio of its held-out clips, 0.8 to 1.25: an L1 fit moves less than what it learnt of,
+    and this much stronger it moves as fast. A style whose clips are few or of another temper must not run away."""
+    ratios: dict[str, list[float]] = defaultdict(list)
+    for clip in clips:
+        ours, theirs = curves_of(decoder, clip), clip.motion
+        count = min(len(ours), len(theirs))
+        columns = [k for k in SPEAKING if clip.carried[k]]
+        speeds = [float(np.abs(np.diff(x[:count, columns], axis=0)).mean()) for x in (ours, theirs)]
+        if min(speeds) > _STILL:
+            ratios[clip.entry.speaker].append(speeds[0] / speeds[1])
+    return {name: round(float(np.clip(1 / np.mean(values), 0.8, 1.25)), 3) for name, values in sorted(ratios.items())}
 
 
 def validate(decoder: SpeechDecoder, clips: list[Clip]) -> dict[str, float]:

@@ -4,8 +4,8 @@ length but for the curves themselves (6 KB a second)."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..errors import DnpmError
 from ..face_model.tracks import Track
 from .audio import RATE, Samples, Sound
 from .card import speech_dir
-from .controls import Controls, apply
+from .controls import SPEAKING, Controls, apply
 from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
 from .encoders.windows import at_rate
@@ -32,6 +32,8 @@ class Animator:
     encoder: SpeechEncoder
     decoder: SpeechDecoder
     name: str
+    liveliness: Mapping[str, float] = field(default_factory=dict)
+    """By style: what mouth and jaw are multiplied with, so that they move as fast as in the data (`weights.py`)."""
 
     def __post_init__(self) -> None:
         config = self.decoder.config
@@ -58,7 +60,8 @@ def open_animator(
     encoder: another file of Whisper's encoder, or a folder of wav2vec 2.0, as the weights want it.
     """
     decoder, card = load_speech(speech_dir(weights), device)
-    return Animator(open_encoder(decoder.config.encoder, encoder, device), decoder, str(card["name"]))
+    known = {str(k): float(v) for k, v in card.get("liveliness", {}).items()}
+    return Animator(open_encoder(decoder.config.encoder, encoder, device), decoder, str(card["name"]), known)
 
 
 def animate(
@@ -108,6 +111,7 @@ def steps(
     motion = np.concatenate(parts)
     level, seconds = meter.levels(), samples / RATE
     times = np.arange(len(motion)) / config.rate
+    motion[:, SPEAKING] *= animator.liveliness.get(config.speakers[place], 1.0)
     curves = apply(motion, times, level, controls)
     target = config.rate if fps is None else fps
     wanted = first + np.arange(max(0, int(np.ceil((seconds - first) * target - 1e-6))) + 1) / target
