@@ -276,9 +276,8 @@ class GeneratorTrainer:
             raise DnpmError(f"the loss burst at step {step}; try a smaller --rate than {plan.rate:g}, or more --gamma")
         self.ada.saw(signs * self.me.count, plan.batch)
         self.ada.update(step, plan.batch)
-        return Losses(
-            value, loss, real, fake, self.r1, self.path, float(self.path_mean), self.ada.p, self.ada.measured
-        )  # fmt: skip
+        told = self.r1, self.path, float(self.path_mean), self.ada.p, self.ada.measured
+        return Losses(value, loss, real, fake, *told)
 
     def _apply(self, optimizer: torch.optim.Optimizer, network: torch.nn.Module) -> None:
         self.me.gradients(network.parameters())
@@ -336,9 +335,8 @@ class GeneratorTrainer:
     ) -> Tensor:  # fmt: skip
         """Maps in mm -> what D is shown: inside the masks, in units of the spread, changed."""
         heights = maps.to(self.device) * masks.to(self.device) / self.spread_mm
-        return augment.apply(
-            heights, changes, lambda k: self._normal(heights.shape[1:], step, purpose, whole.start + k)
-        )  # fmt: skip
+        noise_of = lambda k: self._normal(heights.shape[1:], step, purpose, whole.start + k)  # noqa: E731
+        return augment.apply(heights, changes, noise_of)
 
     def _changes(self, step: int, purpose: int) -> augment.Changes:
         return augment.draw(np.random.default_rng([self.plan.seed, step, purpose]), self.plan.batch, self.ada.p)
