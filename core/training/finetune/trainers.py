@@ -95,9 +95,9 @@ class FinetuneTrainer(GeneratorTrainer):
         if self.weights.keep:
             config = self.old.encoder.config
             rng = np.random.default_rng([self.plan.seed, step, _SLIDERS])
-            sliders = random_sliders(rng, self.weights.extra, config.n_id, config.n_exp)
+            identity, expression = random_sliders(rng, self.weights.extra, config.n_id, config.n_exp)
             with torch.no_grad():
-                codes = self.old.w_plus(*(s.to(self.device) for s in sliders))
+                codes = self.old.w_plus(identity.to(self.device), expression.to(self.device))
                 wanted = self.old.generator.synthesis(codes, side) + self.shift
             found = self._paint(codes)
             coarse = max(4, side // COARSE)
@@ -159,18 +159,20 @@ class EncoderFollower:
     def _once(self) -> float:
         config, one = self.old.encoder.config, self.shift.new_ones(1, 1, 1, 1)
         rng = np.random.default_rng([self.seed, self.step, _E])
-        sliders = [s.to(self.device) for s in random_sliders(rng, self.batch, config.n_id, config.n_exp)]
+        drawn = random_sliders(rng, self.batch, config.n_id, config.n_exp)
+        identity, expression = drawn[0].to(self.device), drawn[1].to(self.device)
         with torch.no_grad():
-            old = self.old.w_plus(*sliders)
+            old = self.old.w_plus(identity, expression)
             wanted = self.old.generator.synthesis(old, self.resolution) + self.shift
-        codes = self.new.w_plus(*sliders)
+        codes = self.new.w_plus(identity, expression)
         found = self.new.generator.synthesis(codes, self.resolution)
         scale = wanted.abs().mean()
         value = map_loss(found, wanted, one) / scale + 0.1 * (codes - old).square().mean()
         if len(self.taught):
             picks = rng.choice(self.taught, min(len(self.taught), max(1, self.batch // 2)), replace=False)
-            given = [t[picks].to(self.device) for t in (self.artist.identity, self.artist.expression)]
-            image = self.new.generator.synthesis(self.new.w_plus(*given), self.resolution) * self.masks[picks]
+            identity, expression = (t[picks].to(self.device) for t in (self.artist.identity, self.artist.expression))
+            taught = self.new.w_plus(identity, expression)
+            image = self.new.generator.synthesis(taught, self.resolution) * self.masks[picks]
             value = value + map_loss(image, self.maps[picks], one) / scale
         self.optimizer.zero_grad(set_to_none=True)
         value.backward()
