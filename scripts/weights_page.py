@@ -34,7 +34,9 @@ def page(card: dict, detail: dict, sliders: dict, spectrum: dict) -> str:
     sets = "\n\n".join(table(detail[name], title) for name, title in SETS.items() if name in detail)
     regions = "\n".join(f"| {k} | {v['own']:.2f} | {v['elsewhere']:.2f} |" for k, v in sliders["regions"].items())
     steps, back = detail["temporal"], detail["read_back"]
-    return f"""# Default weights of the detail model, second edition
+    return f"""# Default weights
+
+## Detail model, third edition
 
 `{CARD}` is the card that programs read (configuration, checksums, scores); this page is for people.
 
@@ -47,7 +49,7 @@ def page(card: dict, detail: dict, sliders: dict, spectrum: dict) -> str:
 - **Command**: `{card["command"]}`, seed {card["seed"]}; about {card["hours"]} hours on two busy CPU cores, painting included.
 - **Files**: generator {files[GENERATOR]["bytes"] / 1e6:.1f} MB, encoder {files[ENCODER]["bytes"] / 1e6:.1f} MB.
 
-## Scores on held-out people
+### Scores on held-out people
 `dnpm evaluate detail`, at {detail["resolution"]}, inside the face mask, against the teacher; PSNR and SSIM on heights of
 +-{detail["range_mm"]:.0f} mm; {detail["units"]["samples"]} maps a set; the regressions from {detail["baseline_samples"]} training maps.
 
@@ -58,7 +60,7 @@ Sliders moved evenly in {steps["steps"]} steps: the largest step of the map is {
 step for expressions, {steps["identity_step_ratio_max"]:.1f} for identities. Expressions fitted back to the displaced meshes of
 {back["meshes"]} people: {back["expression_mae"]:.3f} off on average.
 
-## Do sliders mean something
+### Do sliders mean something
 `dnpm evaluate sliders`, {sliders["identities"]} people: energy of the fine relief with the region's expressions at 1 against
 rest (the weakest of them, mean over people), and in regions that they do not touch.
 
@@ -66,15 +68,59 @@ rest (the weakest of them, mean over people), and in regions that they do not to
 |---|---|---|
 {regions}
 
-## Known faults
+### Known faults
 The worst of the examined maps: the teacher's, ours, the difference.
 
 ![The worst maps](../docs/pictures/worst_maps.jpg)
 
 - The teacher is an approximation of skin, not skin: creases lie where anatomy says, and are more regular than on a scan.
 - Pores lie between two layouts: people differ in how much of each, in depth and in patches, not pore by pore.
-- Of the upright lines between the brows the strongest stands on one side alone, for everybody.
 - The finest furrows of strong expressions are a little softer than the teacher's.
+"""
+
+
+def speech_page(card: dict) -> str:
+    """The speech decoder's part."""
+    scores = "\n".join(f"| {name} | {value} |" for name, value in card["scores"].items())
+    licences = "\n".join(f"| {what} | {licence} |" for what, licence in card["licences"].items())
+    faults = "\n".join(f"- {fault}." for fault in card["known_faults"])
+    return f"""
+## Speech decoder (`speech.safetensors`, {card["file"]["bytes"] / 1e6:.2f} MB)
+Trained in {card["hours"]} hours: `{card["command"]}`. Held out: the take facegood_3_15 and the voices flite-awb and
+kokoro-jf_nezumi. Styles: {", ".join(card["config"]["speakers"])} (the first is the default).
+
+| measure on what was held out (`dnpm evaluate speech --help`) | |
+|---|---|
+{scores}
+
+| data | licence |
+|---|---|
+{licences}
+
+{faults}
+"""
+
+
+def photo_page(card: dict) -> str:
+    """The photo's networks' part."""
+    scores = "\n".join(
+        f"| {part} {name} | {value:.4f} |" for part, values in card["scores"].items() for name, value in values.items()
+    )
+    size = sum(entry["bytes"] for entry in card["files"].values()) / 1e6
+    commands = "\n".join(f"- `{command}`" for command in card["commands"])
+    return f"""
+## Photo networks ({", ".join(card["files"])}; {size:.1f} MB together)
+pix2pixHD (texture to a rough map) and the restoration encoder (Eq. 11 to 15). Data: {card["data"]}. Perceptual term:
+{card["perceptual"]}; identity term: {card["identity"]}. Licence: {card["licence"]}. About {card["hours"]} hours.
+
+{commands}
+
+| held-out people's pictures | |
+|---|---|
+{scores}
+
+`landmark_offsets.safetensors`: where the landmark networks put their points on the default face, measured on renders of it
+(`dnpm build landmark-offsets`).
 """
 
 
@@ -91,7 +137,11 @@ def main() -> None:
         "sliders": {k: {"own": v["own"], "elsewhere": v["elsewhere"]} for k, v in sliders["regions"].items()},
     }  # fmt: skip
     (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(page(card, detail, sliders, spectrum), encoding="utf-8")
+    text = page(card, detail, sliders, spectrum)
+    for name, part in (("speech.json", speech_page), ("photo.json", photo_page)):
+        if (folder / name).is_file():
+            text += part(json.loads((folder / name).read_text(encoding="utf-8")))
+    (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
