@@ -51,6 +51,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how = parser.add_argument_group("how")
     how.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=1024, help="of map and texture, in pixels")
     how.add_argument("--levels", type=int, default=2, metavar="N", help="subdivisions of face.obj, 0 to 4 (default 2)")
+    how.add_argument(
+        "--trust", type=float, default=0.8, metavar="T",
+        help="how far the photo's detail replaces the sliders' own, 0 to 1 (default %(default)s)",
+    )  # fmt: skip
+    how.add_argument(
+        "--refine", type=int, default=0, metavar="N", help="steps of fitting w+ to the photo's rough map (default 0)"
+    )
     how.add_argument("--no-sheet", action="store_true", help="do not draw the sheet")
     with_ = parser.add_argument_group("with")
     with_.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
@@ -73,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     box = _box(args.box, files) if args.box else None
     wish = Wish(box, args.face - 1)
     folders = _folders(files, args.out)
-    tools = open_reconstructor(args.face_model, args.weights, args.landmarks)
+    tools = open_reconstructor(args.face_model, args.weights, args.landmarks, args.trust, args.refine)
     rows: list[dict[str, Any]] = []
 
     groups = [files] if args.together else [[file] for file in files]
@@ -102,18 +109,22 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def open_reconstructor(face_model: str | None, weights: str | None, landmarks: str | None) -> Any:
+def open_reconstructor(
+    face_model: str | None, weights: str | None, landmarks: str | None, trust: float = 0.8, refine: int = 0
+) -> Any:  # fmt: skip
     """A `Reconstructor` of the named or the default files. Raises DnpmError when one is missing or does not fit."""
     from ..detail.card import check_face_model, weights_dir
     from ..detail.weights import load_detail
     from ..photo.landmarks.networks import LandmarkNetworks
     from ..photo.reconstruct import Reconstructor
+    from ..photo.restore.pipeline import open_restorer
 
     networks = LandmarkNetworks.load(landmarks)
     model = FaceModel.load(face_model_path(face_model))
-    detail = load_detail(weights_dir(weights))
+    folder = weights_dir(weights)
+    detail = load_detail(folder)
     check_face_model(detail.card, model)
-    return Reconstructor(model, networks, detail)
+    return Reconstructor(model, networks, detail, open_restorer(model, detail, folder, trust, refine))
 
 
 def write(folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: bool) -> dict[str, Path]:

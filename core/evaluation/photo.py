@@ -27,6 +27,7 @@ from ..photo.image_file import Picture, pictures_in, read_picture
 from ..photo.landmarks.detect import Face, find_faces
 from ..photo.landmarks.networks import LandmarkNetworks
 from ..photo.reconstruct import Reconstructor
+from ..photo.restore.pipeline import open_restorer
 
 PURPOSE = "photos of a folder: landmark error of the fit at full size and at 64 pixels, seconds by stage"
 FACE_HEIGHT = 64
@@ -43,9 +44,12 @@ def evaluate(args: argparse.Namespace) -> dict:
     """{"images": [{"file", "found", "nme", "nme_64", "landmarks_64", "seconds": {stage: s}}], ...}."""
     files = pictures_in(args.photos)
     model = FaceModel.load(face_model_path(args.face_model))
-    detail = load_detail(weights_dir(args.weights))
+    folder = weights_dir(args.weights)
+    detail = load_detail(folder)
     check_face_model(detail.card, model)
-    tools = Reconstructor(model, LandmarkNetworks.load(args.landmarks), detail)
+    tools = Reconstructor(
+        model, LandmarkNetworks.load(args.landmarks), detail, open_restorer(model, detail, folder)
+    )  # fmt: skip
     rows = []
     for file in files:
         rows.append(_row(file, tools, args.resolution))

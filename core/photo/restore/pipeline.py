@@ -7,7 +7,9 @@ working the step is kept as an offset: w = w_mean + E(identity, expression) + of
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +23,7 @@ from ...face_model.model import FaceModel
 from ..reconstruct import Restored
 from ..texture import Texture, normalise
 from .pix2pix import as_input
-from .weights import PhotoNetworks, check_generator
+from .weights import CARD, PhotoNetworks, check_generator, load_photo
 
 SOURCE = "the photo (pix2pixHD and restoration)"
 
@@ -71,6 +73,16 @@ class PhotoRestorer:
 
     def _mask(self, size: int) -> Tensor:
         return torch.from_numpy(mask_at(self.model.detail_mask, size))[None, None]
+
+
+def open_restorer(
+    model: FaceModel, detail: Detail, folder: str | os.PathLike[str], trust: float = 0.8, refine: int = 0
+) -> PhotoRestorer | None:  # fmt: skip
+    """The restorer whose networks lie beside the detail weights in `folder`; None where there are none: detail then
+    comes from the sliders, and the result says so. Raises DnpmError when they are damaged, or of another G."""
+    if not (Path(folder) / CARD).is_file():
+        return None
+    return PhotoRestorer(model, detail, load_photo(folder), trust, refine)
 
 
 def fit_code(detail: Detail, start: Tensor, wanted: Tensor, mask: Tensor, steps: int, rate: float = 0.02) -> Tensor:
