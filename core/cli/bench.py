@@ -29,7 +29,7 @@ _BLENDER_LIMIT_S = 900.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to measure with, and how thoroughly."""
-    parser.add_argument("what", nargs="?", choices=("all", "speech"), default="all", help="default: all")
+    parser.add_argument("what", nargs="?", choices=("all", "speech", "photo"), default="all", help="default: all")
     parser.add_argument("--quick", action="store_true", help="fewer runs: a minute, and rougher figures")
     parser.add_argument("--no-blender", action="store_true", help="leave out what needs the bpy module")
     parser.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
@@ -43,6 +43,8 @@ def run(args: argparse.Namespace) -> int:
     """Measure one thing after the other, so that none meets another."""
     if args.what == "speech":
         return _speech(args)
+    if args.what == "photo":
+        return _photo(args)
     path, weights = face_model_path(args.face_model), str(weights_dir(args.weights))
     runs = 7 if args.quick else 31
     result: dict[str, Any] = {
@@ -64,6 +66,8 @@ def run(args: argparse.Namespace) -> int:
     result["generator"] = _benchmark("generator").measure(runs=5 if args.quick else 15)
     _progress("speech")
     result["speech"] = _benchmark("speech").measure(args.weights, *([(1, 10, 60)] if args.quick else []))
+    _progress("a photo")
+    result["photo"] = _benchmark("photo").measure(args.face_model, args.weights, 1 if args.quick else 3)
     if args.no_blender:
         result["blender"] = {"skipped": "--no-blender"}
     else:
@@ -109,6 +113,8 @@ def table(result: dict[str, Any]) -> str:
         "",
         _benchmark("speech").table(result["speech"]),
         "",
+        _benchmark("photo").table(result["photo"]),
+        "",
         f"load average {result['load_average_before']} before, {result['load_average_after']} after, "
         f"{result['cores']} cores; {result['seconds']:.0f} s",
     ]
@@ -120,6 +126,14 @@ def _speech(args: argparse.Namespace) -> int:
     result = _benchmark("speech").measure(args.weights, *([(1, 10, 60)] if args.quick else []))
     result |= {"dnpm": __version__, "cores": os.cpu_count(), "load_average": _load()}
     print(json.dumps(result, indent=2) if args.json else _benchmark("speech").table(result))
+    return 0
+
+
+def _photo(args: argparse.Namespace) -> int:
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    result = _benchmark("photo").measure(args.face_model, args.weights, 1 if args.quick else 3)
+    result |= {"dnpm": __version__, "cores": os.cpu_count(), "load_average": _load()}
+    print(json.dumps(result, indent=2) if args.json else _benchmark("photo").table(result))
     return 0
 
 

@@ -1,0 +1,72 @@
+"""A photo to a finished face, by stage (landmarks, fit, texture, detail), in a process of its own, with its peak of
+memory. The photo is a render of a known face (512 x 512), so that it needs no picture of anybody.
+
+python -m dnpm.benchmarks.photo --json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from statistics import median
+from typing import Any
+
+RUNS = 3
+
+
+def measure(face_model: str | None = None, weights: str | None = None, runs: int = RUNS) -> dict[str, Any]:
+    """Figures of a process that does nothing else. Raises RuntimeError with its last lines when it fails."""
+    command = [sys.executable, "-m", "dnpm.benchmarks.photo", "--json", "--runs", str(runs)]
+    for name, value in (("--face-model", face_model), ("--weights", weights)):
+        command += [name, value] if value else []
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+    if done.returncode:
+        raise RuntimeError("\n".join(done.stderr.strip().splitlines()[-8:]))
+    result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return result
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures to read."""
+    stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in result["stages_s"].items())
+    return (
+        f"photo to face, {result['resolution']} map: {result['total_s']:.2f} s ({stages}), networks loaded in "
+        f"{result['load_s']:.2f} s; peak memory {result['peak_mb']:.0f} MB; detail from {result['detail_from']}"
+    )
+
+
+def main() -> None:
+    """Measure in this process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--face-model")
+    parser.add_argument("--weights")
+    parser.add_argument("--runs", type=int, default=RUNS)
+    parser.add_argument("--json", action="store_true")
+    args = parser.parse_args()
+    from ..core.cli.reconstruct import open_reconstructor
+    from ..core.evaluation.fit import known_face
+    from ..core.photo.image_file import Picture
+
+    begun = time.perf_counter()
+    tools = open_reconstructor(args.face_model, args.weights, None)
+    loaded = time.perf_counter() - begun
+    known = known_face(tools.model, 4)
+    height, width = known.image.shape[:2]
+    picture = Picture(name="a render", image=known.image, size=(width, height))
+    rows = [tools.run([picture])[0] for _ in range(args.runs)]
+    stages = {name: round(median(row.seconds[name] for row in rows), 3) for name in rows[0].seconds}
+    result = {
+        "resolution": len(rows[0].displacement), "runs": args.runs, "load_s": round(loaded, 2), "stages_s": stages,
+        "total_s": round(sum(stages.values()), 2), "detail_from": rows[0].detail_from,
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+    }  # fmt: skip
+    print(json.dumps(result) if args.json else table(result))
+
+
+if __name__ == "__main__":
+    main()
