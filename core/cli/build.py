@@ -57,6 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     offsets.add_argument("--count", type=int, default=60, help="pictures (default 60)")
     offsets.add_argument("--seed", type=int, default=0)
     offsets.set_defaults(build=_offsets)
+    habits = kinds.add_parser(
+        "landmark-habits",
+        help="how the landmark networks err on known faces (some minutes)",
+        description="Renders people, looks at them, and keeps the mean and the modes of the landmarks' errors.",
+    )
+    habits.add_argument("--out", type=Path, metavar="FILE", help="default: weights/landmark_habits.safetensors")
+    habits.add_argument("--face-model", metavar="FILE", help="another face model")
+    habits.add_argument("--count", type=int, default=460, help="pictures (default 460)")
+    habits.set_defaults(build=_habits)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -98,5 +107,22 @@ def _offsets(args: argparse.Namespace) -> int:
     offsets = measure_offsets(model, LandmarkNetworks.load(), args.count, args.seed, told)
     command = f"dnpm build landmark-offsets --count {args.count} --seed {args.seed}"
     save_offsets(path, offsets, model, command)
+    print(path)
+    return 0
+
+
+def _habits(args: argparse.Namespace) -> int:
+    from ..face_model.locate import ROOT, face_model_path
+    from ..face_model.model import FaceModel
+    from ..photo.fit.habits import FILE, Habits, measure_habits
+    from ..photo.fit.solve import Fitter
+    from ..photo.landmarks.networks import LandmarkNetworks
+
+    path = args.out or ROOT / "weights" / FILE
+    model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
+    fitter = Fitter(model, networks.canonical, habits=Habits.none())
+    told = lambda share: print(f"landmark habits: {share:.0%}", file=sys.stderr)  # noqa: E731
+    habits = measure_habits(model, networks, fitter.differences, args.count, told)
+    habits.save(path, model, f"dnpm build landmark-habits --count {args.count}")
     print(path)
     return 0

@@ -110,9 +110,9 @@ def run_restoration(args: argparse.Namespace) -> int:
     import torch
 
     from .. import tensorfile
-    from ..detail.card import check_face_model, weights_dir
+    from ..detail.card import GENERATOR, check_face_model, weights_dir
     from ..detail.uv_map import mask_at
-    from ..detail.weights import GENERATOR, load_detail
+    from ..detail.weights import load_detail
     from ..face_model.model import FaceModel
     from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder
     from ..photo.restore.pix2pix import CONFIGS as PIX

@@ -114,6 +114,18 @@ class Bench:
                 score.add(made, row.astype(np.float32))
         return {where: score.result() for where, score in scores.items()}
 
+    def by_factor(self, call: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        """ "1/4" and "1/8" -> scores of call(low (1, 1, R, R)), low being the true map degraded so."""
+
+        def at(factor: int) -> Callable[[int, Tensor], Tensor]:
+            return lambda _, true: call(degrade(true, factor))
+
+        return {f"1/{factor}": self.score(at(factor)) for factor in FACTORS}
+
+    def mean_map(self) -> Tensor:
+        """(1, 1, R, R): the mean of the training maps."""
+        return torch.from_numpy(self.mean())[None, None]
+
     def train_for(
         self, title: str, network: nn.Module, plan: RestorationPlan, minutes: float, material: Material | None = None,
         base: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,

@@ -6,15 +6,18 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ..training.photo.restoration import RestorationPlan, restored
 from . import restoring
 from .competitors.pulse import Pulse
-from .restoring import FACTORS, PLANS, Bench, competitor, degrade, parameters, restore_with
+from .restoring import FACTORS, PLANS, Bench, competitor, parameters, restore_with
 
 PURPOSE = "Table II: maps restored from 1/4 and 1/8, beside PULSE, pSp and E2Style (about half an hour)"
 METHODS = ("ours", "pSp", "E2Style, 1 stage", "E2Style, 2 stages")
@@ -32,19 +35,12 @@ def evaluate(args: argparse.Namespace) -> dict:
     networks, steps = trained(bench, args.minutes)
     rows: dict[str, Any] = {}
     for name in METHODS:
-        rows[name] = {
-            f"1/{factor}": bench.score(lambda _, true, f=factor, n=name: networks[n](degrade(true, f)))
-            for factor in FACTORS
-        } | {"parameters": parameters(name, networks[name].module), "steps": steps[name]}
-    rows["bicubic"] = {f"1/{f}": bench.score(lambda _, true, f=f: degrade(true, f)) for f in FACTORS}
-    rows["mean map"] = {f"1/{f}": bench.score(lambda *_: torch.from_numpy(bench.mean())[None, None]) for f in FACTORS}
+        about = {"parameters": parameters(name, networks[name].module), "steps": steps[name]}
+        rows[name] = bench.by_factor(networks[name]) | about
+    rows["bicubic"] = bench.by_factor(lambda low: low)
+    rows["mean map"] = bench.by_factor(lambda _: bench.mean_map())
     if args.pulse_maps:
-        pulse = Pulse.of(bench.detail, args.seed)
-        few = Bench(bench.detail, bench.model, bench.train, bench.test[: args.pulse_maps], bench.mask,
-                    bench.perceptual, args)  # fmt: skip
-        rows["PULSE"] = {f"1/{f}": few.score(lambda k, true, f=f: _searched(pulse, true, f, k)) for f in FACTORS} | {
-            "maps": args.pulse_maps
-        }
+        rows["PULSE"] = _searched(bench, args.pulse_maps) | {"maps": args.pulse_maps}
     result = {"rows": rows, "about": bench.about()}
     restoring.write(args.out, "table2", result, table(result))
     return result
@@ -53,21 +49,23 @@ def evaluate(args: argparse.Namespace) -> dict:
 class Method:
     """A trained network: low (1, 1, R, R) mm -> restored (1, 1, R, R) mm."""
 
-    def __init__(self, bench: Bench, module: torch.nn.Module, call: Any) -> None:
-        self.bench, self.module, self.call = bench, module, call
+    def __init__(self, module: torch.nn.Module, call: Callable[[Tensor], Tensor]) -> None:
+        self.module, self.call = module, call
 
     def __call__(self, low: Tensor) -> Tensor:
         """Restore."""
-        result: Tensor = self.call(low)
-        return result
+        return self.call(low)
 
 
 def trained(bench: Bench, minutes: float, material: Any = None) -> tuple[dict[str, Method], dict[str, int]]:
     """All methods, each with the same share of the minutes; and their steps."""
     args, share = bench.args, minutes / 3
     steps: dict[str, int] = {}
-    plan = lambda name: restoring.replace(PLANS[name], batch=args.batch, fine=args.resolution, seed=args.seed,  # noqa: E731
-                                          rough=0.5 if material is not None else 0.0)  # fmt: skip
+
+    def plan(name: str) -> RestorationPlan:
+        rough = 0.5 if material is not None else 0.0
+        return replace(PLANS[name], batch=args.batch, fine=args.resolution, seed=args.seed, rough=rough)
+
     ours = bench.ours()
     steps["ours"] = bench.train_for("ours", ours, plan("ours"), share, material)
     psp = competitor("pSp", args.seed, args.resolution)
@@ -79,23 +77,36 @@ def trained(bench: Bench, minutes: float, material: Any = None) -> tuple[dict[st
     def base(low: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
             code = first(low)
-            return code, restoring.restored(bench.detail, code, low.shape[-1])
+            return code, restored(bench.detail, code, low.shape[-1])
 
     steps["E2Style, 2 stages"] = steps["E2Style, 1 stage"] + bench.train_for(
         "E2Style, stage 2", second, plan("E2Style"), share / 2, material, base
     )
     both = restoring.Corrected(second, base).eval()
-    simple = lambda network: Method(bench, network, lambda low: restore_with(bench, network, low))  # noqa: E731
+
+    def simple(network: torch.nn.Module) -> Method:
+        return Method(network, lambda low: restore_with(bench, network, low))
+
     return {
         "ours": simple(ours), "pSp": simple(psp), "E2Style, 1 stage": simple(first),
-        "E2Style, 2 stages": Method(bench, torch.nn.ModuleList([first, second]), simple(both)),
+        "E2Style, 2 stages": Method(torch.nn.ModuleList([first, second]), simple(both)),
     }, steps  # fmt: skip
 
 
-def _searched(pulse: Pulse, true: Tensor, factor: int, number: int) -> Tensor:
-    print(f"PULSE: map {number + 1}, 1/{factor}", file=sys.stderr, flush=True)
-    with torch.enable_grad():
-        return pulse.restore(functional.avg_pool2d(true, factor), factor, true.shape[-1], number)
+def _searched(bench: Bench, count: int) -> dict[str, Any]:
+    """Scores of PULSE on the first maps: it has only their texels at the lower resolution."""
+    few = replace(bench, test=bench.test[:count])
+    pulse = Pulse.of(bench.detail, bench.args.seed)
+
+    def at(factor: int) -> Callable[[int, Tensor], Tensor]:
+        def search(number: int, true: Tensor) -> Tensor:
+            print(f"PULSE: map {number + 1}, 1/{factor}", file=sys.stderr, flush=True)
+            with torch.enable_grad():
+                return pulse.restore(functional.avg_pool2d(true, factor), factor, true.shape[-1], number)
+
+        return search
+
+    return {f"1/{factor}": few.score(at(factor)) for factor in FACTORS}
 
 
 def table(result: dict) -> str:

@@ -6,12 +6,14 @@ baseline. See `restoring.py`; the rough maps are those of the shipped pix2pixHD,
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..detail.uv_map import mask_at
 from ..errors import DnpmError
@@ -58,14 +60,16 @@ def evaluate(args: argparse.Namespace) -> dict:
     bench = replace(bench, test=true)
     material = Material(bench.train, mask, train.rough, train.rough_maps)
     methods, steps = table2.trained(bench, args.minutes, material)
-    low = lambda k: torch.from_numpy(rough[k])[None, None]  # noqa: E731
+
+    def scored(call: Callable[[Tensor], Tensor]) -> dict[str, Any]:
+        return {"photos": bench.score(lambda k, _: call(torch.from_numpy(rough[k])[None, None]))}
+
     rows: dict[str, Any] = {
-        name: {"photos": bench.score(lambda k, _, n=name: methods[n](low(k)))}
-        | {"parameters": parameters(name, methods[name].module), "steps": steps[name]}
+        name: scored(methods[name]) | {"parameters": parameters(name, methods[name].module), "steps": steps[name]}
         for name in table2.METHODS
     }
-    rows["pix2pixHD alone"] = {"photos": bench.score(lambda k, _: low(k))}
-    rows["mean map"] = {"photos": bench.score(lambda *_: torch.from_numpy(bench.mean())[None, None])}
+    rows["pix2pixHD alone"] = scored(lambda low: low)
+    rows["mean map"] = scored(lambda _: bench.mean_map())
     result = {"rows": rows, "about": bench.about() | {"photos": args.photos, "pix2pix": networks.card["name"]}}
     restoring.write(args.out, "table3", result, table(result))
     return result
