@@ -35,7 +35,7 @@ class Pulse:
     def of(cls, detail: Detail, seed: int = 0, count: int = 4000, steps: int = 100) -> Pulse:
         """The Gaussian of `count` latents through the mapping network."""
         generator = torch.Generator().manual_seed(seed)
-        z = torch.randn(count, detail.generator.mapping.config.z_dim, generator=generator)
+        z = torch.randn(count, detail.generator.config.z_dim, generator=generator)
         with torch.inference_mode():
             w = detail.generator.mapping(z)
             w = w[:, 0] if w.dim() == 3 else w

@@ -68,18 +68,17 @@ def find_faces(
 
 def _searches(width: int, height: int) -> list[list[tuple[float, float, float]]]:
     """Squares (middle x, middle y, side) that are searched one group after the other."""
-    middle, side = (width / 2, height / 2), max(width, height)
-    groups = [[(*middle, side)], [(*middle, 1.6 * side)], [(*middle, 0.6 * side)]]
+    x, y, side = width / 2, height / 2, float(max(width, height))
+    groups = [[(x, y, side)], [(x, y, 1.6 * side)], [(x, y, 0.6 * side)]]
     for parts in (2, 4):
         step = side / (parts + 1)
-        places = [step * (k + 1) for k in range(parts)]
+        apart = [step * (k + 1) - side / 2 for k in range(parts)]
         groups.append(
             [
-                (x, y, 2 * step) for x in places for y in places
-                if abs(x - side / 2) < width / 2 + step and abs(y - side / 2) < height / 2 + step
+                (x + u, y + v, 2 * step) for u in apart for v in apart
+                if abs(u) < width / 2 + step and abs(v) < height / 2 + step
             ]
         )  # fmt: skip
-        groups[-1] = [(x + (width - side) / 2, y + (height - side) / 2, s) for x, y, s in groups[-1]]
     return groups
 
 

@@ -57,8 +57,8 @@ class LandmarkNetworks:
             raise DnpmError(f"{file}: holds no landmark networks of this project; {_BUILD}")
         try:
             described = json.loads(metadata["networks"])
-            graphs = [_graph(described[name], name, arrays) for name in NETWORKS]
-            return cls(*graphs, arrays["canonical.points"], arrays["canonical.triangles"])
+            detector, points, scores = (_graph(described[name], name, arrays) for name in NETWORKS)
+            return cls(detector, points, scores, arrays["canonical.points"], arrays["canonical.triangles"])
         except (KeyError, ValueError, TypeError, RuntimeError) as error:
             raise DnpmError(f"{file}: does not fit its description ({error}); {_BUILD}") from error
 

@@ -52,7 +52,8 @@ def read_network(data: bytes, name: str) -> tuple[list[Step], dict[int, np.ndarr
             steps.append(Step(kind, inputs, outputs, options))
         used = {k for step in steps for k in step.inputs}
         constants = {k: v for k, v in constants.items() if k in used}
-        return steps, constants, *([int(i) for i in a] for a in (graph.InputsAsNumpy(), graph.OutputsAsNumpy()))
+        first, last = ([int(i) for i in a] for a in (graph.InputsAsNumpy(), graph.OutputsAsNumpy()))
+        return steps, constants, first, last
     except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
         raise DnpmError(f"{name}: is no TFLite network that this reader knows ({error})") from error
 

@@ -100,7 +100,7 @@ def load_photo(folder: str | os.PathLike[str]) -> PhotoNetworks:
         raise DnpmError(f"{path}: is no card of format {FORMAT}; {_AGAIN}")
     _check(card, str(path))
     try:
-        settings = {
+        settings: dict[str, dict[str, Any]] = {
             k: {n: tuple(v) if isinstance(v, list) else v for n, v in c.items()} for k, c in card["configs"].items()
         }
         pix2pix = GlobalGenerator(Pix2PixConfig(**settings["pix2pix"]))

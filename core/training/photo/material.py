@@ -28,7 +28,7 @@ def material_of(generator: GlobalGenerator, pairs: Pairs, mask: np.ndarray, maps
 
     Raises DnpmError when the data set cannot be read.
     """
-    rough = np.zeros_like(pairs.maps, subclass=False)
+    rough = np.zeros(pairs.maps.shape, np.float16)
     with torch.inference_mode():
         for k, texture in enumerate(pairs.textures):
             x = torch.from_numpy(np.asarray(texture, np.float32))[None]
