@@ -50,6 +50,10 @@ def add_subparsers(what: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     for name, value in (("l1", 10.0), ("perceptual", 0.2), ("identity", 0.1)):
         second.add_argument(f"--{name}", type=float, default=value, help=f"weight of the term (default {value})")
     second.add_argument(
+        "--perceptual-every", type=int, default=3, metavar="N",
+        help="steps a look at the perceptual and identity terms, which take longest, weighed as much more (default 3)",
+    )  # fmt: skip
+    second.add_argument(
         "--trunk", default="auto", choices=("auto", "lpips-alex", "lpips-vgg", "efficientnet-lite0"),
         help="of the perceptual and identity terms (auto: what is installed)",
     )  # fmt: skip
@@ -141,8 +145,10 @@ def run_restoration(args: argparse.Namespace) -> int:
     mask = mask_at(model.detail_mask, PIX[args.config].resolution)
     material = material_of(generator.eval(), pairs, mask, args.maps)
     test = material_of(generator, held, mask, None)
-    plan = RestorationPlan(args.steps, args.batch, l1=args.l1, perceptual=args.perceptual, identity=args.identity,
-                           fine=min(256, config.resolution), seed=args.seed)  # fmt: skip
+    plan = RestorationPlan(
+        args.steps, args.batch, l1=args.l1, perceptual=args.perceptual, identity=args.identity,
+        perceptual_every=args.perceptual_every, fine=min(256, config.resolution), seed=args.seed,
+    )  # fmt: skip
     plan = replace(plan, rate=args.rate) if args.rate else plan
     distance = perceptual(args.trunk) if plan.perceptual or plan.identity else None
     torch.manual_seed(args.seed)

@@ -46,6 +46,7 @@ class RestorationPlan:
     code: float = 0.0
     """Of the code's mean square (pSp's regularisation)."""
     perceptual_every: int = 1
+    """Steps a look at the perceptual and identity terms, weighed as much more."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -129,10 +130,12 @@ class RestorationTrainer:
         if self.perceptual is not None and self.step % plan.perceptual_every == 0:
             if plan.perceptual:
                 term = self.perceptual(made, wanted).mean()
-                total, losses["perceptual"] = total + plan.perceptual * term, float(term.detach())
+                total = total + plan.perceptual_every * plan.perceptual * term
+                losses["perceptual"] = float(term.detach())
             if plan.identity:
                 term = identity_distance(self.perceptual, made, wanted)
-                total, losses["identity"] = total + plan.identity * term, float(term.detach())
+                total = total + plan.perceptual_every * plan.identity * term
+                losses["identity"] = float(term.detach())
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
