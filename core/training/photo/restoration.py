@@ -22,7 +22,7 @@ from torch.nn import functional
 from ...detail.weights import Detail
 from ...errors import DnpmError
 from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
-from ..perceptual.distance import PerceptualDistance
+from ..perceptual.distance import RANGE_MM, PerceptualDistance
 
 Code = Callable[[Tensor], Tensor]
 
@@ -122,9 +122,11 @@ class RestorationTrainer:
         weight, code = _sized(self.mask[None, None], plan.fine), self.network(given)
         made = restored(self.detail, code, plan.fine) * weight
         l1 = ((made - wanted).abs() * weight).sum() / (weight.sum() * len(made))
-        total, losses = plan.l1 * l1, {"l1_mm": float(l1.detach())}
+        # The pictures that the perceptual term sees are maps over RANGE_MM: L1 and L2 are taken of the same pictures.
+        total, losses = plan.l1 * l1 / RANGE_MM, {"l1_mm": float(l1.detach())}
         if plan.l2:
-            total = total + plan.l2 * ((made - wanted).square() * weight).sum() / (weight.sum() * len(made))
+            square = ((made - wanted).square() * weight).sum() / (weight.sum() * len(made))
+            total = total + plan.l2 * square / RANGE_MM**2
         if plan.code:
             total = total + plan.code * code.square().mean()
         if self.perceptual is not None and self.step % plan.perceptual_every == 0:
