@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     habits.add_argument("--out", type=Path, metavar="FILE", help="default: weights/landmark_habits.safetensors")
     habits.add_argument("--face-model", metavar="FILE", help="another face model")
-    habits.add_argument("--count", type=int, default=460, help="pictures (default 460)")
+    habits.add_argument("--count", type=int, default=700, help="pictures (default 700)")
     habits.set_defaults(build=_habits)
 
 

@@ -39,16 +39,29 @@ class Bilinear:
 
     def __init__(self, model: FaceModel, points: SurfacePoints) -> None:
         self.model, self.points = model, points
-        corners = np.unique(points.corners)
-        place = np.full(len(model.neutral), -1)
-        place[corners] = np.arange(len(corners))
-        local = SurfacePoints(place[points.corners], points.weights)
-        core = np.asarray(model.core[:, :, corners], np.float32)
-        table = np.einsum("nk,ijnkc->ijnc", local.weights.astype(np.float32), core[:, :, local.corners])
+        self._use(_table(model, points))
+
+    def _use(self, table: np.ndarray) -> None:
         self.by_identity = np.ascontiguousarray(table.reshape(len(table), -1))
         self.by_expression = np.ascontiguousarray(table.swapaxes(0, 1).reshape(table.shape[1], -1))
         self.shape = table.shape
-        self.rest = points.of(model.neutral)
+        self.rest = self.points.of(self.model.neutral)
+
+    def moved(self, points: SurfacePoints) -> Bilinear:
+        """The same for other points, of which most are the same or more follow: only those are worked out."""
+        count = len(self.points.corners)
+        same = (points.corners[:count] == self.points.corners).all(1)
+        same &= (points.weights[:count] == self.points.weights).all(1)
+        new = np.append(np.flatnonzero(~same), np.arange(count, len(points.corners)))
+        rows, columns = self.shape[:2]
+        table = np.zeros((rows, columns, len(points.corners), 3), np.float32)
+        table[:, :, :count] = self.by_identity.reshape(self.shape)
+        if len(new):
+            table[:, :, new] = _table(self.model, SurfacePoints(points.corners[new], points.weights[new]))
+        other = Bilinear.__new__(Bilinear)
+        other.model, other.points = self.model, points
+        other._use(table)
+        return other
 
     def positions(self, identity: np.ndarray, expression: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """-> (N, 3) mm, (n_id, N, 3) by identity, (n_exp, N, 3) by expression."""
@@ -57,6 +70,15 @@ class Bilinear:
         expressed = (a @ self.by_identity).reshape(columns, count, 3)
         identified = (b @ self.by_expression).reshape(rows, count, 3)
         return self.rest + np.tensordot(b, expressed, 1), identified[1:], expressed[1:]
+
+
+def _table(model: FaceModel, points: SurfacePoints) -> np.ndarray:
+    """(n_id + 1, n_exp + 1, N, 3) float32: the core at the points."""
+    corners = np.unique(points.corners)
+    place = np.full(len(model.neutral), -1)
+    place[corners] = np.arange(len(corners))
+    core = np.asarray(model.core[:, :, corners], np.float32)
+    return np.einsum("nk,ijnkc->ijnc", points.weights.astype(np.float32), core[:, :, place[points.corners]])
 
 
 def camera_of(values: np.ndarray, observed: Observed, centre: np.ndarray) -> Camera:

@@ -1,8 +1,9 @@
 """Fitting the bilinear model to landmarks: pose from several starts, then everything, the outline chosen anew between.
 
-The cost is MAP: landmarks in eye distances over their spread (soft L1, so that a wrong one does not pull), identity
-standard normal as the model says, expression near what the picture's scores suggest and within 0 to 1, the camera's
-distance near a portrait's. FaceScape's fitting alternates rigid, identity and expression; here all move at once.
+The cost is MAP: landmarks' errors as the network makes them (`habits.py`; soft L1, so that a wrong one does not pull),
+identity standard normal as the model says, expression near what the picture's scores suggest and within 0 to 1, the
+camera's distance near a portrait's. FaceScape's fitting alternates rigid, identity and expression; here all move at
+once.
 """
 
 from __future__ import annotations
@@ -19,19 +20,18 @@ from ...face_model.sampling import IDENTITY_LIMIT
 from ..camera import Camera
 from ..landmarks.detect import Face
 from .calibrate import load_offsets
+from .habits import Habits, Seen, level
+from .part import DISTANCE_SPREAD, Part, far
 from .points import JAW, OVAL, SurfacePoints, mediapipe_points
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
 
 SPREAD = 0.012
 """Standard deviation of a landmark, eye distances."""
 _EVIDENCE = 110.0
-"""How many independent landmarks the 468 are worth: neighbours err alike."""
-_DISTANCE_MM, _DISTANCE_SPREAD = 1100.0, 0.5
+"""How many independent landmarks the 468 are worth while only the pose is looked for: neighbours err alike."""
 _STARTS_MM = (600.0, 1100.0, 2500.0)
 _YAWS = (0.0, 0.6, -0.6)
 _SCORE_SPREAD, _REST_SPREAD, _GAZE_SPREAD = 0.22, 0.18, 0.05
-_BEYOND = 0.03
-"""How softly 0 and 1 bound an expression; bounds proper would hold fast what starts at them."""
 _ROUNDS = 3
 _STEPS = 10
 
@@ -78,12 +78,15 @@ class Fit:
 class Fitter:
     """One face model, ready for any number of fits."""
 
-    def __init__(self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None) -> None:
-        """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`; None: the shipped ones).
+    def __init__(
+        self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, habits: Habits | None = None
+    ) -> None:
+        """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`) and habits of the network's
+        errors: None stands for the shipped ones.
 
-        Raises DnpmError when the model lacks landmarks, or the offsets are missing.
+        Raises DnpmError when the model lacks landmarks, or offsets or habits are missing.
         """
-        self.model = model
+        self.model, self.habits = model, Habits.load() if habits is None else habits
         self.points = mediapipe_points(model, canonical, load_offsets() if offsets is None else offsets)
         self.bilinear = Bilinear(model, self.points)
         self.centre = self.bilinear.rest.mean(0)
@@ -109,20 +112,32 @@ class Fitter:
             for k, value in locks.expression.items():
                 expression[k] = value
         for round_ in range(_ROUNDS):
+            # The first round's shape is the mean person's, whose outline says little.
             seen = [
-                self._outlined(one, identity, expression, state, round_ > 0)
+                self._outlined(one, identity, expression, camera_of(state, one, self.centre)) if round_ else one
                 for one, expression, state in zip(observed, expressions, states, strict=True)
             ]
             identity, expressions, states = self._solve(seen, identity, expressions, states, locks, pictures)
         cameras = [camera_of(x, one, self.centre) for x, one in zip(states, observed, strict=True)]
         errors, landmarks = [], []
         for one, expression, state in zip(observed, expressions, states, strict=True):
-            last = self._outlined(one, identity, expression, state, True)
-            places = last.points.of(self.model.vertices(identity.astype(np.float32), expression.astype(np.float32)))
-            pixels = camera_of(state, last, self.centre).project(places)[0]
-            errors.append(float(np.linalg.norm(pixels - last.pixels, axis=1).mean() / last.eye_distance))
+            pixels = self._placed(one, identity, expression, camera_of(state, one, self.centre))
+            errors.append(float(np.linalg.norm(pixels - one.pixels, axis=1).mean() / one.eye_distance))
             landmarks.append(pixels)
         return Fit(identity.astype(np.float32), [e.astype(np.float32) for e in expressions], cameras, errors, landmarks)
+
+    def differences(self, seen: Seen) -> np.ndarray:
+        """(468, 2): what the landmarks of a known face err by, as `habits.py` counts it."""
+        one = self._observed(Picture(seen.face, seen.camera.size))
+        turn, eyes = level(one.pixels)
+        return (self._placed(one, seen.identity, seen.expression, seen.camera) - one.pixels) @ turn.T / eyes
+
+    def _placed(self, one: Observed, identity: np.ndarray, expression: np.ndarray, camera: Camera) -> np.ndarray:
+        """(468, 2) pixels: where the landmarks' places on the face are seen."""
+        points = self._outlined(one, identity, expression, camera).points
+        return camera.project(
+            points.of(self.model.vertices(identity.astype(np.float32), expression.astype(np.float32)))
+        )[0]
 
     def _check(self, pictures: Sequence[Picture], locks: Locks) -> None:
         count = len(self.model.neutral)
@@ -165,12 +180,12 @@ class Fitter:
 
         def residuals(x: np.ndarray) -> np.ndarray:
             pixels = project_with_derivatives(x, one, self.centre, places)[0]
-            return np.append(((pixels - one.pixels) * weight[:, None]).ravel(), _far(x))
+            return np.append(((pixels - one.pixels) * weight[:, None]).ravel(), far(x))
 
         def jacobian(x: np.ndarray) -> np.ndarray:
             by_camera = project_with_derivatives(x, one, self.centre, places)[1]
             rows = (by_camera * weight[None, :, None]).reshape(CAMERA, -1).T
-            return np.concatenate([rows, np.eye(CAMERA)[[6]] / _DISTANCE_SPREAD])
+            return np.concatenate([rows, np.eye(CAMERA)[[6]] / DISTANCE_SPREAD])
 
         for distance in _STARTS_MM:
             for yaw in _YAWS:
@@ -180,16 +195,9 @@ class Fitter:
                     best, cost = found.x, float(found.cost)
         return best
 
-    def _outlined(
-        self, one: Observed, identity: np.ndarray, expression: np.ndarray, state: np.ndarray, choose: bool
-    ) -> Observed:
+    def _outlined(self, one: Observed, identity: np.ndarray, expression: np.ndarray, camera: Camera) -> Observed:
         """Give the jaw's landmarks of the side that is turned away the vertices that now form the outline there."""
-        if not choose:
-            weights = one.weights.copy()
-            weights[list(JAW)] *= 0.3
-            return replace(one, weights=weights)
         vertices = self.model.vertices(identity.astype(np.float32), expression.astype(np.float32))
-        camera = camera_of(state, one, self.centre)
         normals = vertex_normals(vertices, self.model.faces)
         look = vertices - camera.position
         facing = -(normals * look).sum(1) / np.maximum(np.linalg.norm(look, axis=1), 1e-9)
@@ -199,9 +207,9 @@ class Fitter:
         away = jaw[np.einsum("nk,nk->n", weights[jaw], facing[corners[jaw]]) < 0.3]
         if len(rim) and len(away):
             pixels = camera.project(vertices[rim])[0]
-            far = np.linalg.norm(one.pixels[away][:, None] - pixels[None], axis=2)
-            near = far.argmin(1)
-            good = far.min(1) < 0.25 * one.eye_distance
+            apart = np.linalg.norm(one.pixels[away][:, None] - pixels[None], axis=2)
+            near = apart.argmin(1)
+            good = apart.min(1) < 0.25 * one.eye_distance
             corners[away[good]] = rim[near[good], None]
             weights[away[good]] = [1.0, 0.0, 0.0]
         return replace(one, points=SurfacePoints(corners, weights))
@@ -213,7 +221,10 @@ class Fitter:
         from scipy.optimize import least_squares
 
         n_id, n_exp = self.model.n_id, self.model.n_exp
-        parts = [_Part(self, one, picture) for one, picture in zip(seen, pictures, strict=True)]
+        parts = [
+            Part(self.bilinear, one, self.centre, self.habits, [(p.vertex, p.pixel, p.weight) for p in picture.pins])
+            for one, picture in zip(seen, pictures, strict=True)
+        ]
         start = np.concatenate([identity, *(np.append(s, e) for s, e in zip(states, expressions, strict=True))])
         size = CAMERA + n_exp
         free = np.ones(len(start), bool)
@@ -249,63 +260,3 @@ class Fitter:
         own = [full[n_id + k * size : n_id + (k + 1) * size] for k in range(len(seen))]
         free_id = np.clip(full[:n_id], -IDENTITY_LIMIT, IDENTITY_LIMIT)
         return free_id, [np.clip(x[CAMERA:], 0, 1) for x in own], [x[:CAMERA] for x in own]
-
-
-class _Part:
-    """One picture's rows: landmarks, pins, expected expression, the camera's distance."""
-
-    def __init__(self, fitter: Fitter, one: Observed, picture: Picture) -> None:
-        self.one, self.centre = one, fitter.centre
-        pins = picture.pins
-        same = one.points is fitter.points and not pins
-        if same:
-            self.bilinear, self.pixels, weights = fitter.bilinear, one.pixels, one.weights
-        else:
-            corners = np.concatenate([one.points.corners, np.array([[p.vertex] * 3 for p in pins], int).reshape(-1, 3)])
-            shares = np.concatenate([one.points.weights, np.tile([[1.0, 0.0, 0.0]], (len(pins), 1))])
-            self.bilinear = Bilinear(fitter.model, SurfacePoints(corners, shares))
-            self.pixels = np.concatenate([one.pixels, np.array([p.pixel for p in pins], float).reshape(-1, 2)])
-            weights = np.append(one.weights, [p.weight for p in pins])
-        self.scale = np.sqrt(weights * _EVIDENCE / one.weights.sum()) / (SPREAD * one.eye_distance)
-
-    def residuals(self, identity: np.ndarray, own: np.ndarray) -> np.ndarray:
-        places = self.bilinear.positions(identity, own[CAMERA:])[0]
-        pixels = project_with_derivatives(own[:CAMERA], self.one, self.centre, places)[0]
-        rows = ((pixels - self.pixels) * self.scale[:, None]).ravel()
-        self.robust = _robust(rows)
-        expression = own[CAMERA:]
-        return np.concatenate(
-            [
-                rows * self.robust, _far(own[:CAMERA]), (expression - self.one.expected) * self.one.certainty,
-                (expression - expression.clip(0, 1)) / _BEYOND,
-            ]
-        )  # fmt: skip
-
-    def jacobian(self, identity: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        places, by_id, by_exp = self.bilinear.positions(identity, own[CAMERA:])
-        _, by_camera, by_place = project_with_derivatives(own[:CAMERA], self.one, self.centre, places)
-        chain = lambda d: sum(d[..., c, None] * by_place[c] for c in range(3))  # noqa: E731
-        rows = [
-            (d * self.scale[None, :, None]).reshape(len(d), -1).T * self.robust[:, None]
-            for d in (chain(by_id), by_camera, chain(by_exp))
-        ]
-        n_exp = len(own) - CAMERA
-        expression = own[CAMERA:]
-        outside = (expression < 0) | (expression > 1)
-        lower = np.zeros((1 + 2 * n_exp, CAMERA + n_exp))
-        lower[0, 6] = 1 / _DISTANCE_SPREAD
-        lower[1:, CAMERA:] = np.concatenate([np.diag(self.one.certainty), np.diag(outside / _BEYOND)])
-        return (
-            np.concatenate([rows[0], np.zeros((1 + 2 * n_exp, len(by_id)))]),
-            np.concatenate([np.concatenate(rows[1:], 1), lower]),
-        )
-
-
-def _robust(rows: np.ndarray) -> np.ndarray:
-    """Weights by which soft L1 shrinks residuals of landmarks (both coordinates alike), as of the last step."""
-    square = (rows.reshape(-1, 2) ** 2).sum(1)
-    return np.repeat((1 + square) ** -0.25, 2)
-
-
-def _far(camera: np.ndarray) -> np.ndarray:
-    return np.array([(camera[6] - np.log(_DISTANCE_MM)) / _DISTANCE_SPREAD])

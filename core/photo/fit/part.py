@@ -1,0 +1,81 @@
+"""One picture's rows of the least squares: landmarks, pins, the expected expression, the camera's distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .habits import Habits, level
+from .points import SurfacePoints
+from .problem import CAMERA, Bilinear, Observed, project_with_derivatives
+
+PIN_SPREAD = 0.012
+"""Standard deviation of a pin of weight 1, eye distances."""
+DISTANCE_MM, DISTANCE_SPREAD = 1100.0, 0.5
+BEYOND = 0.03
+"""How softly 0 and 1 bound an expression; bounds proper would hold fast what starts at them."""
+_ODD = 0.08
+"""From here on, in eye distances, a landmark's error counts less than its square (soft L1): it is hidden, or wrong."""
+
+
+class Part:
+    """Rows and derivatives for one picture.
+
+    Landmarks' errors less the network's mean are made independent by `Habits.whitening`; a pin's stand for themselves.
+    """
+
+    def __init__(
+        self, bilinear: Bilinear, one: Observed, centre: np.ndarray, habits: Habits,
+        pins: Sequence[tuple[int, tuple[float, float], float]],
+    ) -> None:  # fmt: skip
+        """bilinear: at the model's landmarks; centre (3,) mm: the point that the head turns about; pins: vertex, pixel,
+        weight."""
+        self.one, self.centre, self.habits, self.count = one, centre, habits, len(one.points.corners)
+        corners = np.concatenate([one.points.corners, np.array([[p[0]] * 3 for p in pins], int).reshape(-1, 3)])
+        shares = np.concatenate([one.points.weights, np.tile([[1.0, 0.0, 0.0]], (len(pins), 1))])
+        self.bilinear = bilinear.moved(SurfacePoints(corners, shares))
+        self.turn, self.eyes = level(one.pixels)
+        self.pins = np.array([p[1] for p in pins], float).reshape(-1, 2)
+        self.pin_scale = np.sqrt([p[2] for p in pins]) / (PIN_SPREAD * self.eyes)
+        self.robust = np.ones(2 * self.count)
+
+    def residuals(self, identity: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """identity (n_id,), own: the camera's unknowns and the expression -> rows."""
+        places = self.bilinear.positions(identity, own[CAMERA:])[0]
+        pixels = project_with_derivatives(own[:CAMERA], self.one, self.centre, places)[0]
+        apart = (pixels[: self.count] - self.one.pixels) @ self.turn.T / self.eyes - self.habits.mean
+        self.robust = np.repeat((1 + (apart**2).sum(1) / _ODD**2) ** -0.25, 2)
+        expression = own[CAMERA:]
+        return np.concatenate(
+            [
+                self.habits.whitening @ (apart.ravel() * self.robust),
+                ((pixels[self.count :] - self.pins) * self.pin_scale[:, None]).ravel(),
+                far(own[:CAMERA]),
+                (expression - self.one.expected) * self.one.certainty,
+                (expression - expression.clip(0, 1)) / BEYOND,
+            ]
+        )
+
+    def jacobian(self, identity: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """-> rows by identity, rows by `own`; the robust weights are those of the last residuals."""
+        places, by_identity, by_expression = self.bilinear.positions(identity, own[CAMERA:])
+        _, by_camera, by_place = project_with_derivatives(own[:CAMERA], self.one, self.centre, places)
+        chain = lambda d: sum(d[..., c, None] * by_place[c] for c in range(3))  # noqa: E731
+        n_id, n_exp = len(by_identity), len(by_expression)
+        pixels = np.concatenate([chain(by_identity), by_camera, chain(by_expression)])
+        apart = pixels[:, : self.count] @ self.turn.T / self.eyes
+        landmarks = self.habits.whitening @ (apart.reshape(len(apart), -1) * self.robust).T
+        pins = (pixels[:, self.count :] * self.pin_scale[:, None]).reshape(len(pixels), -1).T
+        expression = own[CAMERA:]
+        outside = (expression < 0) | (expression > 1)
+        lower = np.zeros((1 + 2 * n_exp, n_id + CAMERA + n_exp))
+        lower[0, n_id + 6] = 1 / DISTANCE_SPREAD
+        lower[1:, n_id + CAMERA :] = np.concatenate([np.diag(self.one.certainty), np.diag(outside / BEYOND)])
+        rows = np.concatenate([landmarks, pins, lower])
+        return rows[:, :n_id], rows[:, n_id:]
+
+
+def far(camera: np.ndarray) -> np.ndarray:
+    """(1,) how far the camera's distance is from a portrait's."""
+    return np.array([(camera[6] - np.log(DISTANCE_MM)) / DISTANCE_SPREAD])
