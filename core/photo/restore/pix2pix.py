@@ -1,7 +1,8 @@
 """pix2pixHD's global generator (Wang et al. 2018, section 3.1 and appendix A): UV texture to a rough displacement map.
 
 A 7x7 convolution, `downs` of stride 2 that double the width, `blocks` residual blocks, the way up again, a 7x7
-convolution and tanh; instance norms and ReLU between. The last value is in units of `scale_mm`.
+convolution and tanh; instance norms and ReLU between. The last value is in units of `scale_mm`. What is ours: it is
+added to the mean of the maps that were learnt from. Maps are registered on the UV, so a photo tells how a face differs.
 """
 
 from __future__ import annotations
@@ -65,6 +66,8 @@ class GlobalGenerator(nn.Module):
             width //= 2
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, 1, 7), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(1, 1, config.resolution, config.resolution))
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
                 nn.init.normal_(module.weight, 0.0, 0.02)
@@ -74,7 +77,7 @@ class GlobalGenerator(nn.Module):
     def forward(self, texture: Tensor) -> Tensor:
         """See the class."""
         result: Tensor = self.layers(texture)
-        return result * self.config.scale_mm
+        return self.mean + result * self.config.scale_mm
 
 
 class _Residual(nn.Module):

@@ -60,6 +60,14 @@ class Workers:
                     p.grad = torch.zeros_like(p)
             self.average(p.grad for p in wanted if p.grad is not None)
 
+    def same(self, tensors: Iterable[Tensor]) -> None:
+        """The first process's numbers for all, in place: a start that was computed may differ by rounding."""
+        if self.count > 1:
+            for t in tensors:
+                whole = t.detach().contiguous()
+                dist.broadcast(whole, 0)
+                t.detach().copy_(whole)
+
     def any(self, asked: bool, device: torch.device) -> bool:
         """Whether one of the processes says yes: all stop together."""
         if self.count == 1:

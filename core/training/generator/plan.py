@@ -34,7 +34,7 @@ class Plan:
     """0 leaves path length out."""
     path_weight: float = 2.0
     mixing: float = 0.9
-    """Share of samples whose rows of w come from two z."""
+    """Share of samples whose rows of w come from two z; low beside components, whose bands belong together."""
     ema_images: float = 10_000
     """Half-life of the running average of G, shorter at the beginning (`ema_ramp` of the images so far)."""
     ema_ramp: float = 0.05
@@ -94,13 +94,13 @@ CONFIGS: dict[str, Plan] = {
     "paper": Plan(GENERATORS["paper"], DiscriminatorConfig(32768, 512, 1024), 25_000_000, 32, gamma=10.0),
     # Our default G: it starts from the set's principal components, so that it needs images by the ten thousand.
     "default": Plan(
-        GENERATORS["default"], DiscriminatorConfig(4096, 128, 1024), 200_000, 8, gamma=r1_gamma(1024, 8) / 10,
-        ema_images=2_500, ema_ramp=0.5, ada_images=100_000, learn_noise=False, start="components", warm_steps=50,
-        rate=0.001, discriminator_rate=0.002,
+        GENERATORS["default"], DiscriminatorConfig(4096, 128, 1024), 200_000, 8, gamma=r1_gamma(1024, 8),
+        ema_images=2_500, ema_ramp=0.5, ada_images=100_000, learn_noise=False, start="components", warm_steps=100,
+        rate=0.0004, discriminator_rate=0.002, mixing=0.1,
     ),
     "tiny": Plan(
         _TINY, DiscriminatorConfig(512, 16, 64), 4_000, 8, gamma=0.1, ema_images=500, ema_ramp=0.5, ada_images=20_000,
-        learn_noise=False, start="components", rate=0.001, discriminator_rate=0.002,
+        learn_noise=False, start="components", rate=0.001, discriminator_rate=0.002, mixing=0.1,
     ),
 }  # fmt: skip
 
@@ -116,7 +116,10 @@ def configured(name: str, resolution: int | None = None, gamma: float | None = N
     base = CONFIGS[name]
     changes = {k: v for k, v in changes.items() if v is not None}
     if changes.get("start", base.start) == "random" and base.start != "random":  # G paints nothing plausible then.
-        changes = {"warm_steps": 0, "ema_ramp": Plan.ema_ramp, "rate": Plan.rate, "discriminator_rate": None} | changes
+        usual = {
+            name: getattr(Plan, name) for name in ("warm_steps", "ema_ramp", "rate", "discriminator_rate", "mixing")
+        }
+        changes = usual | changes
     side = resolution or base.resolution
     if side not in base.generator.resolutions or side < 16:
         sides = [r for r in base.generator.resolutions if r >= 16]

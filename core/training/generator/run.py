@@ -74,6 +74,8 @@ def train(
         trainer.restore(arrays)
         best, hours = float(arrays["best"][0]), float(arrays["hours"][0])
         say(me, f"goes on from step {trainer.step} of {plan.steps}")
+    for network in (trainer.generator, trainer.mean, trainer.discriminator):
+        me.same(network.state_dict().values())
     me.wait()
     keeper = _Keeper(trainer, data, out, command, belongs, best, hours - started / 3600)
     try:

@@ -40,7 +40,7 @@ class LossWeights:
     expression: float = 0.01
     lip: float = 0.5
     velocity: float = 0.5
-    speed: float = 0.3
+    speed: float = 3.0
 
     def __post_init__(self) -> None:
         values = [getattr(self, field.name) for field in fields(self)]

@@ -49,9 +49,12 @@ def test_published_sizes():
 def test_pix2pix_gives_a_map_of_the_pictures_side_within_its_scale(downs: int, blocks: int, width: int, batch: int):
     config = Pix2PixConfig(width, downs, blocks, resolution=32, scale_mm=0.5)
     network = GlobalGenerator(config)
-    made = network(as_input(torch.randn(batch, 3, 32, 32), torch.rand(batch, 1, 32, 32)))
+    given = as_input(torch.randn(batch, 3, 32, 32), torch.rand(batch, 1, 32, 32))
+    made = network(given)
     assert made.shape == (batch, 1, 32, 32)
     assert made.abs().max() <= 0.5
+    network.mean.fill_(2.0)
+    assert (made + 2.0).isclose(network(given)).all()
 
 
 def test_restoration_gives_nine_five_and_four_styles_of_its_basis():

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from dnpm.core.detail.generator import Generator
 from dnpm.core.errors import DnpmError
 from dnpm.core.training.checkpoint import load_state, save_state
+from dnpm.core.training.detail.principal import Band, directions, plant
+from dnpm.core.training.generator import start
 from dnpm.core.training.generator.batches import Batches
 from dnpm.core.training.generator.plan import configured
 
@@ -29,9 +32,10 @@ def test_continuation_is_exact_through_a_file(make_trainer, small_plan, tmp_path
     plan = replace(small_plan, learn_noise=True, ada_images=200, path_every=2, r1_every=3)
     through = make_trainer(plan)
     through.ada.p = 0.4
+    first = through.state()
     steps(through, 6)
     stopped = make_trainer(plan)
-    stopped.ada.p = 0.4
+    stopped.restore(first)
     steps(stopped, 3)
     save_state(tmp_path / "state", stopped.state(), "kind", plan.as_json())
     resumed = make_trainer(plan)
@@ -60,8 +64,8 @@ def test_another_plan_or_network_is_refused(make_trainer, small_plan, tmp_path):
 def test_rounds_give_what_the_batch_gives(make_trainer, small_plan):
     plan = replace(small_plan, path_every=1, r1_every=1)
     whole, rounds = make_trainer(plan), make_trainer(plan, microbatch=4)
-    for trainer in (whole, rounds):
-        trainer.ada.p = 0.5
+    whole.ada.p = 0.5
+    rounds.restore(whole.state())
     a, b = steps(whole, 2), steps(rounds, 2)
     for x, y in zip(a, b, strict=True):
         assert x.entries() == pytest.approx(y.entries(), rel=1e-3, abs=1e-5)
@@ -122,6 +126,29 @@ def test_components_start_near_the_set(make_trainer, small_plan, data):
     ratio = painted.std(0)[4:].mean() / real.std(0)[4:].mean()
     assert 0.7 < ratio < 1.4
     assert np.abs(painted.mean(0) - real.mean(0)).max() < 0.05
+
+
+def test_mapping_learns_how_coefficients_are_distributed():
+    """Two clusters that a normal distribution cannot show."""
+    torch.manual_seed(0)
+    generator = Generator(configured("tiny", 16).generator)
+    r, count = 16, 4
+    maps = torch.zeros(count, r, r)
+    maps[torch.arange(count), torch.arange(count), 0] = 1
+    band = Band(r, torch.zeros(r, r), maps, torch.ones(count), torch.ones(r, r))
+    plant(generator, [band], directions(count, 32, 0))
+    real = torch.randn(400, count) * 0.2
+    real[::2, 0] += 2
+    real[1::2, 0] -= 2
+    real[:, 1] = 0.5 * real[:, 0]
+    before, after = start.fit_mapping(generator, [band], real, torch.ones(count), 0)
+    assert after < 0.5 * before
+    with torch.no_grad():
+        found = start.styles(generator, [band], generator.mapping(torch.randn(2000, 32)))
+        image = generator.synthesis(generator.mapping(torch.randn(5, 32))[:, None].expand(-1, 6, -1))
+    assert (found[:, 0].abs() > 1).float().mean() > 0.6, "little lies between the clusters"
+    assert torch.corrcoef(found[:, :2].T)[0, 1] > 0.9
+    assert image.shape == (5, 1, 16, 16)
 
 
 def test_bfloat16_computes_maps_and_logits_in_full_precision(make_trainer, small_plan):
