@@ -118,6 +118,7 @@ def fit_mapping(
         value.backward()
         optimizer.step()
         told.append(float(value.detach()) ** 0.5)
+    optimizer.zero_grad(set_to_none=True)
     mapping.requires_grad_(False)
     return float(np.mean(told[:5])), float(np.mean(told[-20:]))
 

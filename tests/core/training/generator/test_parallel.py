@@ -17,7 +17,8 @@ from dnpm.core.cli.main import main
 def command(set_folder: Path, out: Path) -> list[str]:
     return [
         sys.executable, "-m", "dnpm", "train", "generator", "--data", str(set_folder), "--out", str(out),
-        "--config", "tiny", "--start", "random", "--resolution", "32", "--batch", "8", "--images", "24", "--metric-maps", "0",
+        "--config", "tiny", "--start", "random", "--resolution", "32", "--batch", "8", "--images", "24",
+        "--metric-maps", "0",
         "--pictures-every", "100000", "--device", "cpu", "--threads", "1",
     ]  # fmt: skip
 
