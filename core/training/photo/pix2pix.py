@@ -30,10 +30,10 @@ class Pix2PixPlan:
     rate: float = 4e-4
     discriminator_width: int = 16
     scales: int = 2
-    l1: float = 40.0
+    l1: float = 60.0
     matching: float = 10.0
     adversarial: float = 1.0
-    adversarial_from: float = 0.7
+    adversarial_from: float = 0.8
     seed: int = 0
 
     def __post_init__(self) -> None:
