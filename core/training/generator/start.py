@@ -102,7 +102,8 @@ def fit_mapping(
     before and after, in deviations along random directions.
     """
     source = torch.Generator().manual_seed(seed)
-    mapping = generator.mapping.requires_grad_(True)
+    # Nothing else may be left with a gradient: the first step would add its own to it.
+    mapping = generator.requires_grad_(False).mapping.requires_grad_(True)
     optimizer = torch.optim.Adam(mapping.parameters(), lr=_FIT_RATE, betas=(0.9, 0.99))
     told: list[float] = []
     for step in range(_FIT_STEPS):
