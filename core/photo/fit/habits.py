@@ -56,7 +56,7 @@ class Habits:
     @cached_property
     def whitening(self) -> np.ndarray:
         """(936, 936) float64: makes errors less the mean independent, of deviation 1."""
-        modes = np.asarray(self.modes, float).reshape(len(self.modes), -1)
+        modes = np.asarray(self.modes, float).reshape(len(self.modes), self.mean.size)
         white = self.rest**2 + _FLOOR**2
         lengths = np.linalg.norm(modes, axis=1)
         axes = modes / np.maximum(lengths, 1e-12)[:, None]
