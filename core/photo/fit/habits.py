@@ -38,7 +38,7 @@ MODES = 200
 _SIZE = 300
 _FIRST = 100_000
 """Seeds of the people that are looked at: none that the figures use."""
-_FLOOR = 0.004
+_FLOOR = 0.008
 """Standard deviation that every point has beyond the measured ones, eye distances: photos are no renders."""
 _AGAIN = "make it again with `dnpm build landmark-habits`"
 _CORNERS = (33, 263)
