@@ -11,6 +11,7 @@ import pytest
 
 from dnpm.core.training.data import form
 from dnpm.core.training.data.dataset import MapDataset, MapWriter
+from dnpm.core.training.generator import start
 from dnpm.core.training.generator.batches import Batches
 from dnpm.core.training.generator.plan import Plan, configured
 from dnpm.core.training.generator.start import networks, spread_of
@@ -26,6 +27,12 @@ def make_maps(count: int, size: int, seed: int = 0) -> np.ndarray:
     waves = np.stack([np.sin(x), np.cos(2 * y), np.sin(x + y), np.cos(3 * x - y), np.sin(7 * x) * np.cos(5 * y)])
     strengths = rng.standard_normal((count, len(waves))) * [0.05, 0.04, 0.03, 0.02, 0.02]
     return np.einsum("nk,kij->nij", strengths, waves).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def short_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seconds are spared where it does not matter how well the mapping network was fitted."""
+    monkeypatch.setattr(start, "_FIT_STEPS", 3)
 
 
 @pytest.fixture(scope="session")

@@ -128,8 +128,9 @@ def test_components_start_near_the_set(make_trainer, small_plan, data):
     assert np.abs(painted.mean(0) - real.mean(0)).max() < 0.05
 
 
-def test_mapping_learns_how_coefficients_are_distributed():
+def test_mapping_learns_how_coefficients_are_distributed(monkeypatch):
     """Two clusters that a normal distribution cannot show."""
+    monkeypatch.setattr(start, "_FIT_STEPS", 150)
     torch.manual_seed(0)
     generator = Generator(configured("tiny", 16).generator)
     r, count = 16, 4
