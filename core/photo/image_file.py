@@ -58,7 +58,7 @@ def read_picture(path: str | os.PathLike[str], longest: int = LONGEST) -> Pictur
     camera's note that it was held sideways (EXIF) is followed; of an animation the first picture counts. Raises
     DnpmError when the file is missing, may not be read, is no picture, breaks off, or is too large to be opened safely.
     """
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     file = Path(path)
     if file.is_dir():
@@ -79,7 +79,7 @@ def read_picture(path: str | os.PathLike[str], longest: int = LONGEST) -> Pictur
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         try:
             opened = Image.open(io.BytesIO(data), formats=FORMATS)
-        except Image.UnidentifiedImageError as error:
+        except UnidentifiedImageError as error:
             raise DnpmError(
                 f"{file}: is no picture that can be read; save it as JPEG, PNG, TIFF or WebP and try again"
             ) from error
@@ -151,7 +151,7 @@ def pictures_in(path: str | os.PathLike[str]) -> list[Path]:
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
     """(h, w, 3) or (h, w) of 0 to 1 -> an 8-bit PNG, written beside its place and renamed. Raises DnpmError."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     file = Path(path)
     beside = file.with_name(file.name + ".part")

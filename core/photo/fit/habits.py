@@ -85,7 +85,7 @@ class Habits:
 
     def save(self, path: Path, model: FaceModel, command: str) -> None:
         """Written beside, then renamed."""
-        arrays = {
+        arrays: dict[str, np.ndarray] = {
             "mean": self.mean.astype(np.float32), "modes": self.modes.astype(np.float16),
             "rest": np.array([self.rest], np.float32),
         }  # fmt: skip
