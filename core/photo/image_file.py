@@ -151,7 +151,7 @@ def pictures_in(path: str | os.PathLike[str]) -> list[Path]:
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
     """(h, w, 3) or (h, w) of 0 to 1 -> an 8-bit PNG, written beside its place and renamed. Raises DnpmError."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     file = Path(path)
     beside = file.with_name(file.name + ".part")
