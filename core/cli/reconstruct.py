@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=1024, help="of map and texture, in pixels")
     how.add_argument("--levels", type=int, default=2, metavar="N", help="subdivisions of face.obj, 0 to 4 (default 2)")
     how.add_argument(
-        "--trust", type=float, default=0.8, metavar="T",
+        "--trust", type=float, default=0.4, metavar="T",
         help="how far the photo's detail replaces the sliders' own, 0 to 1 (default %(default)s)",
     )  # fmt: skip
     how.add_argument(
@@ -110,7 +110,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def open_reconstructor(
-    face_model: str | None, weights: str | None, landmarks: str | None, trust: float = 0.8, refine: int = 0
+    face_model: str | None, weights: str | None, landmarks: str | None, trust: float = 0.4, refine: int = 0
 ) -> Any:  # fmt: skip
     """A `Reconstructor` of the named or the default files. Raises DnpmError when one is missing or does not fit."""
     from ..detail.card import check_face_model, weights_dir

@@ -175,9 +175,9 @@ class Bench:
 
 
 PLANS: dict[str, RestorationPlan] = {
-    "ours": RestorationPlan(rough=0.0),
-    "pSp": RestorationPlan(rough=0.0, l1=0.0, l2=1.0, perceptual=0.8, identity=0.1, code=0.005),
-    "E2Style": RestorationPlan(rough=0.0, l1=0.0, l2=1.0, perceptual=0.8, identity=0.5),
+    "ours": RestorationPlan(rough=0.0, perceptual_every=3),
+    "pSp": RestorationPlan(rough=0.0, l1=0.0, l2=1.0, perceptual=0.8, identity=0.1, code=0.005, perceptual_every=3),
+    "E2Style": RestorationPlan(rough=0.0, l1=0.0, l2=1.0, perceptual=0.8, identity=0.5, perceptual_every=3),
 }
 
 

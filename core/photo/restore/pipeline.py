@@ -35,7 +35,7 @@ class PhotoRestorer:
     model: FaceModel
     detail: Detail
     networks: PhotoNetworks
-    trust: float = 0.8
+    trust: float = 0.4
     refine: int = 0
 
     def __post_init__(self) -> None:
@@ -76,7 +76,7 @@ class PhotoRestorer:
 
 
 def open_restorer(
-    model: FaceModel, detail: Detail, folder: str | os.PathLike[str], trust: float = 0.8, refine: int = 0
+    model: FaceModel, detail: Detail, folder: str | os.PathLike[str], trust: float = 0.4, refine: int = 0
 ) -> PhotoRestorer | None:  # fmt: skip
     """The restorer whose networks lie beside the detail weights in `folder`; None where there are none: detail then
     comes from the sliders, and the result says so. Raises DnpmError when they are damaged, or of another G."""
