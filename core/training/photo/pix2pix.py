@@ -1,7 +1,7 @@
 """Training of pix2pixHD: texture to rough map, by LSGAN + 10 feature matching + an L1 of millimetres.
 
 The paper's perceptual term is the L1's place here: a map is no photo, and its millimetres are what counts. Pairs are
-mirrored at random, texture and map alike: a mirrored face is a face.
+never mirrored: the pores of the two cheeks are not each other's mirror images, so the mean would not be the mean.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...errors import DnpmError
 from ...photo.restore.pix2pix import GlobalGenerator, Pix2PixConfig, as_input
@@ -58,7 +58,13 @@ class Pix2PixTrainer:
         self.generator.mean.copy_(torch.from_numpy(mean))
         self.discriminator = MultiScaleDiscriminator(plan.config.channels_in + 1, plan.discriminator_width, plan.scales)
         torch.random.set_rng_state(state)
-        self.g_optimizer = torch.optim.Adam(self.generator.parameters(), plan.rate, (0.5, 0.999))
+        # It begins at the mean; and the last layer's inputs add up: at the full rate one step moves maps by tenths.
+        last = [m for m in self.generator.layers if isinstance(m, nn.Conv2d)][-1]
+        nn.init.zeros_(last.weight)
+        ends = {id(p) for p in last.parameters()}
+        parts = [[p for p in self.generator.parameters() if (id(p) in ends) == end] for end in (False, True)]
+        self.shares = (1.0, (last.weight[0].numel()) ** -0.5)
+        self.g_optimizer = torch.optim.Adam([{"params": part} for part in parts], plan.rate, (0.5, 0.999))
         self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), plan.rate, (0.5, 0.999))
 
     def run(self) -> Iterator[dict[str, float]]:
@@ -67,8 +73,9 @@ class Pix2PixTrainer:
         while self.step < plan.steps:
             # Constant for the first half, then straight down to 0 (Wang et al., section 4).
             rate = plan.rate * min(1.0, 2 * (1 - self.step / plan.steps))
-            for optimizer in (self.g_optimizer, self.d_optimizer):
-                optimizer.param_groups[0]["lr"] = rate
+            self.d_optimizer.param_groups[0]["lr"] = rate
+            for group, share in zip(self.g_optimizer.param_groups, self.shares, strict=True):
+                group["lr"] = rate * share
             losses = self._once()
             if not all(np.isfinite(v) for v in losses.values()):
                 raise DnpmError(f"the loss burst at step {self.step}; try a smaller rate than {plan.rate:g}")
@@ -81,8 +88,6 @@ class Pix2PixTrainer:
         picks = rng.integers(len(self.pairs.maps), size=self.plan.batch)
         textures = torch.from_numpy(np.stack([self.pairs.textures[k] for k in picks]).astype(np.float32))
         maps = torch.from_numpy(np.stack([self.pairs.maps[k] for k in picks]).astype(np.float32))[:, None]
-        flip = torch.from_numpy(rng.random(self.plan.batch) < 0.5)[:, None, None, None]
-        textures, maps = (torch.where(flip, x.flip(3), x) for x in (textures, maps))
         return as_input(textures[:, :3], textures[:, 3:]), maps
 
     def _once(self) -> dict[str, float]:

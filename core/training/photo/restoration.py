@@ -5,6 +5,7 @@ hand, else EfficientNet-Lite0's. The identity term is the paper's sum over level
 features where the user brings them, else of the perceptual trunk's, pooled over the face: the card says which.
 Learning happens at a side that G's lower blocks paint (256 by default), so that two cores can do it.
 
+Maps are never mirrored: G's pores are not the same on both cheeks, so it could not paint what would be asked of it.
 Degraded maps: true ones averaged down to a quarter or an eighth and enlarged again, and pix2pixHD's rough ones.
 """
 
@@ -110,8 +111,6 @@ class RestorationTrainer:
             else:
                 true = _tensor(material.maps[int(rng.integers(len(material.maps)))])
                 low = degrade(true, int(rng.choice(plan.factors)))
-            if rng.random() < 0.5:
-                low, true = low.flip(3), true.flip(3)
             given.append(_sized(low, self.side))
             wanted.append(_sized(true, plan.fine))
         return torch.cat(given), torch.cat(wanted)
