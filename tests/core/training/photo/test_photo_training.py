@@ -48,6 +48,25 @@ def test_pix2pix_learns_what_the_texture_shows():
     assert "discriminator" not in losses[0]
 
 
+def test_pix2pix_begins_at_the_mean_of_the_maps():
+    data = pairs()
+    trainer = Pix2PixTrainer(data, MASK, PLAN)
+    scores = validate(trainer.generator, data, MASK)
+    assert scores["mae_mm"] == pytest.approx(scores["mae_mm_mean"], rel=0.01)
+    assert scores["r2"] == pytest.approx(0, abs=0.01)
+
+
+def test_what_is_learnt_from_is_never_mirrored():
+    """Pores have no mirror image: neither the mean map nor G could give a mirrored one."""
+    data = pairs()
+    trainer, second = Pix2PixTrainer(data, MASK, PLAN), restoration()
+    for step in range(6):
+        trainer.step = second.step = step
+        for wanted, maps in ((trainer.batch()[1], data.maps), (second.batch()[1], second.material.maps)):
+            for one in wanted[:, 0].numpy():
+                assert any(np.allclose(one, m, atol=1e-3) for m in maps)
+
+
 def test_pix2pix_goes_on_bit_for_bit(tmp_path):
     whole = Pix2PixTrainer(pairs(), MASK, PLAN)
     list(whole.run())
