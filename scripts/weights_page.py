@@ -119,8 +119,8 @@ pix2pixHD (texture to a rough map) and the restoration encoder (Eq. 11 to 15). D
 |---|---|
 {scores}
 
-`landmark_offsets.safetensors`: where the landmark networks put their points on the default face, measured on renders of it
-(`dnpm build landmark-offsets`).
+`landmark_offsets.safetensors`, `landmark_habits.safetensors`: where the landmark networks put their points on the default
+face, and how they err, measured on renders of it (`dnpm build landmark-offsets`, `dnpm build landmark-habits`).
 """
 
 
