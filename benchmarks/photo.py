@@ -20,7 +20,8 @@ RUNS = 3
 
 
 def measure(face_model: str | None = None, weights: str | None = None, runs: int = RUNS) -> dict[str, Any]:
-    """Figures of a process that does nothing else. Raises RuntimeError with its last lines when it fails."""
+    """Figures of a process that does nothing else; {"skipped": why} where a face model cannot be photographed (its
+    render shows no face, or it lacks landmarks). Raises RuntimeError with its last lines when it fails otherwise."""
     command = [sys.executable, "-m", "dnpm.benchmarks.photo", "--json", "--runs", str(runs)]
     for name, value in (("--face-model", face_model), ("--weights", weights)):
         command += [name, value] if value else []
@@ -33,6 +34,8 @@ def measure(face_model: str | None = None, weights: str | None = None, runs: int
 
 def table(result: dict[str, Any]) -> str:
     """The figures to read."""
+    if "skipped" in result:
+        return f"photo to face: left out ({result['skipped']})"
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in result["stages_s"].items())
     return (
         f"photo to face, {result['resolution']} map: {result['total_s']:.2f} s ({stages}), networks loaded in "
@@ -48,6 +51,16 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=RUNS)
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
+    from ..core.errors import DnpmError
+
+    try:
+        result = _measured(args)
+    except DnpmError as error:
+        result = {"skipped": str(error)}
+    print(json.dumps(result) if args.json else table(result))
+
+
+def _measured(args: argparse.Namespace) -> dict[str, Any]:
     from ..core.cli.reconstruct import open_reconstructor
     from ..core.evaluation.fit import known_face
     from ..core.photo.image_file import Picture
@@ -60,12 +73,11 @@ def main() -> None:
     picture = Picture(name="a render", image=known.image, size=(width, height))
     rows = [tools.run([picture])[0] for _ in range(args.runs)]
     stages = {name: round(median(row.seconds[name] for row in rows), 3) for name in rows[0].seconds}
-    result = {
+    return {
         "resolution": len(rows[0].displacement), "runs": args.runs, "load_s": round(loaded, 2), "stages_s": stages,
         "total_s": round(sum(stages.values()), 2), "detail_from": rows[0].detail_from,
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
     }  # fmt: skip
-    print(json.dumps(result) if args.json else table(result))
 
 
 if __name__ == "__main__":

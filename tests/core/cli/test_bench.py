@@ -45,6 +45,7 @@ def test_figures(tiny_weights, tiny_model_file, tmp_path, capsys, monkeypatch):
     speaking = result["speech"]["seconds"]["1"]
     assert speaking["frames"] == 31
     assert 0 < speaking["real_time_factor"] < 20
+    assert "no face was found" in result["photo"]["skipped"]  # The tiny model is a bulged square.
     text = bench.table(result)
     for word in (
         "identity update",
@@ -54,6 +55,7 @@ def test_figures(tiny_weights, tiny_model_file, tmp_path, capsys, monkeypatch):
         "textbook",
         "load average",
         "s of sound",
+        "photo to face: left out",
     ):
         assert word in text
 
