@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def _measured(args: argparse.Namespace) -> dict[str, Any]:
-    from ..core.cli.reconstruct import open_reconstructor
+    from ..core.photo.open import open_reconstructor
     from ..core.evaluation.fit import known_face
     from ..core.photo.image_file import Picture
 

@@ -1,4 +1,4 @@
-"""What the worker can do: kind of request -> function. Sound has a file of its own, `speech_handlers.py`.
+"""What the worker can do: kind of request -> function. Sound and photos: `speech_handlers.py`, `photo_handlers.py`.
 
 displacement: one map from one face's sliders (Eq. 4).
     arrays: identity (n_id,), expression (n_exp,), optional w_offset (18, 512), mix_identity (n_id,), gain (G, G)

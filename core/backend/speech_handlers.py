@@ -12,15 +12,11 @@ speech_step: some seconds of sound further on.
 speech_end: forget a run, finished or not.
     params: run
 
-The networks are loaded with the first sound. A worker that was replaced knows no run: `core/backend/speech.py`, the
-client's side, begins anew.
+The networks are loaded with the first sound. `core/backend/speech.py` is the client's side.
 """
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Generator
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,6 +26,7 @@ from ..errors import DnpmError
 from . import devices
 from .engine import Engine
 from .handlers import Answer, handler, read_number, read_params
+from .runs import Runs, run_name
 from .worker import Job
 
 if TYPE_CHECKING:
@@ -37,8 +34,6 @@ if TYPE_CHECKING:
     from ..speech.audio import Samples, Sound
     from ..speech.controls import Controls
 
-UNKNOWN = "no such run"
-"""Begins the error of a step whose run the worker does not have."""
 STEP_S = 0.3
 """A step ends with the piece of sound in which so much time has passed."""
 _RUNS = 4
@@ -51,7 +46,7 @@ class _Speech:
 
     def __init__(self) -> None:
         self.animators: dict[tuple[str, str, str], Animator] = {}
-        self.runs: OrderedDict[str, Generator[float, None, Animation]] = OrderedDict()
+        self.runs: Runs[float, Animation] = Runs(_RUNS)
 
 
 _of_engine: WeakKeyDictionary[Engine, _Speech] = WeakKeyDictionary()
@@ -68,7 +63,7 @@ def speech(engine: Engine, job: Job) -> Answer:
         job, {"run": None, "path": None, "rate": None, "begin": 0.0, "seconds": None, "fps": None, "first": 0.0,
               "speaker": None, "controls": {}, "weights": None, "encoder": None},
     )  # fmt: skip
-    run = _run(values)
+    run = run_name(values)
     sound = _sound(job, values)
     controls = _controls(values["controls"])
     animator = _animator(engine, values["weights"], values["encoder"])
@@ -76,12 +71,10 @@ def speech(engine: Engine, job: Job) -> Answer:
 
     fps = None if values["fps"] is None else read_number(values, "fps")
     animator.decoder.config.speaker(values["speaker"])
-    state = _speech(engine)
-    state.runs[run] = steps(
+    work = steps(
         sound, animator, fps=fps, first=read_number(values, "first"), speaker=values["speaker"], controls=controls
     )
-    while len(state.runs) > _RUNS:
-        state.runs.popitem(last=False)[1].close()
+    _speech(engine).runs.open(run, work)
     facts = {"seconds": sound.seconds, "weights": animator.name, "speakers": list(animator.decoder.config.speakers)}
     return {}, facts
 
@@ -89,43 +82,23 @@ def speech(engine: Engine, job: Job) -> Answer:
 @handler("speech_step")
 def speech_step(engine: Engine, job: Job) -> Answer:
     """Go on with a run for about STEP_S."""
-    runs, run = _speech(engine).runs, _run(read_params(job, {"run": None}))
-    work = runs.get(run)
-    if work is None:
-        raise DnpmError(f"{UNKNOWN}: {run}")
     if engine.device.type == "cpu":
         devices.use_threads_for(_TEXELS)
-    end, share = time.monotonic() + STEP_S, 0.0
-    try:
-        while time.monotonic() < end:
-            job.check()
-            share = next(work)
-    except StopIteration as finished:
-        del runs[run]
-        track = finished.value.track
-        arrays = {"times": track.times, "expression": track.expression}
-        if track.rotations is not None:
-            arrays["rotations"] = track.rotations
-        return arrays, {"share": 1.0, "done": True}
-    except BaseException:
-        runs.pop(run, None)
-        raise
-    return {}, {"share": share, "done": False}
+    share, made = _speech(engine).runs.advance(job, STEP_S)
+    if made is None:
+        return {}, {"share": share, "done": False}
+    track = made.track
+    arrays = {"times": track.times, "expression": track.expression}
+    if track.rotations is not None:
+        arrays["rotations"] = track.rotations
+    return arrays, {"share": 1.0, "done": True}
 
 
 @handler("speech_end")
 def speech_end(engine: Engine, job: Job) -> Answer:
     """Forget a run."""
-    work = _speech(engine).runs.pop(_run(read_params(job, {"run": None})), None)
-    if work is not None:
-        work.close()
+    _speech(engine).runs.end(job)
     return {}, {}
-
-
-def _run(values: dict[str, Any]) -> str:
-    if not isinstance(values["run"], str) or not values["run"]:
-        raise DnpmError("speech: the parameter run is missing, a name for what is asked")
-    return values["run"]
 
 
 def _sound(job: Job, values: dict[str, Any]) -> Sound | Samples:

@@ -85,7 +85,7 @@ class Worker:
         return engine
 
     def _answer(self, engine: Any, message: dict[str, Any]) -> None:
-        from . import handlers, speech_handlers  # noqa: F401 -- registers its own
+        from . import handlers, photo_handlers, speech_handlers  # noqa: F401 -- registers its own
 
         ticket, start = message["ticket"], time.perf_counter()
         reply: dict[str, Any] = {"type": "reply", "ticket": ticket, "attached": False, "params": {}, "arrays": {}}

@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DnpmError
-from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
 from ..face_model.presets import preset_of, write_preset
+from ..photo.choices import TRUST
 
 EPILOG = """\
   dnpm reconstruct ann.jpg --out ann
@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=1024, help="of map and texture, in pixels")
     how.add_argument("--levels", type=int, default=2, metavar="N", help="subdivisions of face.obj, 0 to 4 (default 2)")
     how.add_argument(
-        "--trust", type=float, default=0.4, metavar="T",
+        "--trust", type=float, default=TRUST, metavar="T",
         help="how far the photo's detail replaces the sliders' own, 0 to 1 (default %(default)s)",
     )  # fmt: skip
     how.add_argument(
@@ -70,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     """Reconstruct; a photo of several that fails is told and the others go on (exit code 1)."""
     from ..detail.mesh import MAX_LEVELS
     from ..photo.image_file import pictures_in, read_picture
+    from ..photo.open import open_reconstructor
     from ..photo.reconstruct import Wish
 
     if not 0 <= args.levels <= MAX_LEVELS:
@@ -107,24 +108,6 @@ def run(args: argparse.Namespace) -> int:
         if failed:
             print(f"{len(failed)} of {len(rows)} photos gave no face (see above)", file=sys.stderr)
     return 1 if failed else 0
-
-
-def open_reconstructor(
-    face_model: str | None, weights: str | None, landmarks: str | None, trust: float = 0.4, refine: int = 0
-) -> Any:  # fmt: skip
-    """A `Reconstructor` of the named or the default files. Raises DnpmError when one is missing or does not fit."""
-    from ..detail.card import check_face_model, weights_dir
-    from ..detail.weights import load_detail
-    from ..photo.landmarks.networks import LandmarkNetworks
-    from ..photo.reconstruct import Reconstructor
-    from ..photo.restore.pipeline import open_restorer
-
-    networks = LandmarkNetworks.load(landmarks)
-    model = FaceModel.load(face_model_path(face_model))
-    folder = weights_dir(weights)
-    detail = load_detail(folder)
-    check_face_model(detail.card, model)
-    return Reconstructor(model, networks, detail, open_restorer(model, detail, folder, trust, refine))
 
 
 def write(folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: bool) -> dict[str, Path]:

@@ -9,7 +9,7 @@ sliders say: the encoder's E(identity, expression), as for a face that was never
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -18,7 +18,6 @@ import numpy as np
 import torch
 
 from ..detail.mesh import masked
-from ..detail.uv_map import mask_at
 from ..detail.weights import Detail
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
@@ -28,7 +27,7 @@ from .fit.solve import Picture as FitPicture
 from .image_file import Picture
 from .landmarks.detect import Face, find_faces
 from .landmarks.networks import LandmarkNetworks
-from .texture import Texture, fill_mirrored, unwrap
+from .texture import Texture, fill_mirrored, photo_alpha, skin_colour, unwrap
 
 Box = tuple[float, float, float, float]
 SMALL_EYES = 12.0
@@ -81,6 +80,10 @@ class Reconstruction:
     """(V, 3) mm: V_p."""
     texture: Texture
     """Filled: (R, R, 3) sRGB, and what was seen of it (R, R)."""
+    alpha: np.ndarray
+    """(R, R): how much of the texture is to be shown, 0 at the detail layer's border."""
+    skin: np.ndarray
+    """(3,) sRGB: the usual colour of the skin, for the rest of the head."""
     displacement: np.ndarray
     """(R, R) mm, masked."""
     w_offset: np.ndarray | None
@@ -123,12 +126,31 @@ class Reconstructor:
         report: is told each stage ("landmarks", "fit", "texture", "detail"); what it raises stops the work. Raises
         DnpmError when a picture shows no face, or a wish names none.
         """
+        work = self.steps(pictures, wishes, locks, resolution)
+        try:
+            while True:
+                stage = next(work)
+                if report is not None:
+                    report(stage)
+        except StopIteration as finished:
+            made: list[Reconstruction] = finished.value
+            return made
+        finally:
+            work.close()
+
+    def steps(
+        self, pictures: Sequence[Picture], wishes: Sequence[Wish] | None = None, locks: Locks | None = None,
+        resolution: int = 1024,
+    ) -> Generator[str, None, list[Reconstruction]]:  # fmt: skip
+        """`run`, which stops before each stage and yields its name. Raises what `run` raises."""
         wishes = list(wishes) if wishes is not None else [Wish() for _ in pictures]
         if len(wishes) != len(pictures):
             raise DnpmError(f"there are {len(pictures)} pictures and wishes for {len(wishes)}")
-        watch = _Watch(report)
+        watch = _Watch()
+        yield "landmarks"
         with watch("landmarks"):
             found = [find_wanted(p, self.networks, wish) for p, wish in zip(pictures, wishes, strict=True)]
+        yield "fit"
         with watch("fit"):
             fit = self.fitter.fit(
                 [
@@ -139,16 +161,18 @@ class Reconstructor:
             )
         results = []
         for k, picture in enumerate(pictures):
-            results.append(self._finished(picture, *found[k], fit, k, resolution, watch))
+            results.append((yield from self._finished(picture, *found[k], fit, k, resolution, watch)))
         return [replace(one, seconds=dict(watch.seconds)) for one in results]
 
     def _finished(
         self, picture: Picture, face: Face, count: int, fit: Fit, k: int, resolution: int, watch: _Watch
-    ) -> Reconstruction:  # fmt: skip
+    ) -> Generator[str, None, Reconstruction]:  # fmt: skip
         expression, camera = fit.expressions[k], fit.cameras[k]
         vertices = self.model.vertices(fit.identity, expression)
+        yield "texture"
         with watch("texture"):
             texture = fill_mirrored(unwrap(picture.image, vertices, camera, self.model, resolution))
+        yield "detail"
         with watch("detail"):
             if self.restorer is not None:
                 restored = self.restorer(texture, fit.identity, expression, resolution)
@@ -156,6 +180,7 @@ class Reconstructor:
                 restored = Restored(self._guessed(fit.identity, expression, resolution), None, _SLIDERS)
         return Reconstruction(
             picture, face, count, fit.identity, expression, camera, fit.errors[k], vertices, texture,
+            photo_alpha(self.model, resolution), skin_colour(texture, self.model),
             masked(self.model, restored.displacement), restored.w_offset, restored.source, {},
         )  # fmt: skip
 
@@ -186,11 +211,6 @@ def find_wanted(picture: Picture, networks: LandmarkNetworks, wish: Wish | None 
     return faces[wish.which], len(faces)
 
 
-def skin_mask(model: FaceModel, resolution: int) -> np.ndarray:
-    """(R, R) float32: 1 where the detail UV holds skin, smoothly 0 at its border."""
-    return mask_at(model.detail_mask, resolution)
-
-
 def _size(picture: Picture) -> tuple[int, int]:
     return picture.image.shape[1], picture.image.shape[0]
 
@@ -200,16 +220,13 @@ def _scaled(pins: Sequence[Pin], factor: float) -> tuple[Pin, ...]:
 
 
 class _Watch:
-    """Seconds a stage, added up, and who wants to know."""
+    """Seconds a stage, added up."""
 
-    def __init__(self, report: Callable[[str], None] | None) -> None:
+    def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
-        self.report = report
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
-        if self.report is not None:
-            self.report(stage)
         started = time.perf_counter()
         yield
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - started, 3)

@@ -8,11 +8,10 @@ import numpy as np
 
 from ..face_model.looks import DEFAULT_LOOK
 from ..face_model.model import FaceModel
-from ..face_model.skin_paint import outer_fade
 from .camera import Camera, turned
 from .degrade import resized
 from .image_file import write_png
-from .reconstruct import Reconstruction, skin_mask
+from .reconstruct import Reconstruction
 from .render import Lights, Paint, from_linear, render, to_linear
 
 _CLAY = np.array([0.72, 0.71, 0.7], np.float32)
@@ -47,7 +46,7 @@ def sheet(result: Reconstruction, model: FaceModel, side: int = 400) -> np.ndarr
         _smooth(model, result, camera, clay, _RAKING, bumps, _DARK),
     ]
     front = result.vertices[model.vertex_groups.get("face", np.arange(len(result.vertices)))]
-    paint = photo_paint(result, model)
+    paint = photo_paint(result)
     below = [
         _smooth(
             model, result,
@@ -65,18 +64,12 @@ def write_sheet(path: Path, result: Reconstruction, model: FaceModel, side: int 
     return path
 
 
-def photo_paint(result: Reconstruction, model: FaceModel) -> Paint:
+def photo_paint(result: Reconstruction) -> Paint:
     """The photo's colours as paint: towards the detail layer's border they become the skin's usual colour, which the
     rest of the head has."""
-    colour = result.texture.colour
-    seen = (result.texture.visible > 0.5) & (skin_mask(model, len(colour)) > 0.9)
-    chosen = colour[seen] if seen.any() else colour.reshape(-1, 3)
-    # Hair, lips and shadows are the rarer colours.
-    bright = chosen.mean(1)
-    base = np.median(chosen[(bright > np.quantile(bright, 0.3)) & (bright < np.quantile(bright, 0.9))], 0)
-    fade = resized(outer_fade(model.detail_mask)[..., None], (len(colour), len(colour)))
-    skin = base + fade * (colour - base)
-    return Paint(skin.astype(np.float32), base.astype(np.float32), np.array(DEFAULT_LOOK.iris, np.float32))
+    base = result.skin
+    skin = base + result.alpha[..., None] * (result.texture.colour - base)
+    return Paint(skin.astype(np.float32), base, np.array(DEFAULT_LOOK.iris, np.float32))
 
 
 def _smooth(

@@ -14,7 +14,9 @@ from ..detail.mesh import vertex_normals
 from ..detail.uv_map import UVMap, mask_at
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
+from ..face_model.skin_paint import outer_fade
 from .camera import Camera
+from .degrade import resized
 from .raster import all_triangles, rasterise
 
 _GRAZING, _FACING = 0.2, 0.5
@@ -93,6 +95,22 @@ def _gain(colour: np.ndarray, mirrored: np.ndarray, both: np.ndarray) -> np.ndar
     near = _smooth(weight[..., None], 0.05)
     local = _smooth(weight[..., None] * (ratio - common), 0.05) / np.maximum(near, 0.1)
     return np.exp(_enlarged(common + local, len(colour)))
+
+
+def skin_colour(texture: Texture, model: FaceModel) -> np.ndarray:
+    """(3,) float32 sRGB: the usual colour of the skin that was seen; hair, lips and shadows are the rarer ones."""
+    colour = texture.colour
+    seen = (texture.visible > 0.5) & (mask_at(model.detail_mask, len(colour)) > 0.9)
+    chosen = colour[seen] if seen.any() else colour.reshape(-1, 3)
+    bright = chosen.mean(1)
+    usual = (bright >= np.quantile(bright, 0.3)) & (bright <= np.quantile(bright, 0.9))
+    return np.asarray(np.median(chosen[usual], 0), np.float32)
+
+
+def photo_alpha(model: FaceModel, resolution: int) -> np.ndarray:
+    """(R, R) float32: how much of a photo's colours is shown, 1 on the face and smoothly 0 at the layer's border."""
+    fade: np.ndarray = resized(outer_fade(model.detail_mask)[..., None], (resolution, resolution))
+    return np.asarray(fade.reshape(resolution, resolution), np.float32)
 
 
 def normalise(texture: Texture, mask: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ from ...detail.uv_map import mask_at
 from ...detail.weights import Detail
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ..choices import TRUST
 from ..reconstruct import Restored
 from ..texture import Texture, normalise
 from .pix2pix import as_input
@@ -35,7 +36,7 @@ class PhotoRestorer:
     model: FaceModel
     detail: Detail
     networks: PhotoNetworks
-    trust: float = 0.4
+    trust: float = TRUST
     refine: int = 0
 
     def __post_init__(self) -> None:
@@ -76,7 +77,7 @@ class PhotoRestorer:
 
 
 def open_restorer(
-    model: FaceModel, detail: Detail, folder: str | os.PathLike[str], trust: float = 0.4, refine: int = 0
+    model: FaceModel, detail: Detail, folder: str | os.PathLike[str], trust: float = TRUST, refine: int = 0
 ) -> PhotoRestorer | None:  # fmt: skip
     """The restorer whose networks lie beside the detail weights in `folder`; None where there are none: detail then
     comes from the sliders, and the result says so. Raises DnpmError when they are damaged, or of another G."""
