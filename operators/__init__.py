@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import bpy
 
-from . import add_face, animate, bake_sculpt, bake_sequence, detail, handlers, live_link, presets, sliders
+from . import add_face, animate, bake_sculpt, bake_sequence, detail, handlers, live_link, photo, presets, sliders
 from .scene import live, looks, models, registration, session
 
-_DEEDS = (add_face, sliders, presets, detail, bake_sculpt, animate, bake_sequence, live_link)
+_DEEDS = (add_face, sliders, presets, detail, bake_sculpt, animate, bake_sequence, live_link, photo)
 _CLASSES = tuple(cls for deeds in _DEEDS for cls in deeds.CLASSES)
 
 

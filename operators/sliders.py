@@ -53,9 +53,12 @@ class DNPM_OT_random(_OfAPart, bpy.types.Operator):
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
+        person = random_identity(model, self.seed, self.strength)
+        locked = [item.locked for item in getattr(face, names.FACE).identity]
+        person[locked] = state.identity_vector(face)[locked]
         identity.set_sliders(
             face,
-            identity=random_identity(model, self.seed, self.strength) if self.has("IDENTITY") else None,
+            identity=person if self.has("IDENTITY") else None,
             expression=random_expression(model, self.seed, self.strength) if self.has("EXPRESSION") else None,
         )
         live.notice(face)

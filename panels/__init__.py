@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..operators.scene import registration
-from . import controls, preferences, properties, sequence, sidebar, speech
+from . import controls, photo, preferences, properties, sequence, sidebar, speech
 
 _STEPS = tuple(
-    (part.register, part.unregister) for part in (properties, preferences, sidebar, controls, sequence, speech)
+    (part.register, part.unregister) for part in (properties, preferences, sidebar, controls, sequence, speech, photo)
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..operators.scene import controls, live, names, state
+from ..operators.scene import controls, live, names, registration, state
 
 _LABELS = {
     "forehead": "Forehead", "glabella": "Between the Brows", "crows_feet": "Crow's Feet", "nose_bridge": "Nose Bridge",
@@ -117,15 +117,14 @@ class DNPM_PT_controls(bpy.types.Panel):
 CLASSES = (ControlProperties, DNPM_PT_controls)
 
 
+_STEPS = registration.with_property(CLASSES, names.CONTROLS, ControlProperties)
+
+
 def register() -> None:
     """Classes, and the property on every object."""
-    for cls in CLASSES:
-        bpy.utils.register_class(cls)
-    setattr(bpy.types.Object, names.CONTROLS, bpy.props.PointerProperty(type=ControlProperties))
+    registration.do(_STEPS)
 
 
 def unregister() -> None:
     """The reverse."""
-    delattr(bpy.types.Object, names.CONTROLS)
-    for cls in reversed(CLASSES):
-        bpy.utils.unregister_class(cls)
+    registration.undo(_STEPS)

@@ -59,6 +59,12 @@ class IdentityValue(bpy.types.PropertyGroup):
         precision=2,
         update=_identity_changed,
     )
+    locked: bpy.props.BoolProperty(
+        name="Locked",
+        description="Keep this slider when a photo is fitted or a random person is made",
+        default=False,
+        options=set(),
+    )
 
 
 def _linked_value(item: bpy.types.PropertyGroup) -> float:
@@ -169,23 +175,14 @@ class FaceProperties(bpy.types.PropertyGroup):
 CLASSES = (IdentityValue, LinkedValue, FaceProperties)
 
 
+_STEPS = registration.with_property(CLASSES, names.FACE, FaceProperties)
+
+
 def register() -> None:
     """Classes, and the property on every object."""
-    registration.do(_steps())
+    registration.do(_STEPS)
 
 
 def unregister() -> None:
     """The reverse."""
-    registration.undo(_steps())
-
-
-def _steps() -> list[registration.Step]:
-    return [*registration.classes(CLASSES), (_show, _hide)]
-
-
-def _show() -> None:
-    setattr(bpy.types.Object, names.FACE, bpy.props.PointerProperty(type=FaceProperties))
-
-
-def _hide() -> None:
-    delattr(bpy.types.Object, names.FACE)
+    registration.undo(_STEPS)

@@ -77,23 +77,14 @@ class DNPM_PT_sequence(bpy.types.Panel):
 CLASSES = (SequenceProperties, DNPM_PT_sequence)
 
 
+_STEPS = registration.with_property(CLASSES, names.SEQUENCE, SequenceProperties)
+
+
 def register() -> None:
     """Classes, and the property on every object."""
-    registration.do(_steps())
+    registration.do(_STEPS)
 
 
 def unregister() -> None:
     """The reverse."""
-    registration.undo(_steps())
-
-
-def _steps() -> list[registration.Step]:
-    return [*registration.classes(CLASSES), (_show, _hide)]
-
-
-def _show() -> None:
-    setattr(bpy.types.Object, names.SEQUENCE, bpy.props.PointerProperty(type=SequenceProperties))
-
-
-def _hide() -> None:
-    delattr(bpy.types.Object, names.SEQUENCE)
+    registration.undo(_STEPS)

@@ -87,7 +87,9 @@ class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
 def _identity_sliders(layout: bpy.types.UILayout, items: list[bpy.types.PropertyGroup]) -> None:
     column = layout.column(align=True)
     for item in items:
-        column.prop(item, "value", text=item.name, slider=True)
+        row = column.row(align=True)
+        row.prop(item, "value", text=item.name, slider=True)
+        row.prop(item, "locked", text="", icon="LOCKED" if item.locked else "UNLOCKED", emboss=item.locked)
 
 
 class DNPM_PT_look(_OfAFace, bpy.types.Panel):

@@ -221,23 +221,14 @@ def _strip_text(context: bpy.types.Context) -> str:
 CLASSES = (SpeechProperties, DNPM_PT_speech)
 
 
+_STEPS = registration.with_property(CLASSES, names.SPEECH, SpeechProperties)
+
+
 def register() -> None:
     """Classes, and the property on every object."""
-    registration.do(_steps())
+    registration.do(_STEPS)
 
 
 def unregister() -> None:
     """The reverse."""
-    registration.undo(_steps())
-
-
-def _steps() -> list[registration.Step]:
-    return [*registration.classes(CLASSES), (_show, _hide)]
-
-
-def _show() -> None:
-    setattr(bpy.types.Object, names.SPEECH, bpy.props.PointerProperty(type=SpeechProperties))
-
-
-def _hide() -> None:
-    delattr(bpy.types.Object, names.SPEECH)
+    registration.undo(_STEPS)

@@ -27,6 +27,7 @@ from .fit.solve import Picture as FitPicture
 from .image_file import Picture
 from .landmarks.detect import Face, find_faces
 from .landmarks.networks import LandmarkNetworks
+from .skin import without_hair
 from .texture import Texture, fill_mirrored, photo_alpha, skin_colour, unwrap
 
 Box = tuple[float, float, float, float]
@@ -171,7 +172,8 @@ class Reconstructor:
         vertices = self.model.vertices(fit.identity, expression)
         yield "texture"
         with watch("texture"):
-            texture = fill_mirrored(unwrap(picture.image, vertices, camera, self.model, resolution))
+            seen = unwrap(picture.image, vertices, camera, self.model, resolution)
+            texture = fill_mirrored(without_hair(seen, self.model))
         yield "detail"
         with watch("detail"):
             if self.restorer is not None:

@@ -82,19 +82,19 @@ def fill_mirrored(texture: Texture) -> Texture:
         mirrored = mirrored * _gain(colour, mirrored, np.minimum(visible, seen_there))
     mixed = visible[..., None] * colour + lent[..., None] * mirrored
     mixed = np.clip(mixed / np.maximum(visible + lent, 1e-6)[..., None], 0, 1)
-    around = _enlarged(_spread(*_reduced_by(mixed, known)), len(colour))
+    around = enlarged(_spread(*reduced_by(mixed, known)), len(colour))
     return Texture((known[..., None] * mixed + (1 - known[..., None]) * around).astype(np.float32), visible)
 
 
 def _gain(colour: np.ndarray, mirrored: np.ndarray, both: np.ndarray) -> np.ndarray:
     """(R, R, 3): by what the mirrored half is multiplied; far from where both halves were seen, their common ratio."""
     ratio = np.clip(np.log((colour + 0.02) / (mirrored + 0.02)), -0.7, 0.7)
-    ratio, weight = _reduced_by(ratio, both)
+    ratio, weight = reduced_by(ratio, both)
     total = float(weight.sum())
     common = (ratio * weight[..., None]).sum((0, 1)) / total if total > 0.01 * weight.size else np.zeros(3)
     near = _smooth(weight[..., None], 0.05)
     local = _smooth(weight[..., None] * (ratio - common), 0.05) / np.maximum(near, 0.1)
-    return np.exp(_enlarged(common + local, len(colour)))
+    return np.exp(enlarged(common + local, len(colour)))
 
 
 def skin_colour(texture: Texture, model: FaceModel) -> np.ndarray:
@@ -180,7 +180,7 @@ def _unhidden(
     return np.asarray(free * trust[place[:, 1], place[:, 0]])
 
 
-def _reduced_by(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def reduced_by(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Values (R, R, C) and weights (R, R) as weighted means of blocks, at most _COARSE a side."""
     size = len(weight)
     block = -(-size // _COARSE)
@@ -193,7 +193,7 @@ def _reduced_by(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.
     return mean_v / np.maximum(mean_w, 1e-6)[..., None], mean_w
 
 
-def _enlarged(image: np.ndarray, size: int) -> np.ndarray:
+def enlarged(image: np.ndarray, size: int) -> np.ndarray:
     """(N, N, C) -> (size, size, C), bilinear."""
     block = -(-size // len(image))
     middle = (np.arange(size) + 0.5) / block

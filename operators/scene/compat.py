@@ -125,3 +125,8 @@ def use_video(settings: bpy.types.ImageFormatSettings) -> None:
     if "media_type" in settings.bl_rna.properties:
         settings.media_type = "VIDEO"
     settings.file_format = "FFMPEG"
+
+
+def is_locked(block: bpy.types.ShapeKey) -> bool:
+    """Whether the shape key's lock is closed; a Blender that has none locks nothing."""
+    return bool(getattr(block, "lock_shape", False))

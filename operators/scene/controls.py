@@ -12,7 +12,7 @@ from ...core.detail.uv_map import UVMap
 from ...core.errors import DnpmError
 from ...core.face_model.landmark_uv import landmark_uv
 from ...core.face_model.regions import DEEDS, region_gain
-from . import models, names, state
+from . import models, names, photo_offset, state
 
 REGIONS = tuple(DEEDS)
 GAIN_SIZE = 256
@@ -44,11 +44,14 @@ def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) ->
     Raises DnpmError when the other face is of another model, or the mask that is named is gone.
     """
     owner = obj.evaluated_get(depsgraph) if depsgraph is not None else obj
-    group = getattr(owner, names.CONTROLS, None)
-    if group is None:
-        return Extras()
     arrays: dict[str, np.ndarray] = {}
     params: dict[str, object] = {}
+    offset = photo_offset.read(owner)
+    if offset is not None:
+        arrays["w_offset"] = offset
+    group = getattr(owner, names.CONTROLS, None)
+    if group is None:
+        return Extras(arrays)
     if group.age:
         params["age"] = round(float(group.age), 4)
     if group.truncation != 1.0:

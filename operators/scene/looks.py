@@ -15,7 +15,7 @@ import numpy as np
 from ...core.face_model.looks import AMOUNTS, TONES, Look
 from ...core.face_model.model import FaceModel
 from ...core.face_model.skin_paint import paint_key, skin_paint
-from . import compat, detail_image, eye_material, materials, models, names, skin_material, state
+from . import compat, detail_image, eye_material, materials, models, names, photo_colour, skin_material, state
 
 PAINT = "DNPM Skin Paint"
 """What the images' names begin with."""
@@ -55,10 +55,11 @@ def apply(obj: bpy.types.Object) -> bool:
         tree = material.node_tree
         eye_material.set_iris(tree, look.iris)
         skin_material.set_tone(tree, look)
+        photo_colour.retint(tree, look)
         if material[names.MATERIAL_KIND] == "iris":
             material.diffuse_color = (*look.iris, 1.0)
         if material[names.MATERIAL_KIND] == "skin":
-            material.diffuse_color = skin_material.linear(TONES[look.tone].base)
+            material.diffuse_color = photo_colour.in_solid(tree) or skin_material.linear(TONES[look.tone].base)
         node = tree.nodes.get(skin_material.PAINT)
         if node is None:
             continue

@@ -34,3 +34,15 @@ def undo(steps: Iterable[Step]) -> None:
 def classes(found: Iterable[type]) -> list[Step]:
     """A step a class of Blender's."""
     return [(partial(bpy.utils.register_class, cls), partial(bpy.utils.unregister_class, cls)) for cls in found]
+
+
+def with_property(found: Iterable[type], name: str, group: type) -> tuple[Step, ...]:
+    """The classes, and then a property group of theirs on every object."""
+
+    def show() -> None:
+        setattr(bpy.types.Object, name, bpy.props.PointerProperty(type=group))
+
+    def hide() -> None:
+        delattr(bpy.types.Object, name)
+
+    return (*classes(found), (show, hide))

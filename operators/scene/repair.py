@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from . import compat, create, detail_image, identity, live, looks, materials, models, names
+from . import compat, create, detail_image, identity, live, looks, materials, models, names, photos
 
 _SAME_M = 1e-4
 """A key whose points all lie within this of an expression's is that expression, whatever its name."""
@@ -24,6 +24,7 @@ def repair(obj: bpy.types.Object) -> list[str]:
     done += _layer(obj, table) + _modifier(obj)
     if materials.refill(obj, table.model):
         done.append("materials")
+    photos.show_colour(obj)
     identity.apply(obj)
     if materials.link_map(obj) and "map" not in done:
         done.append("the pores' map")

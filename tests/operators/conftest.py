@@ -29,6 +29,8 @@ class FakeClient:
         self.speech: dict = {}
         self.sound_s = 3.0
         self.weights = "a"
+        self.photo: dict = {}
+        self.photo_arrays: dict = {}
 
     @staticmethod
     def map_of(identity: np.ndarray, expression: np.ndarray, resolution: int | None) -> np.ndarray:
@@ -76,9 +78,56 @@ class FakeClient:
             both = zip(arrays["identity"], arrays["expression"], strict=True)
             maps = [self.map_of(i, e, params.get("resolution")) for i, e in both]
             pending.deliver(Reply(0, channel, kind, {"displacement": np.stack(maps)}, ms=5.0))
+        elif kind.startswith("photo"):
+            pending.deliver(self._look(channel, kind, params, dict(arrays or {})))
         else:
             pending.deliver(self._speak(channel, kind, params))
         return pending
+
+    def _look(self, channel, kind, params, arrays) -> Reply:
+        """The same person for any photo, turned a little; four stages a photo. What was asked is kept."""
+        if kind == "photo":
+            self.photo, self.photo_arrays = params | {"steps": 0}, arrays
+            told = [one.get("path") or one["name"] for one in params["pictures"]]
+            return Reply(0, channel, kind, params={"names": told, "stages": 2 + 2 * len(told)})
+        if kind == "photo_end":
+            self.ended.append(params["run"])
+            return Reply(0, channel, kind)
+        self.photo["steps"] += 1
+        if self.photo["steps"] < 4:
+            stage = ("fit", "texture", "detail")[self.photo["steps"] - 1]
+            return Reply(0, channel, kind, params={"stage": stage, "done": False})
+        made = self.photo_answer(
+            len(self.photo["pictures"]), self.photo["keep_identity"], self.photo["keep_expression"]
+        )
+        return Reply(0, channel, kind, made, self.photo_facts(len(self.photo["pictures"])))
+
+    @staticmethod
+    def photo_answer(count: int, keep_identity=(), keep_expression=()) -> dict[str, np.ndarray]:
+        """Arrays as the worker answers them for the tiny model."""
+        rng = np.random.default_rng(3)
+        arrays = {
+            "identity": np.array([0.5, -1.0, 0.25], np.float32), "expression": np.array([0.5, 0, 0, 0.25], np.float32),
+            "w_offset": rng.normal(0, 0.1, (18, 512)).astype(np.float32),
+            "skin": np.array([0.45, 0.3, 0.2], np.float32),
+            "texture": rng.uniform(0, 1, (64, 64, 4)).astype(np.float32),
+        }  # fmt: skip
+        for name, kept in (("identity", keep_identity), ("expression", keep_expression)):
+            for place, value in kept:
+                arrays[name][int(place)] = value
+        a = np.radians(20)
+        turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+        for k in range(count):
+            arrays[f"rotation_{k}"] = (np.diag([1.0, -1.0, -1.0]) @ turn).astype(np.float32)
+            arrays[f"translation_{k}"] = np.array([5.0, -8.0, 600.0 + 100 * k], np.float32)
+            arrays[f"centre_{k}"] = np.array([66.0, 75.0], np.float32)
+            arrays[f"picture_{k}"] = rng.integers(0, 255, (160, 120, 3)).astype(np.uint8)
+        return arrays
+
+    @staticmethod
+    def photo_facts(count: int) -> dict:
+        camera = {"focal": 400.0, "size": [120, 160], "error": 0.02, "found": 1, "notes": ["has a note"]}
+        return {"done": True, "cameras": [camera] * count, "detail_from": "the photo", "seconds": {"fit": 0.5}}
 
     def _speak(self, channel, kind, params) -> Reply:
         """Three seconds of sound in three steps, whatever the file; or as many as `seconds` says."""

@@ -47,13 +47,21 @@ class Layout:
         slider: bool = False,
         icon: str = "NONE",
         expand: bool = False,
+        emboss: bool = True,
     ) -> None:
         self._icon(icon)
         assert name in data.bl_rna.properties, f"{data}.{name}"
         getattr(data, name)
         self.drawn.append(("prop", data.bl_rna.properties[name].name if text is None else text))
 
-    def operator(self, name: str, *, text: str | None = None, icon: str = "NONE") -> Settings:
+    def template_ID(self, data, name: str, **options: str) -> None:  # noqa: N802 -- Blender's name
+        assert set(options) <= {"new", "open"}
+        assert data.bl_rna.properties[name].type == "POINTER"
+        self.drawn.append(("prop", data.bl_rna.properties[name].name))
+
+    def operator(
+        self, name: str, *, text: str | None = None, icon: str = "NONE", depress: bool = False
+    ) -> Settings:  # fmt: skip
         self._icon(icon)
         rna = getattr(bpy.ops.dnpm, name.removeprefix("dnpm.")).get_rna_type()
         self.drawn.append(("operator", name))
@@ -67,7 +75,7 @@ class Layout:
     def separator(self) -> None:
         pass
 
-    def row(self, *, align: bool = False) -> Layout:
+    def row(self, *, align: bool = False, heading: str = "") -> Layout:
         return Layout(self.drawn, self.open_panels)
 
     column = row
@@ -110,7 +118,7 @@ def test_without_a_face_it_says_what_to_do(backend, selected):
 
 def test_sliders_follow_the_faces_model(face, tiny_model):
     """Names and numbers are the model's: three components and four expressions here, a pair as one slider."""
-    drawn = shown(sidebar(), "prop")
+    drawn = [text for text in shown(sidebar(), "prop") if text]  # Locks have no text.
     assert drawn[: len(tiny_model.identity_labels)] == list(tiny_model.identity_labels)
     assert {"Open", "Inner Up", "Smile", "Link Left and Right", "Strength", "Live"} <= set(drawn)
     assert not {"Smile L", "Smile R"} & set(drawn)

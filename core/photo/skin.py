@@ -1,0 +1,89 @@
+"""What of a photo's texture is no skin but hair: above the brows and at the temples, where fringes hang.
+
+Approximate: a place there counts as hair when its colour is unlike that of the person's own cheeks and nose. Brows,
+lids, lips and beards lie elsewhere and are left alone; hair of the skin's own colour is not told from it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..face_model.landmark_uv import landmark_uv
+from ..face_model.model import FaceModel
+from .texture import Texture, enlarged, reduced_by
+
+_FROM, _TO = 0.85, 1.35
+"""Differences of colour, in the spreads below, at which doubt begins and ends."""
+_SPREADS = np.array([0.42, 0.05, 0.05])
+"""Smallest spreads of log lightness and of the two shares of colour that one skin has under one light."""
+_DARKER = 1.4
+"""Hair is darker than skin more often than lighter, and a forehead shines."""
+_EDGE = 0.04
+"""Shares of the layer's side over which a region begins."""
+
+
+def without_hair(texture: Texture, model: FaceModel) -> Texture:
+    """The same colours (R, R, 3), and `visible` (R, R) less where they show hair; a model without landmarks has all."""
+    if (model.landmarks68 < 0).any():
+        return texture
+    size = len(texture.visible)
+    colour, visible = reduced_by(texture.colour, texture.visible)
+    hair = _regions(model, len(colour)) * _unlike(colour, visible, _cheeks(model, len(colour)))
+    hair = _widened(hair)
+    keep = 1 - enlarged(hair[..., None], size)[..., 0]
+    return Texture(texture.colour, (texture.visible * np.clip(keep, 0, 1)).astype(np.float32))
+
+
+def _unlike(colour: np.ndarray, visible: np.ndarray, cheeks: np.ndarray) -> np.ndarray:
+    """(N, N) 0 to 1: how unlike the cheeks' colours a place is."""
+    features = np.stack(_features(colour), -1)
+    known = (visible > 0.5) & cheeks
+    if known.sum() < 50:
+        return np.zeros(visible.shape)
+    middle = np.median(features[known], 0)
+    spread = 2.2 * 1.4826 * np.median(np.abs(features[known] - middle), 0)
+    away = (features - middle) / np.maximum(spread, _SPREADS)
+    away[..., 0] *= np.where(away[..., 0] > 0, 1 / _DARKER, _DARKER)
+    far = np.linalg.norm(away, axis=-1)
+    share = np.clip((far - _FROM) / (_TO - _FROM), 0, 1)
+    return np.asarray(share * share * (3 - 2 * share))
+
+
+def _features(colour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    total = colour.sum(-1) + 0.03
+    return np.log(total), (colour[..., 0] - colour[..., 1]) / total, (colour[..., 1] - colour[..., 2]) / total
+
+
+def _regions(model: FaceModel, size: int) -> np.ndarray:
+    """(N, N) 0 to 1: above the brows, and beside the eyes and cheeks."""
+    points = landmark_uv(model)
+    u, v = _grid(size)
+    brows = points[17:27]
+    height = np.interp(u, brows[:, 0], brows[:, 1])
+    above = np.clip((v - height - 0.035) / _EDGE, 0, 1)
+    low = points[[48, 54], 1].mean()
+    beside = np.maximum(points[17, 0] - u, u - points[26, 0])
+    sides = np.clip((beside - 0.02) / _EDGE, 0, 1) * np.clip((v - low) / _EDGE, 0, 1)
+    return np.asarray(np.maximum(above, sides))
+
+
+def _cheeks(model: FaceModel, size: int) -> np.ndarray:
+    """(N, N) bool: between the eyes and the mouth, as wide as the brows."""
+    points = landmark_uv(model)
+    u, v = _grid(size)
+    top, low = points[[36, 39, 42, 45], 1].min() - 0.03, points[[48, 54], 1].max()
+    return np.asarray((u > points[17, 0]) & (u < points[26, 0]) & (v < top) & (v > low))
+
+
+def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
+    """u and v (up) of the texels' middles."""
+    middle = (np.arange(size) + 0.5) / size
+    return np.broadcast_to(middle, (size, size)), np.broadcast_to((1 - middle)[:, None], (size, size))
+
+
+def _widened(hair: np.ndarray) -> np.ndarray:
+    """A hair's surroundings are half hair, and a lone texel is none."""
+    from scipy import ndimage
+
+    kept = ndimage.median_filter(hair, 5)
+    return np.asarray(ndimage.gaussian_filter(ndimage.maximum_filter(kept, 7), 1.5))

@@ -1,0 +1,151 @@
+"""What photos leave on a face: sliders, the step in w+, colours, a camera with the photo behind it, points to pin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ...core.backend.photo import PhotoCamera, PhotoFace
+from ...core.face_model.looks import TONES
+from ...core.face_model.model import FaceModel
+from . import (
+    compat,
+    identity,
+    live,
+    looks,
+    models,
+    names,
+    photo_camera,
+    photo_colour,
+    photo_offset,
+    photo_points,
+    pictures,
+    state,
+)
+
+LABEL = "DNPM Photo"
+
+
+def locks(face: bpy.types.Object, model: FaceModel) -> dict[str, Any]:
+    """The sliders that stay, as the request `photo` wants them: those that are locked, or all of a kind."""
+    group, face_group = getattr(face, names.PHOTO), getattr(face, names.FACE)
+    person, expression = state.identity_vector(face), state.expression_vector(face, model)
+    kept = [k for k, item in enumerate(face_group.identity) if group.keep_identity or item.locked]
+    blocks = state.key_blocks(face)
+    still = [
+        k for k, name in enumerate(model.expression_names)
+        if group.keep_expression or compat.is_locked(blocks[name])
+    ]  # fmt: skip
+    return {
+        "keep_identity": [[k, float(person[k])] for k in kept],
+        "keep_expression": [[k, float(expression[k])] for k in still],
+    }
+
+
+def write(
+    face: bpy.types.Object, scene: bpy.types.Scene, made: PhotoFace, backgrounds: Sequence[bpy.types.Image | None]
+) -> None:
+    """Give the face what its photos became. backgrounds: the images that the file already has, None for the others.
+
+    Raises DnpmError, with nothing changed, when the sliders do not fit the face.
+    """
+    group = getattr(face, names.PHOTO)
+    model = models.model_of(face)
+    identity.set_sliders(face, identity=made.identity, expression=made.expression)
+    group.offset = photo_offset.to_text(made.w_offset)
+    _set_colour(face, group, made)
+    if group.match_tone:
+        looks.set_look(face, replace(looks.look_of(face), tone=nearest_tone(made.skin)))
+    else:
+        looks.apply(face)
+    photo_points.note(face)
+    _set_cameras(face, scene, group, made.cameras, backgrounds)
+    if photo_points.are_shown(face):
+        photo_points.show(face, model)
+    live.notice(face)
+
+
+def nearest_tone(skin: np.ndarray) -> str:
+    """The tone whose skin is most like this sRGB colour."""
+    return min(TONES, key=lambda name: float(np.linalg.norm(np.subtract(TONES[name].base, skin))))
+
+
+def show_colour(face: bpy.types.Object) -> None:
+    """Put the photo's colours into materials that lack them: they were made anew."""
+    group = getattr(face, names.PHOTO, None)
+    if group is not None and group.texture is not None:
+        photo_colour.show(face, group.texture, group.skin, group.colour)
+
+
+def remove(face: bpy.types.Object) -> None:
+    """Take everything away but the sliders: the face is as if these had been set by hand."""
+    group = getattr(face, names.PHOTO)
+    photo_points.hide(face)
+    photo_colour.show(face, None, group.skin, 0.0)
+    texture, group.texture, group.offset = group.texture, None, ""
+    _free(texture)
+    while group.photos:
+        _drop(face, group, len(group.photos) - 1)
+    looks.apply(face)
+    live.notice(face)
+
+
+def _set_colour(face: bpy.types.Object, group: bpy.types.PropertyGroup, made: PhotoFace) -> None:
+    old = group.texture
+    # A new image, for a duplicate of the face may show the old one.
+    group.texture = photo_colour.new_image(f"{LABEL} Colours {face.name}", made.texture)
+    group.skin = [float(c) for c in made.skin]
+    photo_colour.show(face, group.texture, group.skin, group.colour)
+    _free(old)
+
+
+def _set_cameras(
+    face: bpy.types.Object, scene: bpy.types.Scene, group: bpy.types.PropertyGroup, found: Sequence[PhotoCamera],
+    backgrounds: Sequence[bpy.types.Image | None],
+) -> None:  # fmt: skip
+    while len(group.photos) > len(found):
+        _drop(face, group, len(group.photos) - 1)
+    while len(group.photos) < len(found):
+        group.photos.add()
+    for item, camera, background in zip(group.photos, found, backgrounds, strict=True):
+        name = bpy.path.basename(camera.name) or camera.name
+        old = item.image
+        item.image = background or pictures.new_image(f"{LABEL} {name}", camera.picture)
+        if old is not None and old != item.image:
+            _free(old)
+        item.name, item.error, item.size = name, camera.error, camera.size
+        if not group.add_camera:
+            continue
+        if not photo_camera.is_of(item.camera, face):
+            item.camera = photo_camera.new_camera(face, f"{LABEL} {name}")
+        photo_camera.place(item.camera, face, camera, getattr(face, names.FACE).unit_scale)
+        photo_camera.set_background(item.camera, item.image)
+    first = group.photos[0].camera
+    if group.add_camera and first is not None:
+        scene.camera = first
+        if group.match_render:
+            scene.render.resolution_x, scene.render.resolution_y = photo_camera.render_size(found[0].size)
+            scene.render.resolution_percentage = 100
+            scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
+
+
+def _drop(face: bpy.types.Object, group: bpy.types.PropertyGroup, place: int) -> None:
+    item = group.photos[place]
+    camera, image = item.camera, item.image
+    group.photos.remove(place)
+    if photo_camera.is_of(camera, face):
+        data = camera.data
+        bpy.data.objects.remove(camera)
+        if not data.users:
+            bpy.data.cameras.remove(data)
+    _free(image)
+
+
+def _free(image: bpy.types.Image | None) -> None:
+    """Remove an image of ours that nothing shows any more."""
+    if image is not None and not image.users and image.name.startswith(LABEL):
+        bpy.data.images.remove(image)
