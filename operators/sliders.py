@@ -12,7 +12,7 @@ from ..core.face_model import presets
 from ..core.face_model.arkit import mirror_name
 from ..core.face_model.sampling import random_expression, random_identity
 from .base import FaceDeed
-from .scene import compat, identity, live, looks, models, names, state
+from .scene import compat, identity, live, looks, models, names, photo_offset, state
 
 _PARTS = (
     ("ALL", "Everything", "Identity and expression"),
@@ -143,6 +143,7 @@ def preset_of(face: bpy.types.Object) -> presets.Preset:
         state.expression_vector(face, model),
         getattr(face, names.FACE).strength,
         looks.look_of(face),
+        photo_offset.text_of(face),
     )
 
 
@@ -150,11 +151,13 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
     """Set what the preset speaks of; returns the names that this model does not have. Raises DnpmError."""
     person, expression, unknown = presets.vectors(preset, models.model_of(face))
     moved = any(vector is not None and np.any(vector) for vector in (person, expression))
-    if unknown and not moved and preset.strength is None and preset.look is None:
+    if unknown and not moved and preset.strength is None and preset.look is None and not preset.w_offset:
         raise DnpmError(f"the preset is another model's: none of {', '.join(unknown[:6])} is a slider here")
     identity.set_sliders(face, identity=person, expression=expression, strength=preset.strength)
     if preset.look is not None:
         looks.set_look(face, preset.look)
+    if preset.w_offset is not None:
+        photo_offset.write(face, preset.w_offset, amount=1.0)
     live.notice(face)
     return unknown
 

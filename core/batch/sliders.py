@@ -44,6 +44,11 @@ def look_of(item: Item) -> Look:
     return DEFAULT_LOOK if look is None else look
 
 
+def w_offset_of(item: Item) -> str:
+    """The step in w+ of the item's preset as text, empty where there is none. Raises DnpmError when it is damaged."""
+    return (read_preset(item.preset).w_offset or "") if item.preset is not None else ""
+
+
 def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None) -> np.ndarray:
     """(n_id,) float32 standard deviations. Names are the model's labels, or a component's number counted from 1.
 

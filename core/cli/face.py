@@ -33,7 +33,8 @@ from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.looks import AMOUNTS, IRISES, TONES, Look, read_look, read_pairs
 from ..face_model.model import FaceModel
-from ..face_model.presets import STRENGTH_LIMIT, preset_of, to_text
+from ..face_model.presets import STRENGTH_LIMIT, preset_of, read_preset, to_text
+from ..face_model.w_offset import from_text
 from . import batch
 
 EPILOG = """\
@@ -100,7 +101,13 @@ def run(args: argparse.Namespace) -> int:
         raise DnpmError(f"--out {out}: cannot be made ({error.strerror or error})") from error
 
     _say("displacement map")
-    displacement, params, milliseconds = _displacement(args, model_path, weights, identity, expression)
+    offset = (
+        "" if args.preset is None else sliders.w_offset_of(jobs.Item("face", None, None, args.preset, jobs.Settings()))
+    )
+    arrays = {"identity": identity, "expression": expression}
+    if offset:
+        arrays["w_offset"] = from_text(offset)
+    displacement, params, milliseconds = _displacement(args, model_path, weights, arrays)
     files = [
         write_exr(out / "displacement.exr", displacement),
         write_png(out / "displacement.png", displacement),
@@ -115,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         write_ply(out / "coarse.ply", coarse, "detail"),
         write_obj(out / "face.obj", fine, model.material_names),
         write_ply(out / "face.ply", fine),
-        _text(out / "face.json", to_text(preset_of(model, identity, expression, strength, look))),
+        _text(out / "face.json", to_text(preset_of(model, identity, expression, strength, look, offset))),
     ]
     if not args.no_picture:
         _say("picture")
@@ -159,7 +166,7 @@ def _pairs(option: str, text: str) -> dict[str, float] | None:
 
 
 def _displacement(
-    args: argparse.Namespace, model_path: Path, weights: Path, identity: np.ndarray, expression: np.ndarray
+    args: argparse.Namespace, model_path: Path, weights: Path, arrays: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, str, float]:
     """(R, R) mm from the backend process, the device it ran on, and its milliseconds."""
     from ..backend.client import BackendClient
@@ -168,7 +175,7 @@ def _displacement(
     try:
         reply = client.call(
             "displacement",
-            arrays={"identity": identity, "expression": expression},
+            arrays=arrays,
             params={"resolution": args.resolution},
         )
         if reply.error is not None:

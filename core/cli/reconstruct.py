@@ -1,7 +1,8 @@
 """Photos to faces: sliders, camera, the skin's colours, the displacement map, meshes, and a sheet to look at.
 
 Writes into --out, for each photo a folder of its name (one photo: --out itself):
-  face.json                 the sliders, as a preset that Blender's sidebar and `dnpm batch` read
+  face.json                 the sliders and the photo's step in w+, as a preset that Blender's sidebar, `dnpm batch` and
+                            `dnpm animate` read
   texture.png               the photo's colours on the detail UV, what was not seen filled in
   seen.png                  how well each place was seen: white is well, black not at all
   displacement.exr, .png    the detail in millimetres, 32-bit float and 16-bit grey
@@ -26,6 +27,7 @@ import numpy as np
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from ..face_model.presets import preset_of, write_preset
+from ..face_model.w_offset import to_text
 from ..photo.choices import TRUST
 
 EPILOG = """\
@@ -123,7 +125,9 @@ def write(folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DnpmError(f"{folder}: cannot be made ({error.strerror or error})") from error
-    write_preset(folder / "face.json", preset_of(model, result.identity, result.expression))
+    write_preset(
+        folder / "face.json", preset_of(model, result.identity, result.expression, w_offset=to_text(result.w_offset))
+    )
     write_png(folder / "texture.png", result.texture.colour)
     write_png(folder / "seen.png", result.texture.visible)
     write_exr(folder / "displacement.exr", result.displacement)

@@ -1,12 +1,12 @@
 """Presets: a face's sliders as a small JSON file or text, the same for the sidebar, the command line and the batch.
 
     {"format": "dnpm-preset-1", "model": "...", "identity": {"Age": 1.2, ...}, "expression": {"jawOpen": 0.5, ...},
-     "strength": 1.0, "look": {"tone": "brown", "stubble": 0.5, ...}}
+     "strength": 1.0, "look": {"tone": "brown", "stubble": 0.5, ...}, "w_offset": "..."}
 
-`identity`, `expression`, `strength` and `look` (core/face_model/looks.py) may each be left out: such a preset leaves
-these as they are. Within a part that stands there, a name that is left out is 0, or in a look as in a new face. An
-identity component goes by the model's label, or by its number counted from 1. The text names its model for the reader;
-what counts is whether a model has the names.
+`identity`, `expression`, `strength`, `look` (core/face_model/looks.py) and `w_offset` (core/face_model/w_offset.py: the
+detail that a photo gave) may each be left out: such a preset leaves these as they are. Within a part that stands there,
+a name that is left out is 0, or in a look as in a new face. An identity component goes by the model's label, or by its
+number counted from 1. The text names its model for the reader; what counts is whether a model has the names.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DnpmError
+from . import w_offset as steps
 from .looks import Look, read_look
 from .model import FaceModel
 
@@ -31,7 +32,7 @@ MAX_BYTES = 1_000_000
 IDENTITY_LIMIT = 10.0
 """Standard deviations: what the sliders can hold."""
 STRENGTH_LIMIT = 4.0
-_PARTS = ("identity", "expression", "strength", "look")
+_PARTS = ("identity", "expression", "strength", "look", "w_offset")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ class Preset:
     strength: float | None = None
     """The scale s of Eq. 4."""
     look: Look | None = None
+    w_offset: str | None = None
+    """A step in w+ as text; empty: none."""
 
 
 def preset_of(
@@ -52,6 +55,7 @@ def preset_of(
     expression: np.ndarray | None = None,
     strength: float | None = None,
     look: Look | None = None,
+    w_offset: str | None = None,
 ) -> Preset:
     """A preset from slider vectors (n_id,), (n_exp,); zeros are left out, which means 0 when it is read."""
     return Preset(
@@ -60,6 +64,7 @@ def preset_of(
         None if expression is None else _named(model.expression_names, expression),
         None if strength is None else float(strength),
         look,
+        w_offset,
     )
 
 
@@ -89,6 +94,8 @@ def to_text(preset: Preset) -> str:
         data["strength"] = preset.strength
     if preset.look is not None:
         data["look"] = preset.look.as_json()
+    if preset.w_offset is not None:
+        data["w_offset"] = preset.w_offset
     return json.dumps(data, indent=1) + "\n"
 
 
@@ -115,11 +122,18 @@ def from_text(text: str, source: str) -> Preset:
             look = read_look(data["look"])
         except ValueError as error:
             problems.append(f"look: {error}")
+    w_offset = data.get("w_offset")
+    if w_offset is not None:
+        try:
+            steps.from_text(w_offset if isinstance(w_offset, str) else "?")
+        except ValueError as error:
+            problems.append(f"w_offset {error}")
     if not problems and all(data.get(part) is None for part in _PARTS):
         problems.append(f"it has none of {', '.join(_PARTS)}")
     if problems:
         raise DnpmError(f"{source}: the preset has mistakes: " + "; ".join(problems[:8]))
-    return Preset(data.get("model", ""), identity, expression, None if strength is None else float(strength), look)
+    scale = None if strength is None else float(strength)
+    return Preset(data.get("model", ""), identity, expression, scale, look, w_offset)
 
 
 def read_preset(path: str | os.PathLike[str]) -> Preset:

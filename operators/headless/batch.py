@@ -13,7 +13,7 @@ from typing import TextIO
 
 from ...core.batch import arguments, ledger
 from ...core.batch.job import Item, Job
-from ...core.batch.sliders import look_of
+from ...core.batch.sliders import look_of, w_offset_of
 from ...core.errors import DnpmError
 from .maker import Maker
 
@@ -67,9 +67,8 @@ def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | N
     """Make one item's files; returns what was made, or None when it was done already. Raises what went wrong."""
     identity, expression, detail = maker.sliders(item)
     look = look_of(item).as_json()
-    wanted = ledger.fingerprint(
-        item, identity, expression, maker.made_with | {"detail": str(detail), "look": str(look)}
-    )
+    more = {"detail": str(detail), "look": str(look), "w_offset": w_offset_of(item)}
+    wanted = ledger.fingerprint(item, identity, expression, maker.made_with | more)
     if not force and ledger.is_done(folder, wanted):
         return None
     start = time.monotonic()

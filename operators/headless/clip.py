@@ -17,10 +17,10 @@ import numpy as np
 
 from ...core.batch import clip
 from ...core.batch.job import Item
-from ...core.batch.sliders import look_of
+from ...core.batch.sliders import look_of, w_offset_of
 from ...core.errors import DnpmError
 from ...core.face_model.tracks import Track, read_track
-from ..scene import create, detail_image, live, motion, names, sounds
+from ..scene import create, detail_image, live, motion, names, photo_offset, sounds
 from . import camera, export, film, studio
 from .batch import quiet
 from .maker import Maker
@@ -77,6 +77,7 @@ def build(
     scene.render.fps, scene.render.fps_base = clip.scene_rate(args.fps)
     identity, expression, detail = maker.sliders(item)
     face = create.new_face(scene, identity, expression, detail, "DNPM Face", look_of(item))
+    photo_offset.write(face, w_offset_of(item), amount=1.0)
     subdivision = face.modifiers[names.SUBDIVISION]
     subdivision.levels = subdivision.render_levels = item.settings.subdivision
     frames = _FIRST + np.arange(len(track.times))

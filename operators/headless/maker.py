@@ -13,11 +13,11 @@ from ... import __version__
 from ...core import tensorfile
 from ...core.batch import png
 from ...core.batch.job import Item
-from ...core.batch.sliders import look_of, resolve
+from ...core.batch.sliders import look_of, resolve, w_offset_of
 from ...core.detail.card import read_card, weights_dir
 from ...core.errors import DnpmError
 from ...core.face_model.locate import face_model_path
-from ..scene import create, detail_image, live, models, names, session, settings
+from ..scene import create, detail_image, live, models, names, photo_offset, session, settings
 from . import camera, export, studio
 
 
@@ -73,6 +73,7 @@ class Maker:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         scene = bpy.context.scene
         face = create.new_face(scene, identity, expression, detail, item.name, look_of(item))
+        photo_offset.write(face, w_offset_of(item), amount=1.0)
         subdivision = face.modifiers[names.SUBDIVISION]
         subdivision.levels = subdivision.render_levels = wanted.subdivision
         if detail > 0 or {"exr", "map_png"} & set(wanted.outputs):

@@ -12,6 +12,7 @@ import numpy as np
 from ...core.backend.photo import PhotoCamera, PhotoFace
 from ...core.face_model.looks import TONES
 from ...core.face_model.model import FaceModel
+from ...core.face_model.w_offset import to_text
 from . import (
     compat,
     identity,
@@ -56,7 +57,7 @@ def write(
     group = getattr(face, names.PHOTO)
     model = models.model_of(face)
     identity.set_sliders(face, identity=made.identity, expression=made.expression)
-    group.offset = photo_offset.to_text(made.w_offset)
+    photo_offset.write(face, to_text(made.w_offset))
     _set_colour(face, group, made)
     if group.match_tone:
         looks.set_look(face, replace(looks.look_of(face), tone=nearest_tone(made.skin)))

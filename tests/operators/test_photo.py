@@ -11,6 +11,7 @@ from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
 from dnpm.core.backend.photo import Photo, PhotoJob
+from dnpm.core.face_model import w_offset
 from dnpm.core.face_model.units import to_blender
 from dnpm.operators.scene import live, materials, photo_camera, photo_colour, photo_offset, photos, pictures
 
@@ -42,7 +43,7 @@ def test_sliders_detail_colours_and_camera(backend, face):
     expected = backend.photo_answer(1)
     assert [item.value for item in face.dnpm_face.identity] == pytest.approx(expected["identity"].tolist())
     assert face.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(0.5)
-    assert np.array_equal(photo_offset.from_text(face.dnpm_photo.offset), expected["w_offset"])
+    assert np.array_equal(w_offset.from_text(face.dnpm_photo.offset), expected["w_offset"])
     assert face.dnpm_face.tone == photos.nearest_tone(expected["skin"]) == "brown"
     texture = face.dnpm_photo.texture
     pixels = np.empty(64 * 64 * 4, np.float32)
@@ -297,3 +298,25 @@ def test_a_worker_that_was_replaced_is_asked_again(backend):
     job.advance()
     backend.error = None
     assert job.wait().identity[0] == 0.5
+
+
+def test_presets_carry_it(backend, face, tmp_path: Path):
+    assert make() == {"FINISHED"}
+    assert bpy.ops.dnpm.copy() == {"FINISHED"}
+    assert bpy.ops.dnpm.add_face() == {"FINISHED"}
+    other = bpy.context.object
+    assert bpy.ops.dnpm.paste() == {"FINISHED"}
+    assert other.dnpm_photo.amount == 1.0
+    assert np.allclose(photo_offset.read(other), 0.4 * backend.photo_answer(1)["w_offset"], atol=1e-6)
+    live.update_now(other)
+    assert np.allclose(backend.calls[-1]["w_offset"], photo_offset.read(other))
+    bpy.ops.dnpm.reset()
+    assert other.dnpm_photo.offset, "the step stays until the photo is removed"
+
+
+def test_a_damaged_step_is_told(backend, face):
+    face.dnpm_photo.offset = "18 512 nonsense"
+    with pytest.raises(RuntimeError, match="Remove Photo"):
+        bpy.ops.dnpm.update_detail()
+    assert bpy.ops.dnpm.remove_photo() == {"FINISHED"}
+    assert bpy.ops.dnpm.update_detail() == {"FINISHED"}

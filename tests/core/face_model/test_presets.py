@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dnpm.core.errors import DnpmError
-from dnpm.core.face_model import presets
+from dnpm.core.face_model import presets, w_offset
 from dnpm.core.face_model.looks import Look
 
 LABELS = ("Age", "Face width", "Face width", "Identity 4")
@@ -131,3 +131,19 @@ def test_a_look_comes_back_and_may_be_all_there_is():
     assert (read.identity, read.expression, read.strength) == (None, None, None)
     with pytest.raises(DnpmError, match="purple"):
         presets.from_text('{"format": "dnpm-preset-1", "look": {"tone": "purple"}}', "text")
+
+
+def test_a_photos_step_comes_back_exactly() -> None:
+    step = np.random.default_rng(0).normal(0, 1, (18, 512)).astype(np.float32)
+    preset = presets.preset_of(Names, None, None, None, None, w_offset.to_text(step))
+    read = presets.from_text(presets.to_text(preset), "text")
+    assert np.array_equal(w_offset.from_text(read.w_offset), step)
+    assert w_offset.to_text(np.zeros((18, 512))) == ""
+    assert presets.from_text(presets.to_text(presets.preset_of(Names, w_offset="")), "text").w_offset == ""
+
+
+@pytest.mark.parametrize("text", ["18 512 AAAA", "18 512", "a b c", 5, "1 1 AADAfw=="])
+def test_a_damaged_step_is_told(text: object) -> None:
+    data = {"format": presets.FORMAT, "model": "m", "w_offset": text}
+    with pytest.raises(DnpmError, match="w_offset"):
+        presets.from_text(json.dumps(data), "text")

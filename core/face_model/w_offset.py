@@ -1,0 +1,33 @@
+"""A step in w+ as text (Eq. 11): what a photo adds to the encoder's code, for presets and for .blend files.
+
+"18 512 <base64 of little-endian float32>"; the empty text is no step.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import numpy as np
+
+
+def to_text(offset: np.ndarray | None) -> str:
+    """(18, 512) -> text; None, and nothing but zeros, -> empty."""
+    if offset is None or not np.any(offset):
+        return ""
+    rows = np.ascontiguousarray(offset, "<f4")
+    return f"{rows.shape[0]} {rows.shape[1]} {base64.b64encode(rows.tobytes()).decode('ascii')}"
+
+
+def from_text(text: str) -> np.ndarray | None:
+    """The inverse, float32; None for the empty text. Raises ValueError when it is none of ours."""
+    if not text:
+        return None
+    try:
+        layers, width, data = text.split(" ")
+        rows = np.frombuffer(base64.b64decode(data, validate=True), "<f4").reshape(int(layers), int(width))
+    except (ValueError, binascii.Error) as error:
+        raise ValueError(f"is no step in w+ as text ({error})") from error
+    if rows.size == 0 or not np.isfinite(rows).all():
+        raise ValueError("holds numbers that are not finite, or none")
+    return rows.astype(np.float32)
