@@ -101,12 +101,11 @@ def run(args: argparse.Namespace) -> int:
         raise DnpmError(f"--out {out}: cannot be made ({error.strerror or error})") from error
 
     _say("displacement map")
-    offset = (
-        "" if args.preset is None else sliders.w_offset_of(jobs.Item("face", None, None, args.preset, jobs.Settings()))
-    )
+    offset = read_preset(args.preset).w_offset if args.preset is not None else None
+    step = from_text(offset or "")
     arrays = {"identity": identity, "expression": expression}
-    if offset:
-        arrays["w_offset"] = from_text(offset)
+    if step is not None:
+        arrays["w_offset"] = step
     displacement, params, milliseconds = _displacement(args, model_path, weights, arrays)
     files = [
         write_exr(out / "displacement.exr", displacement),

@@ -21,6 +21,7 @@ from dnpm.core.detail.mesh import masked
 from dnpm.core.detail.weights import load_detail, save_detail
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.sampling import random_identity
+from dnpm.core.face_model.w_offset import to_text
 from dnpm.tests.core.detail.networks import SMALL, SMALL_ENCODER, tiny_face_model
 
 MODEL = tiny_face_model()
@@ -85,6 +86,16 @@ def test_the_same_words_give_the_same_bytes_and_the_preset_the_same_face(parts, 
     # A preset's numbers are rounded for people to read.
     assert np.allclose(_map(tmp_path / "a"), _map(tmp_path / "preset"), atol=1e-3)
     assert (tmp_path / "a" / "face.json").read_bytes() == (tmp_path / "preset" / "face.json").read_bytes()
+
+
+def test_a_photos_step_is_added_and_travels_on(parts, tmp_path):
+    assert _face(parts, tmp_path / "a", "--expression=jawOpen=0.5") == 0
+    preset = json.loads((tmp_path / "a" / "face.json").read_text())
+    preset["w_offset"] = to_text(np.full((SMALL.w_layers, SMALL.w_dim), 0.5, np.float32))
+    (tmp_path / "photo.json").write_text(json.dumps(preset))
+    assert _face(parts, tmp_path / "b", f"--preset={tmp_path / 'photo.json'}") == 0
+    assert not np.allclose(_map(tmp_path / "a"), _map(tmp_path / "b"), atol=1e-3)
+    assert json.loads((tmp_path / "b" / "face.json").read_text())["w_offset"] == preset["w_offset"]
 
 
 def test_the_look_travels_in_the_preset(parts, tmp_path):
