@@ -190,6 +190,48 @@ def undo() -> hands.Steps:
     check("redo gives the same mesh again", same, f"{len(again)} vertices")
 
 
+def photo() -> hands.Steps:
+    """A photo to this face, as the panel's button asks for it; the window must go on being drawn meanwhile."""
+    window, area, _ = hands.view3d()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    space = area.spaces.active
+    face().dnpm_photo.filepath = SETTINGS["photo"]
+    pixels, points = map_pixels(), mesh_points()
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region, space_data=space):
+        bpy.ops.dnpm.face_from_image("INVOKE_DEFAULT")
+    start = last = time.monotonic()
+    longest = 0.0
+    while not face().dnpm_photo.offset:
+        if time.monotonic() - start > MAP_SECONDS:
+            raise hands.MissingError(f"a face from the photo: not within {MAP_SECONDS} s")
+        yield 0.05
+        longest, last = max(longest, time.monotonic() - last), time.monotonic()
+    check("a photo becomes a face", True, f"{time.monotonic() - start:.1f} s")
+    check(
+        "the window is not frozen meanwhile", longest < 2.5, f"{longest:.2f} s between two moments of its own at most"
+    )
+    yield from settled()
+    check("the photo moves the mesh", differs(points, mesh_points()), "the evaluated vertices")
+    check("the photo moves the map's pixels", differs(pixels, map_pixels()), "the image")
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region, space_data=space):
+        bpy.ops.dnpm.look_through()
+    space.shading.type = "MATERIAL"
+    yield 6.0
+    yield from picture("6_photo")
+    space.shading.type = "SOLID"
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region, space_data=space):
+        bpy.ops.dnpm.photo_points()
+    yield from picture("7_points")
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area):
+        while face().dnpm_photo.photos:
+            bpy.ops.ed.undo()
+    yield 1.0
+    yield from settled()
+    check("undo takes all of it back", not face().dnpm_photo.offset and not bpy.data.cameras, "no camera, no step")
+    same = points.shape == mesh_points().shape and bool(np.allclose(points, mesh_points(), atol=1e-5))
+    check("undo gives the mesh before the photo", same, "the evaluated vertices")
+
+
 def uninstall() -> hands.Steps:
     import addon_utils
 
@@ -205,6 +247,7 @@ def steps() -> hands.Steps:
     yield from drag_expression(below, "4_second_expression")
     yield from drag_identity()
     yield from undo()
+    yield from photo()
     yield from uninstall()
 
 

@@ -53,6 +53,24 @@ def serve_pictures(screen: VirtualScreen, out: Path, stop: threading.Event, prob
         time.sleep(0.05)
 
 
+def draw_photo(path: Path) -> Path:
+    """A person of the face model, drawn to a picture: the extension must find them in it."""
+    import numpy as np
+
+    from dnpm.core.face_model.locate import face_model_path
+    from dnpm.core.face_model.model import FaceModel
+    from dnpm.core.face_model.sampling import random_identity
+    from dnpm.core.photo.camera import Camera, turned
+    from dnpm.core.photo.image_file import write_png
+    from dnpm.core.photo.render import Paint, render
+
+    model = FaceModel.load(face_model_path(None))
+    vertices = model.vertices(random_identity(model, 5), np.zeros(model.n_exp, np.float32))
+    image, _ = render(model, vertices, Camera.before((400, 500), rotation=turned(15)), Paint.of(model, resolution=512))
+    write_png(path, image)
+    return path
+
+
 def run(args: argparse.Namespace) -> int:
     inside, program = find_blender(args.blender)
     out: Path = args.out.resolve()
@@ -69,6 +87,7 @@ def run(args: argparse.Namespace) -> int:
             "zip": str(archive),
             "out": str(out),
             "python": args.python or "",
+            "photo": str(draw_photo(out / "photo.png")),
             "screenshots": "blender" if desktop else "request",
         }
         environment = {"BLENDER_USER_RESOURCES": str(out / "profile"), "OMP_NUM_THREADS": "2"}
@@ -119,7 +138,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "gui", help="pictures and results; emptied first")
     parser.add_argument("--python", help="Python with torch for the preferences (default: what the extension finds)")
     parser.add_argument("--virtual", action="store_true", help="use a virtual screen even on a desktop")
-    parser.add_argument("--timeout", type=float, default=420, help="seconds for the whole run")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds for the whole run")
     args = parser.parse_args()
     if args.zip is None:
         zips = sorted((ROOT / "build" / "extension").glob("*.zip"), key=lambda path: path.stat().st_mtime)
