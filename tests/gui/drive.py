@@ -208,7 +208,7 @@ def photo() -> hands.Steps:
         longest, last = max(longest, time.monotonic() - last), time.monotonic()
     check("a photo becomes a face", True, f"{time.monotonic() - start:.1f} s")
     check(
-        "the window is not frozen meanwhile", longest < 2.5, f"{longest:.2f} s between two moments of its own at most"
+        "the window is not frozen meanwhile", longest < 2.5, f"{longest:.2f} s at most between two moments of its own"
     )
     yield from settled()
     check("the photo moves the mesh", differs(points, mesh_points()), "the evaluated vertices")
