@@ -182,7 +182,7 @@ class Reconstructor:
                 restored = Restored(self._guessed(fit.identity, expression, resolution), None, _SLIDERS)
         return Reconstruction(
             picture, face, count, fit.identity, expression, camera, fit.errors[k], vertices, texture,
-            photo_alpha(self.model, resolution), skin_colour(texture, self.model),
+            photo_alpha(texture, self.model), skin_colour(texture, self.model),
             masked(self.model, restored.displacement), restored.w_offset, restored.source, {},
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ _SPREADS = np.array([0.42, 0.05, 0.05])
 """Smallest spreads of log lightness and of the two shares of colour that one skin has under one light."""
 _DARKER = 1.4
 """Hair is darker than skin more often than lighter, and a forehead shines."""
-_EDGE = 0.04
+_EDGE = 0.03
 """Shares of the layer's side over which a region begins."""
 
 
@@ -60,7 +60,7 @@ def _regions(model: FaceModel, size: int) -> np.ndarray:
     u, v = _grid(size)
     brows = points[17:27]
     height = np.interp(u, brows[:, 0], brows[:, 1])
-    above = np.clip((v - height - 0.035) / _EDGE, 0, 1)
+    above = np.clip((v - height - 0.018) / _EDGE, 0, 1)
     low = points[[48, 54], 1].mean()
     beside = np.maximum(points[17, 0] - u, u - points[26, 0])
     sides = np.clip((beside - 0.02) / _EDGE, 0, 1) * np.clip((v - low) / _EDGE, 0, 1)
@@ -86,4 +86,4 @@ def _widened(hair: np.ndarray) -> np.ndarray:
     from scipy import ndimage
 
     kept = ndimage.median_filter(hair, 5)
-    return np.asarray(ndimage.gaussian_filter(ndimage.maximum_filter(kept, 7), 1.5))
+    return np.asarray(ndimage.gaussian_filter(ndimage.maximum_filter(kept, 11), 2))

@@ -30,6 +30,8 @@ _RIM = (0.006, 0.02)
 and the pixel may show what lies behind; from the second on all is."""
 _JUMP_MM = 12.0
 """A step in depth between two pixels of the z-buffer that is an outline."""
+_SOFT = 0.025
+"""Shares of the layer's side over which a photo's colours go out."""
 _COARSE = 256
 """Texels a side at which colours are spread and light is compared: both are smooth."""
 
@@ -107,10 +109,24 @@ def skin_colour(texture: Texture, model: FaceModel) -> np.ndarray:
     return np.asarray(np.median(chosen[usual], 0), np.float32)
 
 
-def photo_alpha(model: FaceModel, resolution: int) -> np.ndarray:
-    """(R, R) float32: how much of a photo's colours is shown, 1 on the face and smoothly 0 at the layer's border."""
-    fade: np.ndarray = resized(outer_fade(model.detail_mask)[..., None], (resolution, resolution))
-    return np.asarray(fade.reshape(resolution, resolution), np.float32)
+def photo_alpha(texture: Texture, model: FaceModel) -> np.ndarray:
+    """(R, R) float32: how much of the colours is to be shown, 1 where either half of the face was seen, and smoothly 0
+    towards what was not, and at the layer's border."""
+    from scipy import ndimage
+
+    size = len(texture.visible)
+    fade = enlarged(outer_fade(model.detail_mask)[..., None], size)[..., 0]
+    _, known = reduced_by(texture.colour, np.maximum(texture.visible, texture.visible[:, ::-1]))
+    # Eyes, nostrils and the mouth are no part of the layer: nothing is seen there, and all around it is.
+    small = mask_at(model.detail_mask, len(known))
+    inside = resized(outer_fade(model.detail_mask)[..., None], (len(known), len(known)))[..., 0] > 0.9
+    # Their rims, which lie in shadow or face aside, are filled in, and must not show the head's tint.
+    holes = ndimage.maximum_filter(np.where(inside, 1 - small, 0), round(0.06 * len(known)))
+    known = np.maximum(known, holes)
+    # First narrower by as much as it becomes wider: so the soft border lies within what was seen.
+    known = np.clip(1.6 * _smooth(known[..., None], _SOFT) - 0.6, 0, 1)
+    shown = enlarged(_smooth(known, 0.5 * _SOFT), size)[..., 0]
+    return np.asarray(np.clip(fade * shown, 0, 1), np.float32)
 
 
 def normalise(texture: Texture, mask: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from dnpm.core.detail.uv_map import mask_at
 from dnpm.core.errors import DnpmError
 from dnpm.core.photo.camera import Camera, turned
 from dnpm.core.photo.render import Lights, Paint, render
-from dnpm.core.photo.texture import Texture, fill_mirrored, normalise, unwrap
+from dnpm.core.photo.texture import Texture, fill_mirrored, normalise, photo_alpha, skin_colour, unwrap
 
 SIZE = 128
 FLAT = Lights(np.array([[0.0, 0, -1]]), np.zeros((1, 3)), np.full(3, 1.0), 0.0)
@@ -97,3 +97,25 @@ def test_normalised_colours_are_comparable() -> None:
 def test_sizes_must_fit(face_model) -> None:
     with pytest.raises(DnpmError, match="20 x 10"):
         unwrap(np.zeros((10, 20, 3), np.float32), face_model.neutral, Camera.before((30, 30)), face_model, 64)
+
+
+def test_colours_go_out_where_nothing_was_seen(face_model) -> None:
+    texture, _ = painted(face_model, 45)
+    alpha = photo_alpha(texture, face_model)
+    either = np.maximum(texture.visible, texture.visible[:, ::-1])
+    assert alpha[either > 0.95].mean() > 0.85
+    assert alpha[:4].max() == 0
+    steps = max(np.abs(np.diff(alpha, axis=k)).max() for k in (0, 1))
+    assert steps < 0.35, "no hard edge"
+    hidden = Texture(texture.colour, np.zeros_like(texture.visible))
+    mask = mask_at(face_model.detail_mask, SIZE)
+    assert photo_alpha(hidden, face_model)[mask > 0.9].mean() < 0.2
+    seen = Texture(texture.colour, (mask > 0.02).astype(np.float32))
+    assert photo_alpha(seen, face_model)[SIZE // 4 : SIZE // 2, SIZE // 4 : -SIZE // 4].min() > 0.99
+
+
+def test_the_usual_colour_is_the_skins(face_model) -> None:
+    colour = np.full((SIZE, SIZE, 3), [0.7, 0.5, 0.4], np.float32)
+    colour[: SIZE // 3] = 0.05  # Hair.
+    texture = Texture(colour, np.ones((SIZE, SIZE), np.float32))
+    assert skin_colour(texture, face_model) == pytest.approx([0.7, 0.5, 0.4], abs=1e-3)
