@@ -6,7 +6,6 @@ Needs no torch, so that the command line and Blender's side can say which weight
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,20 +13,23 @@ from typing import Any
 
 import numpy as np
 
-from .. import tensorfile
+from ..cardfile import CardKind
 from ..errors import DnpmError
-from ..face_model.locate import ROOT
 from ..face_model.model import FaceModel
 
 FORMAT = "dnpm-detail-1"
 CARD, GENERATOR, ENCODER = "detail.json", "generator.safetensors", "encoder.safetensors"
-_REQUIRED: dict[str, type | tuple[type, ...]] = {
-    "name": str, "generator_config": dict, "encoder_config": dict, "face_model": dict, "files": dict, "data": str,
-    "licence": str, "command": str, "seed": int, "hours": (int, float), "scores": dict,
-}  # fmt: skip
+_AGAIN = "fetch the weights again, or train them with `dnpm train`"
+KIND = CardKind(
+    CARD, FORMAT,
+    {
+        "name": str, "generator_config": dict, "encoder_config": dict, "face_model": dict, "files": dict, "data": str,
+        "licence": str, "command": str, "seed": int, "hours": (int, float), "scores": dict,
+    },
+    _AGAIN,
+)  # fmt: skip
 _PROBED, _PROBE_LANDMARKS, _PROBE_TOLERANCE_MM = 16, (8, 30, 48), 0.2
 _LAYOUT_LANDMARKS, _LAYOUT_TOLERANCE = (8, 19, 27, 30, 33, 36, 45, 48, 54, 57), 0.004
-_AGAIN = "fetch the weights again, or train them with `dnpm train`"
 
 
 def weights_dir(explicit: str | os.PathLike[str] | None = None) -> Path:
@@ -35,32 +37,15 @@ def weights_dir(explicit: str | os.PathLike[str] | None = None) -> Path:
 
     Raises DnpmError when it holds no card.
     """
-    folder = Path(explicit or os.environ.get("DNPM_WEIGHTS") or ROOT / "weights")
-    if not (folder / CARD).is_file():
-        raise DnpmError(f"{folder}: no detail weights there ({CARD} is missing); {_AGAIN}")
+    folder = KIND.folder(explicit)
+    if folder is None:
+        raise KIND.missing(explicit, "detail weights")
     return folder
 
 
 def read_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
     """The card of a folder of weights, checked. Raises DnpmError when it is missing, damaged or of another format."""
-    path = Path(folder) / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_AGAIN}") from error
-    except ValueError as error:
-        raise DnpmError(f"{path}: is no JSON ({error}); {_AGAIN}") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise DnpmError(f"{path}: is no card of format {FORMAT}; {_AGAIN}")
-    check_card(card, str(path))
-    return card
-
-
-def check_card(card: Mapping[str, Any], name: str) -> None:
-    """Raise DnpmError unless every entry that a card must have is there and of its type."""
-    wrong = [key for key, kind in _REQUIRED.items() if not isinstance(card.get(key), kind)]
-    if wrong:
-        raise DnpmError(f"{name}: the card lacks {', '.join(wrong)}, or has them in another type; {_AGAIN}")
+    return KIND.read(folder)
 
 
 def checked_files(folder: str | os.PathLike[str], card: Mapping[str, Any]) -> dict[str, Path]:
@@ -68,24 +53,7 @@ def checked_files(folder: str | os.PathLike[str], card: Mapping[str, Any]) -> di
 
     Raises DnpmError when one is missing, truncated, or not the one that the card speaks of.
     """
-    paths = {}
-    for name in (GENERATOR, ENCODER):
-        entry, path = card["files"].get(name), Path(folder) / name
-        if not isinstance(entry, dict) or not {"sha256", "bytes"} <= entry.keys():
-            raise DnpmError(f"{Path(folder) / CARD}: the card does not name {name}; {_AGAIN}")
-        try:
-            size = path.stat().st_size
-            digest = tensorfile.sha256(path) if size == entry["bytes"] else ""
-        except OSError as error:
-            raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_AGAIN}") from error
-        if size != entry["bytes"]:
-            raise DnpmError(
-                f"{path}: truncated or another file: {size} bytes, the card says {entry['bytes']}; {_AGAIN}"
-            )
-        if digest != entry["sha256"]:
-            raise DnpmError(f"{path}: damaged or another file: its SHA-256 is not the card's; {_AGAIN}")
-        paths[name] = path
-    return paths
+    return {name: KIND.checked(folder, name, card["files"].get(name)) for name in (GENERATOR, ENCODER)}
 
 
 def face_model_entry(model: FaceModel) -> dict[str, Any]:

@@ -6,7 +6,6 @@ map whose strength is 0 does nothing and is not stored.
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -19,9 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from .. import tensorfile
+from ..cardfile import entry_of
 from ..errors import DnpmError
 from . import config
-from .card import CARD, ENCODER, FORMAT, GENERATOR, check_card, checked_files, read_card
+from .card import CARD, ENCODER, FORMAT, GENERATOR, KIND, checked_files, read_card
 from .encoder import Encoder
 from .generator import Generator, Noise
 
@@ -83,16 +83,15 @@ def save_detail(
         "encoder_config": config.to_json(encoder.config),
         "files": {},
     }
-    check_card(full, "the card to be saved")
+    KIND.check(full, "the card to be saved")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as beside:
             for name, arrays in tensors.items():
                 part = Path(beside) / name
                 tensorfile.save(part, arrays, {"format": FORMAT, "part": name.split(".")[0]})
-                full["files"][name] = {"sha256": tensorfile.sha256(part), "bytes": part.stat().st_size}
-            text = json.dumps(full, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-            (Path(beside) / CARD).write_text(text, encoding="utf-8")
+                full["files"][name] = entry_of(part)
+            (Path(beside) / CARD).write_text(KIND.text(full), encoding="utf-8")
             for name in (*tensors, CARD):
                 (Path(beside) / name).replace(folder / name)
     except OSError as error:

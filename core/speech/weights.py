@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ import numpy as np
 import torch
 
 from .. import tensorfile
+from ..cardfile import entry_of
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
-from .card import AGAIN, CARD, FILE, FORMAT, check, read_speech_card
+from .card import CARD, FILE, FORMAT, KIND, read_speech_card
 from .config import from_json, to_json
 from .decoder import SpeechDecoder
 
@@ -37,15 +36,10 @@ def save_speech(folder: str | os.PathLike[str], decoder: SpeechDecoder, card: Ma
         "expressions": list(ARKIT_NAMES),
         "file": {},
     }
-    check(full, "the card to be saved")
+    KIND.check(full, "the card to be saved")
     tensorfile.save(path, arrays, {"format": FORMAT})
-    full["file"] = {"sha256": tensorfile.sha256(path), "bytes": path.stat().st_size}
-    beside = folder / f"{CARD}.{secrets.token_hex(4)}.part"
-    try:
-        beside.write_text(json.dumps(full, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        beside.replace(folder / CARD)
-    except OSError as error:
-        raise DnpmError(f"{folder / CARD}: cannot be written ({error.strerror or error})") from error
+    full["file"] = entry_of(path)
+    KIND.write(folder, full)
     return full
 
 
@@ -53,16 +47,10 @@ def load_speech(folder: str | os.PathLike[str], device: str = "cpu") -> tuple[Sp
     """What `save_speech` wrote, and its card. Raises DnpmError naming what is damaged or does not fit."""
     folder = Path(folder)
     card = read_speech_card(folder)
-    path = folder / FILE
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {AGAIN}") from error
-    if size != card["file"].get("bytes") or tensorfile.sha256(path) != card["file"].get("sha256"):
-        raise DnpmError(f"{path}: damaged, truncated or another file than the card's; {AGAIN}")
+    path = KIND.checked(folder, FILE, card["file"])
     config = from_json(card["config"])
     if config.n_exp != len(ARKIT_NAMES) or tuple(card.get("expressions", ())) != ARKIT_NAMES:
-        raise DnpmError(f"{folder / CARD}: its expressions are not ARKit's 52; {AGAIN}")
+        raise DnpmError(f"{folder / CARD}: its expressions are not ARKit's 52; {KIND.again}")
     arrays, _ = tensorfile.load(path)
     decoder = SpeechDecoder(config)
     expected = decoder.state_dict()
@@ -70,6 +58,6 @@ def load_speech(folder: str | os.PathLike[str], device: str = "cpu") -> tuple[Sp
         k for k in {*expected, *arrays} if k not in arrays or k not in expected or arrays[k].shape != expected[k].shape
     ]
     if wrong:
-        raise DnpmError(f"{path}: does not fit its card ({', '.join(sorted(wrong)[:3])}); {AGAIN}")
+        raise DnpmError(f"{path}: does not fit its card ({', '.join(sorted(wrong)[:3])}); {KIND.again}")
     decoder.load_state_dict({k: torch.from_numpy(v.astype(np.float32)) for k, v in arrays.items()})
     return decoder.to(device).eval().requires_grad_(False), card

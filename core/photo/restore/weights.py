@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,19 +14,22 @@ import torch
 from torch import nn
 
 from ... import tensorfile
+from ...cardfile import CardKind, entry_of
 from ...errors import DnpmError
-from ...face_model.locate import ROOT
 from .degraded_encoder import DegradedEncoder, RestorationConfig
 from .pix2pix import GlobalGenerator, Pix2PixConfig
 
 FORMAT = "dnpm-photo-1"
 CARD = "photo.json"
 FILES = {"pix2pix": "photo_pix2pix.safetensors", "restoration": "photo_restoration.safetensors"}
-_REQUIRED: dict[str, type] = {
-    "name": str, "configs": dict, "files": dict, "data": str, "licence": str, "commands": list, "scores": dict,
-    "generator_sha256": str,
-}  # fmt: skip
-_AGAIN = "fetch the weights again, or train them with `dnpm train pix2pix` and `dnpm train restoration`"
+KIND = CardKind(
+    CARD, FORMAT,
+    {
+        "name": str, "configs": dict, "files": dict, "data": str, "licence": str, "commands": list, "scores": dict,
+        "generator_sha256": str,
+    },
+    "fetch the weights again, or train them with `dnpm train pix2pix` and `dnpm train restoration`",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,10 @@ class PhotoNetworks:
 def photo_dir(explicit: str | os.PathLike[str] | None = None) -> Path | None:
     """The folder with the photo's networks: the explicit one, else `DNPM_WEIGHTS`, else `weights` in the package; None
     when it has none. Raises DnpmError when one that was asked for has none."""
-    wanted = explicit or os.environ.get("DNPM_WEIGHTS")
-    folder = Path(wanted or ROOT / "weights")
-    if (folder / CARD).is_file():
-        return folder
-    if explicit:
-        raise DnpmError(f"{folder}: no photo networks there ({CARD} is missing); {_AGAIN}")
-    return None
+    folder = KIND.folder(explicit)
+    if folder is None and explicit:
+        raise KIND.missing(explicit, "photo networks")
+    return folder
 
 
 def save_photo(
@@ -66,7 +64,7 @@ def save_photo(
         "format": FORMAT, "configs": {"pix2pix": asdict(pix2pix.config), "restoration": asdict(restoration.config)},
         "files": {},
     }  # fmt: skip
-    _check(full, "the card to be saved")
+    KIND.check(full, "the card to be saved")
     for name, network in networks.items():
         arrays = {}
         for key, tensor in network.state_dict().items():
@@ -76,29 +74,15 @@ def save_photo(
                 raise DnpmError(f"{name}: {key} holds numbers that are not finite, or beyond 65504")
         path = folder / FILES[name]
         tensorfile.save(path, arrays, {"format": FORMAT, "part": name})
-        full["files"][FILES[name]] = {"sha256": tensorfile.sha256(path), "bytes": path.stat().st_size}
-    beside = folder / f"{CARD}.{secrets.token_hex(4)}.part"
-    try:
-        beside.write_text(json.dumps(full, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        beside.replace(folder / CARD)
-    except OSError as error:
-        raise DnpmError(f"{folder / CARD}: cannot be written ({error.strerror or error})") from error
+        full["files"][FILES[name]] = entry_of(path)
+    KIND.write(folder, full)
     return full
 
 
 def load_photo(folder: str | os.PathLike[str]) -> PhotoNetworks:
     """What `save_photo` wrote. Raises DnpmError naming what is missing, damaged or does not fit."""
     folder = Path(folder)
-    path = folder / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_AGAIN}") from error
-    except ValueError as error:
-        raise DnpmError(f"{path}: is no JSON ({error}); {_AGAIN}") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise DnpmError(f"{path}: is no card of format {FORMAT}; {_AGAIN}")
-    _check(card, str(path))
+    card, path = KIND.read(folder), folder / CARD
     try:
         settings: dict[str, dict[str, Any]] = {
             k: {n: tuple(v) if isinstance(v, list) else v for n, v in c.items()} for k, c in card["configs"].items()
@@ -106,9 +90,9 @@ def load_photo(folder: str | os.PathLike[str]) -> PhotoNetworks:
         pix2pix = GlobalGenerator(Pix2PixConfig(**settings["pix2pix"]))
         restoration = DegradedEncoder(RestorationConfig(**settings["restoration"]))
     except (KeyError, TypeError, AttributeError) as error:
-        raise DnpmError(f"{path}: its configurations cannot be read ({error}); {_AGAIN}") from error
+        raise DnpmError(f"{path}: its configurations cannot be read ({error}); {KIND.again}") from error
     for name, network in (("pix2pix", pix2pix), ("restoration", restoration)):
-        _fill(network, folder / FILES[name], card["files"].get(FILES[name], {}))
+        _fill(network, KIND.checked(folder, FILES[name], card["files"].get(FILES[name])))
     return PhotoNetworks(pix2pix, restoration, card)
 
 
@@ -122,13 +106,7 @@ def check_generator(networks: PhotoNetworks, detail_card: Mapping[str, Any]) -> 
         )
 
 
-def _fill(network: nn.Module, path: Path, entry: Mapping[str, Any]) -> None:
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_AGAIN}") from error
-    if size != entry.get("bytes") or tensorfile.sha256(path) != entry.get("sha256"):
-        raise DnpmError(f"{path}: damaged, truncated or another file than the card's; {_AGAIN}")
+def _fill(network: nn.Module, path: Path) -> None:
     arrays, _ = tensorfile.load(path)
     state = {
         k: torch.from_numpy(v.astype(np.float32) if v.dtype == np.float16 else v.copy()) for k, v in arrays.items()
@@ -136,11 +114,7 @@ def _fill(network: nn.Module, path: Path, entry: Mapping[str, Any]) -> None:
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
-        raise DnpmError(f"{path}: does not fit its card ({str(error).splitlines()[-1].strip()}); {_AGAIN}") from error
+        raise DnpmError(
+            f"{path}: does not fit its card ({str(error).splitlines()[-1].strip()}); {KIND.again}"
+        ) from error
     network.eval().requires_grad_(False)
-
-
-def _check(card: Mapping[str, Any], name: str) -> None:
-    wrong = [key for key, kind in _REQUIRED.items() if not isinstance(card.get(key), kind)]
-    if wrong:
-        raise DnpmError(f"{name}: the card lacks {', '.join(wrong)}, or has them in another type; {_AGAIN}")

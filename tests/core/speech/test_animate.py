@@ -113,7 +113,7 @@ def test_weights_that_do_not_fit_are_refused(weights: Path, tmp_path: Path, enco
     save_speech(tmp_path, decoder, ABOUT)
     data = (tmp_path / "speech.safetensors").read_bytes()
     (tmp_path / "speech.safetensors").write_bytes(data[:-2] + b"xx")
-    with pytest.raises(DnpmError, match="damaged, truncated"):
+    with pytest.raises(DnpmError, match="damaged or another"):
         load_speech(tmp_path)
     (tmp_path / "speech.safetensors").write_bytes(data)
     card = json.loads((tmp_path / "speech.json").read_text())

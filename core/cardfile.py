@@ -1,0 +1,101 @@
+"""The card beside a file of weights: JSON that says what made them, and what their files must be.
+
+Needs no torch, so that the command line and Blender's side can say which weights there are.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import tensorfile
+from .errors import DnpmError
+from .face_model.locate import ROOT
+
+Kinds = Mapping[str, type | tuple[type, ...]]
+
+
+@dataclass(frozen=True)
+class CardKind:
+    """One kind of card. file: its name in the folder of weights; required: entries and their types; again: what to do
+    about a damaged one, in words."""
+
+    file: str
+    format: str
+    required: Kinds
+    again: str
+
+    def folder(self, explicit: str | os.PathLike[str] | None = None) -> Path | None:
+        """The folder with these weights: the explicit one, else `DNPM_WEIGHTS`, else `weights` in the package; None
+        when it holds none."""
+        folder = Path(explicit or os.environ.get("DNPM_WEIGHTS") or ROOT / "weights")
+        return folder if (folder / self.file).is_file() else None
+
+    def missing(self, explicit: str | os.PathLike[str] | None, what: str) -> DnpmError:
+        """The error to raise when `folder` found none."""
+        folder = Path(explicit or os.environ.get("DNPM_WEIGHTS") or ROOT / "weights")
+        return DnpmError(f"{folder}: no {what} there ({self.file} is missing); {self.again}")
+
+    def read(self, folder: str | os.PathLike[str]) -> dict[str, Any]:
+        """The folder's card, checked. Raises DnpmError when it is missing, damaged or of another format."""
+        path = Path(folder) / self.file
+        try:
+            card = json.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {self.again}") from error
+        except ValueError as error:
+            raise DnpmError(f"{path}: is no JSON ({error}); {self.again}") from error
+        if not isinstance(card, dict) or card.get("format") != self.format:
+            raise DnpmError(f"{path}: is no card of format {self.format}; {self.again}")
+        self.check(card, str(path))
+        return card
+
+    def check(self, card: Mapping[str, Any], name: str) -> None:
+        """Raises DnpmError unless every entry that a card must have is there and of its type."""
+        wrong = [key for key, kind in self.required.items() if not isinstance(card.get(key), kind)]
+        if wrong:
+            raise DnpmError(f"{name}: the card lacks {', '.join(wrong)}, or has them in another type; {self.again}")
+
+    def text(self, card: Mapping[str, Any]) -> str:
+        """The card as it is written."""
+        return json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+    def write(self, folder: Path, card: Mapping[str, Any]) -> None:
+        """Write it beside its place, then rename it. Raises DnpmError when the folder cannot be written."""
+        beside = folder / f"{self.file}.{secrets.token_hex(4)}.part"
+        try:
+            beside.write_text(self.text(card), encoding="utf-8")
+            beside.replace(folder / self.file)
+        except OSError as error:
+            raise DnpmError(f"{folder / self.file}: cannot be written ({error.strerror or error})") from error
+
+    def checked(self, folder: str | os.PathLike[str], name: str, entry: object) -> Path:
+        """The path of a file whose `entry` in the card says `bytes` and `sha256`.
+
+        Raises DnpmError when it is missing, truncated, or not the one that the card speaks of.
+        """
+        path = Path(folder) / name
+        if not isinstance(entry, dict) or not {"sha256", "bytes"} <= entry.keys():
+            raise DnpmError(f"{Path(folder) / self.file}: the card does not name {name}; {self.again}")
+        try:
+            size = path.stat().st_size
+            digest = tensorfile.sha256(path) if size == entry["bytes"] else ""
+        except OSError as error:
+            raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {self.again}") from error
+        if size != entry["bytes"]:
+            raise DnpmError(
+                f"{path}: truncated or another file: {size} bytes, the card says {entry['bytes']}; {self.again}"
+            )
+        if digest != entry["sha256"]:
+            raise DnpmError(f"{path}: damaged or another file: its SHA-256 is not the card's; {self.again}")
+        return path
+
+
+def entry_of(path: Path) -> dict[str, Any]:
+    """What a card says of a file."""
+    return {"sha256": tensorfile.sha256(path), "bytes": path.stat().st_size}
