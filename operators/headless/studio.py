@@ -82,8 +82,8 @@ def set_up_render(scene: bpy.types.Scene, settings: Settings) -> None:
     else:
         render.engine = "BLENDER_WORKBENCH"
         shading = scene.display.shading
-        shading.light, shading.color_type, shading.show_cavity = "STUDIO", "SINGLE", True
-        shading.single_color = (0.8, 0.76, 0.72)
+        # The materials' own colours: skin, lips and irises, where one grey would show a statue.
+        shading.light, shading.color_type, shading.show_cavity = "STUDIO", "MATERIAL", True
         shading.cavity_type = "BOTH"
 
 
