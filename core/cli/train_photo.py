@@ -57,6 +57,10 @@ def add_subparsers(what: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--trunk", default="auto", choices=("auto", "lpips-alex", "lpips-vgg", "efficientnet-lite0"),
         help="of the perceptual and identity terms (auto: what is installed)",
     )  # fmt: skip
+    second.add_argument(
+        "--identity-network", type=Path, metavar="FILE",
+        help="a face recognition network (TFLite, 112 x 112) for the identity term; default: the perceptual trunk",
+    )  # fmt: skip
     second.add_argument("--name", default="photo", help="of the networks, for the card")
     second.set_defaults(run=run_restoration)
 
@@ -124,6 +128,7 @@ def run_restoration(args: argparse.Namespace) -> int:
     from ..photo.restore.weights import save_photo
     from ..training.checkpoint import restore_network
     from ..training.perceptual import perceptual
+    from ..training.perceptual.identity import IdentityNetwork
     from ..training.photo.material import codes_of_sliders, material_of
     from ..training.photo.pairs import open_pairs
     from ..training.photo.restoration import RestorationPlan, RestorationTrainer, validate
@@ -131,6 +136,7 @@ def run_restoration(args: argparse.Namespace) -> int:
 
     _threads(args)
     folder, started = args.folder or ROOT / "build" / "photo", time.monotonic()
+    person = IdentityNetwork.load(args.identity_network) if args.identity_network else None
     model = FaceModel.load(face_model_path(args.face_model))
     weights = weights_dir(args.weights)
     detail = load_detail(weights)
@@ -155,12 +161,13 @@ def run_restoration(args: argparse.Namespace) -> int:
     network = DegradedEncoder(config)
     if config.basis:
         network.set_basis(codes_of_sliders(detail, model, 600, args.seed))
-    trainer = RestorationTrainer(network, detail, material, plan, config.resolution, distance)
+    trainer = RestorationTrainer(network, detail, material, plan, config.resolution, distance, person)
     if args.dry_run:
         print(json.dumps(_dry(trainer, network, plan.steps), indent=2))
         return 0
     digest = tensorfile.sha256(weights / GENERATOR)
     belongs = {"plan": _plain(asdict(plan)), "config": _plain(asdict(config)), "generator": digest,
+               "identity_network": person.name if person is not None else "",
                "data": hashlib.sha256(np.ascontiguousarray(material.maps[0]).tobytes()).hexdigest()}  # fmt: skip
     if not fit(trainer, folder / "restoration", "restoration", belongs, plan.steps):
         return 130
@@ -172,7 +179,7 @@ def run_restoration(args: argparse.Namespace) -> int:
                 f"{len(material.maps)} maps of the teacher",
         "commands": [first["command"], "dnpm " + " ".join(sys.argv[1:])],
         "perceptual": distance.name if distance else "none",
-        "identity": f"levels of {distance.name}, in the place of ArcFace's" if distance else "none",
+        "identity": _identity_told(distance, person, plan.identity),
         "hours": round(first["hours"] + (time.monotonic() - started) / 3600, 2),
         "scores": {"pix2pix": first["scores"], "restoration": scores},
     }  # fmt: skip
@@ -180,6 +187,12 @@ def run_restoration(args: argparse.Namespace) -> int:
     print(json.dumps(scores))
     print(args.out)
     return 0
+
+
+def _identity_told(distance: Any, person: Any, weight: float) -> str:
+    if not weight:
+        return "none"
+    return f"levels of {person.name}" if person is not None else f"levels of {distance.name}, in the place of ArcFace's"
 
 
 def _threads(args: argparse.Namespace) -> None:

@@ -182,6 +182,7 @@ _KINDS: dict[str, Callable[[list[Tensor], dict[str, Any]], Tensor]] = {
     "DIV": lambda x, _: x[0] / x[1],
     "SQUARED_DIFFERENCE": lambda x, _: (x[0] - x[1]).square(),
     "NEG": lambda x, _: -x[0],
+    "ABS": lambda x, _: x[0].abs(),
     "RELU": lambda x, _: functional.relu(x[0]),
     "SQRT": lambda x, _: x[0].sqrt(),
     "RSQRT": lambda x, _: x[0].rsqrt(),

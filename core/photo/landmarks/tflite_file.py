@@ -5,6 +5,7 @@ Half-precision constants that the file widens by DEQUANTIZE are widened here, on
 
 from __future__ import annotations
 
+import struct
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ...errors import DnpmError
 from .graph import Step
 
 VERSION = "tflite==2.18.0"
+_IDENTIFIER = b"TFL3"
 _TYPES: dict[int, Any] = {0: np.float32, 1: np.float16, 2: np.int32, 4: np.int64}
 _PADDING, _ACTIVATION = {0: "SAME", 1: "VALID"}, {0: "NONE", 1: "RELU", 3: "RELU6"}
 
@@ -23,6 +25,8 @@ def read_network(data: bytes, name: str) -> tuple[list[Step], dict[int, np.ndarr
         import tflite
     except ImportError as error:
         raise DnpmError(f"the landmark networks are read by {VERSION}: `pip install --no-deps {VERSION}`") from error
+    if data[4:8] != _IDENTIFIER:
+        raise DnpmError(f"{name}: is no TFLite file")
     codes = {value: key for key, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
     try:
         model = tflite.Model.GetRootAsModel(data, 0)
@@ -54,7 +58,7 @@ def read_network(data: bytes, name: str) -> tuple[list[Step], dict[int, np.ndarr
         constants = {k: v for k, v in constants.items() if k in used}
         first, last = ([int(i) for i in a] for a in (graph.InputsAsNumpy(), graph.OutputsAsNumpy()))
         return steps, constants, first, last
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, IndexError, AttributeError, struct.error) as error:
         raise DnpmError(f"{name}: is no TFLite network that this reader knows ({error})") from error
 
 

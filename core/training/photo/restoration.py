@@ -2,7 +2,8 @@
 
 Loss: 10 L1 + 0.2 perceptual + 0.1 multi-level identity (Eq. 12). The perceptual distance is LPIPS where its trunk is at
 hand, else EfficientNet-Lite0's. The identity term is the paper's sum over levels of 1 - cosine (Eq. 15): of ArcFace's
-features where the user brings them, else of the perceptual trunk's, pooled over the face: the card says which.
+or MobileFaceNet's features where the user brings such a network (`--identity-network`), else of the perceptual trunk's,
+pooled over the face: the card says which.
 Learning happens at a side that G's lower blocks paint (256 by default), so that two cores can do it.
 
 Maps are never mirrored: G's pores are not the same on both cheeks, so it could not paint what would be asked of it.
@@ -24,6 +25,7 @@ from ...detail.weights import Detail
 from ...errors import DnpmError
 from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
 from ..perceptual.distance import RANGE_MM, PerceptualDistance
+from ..perceptual.identity import IdentityNetwork
 
 Code = Callable[[Tensor], Tensor]
 
@@ -75,11 +77,14 @@ class RestorationTrainer:
 
     def __init__(
         self, network: nn.Module, detail: Detail, material: Material, plan: RestorationPlan, side: int,
-        perceptual: PerceptualDistance | None = None,
+        perceptual: PerceptualDistance | None = None, identity: IdentityNetwork | None = None,
     ) -> None:  # fmt: skip
-        """side: of the maps that the network reads. Raises DnpmError when a term lacks its trunk."""
-        if perceptual is None and (plan.perceptual or plan.identity):
+        """side: of the maps that the network reads; identity: the trunk of that term, else the perceptual one. Raises
+        DnpmError when a term lacks its trunk."""
+        trunk = identity if identity is not None else perceptual
+        if (perceptual is None and plan.perceptual) or (trunk is None and plan.identity):
             raise DnpmError("the perceptual and identity terms need a perceptual distance; give both the weight 0")
+        self.trunk = trunk
         self.network, self.detail, self.material, self.plan = network, detail, material, plan
         self.side, self.perceptual, self.step = side, perceptual, 0
         self.mask = torch.from_numpy(np.asarray(material.mask, np.float32))
@@ -128,13 +133,13 @@ class RestorationTrainer:
             total = total + plan.l2 * square / RANGE_MM**2
         if plan.code:
             total = total + plan.code * code.square().mean()
-        if self.perceptual is not None and self.step % plan.perceptual_every == 0:
-            if plan.perceptual:
+        if self.step % plan.perceptual_every == 0:
+            if plan.perceptual and self.perceptual is not None:
                 term = self.perceptual(made, wanted).mean()
                 total = total + plan.perceptual_every * plan.perceptual * term
                 losses["perceptual"] = float(term.detach())
-            if plan.identity:
-                term = identity_distance(self.perceptual, made, wanted)
+            if plan.identity and self.trunk is not None:
+                term = identity_distance(self.trunk, made, wanted)
                 total = total + plan.perceptual_every * plan.identity * term
                 losses["identity"] = float(term.detach())
         self.optimizer.zero_grad(set_to_none=True)
@@ -169,7 +174,7 @@ def restored(detail: Detail, code: Tensor, resolution: int) -> Tensor:
     return detail.generator.synthesis(detail.w_mean + code, resolution)
 
 
-def identity_distance(trunk: PerceptualDistance, a: Tensor, b: Tensor) -> Tensor:
+def identity_distance(trunk: PerceptualDistance | IdentityNetwork, a: Tensor, b: Tensor) -> Tensor:
     """Eq. 15: the mean over levels of 1 - cosine of the features, pooled to 4 x 4 places of the face."""
     terms = []
     for x, y in zip(trunk.layers(_picture(trunk, a)), trunk.layers(_picture(trunk, b)), strict=True):

@@ -1,0 +1,79 @@
+"""A face recognition network that the user brings, as the trunk of the identity term (Eq. 15), read from a TFLite file.
+
+Any network of 112 x 112 RGB pictures with an embedding at its end serves: MobileFaceNet (Chen et al. 2018), or
+ArcFace's converted. Its levels are the last features of each size, and the embedding. None is shipped: whose photos
+such networks were taught on is seldom told.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ... import tensorfile
+from ...errors import DnpmError
+from ...photo.landmarks.graph import Graph
+from ...photo.landmarks.tflite_file import read_network
+from .distance import RANGE_MM
+
+_CONVERT = "give a TFLite file of a face recognition network, such as MobileFaceNet's"
+
+
+class IdentityNetwork(nn.Module):
+    """`layers`: pictures to features; `name` says which network it is. Frozen; gradients go through to the pictures."""
+
+    def __init__(self, graph: Graph, side: int, name: str, range_mm: float = RANGE_MM) -> None:
+        """graph: one input (B, side, side, 3), pixels from -1 to 1, one output. Raises DnpmError when it is another."""
+        super().__init__()
+        self.side, self.name, self.range_mm = side, name, range_mm
+        graph.outputs = _levels(graph, side, name)
+        self.graph = graph.eval().requires_grad_(False)
+
+    @classmethod
+    def load(cls, path: Path) -> IdentityNetwork:
+        """Raises DnpmError when the file is missing, is no TFLite, or holds another kind of network."""
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_CONVERT}") from error
+        steps, constants, inputs, outputs = read_network(data, str(path))
+        for step in steps:
+            if step.kind == "RESHAPE":
+                # Some files fix the number of pictures.
+                step.options["shape"] = [-1, *step.options["shape"][1:]]
+        held = {k: torch.from_numpy(np.asarray(v, np.float32) if v.dtype == np.float16 else v.copy())
+                for k, v in constants.items()}  # fmt: skip
+        try:
+            graph = Graph(steps, held, inputs, outputs)
+        except DnpmError as error:
+            raise DnpmError(f"{path}: {error}; {_CONVERT}") from error
+        return cls(graph, 112, f"{Path(path).name} (sha256 {tensorfile.sha256(path)[:12]})")
+
+    def layers(self, picture: Tensor) -> list[Tensor]:
+        """(B, 3, H, W) in [-1, 1] -> (B, C, h, w) of each level, the embedding last, as (B, C, 1, 1)."""
+        small = functional.interpolate(picture, (self.side, self.side), mode="bilinear", antialias=True)
+        found: list[Tensor] = self.graph(small.permute(0, 2, 3, 1))
+        return [x.permute(0, 3, 1, 2) if x.ndim == 4 else x.flatten(1)[..., None, None] for x in found]
+
+
+def _levels(graph: Graph, side: int, name: str) -> list[int]:
+    """The numbers of the last tensor of each size, and of the output."""
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise DnpmError(f"{name}: has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, not one each")
+    whole, graph.outputs = graph.outputs, [step.outputs[0] for step in graph.steps]
+    try:
+        with torch.inference_mode():
+            made = graph(torch.zeros(1, side, side, 3))
+    except (RuntimeError, IndexError) as error:
+        raise DnpmError(f"{name}: does not take pictures of {side} x {side} RGB ({error}); {_CONVERT}") from error
+    last: dict[int, int] = {}
+    for number, value in zip(graph.outputs, made, strict=True):
+        if value.ndim == 4 and 1 < value.shape[1] < side and value.shape[1] == value.shape[2]:
+            last[value.shape[1]] = number
+    if len(last) < 2 or made[graph.outputs.index(whole[0])].numel() < 32:
+        raise DnpmError(f"{name}: is no face recognition network (features of several sizes, then numbers); {_CONVERT}")
+    return [*(last[size] for size in sorted(last, reverse=True) if last[size] != whole[0]), whole[0]]
