@@ -29,6 +29,9 @@ _SEAL_MM = np.array([0.0, -1.1, 0.0])
 _FORWARD = np.array([0.0, 0.0, 1.0])
 # The mouth's lining and what is in it, drawn in: on thin old cheeks they would come through the skin.
 _MOUTH_SCALE, _TEETH_SCALE, _TONGUE_SCALE = [0.84, 0.92, 0.94], [0.83, 1.0, 0.97], [0.92, 0.9, 0.95]
+# The base mesh's upper incisors end above the lip, so that no teeth would be seen but in a grin. Lips that part at rest
+# show two to three millimetres of them (Vig and Brundo 1978); and they stand before the lower ones.
+_UPPER_TEETH_MM = np.array([0.0, -2.6, 1.3])
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,8 @@ class Carrier:
         for jaw in ("upper", "lower"):
             teeth = np.unique(self._head.cages[f"teeth_{jaw}"])
             head[teeth] += (np.array(_TEETH_SCALE) - 1) * (head[teeth] - head[teeth].mean(0))
+            if jaw == "upper":
+                head[teeth] += _UPPER_TEETH_MM
         tongue = self._head.groups["tongue"]
         # Low in the mouth, behind the lower teeth.
         floor = _tongue_floor(head[tongue])
