@@ -15,7 +15,9 @@ from .scene import compat, models, motion, names, session, sounds
 
 LONGEST_S = 3600.0
 """Of sound at once: its keyframes fill a gigabyte."""
-_CONTROLS = ("mouth", "jaw", "brows", "eyes", "smoothing", "gate", "blinks", "brow_life", "head_life", "seed")
+_CONTROLS = (
+    "mouth", "jaw", "brows", "eyes", "smoothing", "contact", "gate", "blinks", "brow_life", "head_life", "seed",
+)  # fmt: skip
 
 
 class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):

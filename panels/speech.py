@@ -105,6 +105,10 @@ class SpeechProperties(bpy.types.PropertyGroup):
         name="Smoothing", description="Seconds over which the curves are smoothed (sigma of a Gaussian)", min=0.0,
         max=1.0, soft_max=0.2, step=1, precision=3, options=set(),
     )  # fmt: skip
+    contact: bpy.props.BoolProperty(
+        name="Lips Meet", description="Lips that all but meet (m, b, p), or all but reach the teeth (f, v), do so",
+        default=True, options=set(),
+    )  # fmt: skip
     gate: bpy.props.BoolProperty(
         name="Still in Silence", description="A closed, still mouth where the sound is silent", default=True,
         options=set(),
@@ -188,6 +192,7 @@ def _draw_motion(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
         column.prop(group, name, slider=True)
     column = layout.column(align=True)
     column.prop(group, "smoothing")
+    column.prop(group, "contact")
     column.prop(group, "gate")
     column = layout.column(align=True)
     column.prop(group, "blinks")

@@ -35,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--strength", action="append", default=[], metavar="PART=FACTOR", help=f"of {', '.join(PARTS)}; 0 to 3"
     )
     parser.add_argument("--smoothing", type=float, default=0.0, metavar="SECONDS", help="a Gaussian's sigma")
+    parser.add_argument("--no-contact", action="store_true", help="leave lips that all but meet as they are")
     parser.add_argument("--no-gate", action="store_true", help="leave the mouth as it is in silence")
     parser.add_argument("--blinks", action="store_true", help="add blinks")
     parser.add_argument("--brow-life", type=float, default=0.0, metavar="AMOUNT", help="brows with the stress, 0 to 1")
@@ -54,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
     from ..speech.controls import Controls
 
     controls = Controls(
-        **strengths(args.strength), smoothing=args.smoothing, gate=not args.no_gate, blinks=args.blinks,
-        brow_life=args.brow_life, head_life=args.head_life, seed=args.seed,
+        **strengths(args.strength), smoothing=args.smoothing, contact=not args.no_contact,
+        gate=not args.no_gate, blinks=args.blinks, brow_life=args.brow_life, head_life=args.head_life, seed=args.seed,
     )  # fmt: skip
     if clip.wants_blender(args):
         clip.read_item(args)  # What is wrong with it is told before anything is computed.

@@ -6,7 +6,7 @@ dnpm evaluate speech --audio a.wav --reference a.csv --curves theirs.csv      an
 Curves are CSV files with columns by ARKit's names, any frame rate; both tracks and the sound begin together (timecodes
 count from the first frame). Tracks are compared at 120 frames a second, linear between frames, where both have frames.
 "Carried" are the jaw and mouth columns in which the reference holds data. The lips' opening is a weighted sum of the
-columns (`speech_measures.OPENING`), in units of jawOpen, never below 0.
+columns (`core/speech/contact.py`), in units of jawOpen, never below 0.
 
 jaw_r           Pearson correlation of jawOpen
 mouth_r         the same, mean over the mouth columns that move in the reference; a column that stands still counts 0

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..face_model.arkit import ARKIT_NAMES, GROUPS
 from ..face_model.tracks import Track
+from ..speech.contact import opening
 from ..speech.silence import LEVEL_RATE
 
 CLOCK = 120.0
@@ -23,15 +24,6 @@ MOVES, STANDS = 5e-3, 1e-4
 """A column whose standard deviation is above the first moves, one below the second stands still."""
 LAG_S = 0.5
 SILENT_AFTER_S = 0.3
-
-OPENING: dict[str, float] = {
-    "jawOpen": 1.0, "mouthClose": -1.0, "mouthFunnel": 0.2, "mouthPucker": -0.05, "mouthRollLower": -0.07,
-    "mouthRollUpper": -0.06, "mouthShrugLower": -0.18, "mouthShrugUpper": 0.11, "mouthPressLeft": -0.03,
-    "mouthPressRight": -0.03, "mouthLowerDownLeft": 0.075, "mouthLowerDownRight": 0.075, "mouthUpperUpLeft": 0.115,
-    "mouthUpperUpRight": 0.115,
-}  # fmt: skip
-"""What each expression adds to the distance of the inner lips, jawOpen being 1 (28 mm): measured on the default face
-model at landmarks 61-63 against 65-67, rounded."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +43,6 @@ class Measured:
     value: float | None
     reason: str = ""
     more: dict[str, float] = field(default_factory=dict)
-
-
-def opening(expression: np.ndarray) -> np.ndarray:
-    """(T, 52) -> (T,) distance of the lips, jawOpen at 1 being 1; not below 0: pressed lips are but closed."""
-    weights = np.zeros(len(ARKIT_NAMES))
-    for name, weight in OPENING.items():
-        weights[ARKIT_NAMES.index(name)] = weight
-    return np.maximum(np.asarray(expression, np.float64) @ weights, 0)
 
 
 def at_times(track: Track, times: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What an artist sets on the curves: strength per group, smoothing, stillness in silence. numpy alone.
+"""What an artist sets on the curves: strength per group, smoothing, contacts, stillness in silence. numpy alone.
 
 Curves are (T, 52) at known times; levels are the sound's, 100 a second (`silence.levels`).
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES, GROUPS
-from . import silence
+from . import contact, silence
 
 PARTS: dict[str, tuple[str, ...]] = {
     "mouth": (*GROUPS["mouth"], *GROUPS["cheek"], *GROUPS["nose"], *GROUPS["tongue"]),
@@ -38,6 +38,8 @@ class Controls:
     brows: float = 1.0
     eyes: float = 1.0
     smoothing: float = 0.0
+    contact: bool = True
+    """Lips that are about to meet, meet (`contact.py`); not where the mouth's strength is 0."""
     gate: bool = True
     """A still, closed mouth in silence."""
     blinks: bool = False
@@ -58,7 +60,7 @@ class Controls:
 
 
 def apply(expression: np.ndarray, times: np.ndarray, level: np.ndarray, controls: Controls) -> np.ndarray:
-    """Strength, then smoothing, then the gate: (T, 52) at evenly spaced times (T,) -> (T, 52) float32 in [0, 1]."""
+    """Strength, then smoothing, contact, the gate: (T, 52) at evenly spaced times (T,) -> (T, 52) float32 in [0, 1]."""
     result = np.array(expression, np.float32)
     for part, names in PARTS.items():
         strength = getattr(controls, part)
@@ -66,6 +68,8 @@ def apply(expression: np.ndarray, times: np.ndarray, level: np.ndarray, controls
             result[:, [ARKIT_NAMES.index(name) for name in names]] *= strength
     if controls.smoothing > 0 and len(times) > 1:
         result = smoothed(result, controls.smoothing / float(times[1] - times[0]))
+    if controls.contact and controls.mouth > 0:
+        result = contact.meet(result, *contact.meant(expression))
     if controls.gate:
         result[:, SPEAKING] *= gate(level, times)[:, None]
     return np.clip(result, 0, 1)

@@ -33,7 +33,7 @@ def test_every_name_belongs_to_one_part():
 @given(st.sampled_from(list(PARTS)), st.floats(0, 3))
 def test_strength_touches_its_part_alone(part, strength):
     values = np.random.default_rng(0).random((300, 52)).astype(np.float32)
-    got = apply(values, TIMES, LOUD, Controls(**{part: strength}))
+    got = apply(values, TIMES, LOUD, Controls(**{part: strength}, contact=False))
     inside = np.array([name in PARTS[part] for name in ARKIT_NAMES])
     np.testing.assert_array_equal(got[:, ~inside], values[:, ~inside])
     np.testing.assert_allclose(got[:, inside], np.clip(values[:, inside] * strength, 0, 1), rtol=1e-6)
@@ -68,7 +68,7 @@ def test_in_silence_the_mouth_is_still_and_the_rest_lives():
     assert np.abs(got[:, SPEAKING]).max() == 0
     rest = [k for k in range(52) if k not in SPEAKING]
     np.testing.assert_array_equal(got[:, rest], values[:, rest])
-    np.testing.assert_array_equal(apply(values, TIMES, LOUD * 5, Controls(gate=False)), values)
+    np.testing.assert_array_equal(apply(values, TIMES, LOUD * 5, Controls(gate=False, contact=False)), values)
 
 
 def test_a_click_opens_no_mouth():

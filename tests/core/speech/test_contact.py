@@ -1,0 +1,85 @@
+"""Lips that are about to meet, meet; what was not meant stays as it was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.speech.contact import LIFTED, TUCKED, TUCKED_OPENING, meant, meet, opening
+from dnpm.core.speech.controls import Controls, apply
+
+COLUMN = {name: k for k, name in enumerate(ARKIT_NAMES)}
+TIMES, LOUD = np.arange(12) / 30, np.full(60, -20, np.float32)
+
+
+def curves(frames: int = 1, **values: float) -> np.ndarray:
+    result = np.zeros((frames, 52), np.float32)
+    for name, value in values.items():
+        result[:, COLUMN[name]] = value
+    return result
+
+
+def met(expression: np.ndarray) -> np.ndarray:
+    return meet(expression, *meant(expression))
+
+
+def test_a_closure_that_is_all_but_reached_is_reached():
+    nearly = curves(jawOpen=0.18, mouthClose=0.14, mouthRollLower=0.12, mouthRollUpper=0.12)
+    assert 0.01 < opening(nearly)[0] < 0.05
+    assert opening(met(nearly))[0] == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"jawOpen": 0.5, "mouthLowerDownLeft": 0.2, "mouthLowerDownRight": 0.2},
+        {"jawOpen": 0.05, "mouthStretchLeft": 0.2, "mouthUpperUpLeft": 0.1},  # s: a narrow slit, and it stays one
+        {"jawOpen": 0.1, "mouthPucker": 0.75, "mouthFunnel": 0.14},
+        {"jawOpen": 0.15, "mouthClose": 0.2, "mouthRollLower": 0.16, "mouthRollUpper": 0.16},  # closed already
+        {"jawOpen": 0.6, "mouthClose": 0.3},  # a performer's: half closed is not about to meet
+        {},
+    ],
+)
+def test_what_was_not_meant_stays(values):
+    before = curves(**values)
+    np.testing.assert_allclose(met(before), before, atol=1e-7)
+
+
+def test_the_lower_lip_of_an_f_reaches_its_place():
+    half = curves(jawOpen=0.12, mouthRollLower=0.32)
+    after = met(half)
+    # The upper lip clears the teeth's edge; apart from that the lips are as good as shut.
+    for side in ("mouthUpperUpLeft", "mouthUpperUpRight"):
+        assert after[0, COLUMN[side]] == pytest.approx(LIFTED)
+        after[0, COLUMN[side]] = 0
+    assert after[0, COLUMN["mouthRollLower"]] == pytest.approx(TUCKED)
+    assert opening(after)[0] == pytest.approx(TUCKED_OPENING * opening(curves(jawOpen=0.12, mouthRollLower=TUCKED))[0])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0, 0.01))
+def test_it_is_continuous_and_leaves_the_rest(seed, step):
+    rng = np.random.default_rng(seed)
+    before = (rng.random((8, 52)) * rng.random((8, 1)) * 0.5).astype(np.float32)
+    after = met(before)
+    changed = np.flatnonzero(np.abs(after - before).max(0) > 0)
+    moved = ("mouthClose", "mouthRollLower", "mouthUpperUpLeft", "mouthUpperUpRight")
+    assert set(changed) <= {COLUMN[name] for name in moved}
+    near = (before + step * rng.random((8, 52))).astype(np.float32)
+    assert np.abs(met(near) - after).max() <= 40 * step + 1e-6
+
+
+def test_smoothing_and_a_mumbling_mouth_still_close():
+    spoken = curves(12, jawOpen=0.2)
+    spoken[5:7, COLUMN["mouthClose"]] = 0.2
+    for controls in (Controls(smoothing=0.06), Controls(mouth=0.4), Controls(jaw=1.5)):
+        closed = opening(apply(spoken, TIMES, LOUD, controls))
+        assert closed[5] == pytest.approx(0, abs=1e-6)
+        assert closed[0] > 0.15
+    left = apply(spoken, TIMES, LOUD, Controls(mouth=0.4, contact=False))
+    assert opening(left)[5] > 0.1
+    still = apply(spoken, TIMES, LOUD, Controls(mouth=0.0))
+    assert still[:, COLUMN["mouthClose"]].max() == 0
