@@ -59,12 +59,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     offsets.set_defaults(build=_offsets)
     habits = kinds.add_parser(
         "landmark-habits",
-        help="how the landmark networks err on known faces (some minutes)",
-        description="Renders people, looks at them, and keeps the mean and the modes of the landmarks' errors.",
+        help="how the landmark networks err on known faces (shipped; half an hour)",
+        description="Renders people, looks at them sharp, reduced and blurred, and keeps what the landmarks' errors "
+        "follow, and the modes of what is left.",
     )
     habits.add_argument("--out", type=Path, metavar="FILE", help="default: weights/landmark_habits.safetensors")
     habits.add_argument("--face-model", metavar="FILE", help="another face model")
-    habits.add_argument("--count", type=int, default=700, help="pictures (default 700)")
+    habits.add_argument("--count", type=int, default=1000, help="people, three pictures each (default %(default)s)")
     habits.set_defaults(build=_habits)
 
 
@@ -114,15 +115,16 @@ def _offsets(args: argparse.Namespace) -> int:
 def _habits(args: argparse.Namespace) -> int:
     from ..face_model.locate import ROOT, face_model_path
     from ..face_model.model import FaceModel
-    from ..photo.fit.habits import FILE, Habits, measure_habits
+    from ..photo.fit.habits import FILE, Grades
+    from ..photo.fit.measure import measure_habits
     from ..photo.fit.solve import Fitter
     from ..photo.landmarks.networks import LandmarkNetworks
 
     path = args.out or ROOT / "weights" / FILE
     model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
-    fitter = Fitter(model, networks.canonical, habits=Habits.none())
+    fitter = Fitter(model, networks.canonical, habits=Grades.none())
     told = lambda share: print(f"landmark habits: {share:.0%}", file=sys.stderr)  # noqa: E731
-    habits = measure_habits(model, networks, fitter.differences, args.count, told)
+    habits = measure_habits(fitter, networks, args.count, told)
     habits.save(path, model, f"dnpm build landmark-habits --count {args.count}")
     print(path)
     return 0

@@ -1,10 +1,13 @@
-"""How the landmark network errs on faces that are known: its mean error, and which errors come together.
+"""How the landmark network errs on faces that are known: what its errors follow, and which of them come together.
 
-A network's points do not err apart from each other: on one face all of them sit a little to the side or too high, and a
-turned head's outline slides. Rendered people are looked at, and the differences between the points found and the places
-that they name are kept as a mean and principal modes. A fit that knows them (generalised least squares) pays little for
-an error of a usual kind, instead of turning head and shape for its sake: on renders pose and shape come out a third
-better than with errors that are taken as independent. `dnpm build landmark-habits` writes
+Rendered people are looked at, as they are, reduced and blurred, and the differences between the places that the points
+name and the points found are taken apart in two steps. What follows the head's turn and nearness (`response.py`), the
+person and the expression is a `response`, by ridge regression: a network draws every face towards the usual one. What
+is left is noise whose points do not err apart from each other (on one face all of them sit a little to the side, or too
+high): principal modes. Their size is proportional to how far several looks at the face lie apart (`Face.spread`): that
+tells a sharp picture's errors from a blurred one's, and a photo's from a render's. A fit that knows all this
+(generalised least squares with a bias) pays little for an error of a usual kind, instead of turning head and shape for
+its sake. There are two such `Habits`, for faces whose looks agree and for others. `dnpm build landmark-habits` writes
 `weights/landmark_habits.safetensors`.
 
 Differences are in distances between the outer corners of the eyes, in the picture turned so that these lie level.
@@ -13,9 +16,8 @@ Differences are in distances between the outer corners of the eyes, in the pictu
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -23,89 +25,207 @@ import numpy as np
 from ... import tensorfile
 from ...errors import DnpmError
 from ...face_model.locate import ROOT
-from ...face_model.looks import TONES, Look
 from ...face_model.model import FaceModel
-from ...face_model.sampling import random_expression, random_identity
-from ..camera import Camera, turned
-from ..landmarks.detect import Face, find_faces
-from ..landmarks.networks import LandmarkNetworks
-from ..render import Lights, Paint, render
-from .calibrate import mirror_of
+from .expectation import Expectation, by_name
+from .response import FEATURES, MIRRORED
 
-FORMAT = "dnpm-landmark-habits-1"
+FORMAT = "dnpm-landmark-habits-3"
 FILE = "landmark_habits.safetensors"
-MODES = 200
-_SIZE = 300
-_FIRST = 100_000
-"""Seeds of the people that are looked at: none that the figures use."""
+MODES = 120
 _FLOOR = 0.008
 """Standard deviation that every point has beyond the measured ones, eye distances: photos are no renders."""
 _AGAIN = "make it again with `dnpm build landmark-habits`"
 _CORNERS = (33, 263)
+_SPREADS = (0.0035, 0.04)
+"""Spreads that are believed; beyond, the nearest of these counts."""
+AGREEING = 0.0085
+"""Up to this spread a face's looks agree."""
+MARGIN = 0.001
+"""How far beyond that a face still counts for both kinds when they are measured."""
+_KINDS = ("agreeing", "apart")
+_RIDGE, _POSE_RIDGE = 100.0, 1e-5
+_USUAL_EXPRESSION = 0.2
+"""A slider's standard deviation, so that the ridge treats sliders of person and expression alike."""
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Of M faces: spread (M,), differences (M, 468, 2), the turn's features (M, FEATURES), identity (M, n_id),
+    expression (M, n_exp), the networks' scores (M, n_exp), 0 where there is none."""
+
+    spread: np.ndarray
+    differences: np.ndarray
+    features: np.ndarray
+    identity: np.ndarray
+    expression: np.ndarray
+    scores: np.ndarray
+
+    def with_mirrored(self, mirror: Mirror) -> Differences:
+        """These faces, and as many more, whose left is right."""
+        both = lambda a, b: np.concatenate([a, b])  # noqa: E731
+        return Differences(
+            both(self.spread, self.spread),
+            both(self.differences, self.differences[:, mirror.points] * [-1.0, 1.0]),
+            both(self.features, self.features * MIRRORED),
+            both(self.identity, self.identity @ mirror.identity.T),
+            both(self.expression, self.expression[:, mirror.expression]),
+            both(self.scores, self.scores[:, mirror.expression]),
+        )
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """What a mirrored picture shows: points (468,) and expression (n_exp,) are the other side's numbers, identity
+    (n_id, n_id) takes a person's coefficients to the mirrored one's."""
+
+    points: np.ndarray
+    expression: np.ndarray
+    identity: np.ndarray
+
+    @classmethod
+    def of(cls, points: np.ndarray, by_identity: np.ndarray, names: tuple[str, ...]) -> Mirror:
+        """points (468,), by_identity (n_id, 468, 3) mm: what each component does to the points of a face at rest."""
+        flipped = by_identity[:, points] * np.array([-1.0, 1.0, 1.0])
+        flat = lambda a: a.reshape(len(a), -1).T.astype(float)  # noqa: E731
+        identity = np.linalg.lstsq(flat(by_identity), flat(flipped), rcond=None)[0]
+        index = {name: k for k, name in enumerate(names)}
+        return cls(points, np.array([index.get(_other(name), index[name]) for name in names]), identity)
 
 
 @dataclass(frozen=True)
 class Habits:
-    """mean (468, 2); modes (K, 468, 2), each as long as its standard deviation; rest: the deviation of what they leave,
-    per coordinate. All in eye distances."""
+    """response (FEATURES, or FEATURES + n_id + n_exp, 468, 2): rows for the features of the head's turn, then for
+    identity and expression where they were measured, in eye distances; modes (K, 468, 2), orthogonal, each as long as
+    its standard deviation; rest: the deviation of what they leave, per coordinate. Both in spreads."""
 
-    mean: np.ndarray
+    response: np.ndarray
     modes: np.ndarray
     rest: float
 
-    @cached_property
-    def whitening(self) -> np.ndarray:
-        """(936, 936) float64: makes errors less the mean independent, of deviation 1."""
-        modes = np.asarray(self.modes, float).reshape(len(self.modes), self.mean.size)
-        white = self.rest**2 + _FLOOR**2
+    def whitening(self, spread: float) -> np.ndarray:
+        """(936, 936) float64 for a face's spread: makes errors less the expected independent, of deviation 1."""
+        held = float(np.clip(spread, *_SPREADS))
+        modes = np.asarray(self.modes, float).reshape(len(self.modes), self.response[0].size) * held
+        white = (self.rest * held) ** 2 + _FLOOR**2
         lengths = np.linalg.norm(modes, axis=1)
         axes = modes / np.maximum(lengths, 1e-12)[:, None]
         # The modes are orthogonal: the inverse root of white I + modes' modes keeps what lies beside them.
         change = 1 / np.sqrt(lengths**2 + white) - 1 / np.sqrt(white)
         return np.eye(modes.shape[1]) / np.sqrt(white) + (axes.T * change) @ axes
 
-    @classmethod
-    def none(cls) -> Habits:
-        """Errors that are independent of each other: for a fitter that is to measure the real ones."""
-        return cls(np.zeros((468, 2)), np.zeros((0, 468, 2)), 0.012)
+    def expected(self, features: np.ndarray, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
+        """(468, 2): the usual error of such a face."""
+        usual = np.tensordot(features, self.response[:FEATURES], 1)
+        if len(self.response) > FEATURES:
+            usual += np.tensordot(np.concatenate([identity, expression]), self.response[FEATURES:], 1)
+        return usual
 
     @classmethod
-    def of(cls, differences: np.ndarray, mirror: np.ndarray, count: int = MODES) -> Habits:
-        """(M, 468, 2) differences of M faces, each counted mirrored as well; mirror (468,): the other side's points."""
-        other = differences[:, mirror] * np.array([-1.0, 1.0])
-        every = np.concatenate([differences, other])
-        mean = every.mean(0)
-        apart = (every - mean).reshape(len(every), -1)
+    def none(cls) -> Habits:
+        """Errors that are independent of each other and follow nothing."""
+        return cls(np.zeros((FEATURES, 468, 2)), np.zeros((0, 468, 2)), 1.5)
+
+    @classmethod
+    def of(cls, faces: Differences, count: int = MODES) -> Habits:
+        """The response by ridge regression, in which faces count by 1 / spread squared; the modes by principal
+        components of what it leaves."""
+        n, shape = len(faces.spread), faces.differences.shape[1:]
+        every, spread = faces.differences.reshape(n, -1), faces.spread.clip(*_SPREADS)[:, None]
+        given = np.concatenate([faces.features, faces.identity, faces.expression / _USUAL_EXPRESSION], 1)
+        ridge = np.full(given.shape[1], _RIDGE)
+        ridge[:FEATURES] = _POSE_RIDGE * n
+        weighted = given / (spread / np.median(spread)) ** 2
+        response = np.linalg.solve(weighted.T @ given + np.diag(ridge), weighted.T @ every)
+        apart = (every - given @ response) / spread
+        response[FEATURES + faces.identity.shape[1] :] /= _USUAL_EXPRESSION
         _, lengths, axes = np.linalg.svd(apart, full_matrices=False)
-        variances = lengths**2 / len(apart)
+        variances = lengths**2 / n
         count = min(count, len(variances))
         rest = float(np.sqrt(variances[count:].sum() / max(apart.shape[1] - count, 1)))
         modes = axes[:count] * np.sqrt(variances[:count, None])
-        return cls(mean, modes.reshape(count, -1, 2), rest)
+        return cls(response.reshape(-1, *shape), modes.reshape(count, *shape), rest)
+
+
+@dataclass(frozen=True)
+class Grades:
+    """Habits for faces whose looks agree, and for others; and what the scores say."""
+
+    agreeing: Habits
+    apart: Habits
+    expectation: Expectation | None = None
+    """What scores say about the expression; None: they are taken for the sliders."""
+
+    def expression(self, names: Sequence[str], scores: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+        """Scores by name -> the expected expression (n_exp,) and 1 / standard deviation (n_exp,)."""
+        known = self.expectation if scores else None
+        return known.of(names, scores) if known else by_name(names, scores)
+
+    def of(self, spread: float) -> Habits:
+        """Those for a face's spread."""
+        return self.agreeing if spread <= AGREEING else self.apart
+
+    @classmethod
+    def measured(cls, faces: Differences, mirror: Mirror) -> Grades:
+        """By faces of all spreads, each counted mirrored as well. Raises DnpmError when there are too few of a kind."""
+        kinds = []
+        for name, chosen in zip(
+            _KINDS, (faces.spread <= AGREEING + MARGIN, faces.spread > AGREEING - MARGIN), strict=True
+        ):
+            if chosen.sum() < 2:
+                raise DnpmError(f"{chosen.sum()} faces whose looks are {name} are too few to measure habits by")
+            part = Differences(*(getattr(faces, one.name)[chosen] for one in fields(faces)))
+            kinds.append(Habits.of(part.with_mirrored(mirror)))
+        both = faces.with_mirrored(mirror)
+        return cls(*kinds, Expectation.measured(both.scores, both.expression))
+
+    @classmethod
+    def none(cls) -> Grades:
+        """For a fitter that is to measure the real ones."""
+        return cls(Habits.none(), Habits.none())
 
     def save(self, path: Path, model: FaceModel, command: str) -> None:
         """Written beside, then renamed."""
-        arrays: dict[str, np.ndarray] = {
-            "mean": self.mean.astype(np.float32), "modes": self.modes.astype(np.float16),
-            "rest": np.array([self.rest], np.float32),
-        }  # fmt: skip
+        arrays: dict[str, np.ndarray] = {}
+        for name, habits in zip(_KINDS, (self.agreeing, self.apart), strict=True):
+            arrays[f"{name}.response"] = habits.response.astype(np.float16)
+            arrays[f"{name}.modes"] = habits.modes.astype(np.float16)
+            arrays[f"{name}.rest"] = np.array([habits.rest], np.float32)
+        if self.expectation is not None:
+            arrays["scores.weights"] = self.expectation.weights.astype(np.float32)
+            arrays["scores.deviation"] = self.expectation.deviation.astype(np.float32)
         about = {"format": FORMAT, "model": model.name, "command": command, "licence": "GPL-3.0-or-later"}
         tensorfile.save(path, arrays, about)
 
     @classmethod
-    def load(cls, explicit: str | os.PathLike[str] | None = None) -> Habits:
-        """A file's, else the shipped ones. Raises DnpmError when it is missing, damaged or another."""
+    def load(cls, model: FaceModel, explicit: str | os.PathLike[str] | None = None) -> Grades:
+        """A file's, else the shipped ones. What follows identity and expression, and the scores' map, count on the
+        model alone that they were measured on; elsewhere they are left out.
+
+        Raises DnpmError when the file is missing, damaged or another.
+        """
         path = Path(explicit) if explicit else ROOT / "weights" / FILE
         if not path.is_file():
             raise DnpmError(f"{path}: the landmarks' habits are missing; {_AGAIN}")
         arrays, metadata = tensorfile.load(path)
-        try:
-            mean, modes, rest = (arrays[name].astype(float) for name in ("mean", "modes", "rest"))
-        except KeyError as error:
-            raise DnpmError(f"{path}: holds no {error} of landmarks' habits; {_AGAIN}") from error
-        if metadata.get("format") != FORMAT or mean.shape != (468, 2) or modes.shape[1:] != (468, 2) or len(rest) != 1:
-            raise DnpmError(f"{path}: holds no landmarks' habits; {_AGAIN}")
-        return cls(mean, modes, float(rest[0]))
+        if metadata.get("format") != FORMAT:
+            raise DnpmError(f"{path}: holds no landmarks' habits of this version; {_AGAIN}")
+        grades, same = [], False
+        for name in _KINDS:
+            try:
+                response, modes, rest = (arrays[f"{name}.{k}"].astype(float) for k in ("response", "modes", "rest"))
+            except KeyError as error:
+                raise DnpmError(f"{path}: holds no {error} of landmarks' habits; {_AGAIN}") from error
+            if response.shape[1:] != (468, 2) or modes.shape[1:] != (468, 2) or rest.shape != (1,):
+                raise DnpmError(f"{path}: holds no landmarks' habits; {_AGAIN}")
+            if len(response) < FEATURES:
+                raise DnpmError(f"{path}: holds no landmarks' habits; {_AGAIN}")
+            same = metadata.get("model") == model.name and len(response) == FEATURES + model.n_id + model.n_exp
+            grades.append(Habits(response if same else response[:FEATURES], modes, float(rest[0])))
+        weights, deviation = arrays.get("scores.weights"), arrays.get("scores.deviation")
+        if weights is None or deviation is None or weights.shape != (len(deviation) + 1, *deviation.shape):
+            raise DnpmError(f"{path}: holds no map from scores to expressions; {_AGAIN}")
+        known = same and deviation.shape == (model.n_exp,)
+        return cls(*grades, Expectation(weights.astype(float), deviation.astype(float)) if known else None)
 
 
 def level(pixels: np.ndarray) -> tuple[np.ndarray, float]:
@@ -117,51 +237,8 @@ def level(pixels: np.ndarray) -> tuple[np.ndarray, float]:
     return np.array([[cosine, sine], [-sine, cosine]]), distance
 
 
-@dataclass(frozen=True)
-class Seen:
-    """A rendered person: sliders, camera, and the face that the networks found in the picture."""
-
-    identity: np.ndarray
-    expression: np.ndarray
-    camera: Camera
-    face: Face
-
-
-def look_at(model: FaceModel, networks: LandmarkNetworks, paints: list[Paint], number: int) -> Seen | None:
-    """The person of a number, rendered and found; None where no face is found."""
-    rng = np.random.default_rng((number, 77))
-    identity = random_identity(model, _FIRST + number, 1.0)
-    expression = random_expression(model, _FIRST + number, rng.uniform(0, 0.9))
-    vertices = model.vertices(identity, expression)
-    front = vertices[model.vertex_groups.get("face", np.arange(len(vertices)))]
-    distance = float(np.exp(rng.uniform(np.log(450), np.log(2500))))
-    target = front.mean(0) + rng.normal(0, 5, 3)
-    rotation = turned(rng.uniform(-40, 40), rng.uniform(-20, 20), rng.uniform(-15, 15))
-    camera = Camera.before((_SIZE, _SIZE), distance, 0.95, 240, target, rotation)
-    lights = Lights.drawn(rng)
-    picture, _ = render(
-        model, vertices, camera, paints[number % len(paints)], lights, background=rng.uniform(0.1, 0.9, 3)
-    )
-    faces = find_faces(picture, networks)
-    return Seen(identity, expression, camera, faces[0]) if faces else None
-
-
-def measure_habits(
-    model: FaceModel, networks: LandmarkNetworks, differences: Callable[[Seen], np.ndarray], count: int,
-    progress: Callable[[float], None] | None = None,
-) -> Habits:  # fmt: skip
-    """Habits over `count` rendered people; differences (`Fitter.differences`) is what a found face errs by.
-
-    Raises DnpmError when fewer than half of the faces are found.
-    """
-    paints = [Paint.of(model, Look(tone=tone), 256) for tone in TONES]
-    found = []
-    for number in range(count):
-        seen = look_at(model, networks, paints, number)
-        if seen is not None:
-            found.append(differences(seen))
-        if progress is not None:
-            progress((number + 1) / count)
-    if len(found) < max(2, count / 2):
-        raise DnpmError(f"the landmark networks found {len(found)} of {count} rendered faces: too few to measure by")
-    return Habits.of(np.stack(found), mirror_of(networks.canonical))
+def _other(name: str) -> str:
+    for one, other in (("Left", "Right"), ("Right", "Left")):
+        if name.endswith(one):
+            return name.removesuffix(one) + other
+    return name

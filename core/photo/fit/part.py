@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..camera import UPRIGHT
 from .habits import Habits, level
 from .points import SurfacePoints
-from .problem import CAMERA, Bilinear, Observed, project_with_derivatives
+from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives, rotation_derivatives
+from .response import FEATURES, feature_derivatives, features
 
 PIN_SPREAD = 0.012
 """Standard deviation of a pin of weight 1, eye distances."""
@@ -22,16 +24,18 @@ _ODD = 0.08
 class Part:
     """Rows and derivatives for one picture.
 
-    Landmarks' errors less the network's mean are made independent by `Habits.whitening`; a pin's stand for themselves.
+    Landmarks' errors less the network's usual ones are made independent by `Habits.whitening`; a pin's stand for
+    themselves.
     """
 
     def __init__(
-        self, bilinear: Bilinear, one: Observed, centre: np.ndarray, habits: Habits,
+        self, bilinear: Bilinear, one: Observed, centre: np.ndarray, habits: Habits, spread: float,
         pins: Sequence[tuple[int, tuple[float, float], float]],
     ) -> None:  # fmt: skip
-        """bilinear: at the model's landmarks; centre (3,) mm: the point that the head turns about; pins: vertex, pixel,
-        weight."""
+        """bilinear: at the model's landmarks; centre (3,) mm: the point that the head turns about; spread: of the
+        face's looks; pins: vertex, pixel, weight."""
         self.one, self.centre, self.habits, self.count = one, centre, habits, len(one.points.corners)
+        self.whitening = habits.whitening(spread)
         corners = np.concatenate([one.points.corners, np.array([[p[0]] * 3 for p in pins], int).reshape(-1, 3)])
         shares = np.concatenate([one.points.weights, np.tile([[1.0, 0.0, 0.0]], (len(pins), 1))])
         self.bilinear = bilinear.moved(SurfacePoints(corners, shares))
@@ -44,12 +48,14 @@ class Part:
         """identity (n_id,), own: the camera's unknowns and the expression -> rows."""
         places = self.bilinear.positions(identity, own[CAMERA:])[0]
         pixels = project_with_derivatives(own[:CAMERA], self.one, self.centre, places)[0]
-        apart = (pixels[: self.count] - self.one.pixels) @ self.turn.T / self.eyes - self.habits.mean
+        apart = (pixels[: self.count] - self.one.pixels) @ self.turn.T / self.eyes
+        rotation, distance = self._head(own)
+        apart -= self.habits.expected(features(rotation, self.turn, distance), identity, own[CAMERA:])
         self.robust = np.repeat((1 + (apart**2).sum(1) / _ODD**2) ** -0.25, 2)
         expression = own[CAMERA:]
         return np.concatenate(
             [
-                self.habits.whitening @ (apart.ravel() * self.robust),
+                self.whitening @ (apart.ravel() * self.robust),
                 ((pixels[self.count :] - self.pins) * self.pin_scale[:, None]).ravel(),
                 far(own[:CAMERA]),
                 (expression - self.one.expected) * self.one.certainty,
@@ -65,7 +71,8 @@ class Part:
         n_id, n_exp = len(by_identity), len(by_expression)
         pixels = np.concatenate([chain(by_identity), by_camera, chain(by_expression)])
         apart = pixels[:, : self.count] @ self.turn.T / self.eyes
-        landmarks = self.habits.whitening @ (apart.reshape(len(apart), -1) * self.robust).T
+        apart -= self._usual(n_id, own)
+        landmarks = self.whitening @ (apart.reshape(len(apart), -1) * self.robust).T
         pins = (pixels[:, self.count :] * self.pin_scale[:, None]).reshape(len(pixels), -1).T
         expression = own[CAMERA:]
         outside = (expression < 0) | (expression > 1)
@@ -74,6 +81,23 @@ class Part:
         lower[1:, n_id + CAMERA :] = np.concatenate([np.diag(self.one.certainty), np.diag(outside / BEYOND)])
         rows = np.concatenate([landmarks, pins, lower])
         return rows[:, :n_id], rows[:, n_id:]
+
+    def _head(self, own: np.ndarray) -> tuple[np.ndarray, float]:
+        """The head's rotation (3, 3) into the camera's space, and how far its middle is, in mm."""
+        return camera_of(own, self.one, self.centre).rotation, float(np.exp(own[6]))
+
+    def _usual(self, n_id: int, own: np.ndarray) -> np.ndarray:
+        """(n_id + CAMERA + n_exp, 468, 2): derivatives of the network's usual error."""
+        response = self.habits.response
+        rotation, distance = self._head(own)
+        turns = [d @ UPRIGHT for d in rotation_derivatives(own[:3])]
+        by_turn = np.tensordot(feature_derivatives(rotation, self.turn, distance, turns), response[:FEATURES], 1)
+        result = np.zeros((n_id + len(own), *response.shape[1:]))
+        result[n_id : n_id + 3], result[n_id + 6] = by_turn[:3], by_turn[3]
+        if len(response) > FEATURES:
+            result[:n_id] = response[FEATURES : FEATURES + n_id]
+            result[n_id + CAMERA :] = response[FEATURES + n_id :]
+        return result
 
 
 def far(camera: np.ndarray) -> np.ndarray:

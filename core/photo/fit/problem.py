@@ -110,7 +110,7 @@ def project_with_derivatives(
     by_place = np.einsum("nij,jk->kni", rows, camera.rotation)
     by_camera = np.zeros((CAMERA, len(places), 2))
     turned = (places - centre) @ UPRIGHT.T
-    for k, turn in enumerate(_rotation_derivatives(values[:3])):
+    for k, turn in enumerate(rotation_derivatives(values[:3])):
         by_camera[k] = np.einsum("nij,nj->ni", rows, turned @ turn.T)
     distance = float(np.exp(values[6]))
     step = observed.eye_distance / camera.focal * distance
@@ -124,7 +124,7 @@ def project_with_derivatives(
     return pixels, by_camera, by_place
 
 
-def _rotation_derivatives(vector: np.ndarray) -> list[np.ndarray]:
+def rotation_derivatives(vector: np.ndarray) -> list[np.ndarray]:
     """d R / d v_k for a rotation vector (Gallego & Yezzi 2015; the generators where it is 0)."""
     generators = [np.zeros((3, 3)) for _ in range(3)]
     for k, (i, j) in enumerate(((2, 1), (0, 2), (1, 0))):

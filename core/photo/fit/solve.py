@@ -20,10 +20,11 @@ from ...face_model.sampling import IDENTITY_LIMIT
 from ..camera import Camera
 from ..landmarks.detect import Face
 from .calibrate import load_offsets
-from .habits import Habits, Seen, level
+from .habits import Grades, level
 from .part import DISTANCE_SPREAD, Part, far
 from .points import JAW, OVAL, SurfacePoints, mediapipe_points
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
+from .response import measured
 
 SPREAD = 0.012
 """Standard deviation of a landmark, eye distances."""
@@ -31,9 +32,8 @@ _EVIDENCE = 110.0
 """How many independent landmarks the 468 are worth while only the pose is looked for: neighbours err alike."""
 _STARTS_MM = (600.0, 1100.0, 2500.0)
 _YAWS = (0.0, 0.6, -0.6)
-_SCORE_SPREAD, _REST_SPREAD, _GAZE_SPREAD = 0.22, 0.18, 0.05
 _ROUNDS = 3
-_STEPS = 10
+_STEPS = 14
 
 
 @dataclass(frozen=True)
@@ -79,14 +79,14 @@ class Fitter:
     """One face model, ready for any number of fits."""
 
     def __init__(
-        self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, habits: Habits | None = None
+        self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, habits: Grades | None = None
     ) -> None:
         """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`) and habits of the network's
         errors: None stands for the shipped ones.
 
         Raises DnpmError when the model lacks landmarks, or offsets or habits are missing.
         """
-        self.model, self.habits = model, Habits.load() if habits is None else habits
+        self.model, self.habits = model, Grades.load(model) if habits is None else habits
         self.points = mediapipe_points(model, canonical, load_offsets() if offsets is None else offsets)
         self.bilinear = Bilinear(model, self.points)
         self.centre = self.bilinear.rest.mean(0)
@@ -112,11 +112,18 @@ class Fitter:
             for k, value in locks.expression.items():
                 expression[k] = value
         for round_ in range(_ROUNDS):
-            # The first round's shape is the mean person's, whose outline says little.
+            cameras = [camera_of(x, one, self.centre) for x, one in zip(states, observed, strict=True)]
+            if round_ and all(
+                measured(camera.rotation, level(one.pixels)[0]) for camera, one in zip(cameras, observed, strict=True)
+            ):
+                break
+            # The first round's shape is the mean person's, whose outline says little; and within the turns that habits
+            # were measured at, they know how the outline's landmarks slide.
             seen = [
-                self._outlined(one, identity, expression, camera_of(state, one, self.centre)) if round_ else one
-                for one, expression, state in zip(observed, expressions, states, strict=True)
-            ]
+                one if not round_ or measured(camera.rotation, level(one.pixels)[0])
+                else self._outlined(one, identity, expression, camera)
+                for one, expression, camera in zip(observed, expressions, cameras, strict=True)
+            ]  # fmt: skip
             identity, expressions, states = self._solve(seen, identity, expressions, states, locks, pictures)
         cameras = [camera_of(x, one, self.centre) for x, one in zip(states, observed, strict=True)]
         errors, landmarks = [], []
@@ -126,11 +133,15 @@ class Fitter:
             landmarks.append(pixels)
         return Fit(identity.astype(np.float32), [e.astype(np.float32) for e in expressions], cameras, errors, landmarks)
 
-    def differences(self, seen: Seen) -> np.ndarray:
-        """(468, 2): what the landmarks of a known face err by, as `habits.py` counts it."""
-        one = self._observed(Picture(seen.face, seen.camera.size))
-        turn, eyes = level(one.pixels)
-        return (self._placed(one, seen.identity, seen.expression, seen.camera) - one.pixels) @ turn.T / eyes
+    def placed(self, identity: np.ndarray, expression: np.ndarray, camera: Camera) -> np.ndarray:
+        """(468, 2) pixels: where the places that landmarks name at rest are seen on a face of these sliders."""
+        vertices = self.model.vertices(identity.astype(np.float32), expression.astype(np.float32))
+        return camera.project(self.points.of(vertices))[0]
+
+    @property
+    def by_identity(self) -> np.ndarray:
+        """(n_id, 468, 3) mm: what each identity component does to the landmarks' places on a face at rest."""
+        return self.bilinear.by_identity.reshape(self.bilinear.shape)[1:, 0]
 
     def _placed(self, one: Observed, identity: np.ndarray, expression: np.ndarray, camera: Camera) -> np.ndarray:
         """(468, 2) pixels: where the landmarks' places on the face are seen."""
@@ -150,16 +161,8 @@ class Fitter:
             raise DnpmError(f"a pin names vertex {bad_pins[0]}: the model has {count}")
 
     def _observed(self, picture: Picture) -> Observed:
-        face, index = picture.face, self.model.expression_index
-        expected = np.zeros(self.model.n_exp)
-        certainty = np.full(self.model.n_exp, 1 / _REST_SPREAD)
-        for name, score in face.scores.items():
-            if name in index:
-                expected[index[name]] = score
-                spread = _GAZE_SPREAD if name.startswith("eyeLook") else _SCORE_SPREAD
-                certainty[index[name]] = 1 / spread
-        if "tongueOut" in index:
-            certainty[index["tongueOut"]] = 1 / 0.02  # No landmark tells.
+        face = picture.face
+        expected, certainty = self.habits.expression(self.model.expression_names, face.scores)
         count = len(self.points.corners)
         return Observed(
             self.points, face.points[:count, :2].astype(float), self.weights, picture.size, face.eye_distance,
@@ -224,7 +227,14 @@ class Fitter:
 
         n_id, n_exp = self.model.n_id, self.model.n_exp
         parts = [
-            Part(self.bilinear, one, self.centre, self.habits, [(p.vertex, p.pixel, p.weight) for p in picture.pins])
+            Part(
+                self.bilinear,
+                one,
+                self.centre,
+                self.habits.of(picture.face.spread),
+                picture.face.spread,
+                [(p.vertex, p.pixel, p.weight) for p in picture.pins],
+            )
             for one, picture in zip(seen, pictures, strict=True)
         ]
         start = np.concatenate([identity, *(np.append(s, e) for s, e in zip(states, expressions, strict=True))])

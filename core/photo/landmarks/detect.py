@@ -1,8 +1,9 @@
-"""A picture to faces: boxes first, then 478 points on each, read twice so that the second look is well centred."""
+"""A picture to faces: boxes first, then 478 points on each: three times, so that the last look is well centred, and
+then from several sides (`looks.py`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from ...errors import DnpmError
+from .looks import other_side, several_looks
 from .networks import DETECTOR_SIZE, POINTS_SIZE, LandmarkNetworks
 
 LEAST_SCORE, LEAST_PRESENCE = 0.5, 0.5
@@ -23,12 +25,13 @@ _EYES = (33, 263)
 @dataclass(frozen=True)
 class Face:
     """One face: box (left, top, width, height) in pixels, points (478, 3) in pixels (z alike, less is nearer), presence
-    (0 to 1), and scores by ARKit's names."""
+    (0 to 1), scores by ARKit's names, and how far several looks at it lie apart, in its eye distances (`looks.py`)."""
 
     box: tuple[float, float, float, float]
     points: np.ndarray
     presence: float
     scores: dict[str, float] = field(default_factory=dict)
+    spread: float = 0.005
 
     @property
     def eye_distance(self) -> float:
@@ -123,7 +126,7 @@ def _same(a: Face, b: Face) -> bool:
 def _look(
     image: np.ndarray, networks: LandmarkNetworks, middle: np.ndarray, size: float, angle: float
 ) -> Face | None:  # fmt: skip
-    """Points within a box, then once more within the square of those points."""
+    """Points within a box, then twice within the square of those points, then the mean of several such looks."""
     presence, points = 0.0, np.zeros((0, 3))
     side = _ROOM * size
     for _ in range(3):
@@ -136,9 +139,14 @@ def _look(
         line = points[_EYES[1], :2] - points[_EYES[0], :2]
         angle = float(np.arctan2(line[1], line[0]))
         middle, side = (low + high) / 2, _ROOM * float((high - low).max())
+    cut = lambda *square: _cut(image, *square)  # noqa: E731
+    points, spread = several_looks(
+        points, middle, side, angle, cut, networks.on_face, other_side(networks.canonical), POINTS_SIZE
+    )
     low, high = points[:, :2].min(0), points[:, :2].max(0)
     box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
-    return Face(box, points.astype(np.float32), presence, networks.expression(points))
+    face = Face(box, points.astype(np.float32), presence, networks.expression(points))
+    return replace(face, spread=spread / max(face.eye_distance, 1e-6))
 
 
 def _cut(image: np.ndarray, middle: np.ndarray, side: float, angle: float, size: int) -> tuple[Any, np.ndarray]:

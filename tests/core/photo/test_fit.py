@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 
 from dnpm.core import tensorfile
 from dnpm.core.errors import DnpmError
+from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.sampling import random_identity
-from dnpm.core.photo.camera import Camera, angle_between, turned
-from dnpm.core.photo.fit.habits import Habits, level
+from dnpm.core.photo.camera import UPRIGHT, Camera, angle_between, rotation_of, turned
+from dnpm.core.photo.fit.habits import Differences, Grades, Habits, Mirror, level
 from dnpm.core.photo.fit.part import Part
-from dnpm.core.photo.fit.problem import CAMERA
+from dnpm.core.photo.fit.problem import CAMERA, rotation_derivatives
+from dnpm.core.photo.fit.response import FEATURES, MIRRORED, feature_derivatives, features
 from dnpm.core.photo.fit.solve import Fitter, Locks, Picture, Pin
 from dnpm.core.photo.landmarks.detect import Face
 from dnpm.core.photo.landmarks.networks import LandmarkNetworks
@@ -23,7 +26,7 @@ SIZE = (512, 512)
 
 @pytest.fixture(scope="module")
 def fitter(face_model) -> Fitter:
-    return Fitter(face_model, LandmarkNetworks.load().canonical, habits=Habits.none())
+    return Fitter(face_model, LandmarkNetworks.load().canonical, habits=Grades.none())
 
 
 def seen(fitter: Fitter, identity: np.ndarray, expression: np.ndarray, yaw: float = 15) -> tuple[Picture, Camera]:
@@ -87,7 +90,7 @@ def test_derivatives(fitter: Fitter) -> None:
     model, rng = fitter.model, np.random.default_rng(0)
     picture, _ = seen(fitter, random_identity(model, 1, 0.5), model.expression(jawOpen=0.3))
     one = fitter._observed(picture)
-    part = Part(fitter.bilinear, one, fitter.centre, fitter.habits, [(100, (200.0, 220.0), 4.0)])
+    part = Part(fitter.bilinear, one, fitter.centre, fitter.habits.of(0.005), 0.005, [(100, (200.0, 220.0), 4.0)])
     identity = rng.normal(0, 0.3, model.n_id)
     own = np.concatenate([[0.1, -0.2, 0.05, 0.02, 0.1, 0.0, 6.7], rng.uniform(0.1, 0.6, model.n_exp)])
     part.residuals(identity, own)
@@ -111,24 +114,132 @@ def test_derivatives(fitter: Fitter) -> None:
     np.testing.assert_allclose(by_identity[:, 3], wanted, atol=2e-2 * max(1.0, np.abs(wanted).max()))
 
 
-def test_habits_whiten_what_they_were_made_of(tmp_path: Path, tiny_model) -> None:
+def drawn(model: FaceModel, count: int = 400) -> tuple[Differences, np.ndarray]:
+    """Faces whose landmarks err by a response to turn, person and expression, and by five modes times their spread."""
     rng = np.random.default_rng(1)
-    modes = rng.normal(0, 0.02, (5, 936))
-    errors = (rng.normal(0, 1, (400, 5)) @ modes + rng.normal(0, 0.004, (400, 936))).reshape(400, 468, 2)
-    habits = Habits.of(errors, np.arange(468), 12)
+    modes = rng.normal(0, 0.6, (5, 936))
+    response = rng.normal(0, 0.01, (FEATURES + model.n_id + model.n_exp, 936))
+    given = rng.normal(0, 0.3, (count, FEATURES)), rng.normal(0, 1, (count, model.n_id)), rng.random(
+        (count, model.n_exp)
+    )  # fmt: skip
+    spread = rng.uniform(0.004, 0.008, count)
+    noise = (rng.normal(0, 1, (count, 5)) @ modes + rng.normal(0, 0.1, (count, 936))) * spread[:, None]
+    errors = np.concatenate(given, 1) @ response + noise
+    return Differences(spread, errors.reshape(count, 468, 2), *given, given[2] / 2), response
+
+
+def test_habits_find_what_errors_follow_and_whiten_the_rest(tmp_path: Path, tiny_model) -> None:
+    faces, response = drawn(tiny_model)
+    rng, habits = np.random.default_rng(2), Habits.of(faces, 12)
     assert habits.modes.shape == (12, 468, 2)
-    white = (errors - habits.mean).reshape(400, -1) @ habits.whitening
-    usual = np.linalg.norm((rng.normal(0, 1, (50, 5)) @ modes) @ habits.whitening, axis=1)
-    odd = np.linalg.norm((rng.normal(0, 1, (50, 5)) @ rng.normal(0, 0.02, (5, 936))) @ habits.whitening, axis=1)
+    usual = np.stack(
+        [
+            habits.expected(f, i, e) for f, i, e in zip(faces.features, faces.identity, faces.expression, strict=True)
+        ]
+    )  # fmt: skip
+    assert (faces.differences - usual).std() < 0.7 * (faces.differences - faces.differences.mean(0)).std()
+    known = habits.response[FEATURES : FEATURES + tiny_model.n_id].reshape(tiny_model.n_id, -1)
+    assert np.corrcoef(known.ravel(), response[FEATURES : FEATURES + tiny_model.n_id].ravel())[0, 1] > 0.9
+    whitening = habits.whitening(0.006)
+    white = (faces.differences - usual).reshape(400, -1) @ whitening
+    odd = rng.normal(0, 1, (50, 5)) @ rng.normal(0, 0.6, (5, 936)) * 0.006 @ whitening
     assert white.std() < 1
-    assert usual.mean() < 0.2 * odd.mean()
-    habits.save(tmp_path / "h.safetensors", tiny_model, "test")
-    again = Habits.load(tmp_path / "h.safetensors")
-    np.testing.assert_allclose(again.whitening, habits.whitening, rtol=0.02, atol=2.0)
+    assert np.linalg.norm(white, axis=1).mean() < 0.2 * np.linalg.norm(odd, axis=1).mean()
+    # Looks that lie farther apart are trusted less, in every direction.
+    assert np.linalg.norm(odd @ np.linalg.inv(whitening) @ habits.whitening(0.02)) < np.linalg.norm(odd)
+
+
+def test_habits_are_kept_and_other_files_refused(tmp_path: Path, tiny_model) -> None:
+    faces, _ = drawn(tiny_model, 60)
+    by_identity = np.random.default_rng(0).normal(0, 1, (tiny_model.n_id, 468, 3))
+    mirror = Mirror.of(np.arange(468), by_identity, tuple(tiny_model.expression_names))
+    alike = replace(faces, spread=faces.spread * 0.5)
+    with pytest.raises(DnpmError, match="looks are apart"):
+        Grades.measured(alike, mirror)
+    faces = replace(faces, spread=faces.spread * np.where(np.arange(60) % 2, 1.0, 3.0))
+    grades = Grades.measured(faces, mirror)
+    assert grades.of(0.004) is grades.agreeing
+    assert grades.of(0.02) is grades.apart
+    path = tmp_path / "h.safetensors"
+    grades.save(path, tiny_model, "test")
+    again = Grades.load(tiny_model, path)
+    for old, new in ((grades.agreeing, again.agreeing), (grades.apart, again.apart)):
+        np.testing.assert_allclose(new.response, old.response, atol=2e-3 * np.abs(old.response).max())
+        np.testing.assert_allclose(new.whitening(0.006), old.whitening(0.006), rtol=0.02, atol=2.0)
+    # The scores are half the sliders.
+    names = tiny_model.expression_names
+    expected, certainty = again.expression(names, dict.fromkeys(names, 0.25))
+    np.testing.assert_allclose(expected, 0.5, atol=0.05)
+    assert (certainty > 1 / 0.06).all()
+    np.testing.assert_allclose(again.expression(names, {})[0], 0)
+    # On another model the coefficients mean other faces.
+    arrays, metadata = tensorfile.load(path)
+    tensorfile.save(path, arrays, metadata | {"model": "another"})
+    other = Grades.load(tiny_model, path)
+    assert len(other.agreeing.response) == FEATURES
+    np.testing.assert_allclose(other.expression(names, dict.fromkeys(names, 0.25))[0], 0.25)
+    tensorfile.save(tmp_path / "short.safetensors", arrays | {"apart.modes": np.zeros((3, 9, 2), np.float16)}, metadata)
+    tensorfile.save(tmp_path / "lacking.safetensors", {"agreeing.rest": arrays["agreeing.rest"]}, metadata)
     tensorfile.save(tmp_path / "other.safetensors", {"mean": np.zeros((3, 2), np.float32)}, {"format": "x"})
-    for name, message in (("none", "missing"), ("other", "habits")):
+    for name, message in (("none", "missing"), ("other", "habits"), ("short", "habits"), ("lacking", "response")):
         with pytest.raises(DnpmError, match=message):
-            Habits.load(tmp_path / f"{name}.safetensors")
+            Grades.load(tiny_model, tmp_path / f"{name}.safetensors")
+
+
+def test_a_mirror_swaps_sides() -> None:
+    names = ("jawOpen", "mouthSmileLeft", "mouthSmileRight")
+    points = np.arange(468)[::-1]
+    rng = np.random.default_rng(0)
+    first = rng.normal(0, 1, (468, 3))
+    flipped = first[points] * [-1.0, 1.0, 1.0]
+    mirror = Mirror.of(points, np.stack([first + flipped, first - flipped]), names)
+    np.testing.assert_allclose(mirror.identity, np.diag([1.0, -1.0]), atol=1e-9)
+    assert mirror.expression.tolist() == [0, 2, 1]
+
+
+def test_features_of_a_turned_head() -> None:
+    rotation = rotation_of(np.array([0.1, 0.4, 0.2])) @ UPRIGHT
+    turn = np.array([[0.9, 0.1], [-0.1, 0.9]])
+    by_rotation = [r @ UPRIGHT for r in rotation_derivatives(np.array([0.1, 0.4, 0.2]))]
+    found = feature_derivatives(rotation, turn, 800.0, by_rotation)
+    for k in range(3):
+        step = np.eye(3)[k] * 1e-5
+        ahead, behind = (rotation_of(np.array([0.1, 0.4, 0.2]) + s) @ UPRIGHT for s in (step, -step))
+        wanted = (features(ahead, turn, 800.0) - features(behind, turn, 800.0)) / 2e-5
+        np.testing.assert_allclose(found[k], wanted, atol=1e-6)
+    wanted = (features(rotation, turn, 800 * np.exp(1e-5)) - features(rotation, turn, 800 * np.exp(-1e-5))) / 2e-5
+    np.testing.assert_allclose(found[3], wanted, atol=1e-6)
+    # Far outside what was measured nothing moves.
+    away = rotation_of(np.array([0.0, 1.4, 0.0])) @ UPRIGHT
+    assert not feature_derivatives(away, np.eye(2), 90.0, by_rotation)[3].any()
+    mirrored = np.diag([-1.0, 1.0, 1.0]) @ rotation @ np.diag([-1.0, 1.0, 1.0])
+    np.testing.assert_allclose(
+        features(mirrored, np.eye(2), 800.0), features(rotation, np.eye(2), 800.0) * MIRRORED, atol=1e-12
+    )
+
+
+def test_usual_errors_are_followed(face_model) -> None:
+    """Landmarks that err as the response says are undone; a fit that does not know it is farther off."""
+    canonical = LandmarkNetworks.load().canonical
+    rng = np.random.default_rng(3)
+    response = np.zeros((FEATURES + face_model.n_id + face_model.n_exp, 468, 2))
+    response[:3] = rng.normal(0, 0.02, (3, 468, 2))
+    response[FEATURES : FEATURES + face_model.n_id] = rng.normal(0, 0.002, (face_model.n_id, 468, 2))
+    knowing = Habits(response, np.zeros((0, 468, 2)), 1.5)
+    plain, taught = (Fitter(face_model, canonical, habits=Grades(h, h)) for h in (Habits.none(), knowing))
+    identity, expression = random_identity(face_model, 5, 0.8), face_model.expression(jawOpen=0.4)
+    picture, camera = seen(plain, identity, expression)
+    pixels = picture.face.points[:468, :2]
+    for _ in range(3):
+        turn, eyes = level(pixels)
+        away = float(camera.into_camera(plain.centre[None])[0, 2])
+        error = knowing.expected(features(camera.rotation, turn, away), identity, expression)
+        pixels = picture.face.points[:468, :2] - error * eyes @ turn
+    face = replace(picture.face, points=np.concatenate([np.c_[pixels, np.zeros(468)], picture.face.points[468:]]))
+    off = [
+        angle_between(f.fit([Picture(face, SIZE)]).cameras[0].rotation, camera.rotation) for f in (plain, taught)
+    ]  # fmt: skip
+    assert off[1] < 0.6 * off[0]
 
 
 def test_levelling() -> None:
@@ -148,4 +259,4 @@ def test_what_is_refused(fitter: Fitter, tiny_model) -> None:
     with pytest.raises(DnpmError, match="vertex -1"):
         fitter.fit([Picture(picture.face, SIZE, (Pin(-1, (0.0, 0.0)),))])
     with pytest.raises(DnpmError, match="landmarks"):
-        Fitter(tiny_model, LandmarkNetworks.load().canonical, habits=Habits.none())
+        Fitter(tiny_model, LandmarkNetworks.load().canonical, habits=Grades.none())
