@@ -2,6 +2,7 @@
 
 dnpm train speech --data build/speech --out build/weights                   the default decoder
 dnpm train speech --data build/speech --data build/mine --out build/weights two sets, as if they were one
+dnpm train speech --data build/mine --begin weights --out build/weights --rate 3e-4 --steps 400     go on from weights
 dnpm train speech --data build/speech --out build/try --steps 20 --dry-run  sizes and speed; trains nothing
 
 It goes on where it was stopped; Ctrl-C ends after the step in hand. Losses and measures are drawn into curves.png in
@@ -18,7 +19,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
+
+LOSSES = {"vertex": 1.0, "expression": 0.01, "lip": 0.5, "velocity": 0.5, "speed": 3.0, "roll": 0.5}
+"""The loss's terms (`core/training/speech/losses.py`) and their weights."""
 
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,6 +39,10 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the weights are written")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="state and curves (default build/speech_training)")
     parser.add_argument("--face-model", metavar="FILE", help="another face model")
+    parser.add_argument(
+        "--begin", type=Path, metavar="DIR",
+        help="weights to go on from, with their sizes and styles; its own past counts from the first step",
+    )  # fmt: skip
     parser.add_argument("--config", choices=("default", "paper"), default="default", help="sizes of the decoder")
     parser.add_argument("--width", type=int, help="another width than the configuration's")
     parser.add_argument("--layers", type=int, help="another count of layers")
@@ -42,7 +51,7 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--frames", type=int, default=150, help="of a window (default %(default)s)")
     parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--own-past", type=float, default=0.9, help="share of the past that is its own in the end")
-    for name, value in (("vertex", 1.0), ("expression", 0.01), ("lip", 0.5), ("velocity", 0.5), ("speed", 3.0)):
+    for name, value in LOSSES.items():
         parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss (default {value})")
     parser.add_argument("--validate-every", type=int, default=500, metavar="STEPS")
     parser.add_argument("--validation-clips", type=int, default=24, metavar="N", help="at most so many")
@@ -80,14 +89,16 @@ def run(args: argparse.Namespace) -> int:
         config = replace(config, width=args.width, feedforward=2 * args.width)
     if args.layers:
         config = replace(config, layers=args.layers)
-    weights = LossWeights(args.vertex, args.expression, args.lip, args.velocity, args.speed)
+    begun = _begun(args, config)
     plan = Plan(
-        config, args.steps, args.batch, args.frames, args.rate, own_most=args.own_past, weights=weights, seed=args.seed
-    )
-    loss = MotionLoss(FaceModel.load(face_model_path(args.face_model)), weights)
+        begun.config if begun else config, args.steps, args.batch, args.frames, args.rate, own_most=args.own_past,
+        weights=LossWeights(**{name: getattr(args, name) for name in LOSSES}), seed=args.seed,
+        **({"own_from": 0.0, "own_full": 0.0} if begun else {}),
+    )  # fmt: skip
+    loss = MotionLoss(FaceModel.load(face_model_path(args.face_model)), plan.weights)
     clips = [one.clip(entry) for one in sets for entry in one.of("train")]
     check = _spread([one.clip(entry) for one in sets for entry in one.of("validation")], args.validation_clips)
-    trainer = SpeechTrainer(new_decoder(config, args.seed), clips, loss, plan, args.device)
+    trainer = SpeechTrainer(begun or new_decoder(config, args.seed), clips, loss, plan, args.device)
     if args.dry_run:
         print(json.dumps(dry_run(trainer), indent=2))
         return 0
@@ -109,6 +120,27 @@ def run(args: argparse.Namespace) -> int:
     save_speech(args.out, trainer.decoder, card)
     print(args.out)
     return 0
+
+
+def _begun(args: argparse.Namespace, config: Any) -> Any:
+    """The decoder of --begin, or None. Raises DnpmError when it does not fit the set, or sizes are asked for beside."""
+    if args.begin is None:
+        return None
+    from ..speech.weights import load_speech
+
+    if args.width or args.layers or args.config != "default":
+        raise DnpmError("--begin brings its own sizes; leave --config, --width and --layers out")
+    decoder, _ = load_speech(args.begin, args.device)
+    there = decoder.config
+    for what, ours, wanted in (
+        ("speech encoder", there.encoder, config.encoder), ("features", there.feature_width, config.feature_width),
+        ("frame rate", there.rate, config.rate),
+    ):  # fmt: skip
+        if ours != wanted:
+            raise DnpmError(f"--begin {args.begin}: its {what} is {ours}, the set's {wanted}; give another set")
+    if unknown := set(config.speakers) - set(there.speakers):
+        raise DnpmError(f"--begin {args.begin}: knows no style {', '.join(sorted(unknown))}; it knows {there.speakers}")
+    return decoder.requires_grad_(True)
 
 
 def _by_length(sets: list[Any]) -> list[str]:

@@ -6,6 +6,8 @@ All terms are L1 means, in millimetres but for `expression` and `speed`:
     expression   the sliders themselves
     lip          distance of the inner lips and width of the mouth; near closure it counts threefold, because lips that
                  all but meet look wrong
+    roll         how far the lips roll in; where they do it counts sevenfold: few sounds want it (f and v, m, b and p),
+                 and seldom and small as it is, an L1 fit leaves it out altogether (0 in the paper)
     velocity     vertices' change from frame to frame
     speed        how fast each slider moves on the average of half a second, per second, whichever way: an L1 fit of
                  what the sound leaves open moves less than any performer (0 in the paper and in FaceFormer)
@@ -28,6 +30,8 @@ from ...face_model.model import FaceModel
 _EVERY = 3
 _UPPER, _LOWER, _CORNERS = (61, 62, 63), (67, 66, 65), (48, 54)
 _NEAR_MM, _NEAR_MORE = 2.0, 2.0
+_ROLLS = ("mouthRollLower", "mouthRollUpper")
+_ROLLED, _ROLLED_MORE = 0.08, 6.0
 _RATE = 30.0
 _HALF_SECOND = 15
 
@@ -41,6 +45,7 @@ class LossWeights:
     lip: float = 0.5
     velocity: float = 0.5
     speed: float = 3.0
+    roll: float = 0.5
 
     def __post_init__(self) -> None:
         values = [getattr(self, field.name) for field in fields(self)]
@@ -54,6 +59,7 @@ class MotionLoss(nn.Module):
     deltas: Tensor
     gap: Tensor
     gap_rest: Tensor
+    travel: Tensor
 
     def __init__(self, model: FaceModel, weights: LossWeights) -> None:
         super().__init__()
@@ -79,6 +85,9 @@ class MotionLoss(nn.Module):
         self.register_buffer("deltas", torch.from_numpy(moves[:, picks].reshape(len(order), -1).astype(np.float32)))
         self.register_buffer("gap", torch.from_numpy(gap.astype(np.float32)))
         self.register_buffer("gap_rest", torch.from_numpy(rest.astype(np.float32)))
+        self.rolls = [ARKIT_NAMES.index(name) for name in _ROLLS]
+        travel = np.linalg.norm(moves[self.rolls], axis=-1).max(1)
+        self.register_buffer("travel", torch.from_numpy(travel.astype(np.float32)))
 
     def forward(self, predicted: Tensor, truth: Tensor, carried: Tensor) -> tuple[Tensor, dict[str, float]]:
         """(B, T, 52), (B, T, 52), (B, 52) bool -> the weighted sum, and every term's value."""
@@ -90,6 +99,7 @@ class MotionLoss(nn.Module):
             "lip": self._lip(truth + error, truth),
             "velocity": moved.diff(dim=1).abs().mean(),
             "speed": _speed(truth + error, truth),
+            "roll": self._roll(error, truth),
         }
         total = torch.stack([getattr(self.weights, name) * value for name, value in terms.items()]).sum()
         return total, {name: float(value.detach()) for name, value in terms.items()}
@@ -100,6 +110,10 @@ class MotionLoss(nn.Module):
         height, wanted = ours[..., 0].clamp(min=0), theirs[..., 0].clamp(min=0)
         near = 1 + _NEAR_MORE * torch.exp(-wanted / _NEAR_MM)
         return (near * (height - wanted).abs()).mean() + (ours[..., 1] - theirs[..., 1]).abs().mean()
+
+    def _roll(self, error: Tensor, truth: Tensor) -> Tensor:
+        more = 1 + _ROLLED_MORE * (truth[..., self.rolls] > _ROLLED)
+        return (more * error[..., self.rolls].abs() * self.travel).mean()
 
 
 def _speed(predicted: Tensor, truth: Tensor) -> Tensor:

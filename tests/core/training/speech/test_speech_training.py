@@ -91,6 +91,18 @@ def test_a_lazy_mouth_costs_speed_and_the_phase_does_not(loss: MotionLoss):
     assert speed["late"] < 0.1 * speed["lazy"]
 
 
+def test_lips_that_roll_in_cost_more_than_lips_that_do_not(face_model, loss: MotionLoss):
+    whole = torch.ones(1, 52, dtype=torch.bool)
+    roll = lambda a, b: loss(a, b, whole)[1]["roll"]  # noqa: E731
+    missed, false = roll(motion(), motion(mouthRollLower=0.4)), roll(motion(mouthRollLower=0.4), motion())
+    assert missed == pytest.approx(7 * false, rel=1e-5)
+    # In millimetres: how far the lower lip's fastest vertex goes, over the two sliders.
+    moves = face_model.expression_deltas(np.zeros(face_model.n_id, np.float32))
+    travel = np.linalg.norm(moves[face_model.expression_index["mouthRollLower"]], axis=-1).max()
+    assert false == pytest.approx(0.4 * travel / 2, rel=1e-4)
+    assert roll(motion(jawOpen=0.5), motion()) == 0
+
+
 def test_what_a_take_does_not_carry_costs_nothing(loss: MotionLoss):
     carried = torch.zeros(1, 52, dtype=torch.bool)
     carried[0, COLUMN["jawOpen"]] = True
@@ -101,7 +113,7 @@ def test_what_a_take_does_not_carry_costs_nothing(loss: MotionLoss):
 
 
 def test_a_term_is_switched_off_and_still_reported(face_model, loss: MotionLoss):
-    off = MotionLoss(face_model, LossWeights(velocity=0, lip=0, expression=0, speed=0))
+    off = MotionLoss(face_model, LossWeights(velocity=0, lip=0, expression=0, speed=0, roll=0))
     a, b, whole = torch.rand(2, 8, 52), torch.rand(2, 8, 52), torch.ones(2, 52, dtype=torch.bool)
     total, terms = off(a, b, whole)
     assert float(total) == pytest.approx(terms["vertex"])
@@ -109,7 +121,7 @@ def test_a_term_is_switched_off_and_still_reported(face_model, loss: MotionLoss)
     assert terms["velocity"] > 0
     for wrong in (LossWeights, lambda **k: LossWeights(**(dict.fromkeys(k, 0.0)))):
         with pytest.raises(DnpmError, match="must not be negative"):
-            wrong(vertex=-1.0, expression=0, lip=0, velocity=0, speed=0)
+            wrong(vertex=-1.0, expression=0, lip=0, velocity=0, speed=0, roll=0)
 
 
 def test_it_learns_to_move_and_its_own_past_comes_in(clips: list[Clip], speech_set: Path, loss: MotionLoss):
@@ -174,6 +186,18 @@ def test_the_command(speech_set: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert card["validation"] == ["clip_8", "clip_9"]
     assert card["scores"]
     assert main(["train", "speech", "--data", str(tmp_path), "--out", str(tmp_path / "w")]) == 2
+
+    # Going on from weights: their sizes, and one careful step leaves them where they were but for little.
+    further = [*command[:4], "--out", str(tmp_path / "more"), "--folder", str(tmp_path / "g"), "--steps", "1",
+               "--batch", "2", "--frames", "30", "--rate", "1e-3", "--face-model", str(face_model_file)]  # fmt: skip
+    assert main([*further, "--begin", str(tmp_path / "w")]) == 0
+    more, _ = load_speech(tmp_path / "more")
+    assert more.config == decoder.config
+    apart = [float((a - b).abs().max()) for a, b in zip(more.parameters(), decoder.parameters(), strict=True)]
+    assert 0 < max(apart) < 0.01
+    capsys.readouterr()
+    assert main([*further, "--begin", str(tmp_path / "w"), "--layers", "2"]) == 2
+    assert "--begin brings its own sizes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
