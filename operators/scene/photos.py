@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import bpy
@@ -59,10 +58,11 @@ def write(
     identity.set_sliders(face, identity=made.identity, expression=made.expression)
     photo_offset.write(face, to_text(made.w_offset))
     _set_colour(face, group, made)
+    # With a window both are painted a moment later, by a timer: painting takes a third of a second.
     if group.match_tone:
-        looks.set_look(face, replace(looks.look_of(face), tone=nearest_tone(made.skin)))
+        getattr(face, names.FACE).tone = nearest_tone(made.skin)
     else:
-        looks.apply(face)
+        looks.notice(face)
     photo_points.note(face)
     _set_cameras(face, scene, group, made.cameras, backgrounds)
     if photo_points.are_shown(face):

@@ -196,7 +196,7 @@ def photo() -> hands.Steps:
     region = next(region for region in area.regions if region.type == "WINDOW")
     space = area.spaces.active
     face().dnpm_photo.filepath = SETTINGS["photo"]
-    pixels, points = map_pixels(), mesh_points()
+    pixels, points, cameras = map_pixels(), mesh_points(), len(bpy.data.cameras)
     with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region, space_data=space):
         bpy.ops.dnpm.face_from_image("INVOKE_DEFAULT")
     start = last = time.monotonic()
@@ -207,9 +207,7 @@ def photo() -> hands.Steps:
         yield 0.05
         longest, last = max(longest, time.monotonic() - last), time.monotonic()
     check("a photo becomes a face", True, f"{time.monotonic() - start:.1f} s")
-    check(
-        "the window is not frozen meanwhile", longest < 2.5, f"{longest:.2f} s at most between two moments of its own"
-    )
+    check("the window is not frozen meanwhile", longest < 4, f"{longest:.2f} s at most between two moments of its own")
     yield from settled()
     check("the photo moves the mesh", differs(points, mesh_points()), "the evaluated vertices")
     check("the photo moves the map's pixels", differs(pixels, map_pixels()), "the image")
@@ -227,7 +225,8 @@ def photo() -> hands.Steps:
             bpy.ops.ed.undo()
     yield 1.0
     yield from settled()
-    check("undo takes all of it back", not face().dnpm_photo.offset and not bpy.data.cameras, "no camera, no step")
+    gone = not face().dnpm_photo.offset and len(bpy.data.cameras) == cameras
+    check("undo takes all of it back", gone, f"{len(bpy.data.cameras)} cameras, as before")
     same = points.shape == mesh_points().shape and bool(np.allclose(points, mesh_points(), atol=1e-5))
     check("undo gives the mesh before the photo", same, "the evaluated vertices")
 
