@@ -38,6 +38,8 @@ TUCKED_OPENING = 0.3
 """What an f or v leaves of the opening: the lower lip is at the teeth, the tongue is not seen."""
 LIFTED = 0.2
 """mouthUpperUp of an f or v: the upper lip clears the teeth that the lower one is at."""
+SEAL = 0.02
+"""By how much lips that meet go beyond an opening of 0: at rest their rims are 0.6 mm apart."""
 _REST = 0.02
 """Keeps the share defined where the jaw is shut."""
 _COLUMN = {name: k for k, name in enumerate(ARKIT_NAMES)}
@@ -62,8 +64,10 @@ def meet(expression: np.ndarray, lips: np.ndarray, teeth: np.ndarray) -> np.ndar
     result = np.array(expression, np.float32)
     roll = result[:, _COLUMN["mouthRollLower"]]
     result[:, _COLUMN["mouthRollLower"]] = np.maximum(roll, TUCKED * teeth)
-    left = (1 - lips) * (1 - (1 - TUCKED_OPENING) * teeth)
-    result[:, _COLUMN["mouthClose"]] += ((1 - left) * opening(result)).astype(np.float32)
+    apart = np.asarray(result, np.float64) @ _WEIGHTS
+    part = (1 - lips) * (1 - TUCKED_OPENING) * teeth
+    close = lips * np.maximum(apart + SEAL, 0) + part * np.maximum(apart, 0)
+    result[:, _COLUMN["mouthClose"]] += close.astype(np.float32)
     for name in ("mouthUpperUpLeft", "mouthUpperUpRight"):
         result[:, _COLUMN[name]] = np.maximum(result[:, _COLUMN[name]], LIFTED * teeth * (1 - lips))
     return result
