@@ -3,9 +3,9 @@
 Every face is drawn from the model's own distribution (`sampling`), seen by a camera of random distance within 30
 degrees to the side, 12 up or down, and lit from somewhere; skin from porcelain to deep. It is fitted as it is (512
 pixels), blurred (a Gaussian of .03 eye distances, as out of focus), and reduced to 64 pixels on the longer side.
-Vertices are those of the front of the face, in the head's own frame, in millimetres (vertex_mm: nothing is aligned, so
-that a head's size, which one picture does not tell, counts); rigid_mm: after the best rotation and shift; similar_mm:
-after the best rotation, shift and scale, the shape alone. A pose's error is the angle of the rotation that is left over.
+Vertices are those of the front of the face, in the head's own frame, in millimetres. vertex_mm: nothing is aligned, so
+that a head's size, which one picture does not tell, counts; rigid_mm: after the best rotation and shift; similar_mm:
+after the best rotation, shift and scale, the shape alone. A pose's error is the angle of the rotation that is left.
 """
 
 from __future__ import annotations
