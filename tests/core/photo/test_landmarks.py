@@ -18,6 +18,7 @@ from dnpm.core.photo.image_file import read_picture
 from dnpm.core.photo.landmarks.build import NETWORKS, build_landmarks, canonical_face
 from dnpm.core.photo.landmarks.detect import find_faces
 from dnpm.core.photo.landmarks.graph import Graph, Step
+from dnpm.core.photo.landmarks.looks import other_side, several_looks
 from dnpm.core.photo.landmarks.networks import LandmarkNetworks
 
 
@@ -152,3 +153,54 @@ def test_equal_to_the_runtime(networks) -> None:
         for one, about in zip(ours, runtime.get_output_details(), strict=True):
             theirs = runtime.get_tensor(about["index"])
             assert np.abs(one.numpy().ravel() - theirs.ravel()).max() < 1e-3 * max(1.0, np.abs(theirs).max())
+
+
+def test_several_looks_are_averaged() -> None:
+    """A network that is right in every square gives its points back; one that errs aside gives a spread."""
+    rng = np.random.default_rng(0)
+    count, size = 478, 64
+    places = rng.uniform(20, 80, (count, 2))
+    middle, side = np.array([50.0, 50.0]), 100.0
+    swapped = np.arange(count)[::-1]
+    shown: list[np.ndarray] = []
+
+    def cut(at: np.ndarray, width: float, angle: float, pixels: int) -> tuple[torch.Tensor, np.ndarray]:
+        c, s = np.cos(angle) * width / pixels, np.sin(angle) * width / pixels
+        turn = np.array([[c, -s], [s, c]])
+        affine = np.concatenate([turn, (at - turn @ np.full(2, pixels / 2))[:, None]], 1)
+        shown.append((places - affine[:, 2]) @ np.linalg.inv(turn).T)
+        # The square tells which way round it is: its left half is dark.
+        return torch.cat([torch.zeros(1, 1, 1, 3), torch.ones(1, 1, 1, 3)], 2), affine
+
+    def network(square: torch.Tensor, error: float = 0.0) -> tuple[np.ndarray, float]:
+        points = shown[-1].copy()
+        if float(square[0, 0, 0, 0]) > 0.5:
+            # What a mirrored picture shows: each place under its fellow's number.
+            points[:, 0] = size - points[:, 0]
+            points = points[swapped]
+        return np.c_[points + np.array([error, 0.0]), np.ones(count)], 1.0
+
+    first = np.c_[places, np.full(count, side / size)]
+    points, spread = several_looks(first, middle, side, 0.1, cut, network, swapped, size)
+    np.testing.assert_allclose(points[:, :2], places, atol=1e-6)
+    assert spread < 1e-6
+    points, spread = several_looks(first, middle, side, 0.1, cut, lambda s: network(s, 2.0), swapped, size)
+    # Two pixels of the square to its right: to the left where it is mirrored.
+    assert 1.0 < spread < 2.5
+    assert np.abs(points[:, :2] - places).max() < 2.0 * side / size
+
+
+def test_the_other_side(networks) -> None:
+    fellow = other_side(networks.canonical)
+    np.testing.assert_array_equal(fellow[fellow], np.arange(478))
+    assert fellow[33] == 263
+    assert fellow[468] == 473
+    assert fellow[1] == 1
+
+
+def test_looks_lie_farther_apart_on_noise(networks, portrait) -> None:
+    (face,) = find_faces(portrait, networks)
+    assert 0.002 < face.spread < 0.007
+    grain = np.random.default_rng(0).normal(0, 0.25, portrait.shape)
+    (noisy,) = find_faces(np.clip(blurred(portrait, 4.0) + grain, 0, 1).astype(np.float32), networks)
+    assert noisy.spread > 1.3 * face.spread
