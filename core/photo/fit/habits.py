@@ -176,7 +176,7 @@ class Grades:
             part = Differences(*(getattr(faces, one.name)[chosen] for one in fields(faces)))
             kinds.append(Habits.of(part.with_mirrored(mirror)))
         both = faces.with_mirrored(mirror)
-        return cls(*kinds, Expectation.measured(both.scores, both.expression))
+        return cls(kinds[0], kinds[1], Expectation.measured(both.scores, both.expression))
 
     @classmethod
     def none(cls) -> Grades:
@@ -225,7 +225,8 @@ class Grades:
         if weights is None or deviation is None or weights.shape != (len(deviation) + 1, *deviation.shape):
             raise DnpmError(f"{path}: holds no map from scores to expressions; {_AGAIN}")
         known = same and deviation.shape == (model.n_exp,)
-        return cls(*grades, Expectation(weights.astype(float), deviation.astype(float)) if known else None)
+        expectation = Expectation(weights.astype(float), deviation.astype(float)) if known else None
+        return cls(grades[0], grades[1], expectation)
 
 
 def level(pixels: np.ndarray) -> tuple[np.ndarray, float]:
