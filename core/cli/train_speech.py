@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     plan = Plan(
         begun.config if begun else config, args.steps, args.batch, args.frames, args.rate, own_most=args.own_past,
         weights=LossWeights(**{name: getattr(args, name) for name in LOSSES}), seed=args.seed,
-        **({"own_from": 0.0, "own_full": 0.0} if begun else {}),
+        own_from=0.0 if begun else Plan.own_from, own_full=0.0 if begun else Plan.own_full,
     )  # fmt: skip
     loss = MotionLoss(FaceModel.load(face_model_path(args.face_model)), plan.weights)
     clips = [one.clip(entry) for one in sets for entry in one.of("train")]
