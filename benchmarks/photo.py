@@ -61,9 +61,9 @@ def main() -> None:
 
 
 def _measured(args: argparse.Namespace) -> dict[str, Any]:
-    from ..core.photo.open import open_reconstructor
     from ..core.evaluation.fit import known_face
     from ..core.photo.image_file import Picture
+    from ..core.photo.open import open_reconstructor
 
     begun = time.perf_counter()
     tools = open_reconstructor(args.face_model, args.weights, None)
