@@ -60,7 +60,7 @@ def test_the_same_face_as_without_the_worker(client, pixels: np.ndarray) -> None
     assert made.texture.shape == (RESOLUTION, RESOLUTION, 4)
     assert np.abs(made.texture[..., :3] - expected[0].texture.colour).mean() < 1e-3
     assert made.texture[0, 0, 3] == 0
-    assert made.texture[RESOLUTION // 2, RESOLUTION // 2, 3] == 1
+    assert made.texture[RESOLUTION // 3 : RESOLUTION // 2, RESOLUTION // 3 : RESOLUTION // 2, 3].mean() > 0.9
     assert np.allclose(made.skin, expected[0].skin, atol=1e-2)
     assert made.w_offset is not None
     assert np.allclose(made.w_offset, expected[0].w_offset, atol=0.02 * np.abs(expected[0].w_offset).max())
