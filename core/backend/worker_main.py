@@ -51,6 +51,9 @@ def _make_package() -> None:
 
 
 def _main() -> None:
+    # Before numpy: a photo's fit is thousands of small products, and OpenBLAS's threads, waiting for each other, made
+    # it fifteen times as long as soon as another program was busy. Torch has threads of its own.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     incoming, outgoing = _take_over_streams()
     arguments = sys.argv[1:]
     _add_paths([folder for option, folder in zip(arguments[::2], arguments[1::2], strict=True) if option == "--path"])
