@@ -8,7 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
-from .scene import compat, detail_image, live, looks, names, state
+from .scene import compat, detail_image, live, looks, names, state, waiting
 
 Deed = Callable[[bpy.types.Object, bpy.types.Depsgraph], None]
 _busy = False
@@ -72,7 +72,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
     )
     for face in state.faces(scene):
         if playing:
-            _or_say(scene, face, live.play_frame, depsgraph)
+            _or_say(scene, face, waiting.play_frame, depsgraph)
         else:
             live.notice(face)
 
@@ -95,14 +95,13 @@ def _after_playback(scene: bpy.types.Scene, *_: object) -> None:
 
 @persistent
 def _before_save(*_: object) -> None:
-    """Pixels that are not packed would be lost."""
-    for face in state.faces():
-        if detail_image.has_map(face):
-            try:
-                live.finish(face)
-            except DnpmError as error:
-                print(f"DNPM Face: {face.name}: saved with the map as it is: {error}")
-            detail_image.pack(face)
+    """Pixels that are not packed would be lost. A worker that does not answer holds nobody up for long."""
+    faces = [face for face in state.faces() if detail_image.has_map(face)]
+    for face in waiting.finish(faces):
+        why = live.track(face).problem or "the backend did not answer in time"
+        print(f"DNPM Face: {face.name}: saved with an older map, which is updated when the file is opened: {why}")
+    for face in faces:
+        detail_image.pack(face)
 
 
 _HANDLERS = {

@@ -142,6 +142,32 @@ def _ask(obj: bpy.types.Object, entry: Track, *, full: bool) -> None:
     entry.tickets[ticket] = (entry.wanted, full)
 
 
+def ask_now(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None, *, full: bool, wanted: bool = True
+) -> Track | None:
+    """Bring the mesh up to the sliders and, where `wanted`, ask for their map. Never waits.
+
+    Returns the face's track when an answer is on its way, None when there is nothing to wait for. Raises DnpmError when
+    the sliders cannot be read.
+    """
+    wish = _read(obj, depsgraph)
+    entry = track(obj)
+    digest = wish.digest(obj)
+    entry.wanted, entry.wish, entry.changed = digest, wish, time.monotonic()
+    if not wanted or not follows(obj):
+        return None
+    if entry.shows(digest) or (not full and entry.shown == digest) or _show_kept(obj, entry, digest):
+        return None
+    if not (full and entry.asked_full()):
+        _ask(obj, entry, full=full)
+    return entry if entry.tickets else None
+
+
+def is_waiting() -> bool:
+    """Whether some face has asked for a map that has not come."""
+    return any(entry.tickets for entry in _tracks.values())
+
+
 def _show(obj: bpy.types.Object, entry: Track, displacement: np.ndarray, digest: str, *, full: bool) -> None:
     detail_image.write_map(obj, displacement, digest if full else "")
     entry.shown, entry.shown_full, entry.problem = digest, full, ""
@@ -199,10 +225,7 @@ def tick() -> float | None:
     """The timer: take answers, ask for whole maps, end when nothing is under way."""
     if bpy.app.is_job_running("RENDER"):
         return 0.5  # the render owns the pixels
-    before = session.status()
-    replies = session.client().poll() if before.state != "off" else []
-    for reply in replies:
-        receive(reply)
+    replies = take_answers()
     busy = False
     for uid in list(_tracks):
         obj = state.find(uid)
@@ -213,6 +236,14 @@ def tick() -> float | None:
     if replies or session.status_changed():
         session.redraw()
     return TICK_S if busy else None
+
+
+def take_answers() -> int:
+    """Show what the backend has answered since the last time; how many answers that were. Never waits."""
+    replies = session.client().poll() if session.status().state != "off" else []
+    for reply in replies:
+        receive(reply)
+    return len(replies)
 
 
 def _advance(obj: bpy.types.Object, entry: Track) -> bool:
@@ -275,36 +306,6 @@ def follow_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
         update_now(obj, depsgraph)
     else:
         _read(obj, depsgraph)
-
-
-def play_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
-    """The same for a frame that is played: at preview size, and followed by the whole map once the playback stops."""
-    wish = _read(obj, depsgraph)
-    entry = track(obj)
-    digest = wish.digest(obj)
-    face = getattr(obj, names.FACE)
-    entry.wanted, entry.wish, entry.changed = digest, wish, time.monotonic()
-    if not follows(obj) or not face.on_playback or entry.shown == digest or _show_kept(obj, entry, digest):
-        return
-    if not session.is_usable():
-        return
-    reply = session.client().call(
-        "displacement",
-        arrays=wish.arrays(),
-        params=wish.params(resolution=int(face.preview_size)),
-        timeout=BLOCKING_S,
-    )
-    if reply.error:
-        raise DnpmError(reply.error)
-    _show(obj, entry, reply.arrays["displacement"], digest, full=False)
-
-
-def finish(obj: bpy.types.Object) -> None:
-    """Before saving: no preview goes into the file while a backend runs; the image says whose map it holds."""
-    entry = track(obj)
-    if follows(obj) and getattr(obj, names.FACE).live and session.status().state in {"ready", "busy"}:
-        update_now(obj)
-    detail_image.image_of(obj)[names.MAP_DIGEST] = entry.shown if entry.shown_full else ""
 
 
 def restore(obj: bpy.types.Object, *, anew: bool = False) -> None:

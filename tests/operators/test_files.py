@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import bpy
 import numpy as np
 import pytest
 
 from dnpm.core.backend.types import BackendStatus
-from dnpm.operators.scene import detail_image, identity, live, names, state
+from dnpm.operators.scene import detail_image, identity, live, names, state, waiting
 
 
 def with_map(face, tiny_model) -> np.ndarray:
@@ -61,6 +63,47 @@ def test_saving_half_way_through_a_drag_saves_the_whole_map(window, face, backen
     face = bpy.data.objects[names.OBJECT]
     wanted = backend.map_of(state.identity_vector(face), state.expression_vector(face, tiny_model), None)
     np.testing.assert_array_equal(detail_image.read_map(face), wanted)
+
+
+@pytest.mark.parametrize("faces", [1, 3])
+def test_saving_does_not_wait_for_a_stuck_worker_and_the_file_asks_again(
+    window, backend, tiny_model, tmp_path, monkeypatch, capsys, faces
+):
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.2)
+    for _ in range(faces):
+        bpy.ops.dnpm.add_face()
+        face = bpy.context.object
+        with_map(face, tiny_model)
+        face.data.shape_keys.key_blocks["jawOpen"].value = 0.9
+    bpy.context.view_layer.update()
+    backend.held = True
+    start = time.monotonic()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
+    assert time.monotonic() - start < 0.2 + 0.5 * faces, "the faces share one second"
+    assert capsys.readouterr().out.count("saved with an older map") == faces
+    # Going on in the same session the answer is taken as ever.
+    backend.held = False
+    while live.tick() is not None:
+        pass
+    wanted = backend.map_of(state.identity_vector(face), state.expression_vector(face, tiny_model), None)
+    np.testing.assert_array_equal(detail_image.read_map(face), wanted)
+    # The file has the older map, knows that it is older, and asks for the right one.
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
+    loaded = state.faces()
+    assert len(loaded) == faces
+    assert not any(live.track(one).shows(live.track(one).wanted) for one in loaded)
+    while live.tick() is not None:
+        pass
+    for one in loaded:
+        np.testing.assert_array_equal(detail_image.read_map(one), wanted)
+
+
+def test_an_error_of_the_worker_while_saving_is_told(face, backend, tiny_model, tmp_path, capsys):
+    with_map(face, tiny_model)
+    face.data.shape_keys.key_blocks["jawOpen"].value = 0.9
+    backend.error = "out of memory"
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
+    assert "saved with an older map, which is updated when the file is opened: out of memory" in capsys.readouterr().out
 
 
 def test_append_gives_the_same_face(face, backend, tiny_model, tmp_path):
@@ -192,15 +235,33 @@ def test_a_smaller_map_made_on_purpose_is_rendered_as_it_is(face, backend, tiny_
 def test_played_frames_follow_where_the_face_says_so(face, backend, tiny_model, follow):
     animated(face, tiny_model)
     face.dnpm_face.on_playback = follow
-    backend.calls.clear()
+    backend.asked.clear()
     for frame in (1, 2, 3):
         bpy.context.scene.frame_set(frame)
-    assert len(backend.calls) == (3 if follow else 0)
+    assert len(backend.asked) == (3 if follow else 0)
     if follow:
-        assert backend.calls[-1]["params"]["resolution"] == 256
-        assert backend.calls[-1]["expression"][0] == pytest.approx(1.0)
+        assert backend.asked[-1]["params"]["resolution"] == 256
+        assert backend.asked[-1]["expression"][0] == pytest.approx(1.0)
+        wanted = backend.map_of(np.array([2, 0, 0]), tiny_model.expression(jawOpen=1), 256)
+        np.testing.assert_allclose(detail_image.read_map(face), wanted, atol=1e-6)
     # The mesh follows the identity in any case.
     np.testing.assert_allclose(identity.applied(face), [2, 0, 0], atol=1e-6)
+
+
+def test_a_stuck_worker_costs_a_playback_one_wait(face, backend, tiny_model, monkeypatch, capsys):
+    animated(face, tiny_model)
+    face.dnpm_face.on_playback = True
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.3)
+    backend.held = True
+    start = time.monotonic()
+    for frame in (1, 2, 3, 2, 3, 2):
+        bpy.context.scene.frame_set(frame)
+    assert 0.3 < time.monotonic() - start < 0.8
+    assert capsys.readouterr().out.count("the map was not updated: the backend did not answer within") == 1
+    backend.held = False
+    bpy.context.scene.frame_set(3)
+    wanted = backend.map_of(np.array([2, 0, 0]), tiny_model.expression(jawOpen=1), 256)
+    np.testing.assert_allclose(detail_image.read_map(face), wanted, atol=1e-6)
 
 
 def test_scrubbing_does_not_wait(window, face, backend, tiny_model):
