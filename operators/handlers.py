@@ -8,7 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
-from .scene import compat, detail_image, live, looks, names, state, waiting
+from .scene import compat, detail_image, groups, live, looks, names, state, waiting
 
 Deed = Callable[[bpy.types.Object, bpy.types.Depsgraph], None]
 _busy = False
@@ -48,8 +48,15 @@ def _after_undo(*_: object) -> None:
 def _after_load(*_: object) -> None:
     live.forget()
     looks.forget()
+    groups.migrate_all()
     for face in state.faces():
         live.notice(face)
+
+
+@persistent
+def _after_import(*_: object) -> None:
+    """Something was appended or linked. What is linked passes no other handler."""
+    groups.migrate_all()
 
 
 @persistent
@@ -113,6 +120,8 @@ _HANDLERS = {
     "animation_playback_post": _after_playback,
     "save_pre": _before_save,
 }
+if hasattr(bpy.app.handlers, "blend_import_post"):  # 4.2 has none, and there an old group's name does no harm
+    _HANDLERS["blend_import_post"] = _after_import
 
 
 def register() -> None:

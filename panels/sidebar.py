@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..core.face_model.arkit import GROUPS
-from ..operators.scene import compat, live, names, pairs, registration, state
+from ..operators.scene import groups, live, names, pairs, registration, state
 from . import status
 
 FIRST_IDENTITY = 10
@@ -53,8 +53,12 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
         row.menu("DNPM_MT_presets", icon="PRESET")
         row.operator("dnpm.save_preset", text="", icon="FILE_TICK")
         status.draw(layout)
-        if compat.GROUPS_BREAK_DISPLACE and face.vertex_groups:
-            text = "This Blender's Displace modifier misplaces the detail on a mesh with vertex groups: remove them"
+        clashing = groups.clashing(face)
+        if clashing:
+            text = (
+                f"A vertex group has the name of a UV layer ({', '.join(clashing)}). Blender 5.1 and later then "
+                "misplace what a modifier reads from that layer: rename the group"
+            )
             status.paragraph(layout.box(), text, icon="ERROR")
         problem = live.track(face).problem
         if problem:

@@ -1,4 +1,4 @@
-"""Everything in which the supported Blenders (4.2 to 5.2) differ, in one place."""
+"""Everything in which the supported Blenders (4.2 to 5.3) differ, in one place."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from pathlib import Path
 
 import bpy
 
-GROUPS_BREAK_DISPLACE = bpy.app.version >= (5, 1, 0)
-"""On a mesh with any vertex group, Blender 5.2.3's Displace reads the texture at another vertex's UV (5.0 does not)."""
 RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 """Option of a property for a path that may begin with //: from 4.5 it has to be said."""
 NODES_ALWAYS_ON = bpy.app.version >= (5, 0, 0)

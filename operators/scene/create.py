@@ -7,7 +7,7 @@ import numpy as np
 
 from ...core.face_model.looks import DEFAULT_LOOK, Look
 from ...core.face_model.model import FaceModel
-from . import compat, detail_image, identity, looks, materials, models, names, pairs, state
+from . import detail_image, groups, identity, looks, materials, models, names, pairs, state
 
 VIEWPORT_LEVELS, RENDER_LEVELS = 2, 3
 """At 1 a vertex stands every 1.5 mm, which hides wrinkles; at 2 a step of a drag takes a tenth of a second on eight
@@ -34,7 +34,7 @@ def new_face(
     obj = bpy.data.objects.new(name, mesh)
     try:
         materials.set_up(mesh, model, scale)
-        _vertex_groups(obj, model)
+        groups.add(obj, model)
         _fill_properties(obj, table, scale)
         obj.shape_key_add(name=names.BASIS, from_mix=False)
         for expression in model.expression_names:
@@ -110,21 +110,6 @@ def _detail_corners(model: FaceModel) -> np.ndarray:
     result = np.where(has[..., None], result, np.where(has.any(1)[:, None, None], first[:, None], 0.0))
     result[inside] = model.detail_uv[model.faces_detail_uv[inside]]
     return result.astype(np.float32)
-
-
-def _vertex_groups(obj: bpy.types.Object, model: FaceModel) -> None:
-    """The model's groups, and one of the detail layer, to select it by."""
-    if compat.GROUPS_BREAK_DISPLACE:
-        return
-    for name, indices in sorted(model.vertex_groups.items()):
-        obj.vertex_groups.new(name=name).add(indices.tolist(), 1.0, "REPLACE")
-    add_detail_group(obj, model)
-
-
-def add_detail_group(obj: bpy.types.Object, model: FaceModel) -> None:
-    """The vertices of the detail layer."""
-    inside = np.unique(model.faces[model.faces_detail_uv >= 0])
-    obj.vertex_groups.new(name=names.DETAIL).add(inside.tolist(), 1.0, "REPLACE")
 
 
 def _fill_properties(obj: bpy.types.Object, table: models.KeyTable, scale: float) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from ...core.backend.types import Reply
 from ...core.errors import DnpmError
-from . import compat, controls, detail_image, identity, models, names, separate, session, state
+from . import compat, controls, detail_image, groups, identity, models, names, separate, session, state
 
 QUIET_S = 0.25
 """Sliders that rested so long are let go: now the whole map is computed."""
@@ -118,7 +118,8 @@ def notice(obj: bpy.types.Object) -> None:
 
 
 def _read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> Wish:
-    """The sliders, after bringing the mesh up to the identity."""
+    """The sliders, after bringing the mesh up to the identity and to this version's names."""
+    groups.migrate(obj)
     model = models.model_of(obj)
     values = state.identity_vector(obj, depsgraph)
     if not identity.is_applied(obj, values):

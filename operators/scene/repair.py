@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from . import compat, create, detail_image, identity, live, looks, materials, models, names, photos
+from . import create, detail_image, groups, identity, live, looks, materials, models, names, photos
 
 _SAME_M = 1e-4
 """A key whose points all lie within this of an expression's is that expression, whatever its name."""
@@ -21,7 +21,7 @@ def repair(obj: bpy.types.Object) -> list[str]:
     table = models.current_table()
     identity.check_vertex_count(obj, table)
     done = _carry_over(obj, table) + _renamed_keys(obj, table) + _keys(obj, table)
-    done += _layer(obj, table) + _modifier(obj)
+    done += _layer(obj, table) + _modifier(obj) + _groups(obj, table)
     if materials.refill(obj, table.model):
         done.append("materials")
     photos.show_colour(obj)
@@ -91,6 +91,14 @@ def _keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
     return [f"{len(missing)} shape keys ({', '.join(missing[:3])}{'...' if len(missing) > 3 else ''})"]
 
 
+def _groups(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
+    done = ["the name of the detail region's vertex group"] if groups.migrate(obj) else []
+    if names.REGION not in obj.vertex_groups:
+        groups.add(obj, table.model)
+        done.append("vertex groups")
+    return done
+
+
 def _modifier(obj: bpy.types.Object) -> list[str]:
     done = []
     if detail_image.is_baked(obj) and None in (detail_image.shown_image(obj), detail_image.find_image(obj)):
@@ -106,9 +114,6 @@ def _modifier(obj: bpy.types.Object) -> list[str]:
     if modifier is None:
         modifier = obj.modifiers.new(names.DETAIL, "DISPLACE")
         done.append("Displace modifier")
-    if obj.vertex_groups.get(names.DETAIL) is None and not compat.GROUPS_BREAK_DISPLACE:
-        create.add_detail_group(obj, models.current_model())
-        done.append("vertex group")
     if modifier.texture is None or detail_image.find_image(obj) is None:
         name = f"{names.DETAIL} {obj.name}"
         texture = detail_image.new_texture(name, detail_image.new_image(name))

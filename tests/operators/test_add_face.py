@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dnpm.core.face_model import units
-from dnpm.operators.scene import compat, create, detail_image, identity, names, state
+from dnpm.operators.scene import create, detail_image, identity, names, state
 
 
 def points(obj) -> np.ndarray:
@@ -29,8 +29,7 @@ def test_the_mesh_is_the_models(face, tiny_model):
     assert [layer.name for layer in mesh.uv_layers] == [names.UV, names.DETAIL]
     assert [material[names.MATERIAL_KIND] for material in mesh.materials] == ["skin", "lips"]
     assert [p.material_index for p in mesh.polygons] == tiny_model.face_material.tolist()
-    groups = [] if compat.GROUPS_BREAK_DISPLACE else ["face", names.DETAIL]
-    assert face.vertex_groups.keys() == groups
+    assert face.vertex_groups.keys() == ["face", names.REGION]
 
 
 def test_the_keys_are_the_models_expressions(face, tiny_model):

@@ -145,6 +145,16 @@ def test_the_rest_of_many_components_is_folded(face):
     assert "Extra 10" not in folded
 
 
+def test_a_group_with_a_layers_name_is_warned_of(face):
+    def warned():
+        return [text for text in shown(sidebar(), "label") if "has the name of a UV layer" in text]
+
+    assert face.vertex_groups
+    assert not warned()
+    face.vertex_groups.new(name="UVMap")
+    assert warned()
+
+
 def test_two_faces_each_show_their_own(face, tiny_model):
     face.dnpm_face.frozen = True
     assert "dnpm.unfreeze" in shown(sidebar(), "operator")
