@@ -1,12 +1,29 @@
-"""Input files: checked before they are opened, so that no pipe, device or endless file is waited for."""
+"""Input files: checked before they are opened, and one line that names the file for whatever is wrong with them.
+
+No pipe, device or endless file is waited for; sizes are looked at before anything is read. What libraries raise on
+damaged content becomes a DnpmError in `reading`, at the one place where a file is opened.
+"""
 
 from __future__ import annotations
 
 import os
+import reprlib
 import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
+from pickle import UnpicklingError
 
 from .errors import DnpmError
+
+DAMAGE = (
+    ArithmeticError, AssertionError, AttributeError, BufferError, EOFError, LookupError, NotImplementedError,
+    RuntimeError, SyntaxError, SystemError, TypeError, UnpicklingError, ValueError, struct.error, zlib.error,
+)  # fmt: skip
+"""What parsers raise on content that contradicts itself. (Recursion that is too deep is a RuntimeError.)"""
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
@@ -20,40 +37,113 @@ def regular_file(path: str | os.PathLike[str], most: int | None = None) -> int:
     try:
         status = Path(path).stat()
     except FileNotFoundError as error:
-        raise DnpmError(f"{_name(path)}: no such file") from error
+        raise DnpmError(f"{shown_path(path)}: no such file") from error
     except (OSError, ValueError) as error:
-        raise DnpmError(f"{_name(path)}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        raise DnpmError(f"{shown_path(path)}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
     if not stat.S_ISREG(status.st_mode):
         kind = next((name for test, name in _KINDS if test(status.st_mode)), "not a regular file")
-        raise DnpmError(f"{_name(path)}: is {kind}; give a file")
+        raise DnpmError(f"{shown_path(path)}: is {kind}; give a file")
     if most is not None and status.st_size > most:
-        raise DnpmError(f"{_name(path)}: has {status.st_size / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are read")
+        raise DnpmError(f"{shown_path(path)}: has {status.st_size / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are read")
     return status.st_size
 
 
 def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
     """A regular file's bytes. Raises DnpmError as `regular_file`, and when it cannot be read."""
     regular_file(path, most)
-    try:
-        with Path(path).open("rb") as file:
-            data = file.read(most + 1)  # A file may grow, or have said a wrong size.
-    except OSError as error:
-        raise DnpmError(f"{_name(path)}: cannot be read ({error.strerror or error})") from error
+    with opened(path) as file:
+        data = file.read(most + 1)  # A file may grow, or have said a wrong size.
     if len(data) > most:
-        raise DnpmError(f"{_name(path)}: has more than {most / 1e6:.0f} MB, which are read at most")
+        raise DnpmError(f"{shown_path(path)}: has more than {most / 1e6:.0f} MB, which are read at most")
     return data
 
 
 def read_start(path: str | os.PathLike[str], count: int) -> bytes:
     """The first `count` bytes of a regular file, fewer when it is shorter. Raises DnpmError as `read_bytes`."""
-    regular_file(path)
+    with opened(path) as file:
+        return file.read(count)
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], most: int | None = None) -> Iterator[BufferedReader]:
+    """A regular file, open for reading bytes. Raises DnpmError as `regular_file`; an OSError of opening it, or of
+    reading it within, becomes one too."""
+    regular_file(path, most)
     try:
-        with Path(path).open("rb") as file:
-            return file.read(count)
+        # A pipe that took the file's place in between is not waited for.
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+        with os.fdopen(descriptor, "rb") as file:
+            yield file
     except OSError as error:
-        raise DnpmError(f"{_name(path)}: cannot be read ({error.strerror or error})") from error
+        raise DnpmError(f"{shown_path(path)}: cannot be read ({error.strerror or error})") from error
 
 
-def _name(path: str | os.PathLike[str]) -> str:
+def read_text(path: str | os.PathLike[str], most: int) -> str:
+    """A regular file of UTF-8 text, with or without a byte order mark. Raises DnpmError as `read_bytes`, and when it
+    is not UTF-8."""
+    try:
+        return read_bytes(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DnpmError(f"{shown_path(path)}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str], again: str = "") -> Iterator[None]:
+    """Around the interpretation of one file's content: what is wrong becomes a DnpmError of one line that names the
+    file, ends with `again` (what to do about it), and is the only thing that leaves.
+
+    A DnpmError from within, of a configuration say, is passed on with the file's name in front if it lacks it.
+    """
+    name, end = shown_path(path), f"; {again}" if again else ""
+    try:
+        yield
+    except DnpmError as error:
+        if name in str(error):
+            raise
+        raise DnpmError(f"{name}: {error}{end}") from error
+    except MemoryError as error:
+        raise DnpmError(f"{name}: needs more memory than there is{end}") from error
+    except OSError as error:
+        raise DnpmError(f"{name}: cannot be read ({one_line(error.strerror or error)}){end}") from error
+    except DAMAGE as error:
+        raise DnpmError(f"{name}: is damaged, or another kind of file ({reason_of(error)}){end}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """An exception of a library in a few words of one line."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    text = one_line(error)
+    if isinstance(error, KeyError):
+        return f"{text} is missing"
+    return text or type(error).__name__
+
+
+def one_line(text: object, most: int = 200) -> str:
+    """Text in one line of at most about `most` characters, control characters written as escapes."""
+    words = " ".join(str(text).split())
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words[:most])
+    return shown + "..." if len(words) > most else shown
+
+
+class _Brief(reprlib.Repr):
+    """Bounded in depth and length: a value of a hostile file may be nested, shared or long enough to fill memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel, self.maxstring, self.maxother = 2, 60, 60
+        self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = 4
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to write integers of more than 4300 digits."""
+        return repr(x) if abs(x) < 10**18 else f"an integer of {x.bit_length()} bits"
+
+
+def brief(value: object) -> str:
+    """A value of a file as a message shows it: one line, a few levels and entries of it."""
+    return one_line(_Brief().repr(value))
+
+
+def shown_path(path: str | os.PathLike[str]) -> str:
     """For a message of one line, also when a name holds a line break."""
     return str(Path(path)).encode("unicode_escape" if not str(path).isprintable() else "utf-8", "replace").decode()

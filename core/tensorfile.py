@@ -1,7 +1,8 @@
 """Reads and writes safetensors files with numpy alone, because Blender's process has no safetensors package.
 
 Format: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}, "__metadata__":
-{str: str}}, then the tensors' bytes (https://huggingface.co/docs/safetensors). Nothing in such a file is ever run.
+{str: str}}, then the tensors' bytes (https://huggingface.co/docs/safetensors). Nothing in such a file is ever run, and
+nothing that its header says is believed before it was compared with the file's size.
 """
 
 from __future__ import annotations
@@ -9,14 +10,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
+import mmap
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
+from . import jsonfile
 from .errors import DnpmError
+from .inputs import brief, one_line, opened, shown_path
 
 _DTYPES: dict[str, np.dtype] = {
     "F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I64": np.dtype("<i8"),
@@ -24,65 +31,70 @@ _DTYPES: dict[str, np.dtype] = {
     "U16": np.dtype("<u2"), "BOOL": np.dtype("?"),
 }  # fmt: skip
 _NAMES = {dtype: name for name, dtype in _DTYPES.items()}
-_MAX_HEADER = 100_000_000
+_AGAIN = "fetch or build the file again"
+_MAX_HEADER, _MAX_RANK = jsonfile.MOST_BYTES, 16
+_MAPPED_FROM = 1 << 30
+"""Bytes from which on `load` maps a file into memory in place of reading it."""
+_CHUNK = 1 << 24
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """Where a tensor lies: numbers of `dtype` and `shape` from byte `begin` of the file on."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    begin: int
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Return (tensors, metadata) of a safetensors file; the arrays are read-only views of one buffer.
+    """Return (tensors, metadata) of a safetensors file; the arrays are read-only views of one buffer, which of a file
+    of more than a gigabyte is the file itself, memory-mapped.
 
-    Raises DnpmError when the file is missing, truncated, not of the format, or holds a number that is not finite.
+    Raises DnpmError when the file is missing, not a regular file, truncated, not of the format, or holds a number that
+    is not finite.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    header, start = _header(path, data)
-    metadata = header.pop("__metadata__", {})
-    tensors = {}
-    for name, entry in header.items():
-        dtype, shape, begin = _entry(path, name, entry, len(data) - start)
-        count = int(np.prod(shape, dtype=np.int64))
-        tensors[name] = np.frombuffer(data, dtype, count, start + begin).reshape(shape)
-        if dtype.kind == "f" and not _finite(tensors[name]):
-            raise DnpmError(f"{path}: tensor {name!r} holds numbers that are not finite; fetch or build the file again")
+    with opened(path) as file:
+        entries, metadata, size = _read_header(path, file)
+        if size >= _MAPPED_FROM:
+            for name, entry in entries.items():
+                _check_finite(path, name, _finite_in(file, entry))
+            return _mapped(file, entries), metadata
+        file.seek(0)
+        data = file.read(size)
+    if len(data) != size:
+        raise DnpmError(f"{shown_path(path)}: truncated while it was read; {_AGAIN}")
+    tensors = _views(data, entries)
+    for name, array in tensors.items():
+        _check_finite(path, name, array.dtype.kind != "f" or _finite(array))
     return tensors, metadata
 
 
 def open_mapped(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Return (tensors, metadata) as `load` does, but memory-mapped read-only: what is not looked at is never read.
 
-    Raises DnpmError when the file is missing, truncated or not of the format; numbers are not looked at.
+    Raises DnpmError as `load` does; but numbers are not looked at.
     """
-    path = Path(path)
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            start = file.read(8)
-            head = start + file.read(min(int.from_bytes(start, "little"), _MAX_HEADER))
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    header, begin = _header(path, head)
-    metadata = header.pop("__metadata__", {})
-    tensors: dict[str, np.ndarray] = {}
-    for name, entry in header.items():
-        dtype, shape, offset = _entry(path, name, entry, size - begin)
-        # An empty block cannot be mapped.
-        empty = 0 in shape
-        tensors[name] = np.zeros(shape, dtype) if empty else np.memmap(path, dtype, "r", begin + offset, shape)
-    return tensors, metadata
+    with opened(path) as file:
+        entries, metadata, _ = _read_header(path, file)
+        return _mapped(file, entries), metadata
 
 
 def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     """Return a safetensors file's metadata without reading its tensors. Raises DnpmError as `load` does."""
-    path = Path(path)
-    try:
-        with path.open("rb") as file:
-            start = file.read(8)
-            head = start + file.read(min(int.from_bytes(start, "little"), _MAX_HEADER))
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return _header(path, head)[0].get("__metadata__", {})
+    with opened(path) as file:
+        return _read_header(path, file)[1]
+
+
+def metadata_json(path: str | os.PathLike[str], metadata: Mapping[str, str], key: str, again: str = _AGAIN) -> object:
+    """The JSON value that an entry of a file's metadata holds. Raises DnpmError when it is missing or is not JSON."""
+    if key not in metadata:
+        raise DnpmError(f"{shown_path(path)}: its metadata lacks {key!r}; {again}")
+    return jsonfile.parse(metadata[key], f"{shown_path(path)}: its metadata's {key!r}", again)
 
 
 def save(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
@@ -116,37 +128,88 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metada
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """The file's SHA-256 in hex."""
-    with Path(path).open("rb") as file:
+    """The file's SHA-256 in hex. Raises DnpmError when it is not a regular file, or cannot be read."""
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _header(path: Path, data: bytes) -> tuple[dict, int]:
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > _MAX_HEADER or 8 + length > len(data):
-        raise DnpmError(f"{path}: not a safetensors file, or truncated; fetch or build it again")
-    try:
-        header = json.loads(data[8 : 8 + length])
-        if not isinstance(header, dict):
-            raise ValueError("the header is no JSON object")
-    except ValueError as error:
-        raise DnpmError(f"{path}: not a safetensors file ({error}); fetch or build it again") from error
-    return header, 8 + length
+def _read_header(path: str | os.PathLike[str], file: BinaryIO) -> tuple[dict[str, _Entry], dict[str, str], int]:
+    """An opened file's tensors by name, its metadata, and its size in bytes."""
+    name, size = shown_path(path), os.fstat(file.fileno()).st_size
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    if len(start) < 8 or length > min(_MAX_HEADER, size - 8):
+        raise DnpmError(f"{name}: not a safetensors file, or truncated; {_AGAIN}")
+    header = jsonfile.parse(file.read(length), f"{name}: the header", _AGAIN)
+    if not isinstance(header, dict):
+        raise DnpmError(f"{name}: not a safetensors file (the header is not a JSON object); {_AGAIN}")
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
+        raise DnpmError(f"{name}: the header's __metadata__ must map names to texts, is {brief(metadata)}; {_AGAIN}")
+    entries = {key: _entry(name, key, value, 8 + length, size) for key, value in header.items()}
+    at = 0
+    for key, entry in sorted(entries.items(), key=lambda item: item[1].begin):
+        if entry.count and entry.begin < at:
+            raise DnpmError(f"{name}: tensor {one_line(key, 60)!r} overlaps another one; {_AGAIN}")
+        at = max(at, entry.begin + entry.count * entry.dtype.itemsize)
+    return entries, metadata, size
 
 
-def _entry(path: Path, name: str, entry: dict, room: int) -> tuple[np.dtype, tuple[int, ...], int]:
-    """A tensor's dtype, shape and first byte after the header, checked against the `room` bytes that are there."""
-    try:
-        dtype, shape = _DTYPES[entry["dtype"]], tuple(int(n) for n in entry["shape"])
-        begin, end = (int(n) for n in entry["data_offsets"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DnpmError(f"{path}: tensor {name!r} is described wrongly; fetch or build the file again") from error
-    size = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-    if min(shape, default=0) < 0 or begin < 0 or end - begin != size or end > room:
-        raise DnpmError(f"{path}: truncated or damaged at tensor {name!r}; fetch or build the file again")
-    return dtype, shape, begin
+def _entry(name: str, key: str, value: object, start: int, size: int) -> _Entry:
+    """A tensor's description, checked against the file's size; `start`: where the tensors' bytes begin."""
+    tensor = f"{name}: tensor {one_line(key, 60)!r}"
+    if not isinstance(value, dict) or not {"dtype", "shape", "data_offsets"} <= value.keys():
+        raise DnpmError(f"{tensor} is described wrongly; {_AGAIN}")
+    dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
+        raise DnpmError(f"{tensor} has the type {brief(dtype)}, known are {', '.join(_DTYPES)}; {_AGAIN}")
+    if not isinstance(shape, list) or len(shape) > _MAX_RANK or not all(jsonfile.is_whole(n, 0) for n in shape):
+        raise DnpmError(f"{tensor} must have a shape of at most {_MAX_RANK} sizes, has {brief(shape)}; {_AGAIN}")
+    if not isinstance(offsets, list) or len(offsets) != 2 or not all(jsonfile.is_whole(n, 0) for n in offsets):
+        raise DnpmError(f"{tensor} must have two data_offsets, has {brief(offsets)}; {_AGAIN}")
+    entry = _Entry(_DTYPES[dtype], tuple(shape), start + offsets[0])
+    # Python's own integers: a product of sizes that is made up to overflow stays as large as it is.
+    if offsets[1] - offsets[0] != entry.count * entry.dtype.itemsize or start + offsets[1] > size:
+        raise DnpmError(f"{name}: truncated or damaged at tensor {one_line(key, 60)!r}; {_AGAIN}")
+    if math.prod(n or 1 for n in shape) >= 2**48:  # Beside a size of 0 nothing else bounds the others.
+        raise DnpmError(f"{tensor} has the impossible shape {brief(shape)}; {_AGAIN}")
+    return entry
+
+
+def _views(data: bytes | mmap.mmap, entries: Mapping[str, _Entry]) -> dict[str, np.ndarray]:
+    return {
+        name: np.frombuffer(data, e.dtype, e.count, e.begin).reshape(e.shape) if e.count else np.zeros(e.shape, e.dtype)
+        for name, e in entries.items()
+    }
+
+
+def _mapped(file: BinaryIO, entries: Mapping[str, _Entry]) -> dict[str, np.ndarray]:
+    """One mapping for all tensors; it ends with the last of the arrays."""
+    return _views(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), entries)
+
+
+def _check_finite(path: str | os.PathLike[str], name: str, finite: bool) -> None:
+    if not finite:
+        raise DnpmError(
+            f"{shown_path(path)}: tensor {one_line(name, 60)!r} holds numbers that are not finite; {_AGAIN}"
+        )
 
 
 def _finite(array: np.ndarray) -> bool:
     # A sum is finite only if every number is (overflow apart, so in double): no temporary the size of the file.
-    return bool(np.isfinite(array.sum(dtype=np.float64))) or bool(np.isfinite(array).all())
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum(dtype=np.float64))) or bool(np.isfinite(array).all())
+
+
+def _finite_in(file: BinaryIO, entry: _Entry) -> bool:
+    """The same of a tensor that is not in memory, read a piece at a time."""
+    if entry.dtype.kind != "f":
+        return True
+    file.seek(entry.begin)
+    left = entry.count * entry.dtype.itemsize
+    while left:
+        piece = file.read(min(left, _CHUNK))
+        if not piece or not _finite(np.frombuffer(piece, entry.dtype)):
+            return False
+        left -= len(piece)
+    return True

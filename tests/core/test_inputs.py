@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from dnpm.core.errors import DnpmError
-from dnpm.core.inputs import read_bytes, read_start, regular_file
+from dnpm.core.inputs import brief, one_line, read_bytes, read_start, read_text, reading, regular_file
 
 
 def test_regular_files(tmp_path):
@@ -49,3 +49,52 @@ def test_too_large_files_are_not_read(tmp_path):
 def test_a_name_with_a_line_break_stays_in_one_line(tmp_path):
     with pytest.raises(DnpmError, match=r"a\\nb: no such file"):
         regular_file(tmp_path / "a\nb")
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (ValueError("two\nlines"), "two lines"),
+        (KeyError("name"), "'name' is missing"),
+        (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
+        (MemoryError(), "more memory than there is"),
+        (OSError(5, "Input/output error"), "cannot be read .Input/output error"),
+        (OverflowError("int too large"), "int too large"),
+        (AssertionError(), "AssertionError"),
+        (DnpmError("generator configuration: sizes"), "generator configuration: sizes; fetch it again"),
+    ],
+)
+def test_what_a_parser_raises_names_the_file(raised, message, tmp_path):
+    with pytest.raises(DnpmError, match=message) as error, reading(tmp_path / "a.bin", "fetch it again"):
+        raise raised
+    assert str(error.value).startswith(f"{tmp_path / 'a.bin'}: ")
+    assert "\n" not in str(error.value)
+
+
+def test_an_error_that_names_the_file_already_stays_as_it_is(tmp_path):
+    with pytest.raises(DnpmError, match=r"^[^:]*a\.bin: is too short$"), reading(tmp_path / "a.bin", "again"):
+        raise DnpmError(f"{tmp_path / 'a.bin'}: is too short")
+
+
+def test_values_are_shown_in_a_line_of_bounded_length():
+    shared = (1, 1)
+    for _ in range(64):
+        shared = (shared, shared)
+    nested: list = []
+    for _ in range(100_000):
+        nested = [nested]
+    for value in (shared, nested, 10**5000, "x" * 10**6, "a\nb\x1b[2J", {"k": {"k": {"k": 1}}}, "\udc80"):
+        shown = brief(value)
+        assert len(shown) < 250
+        assert shown.isprintable()
+    assert brief(10**5000) == "an integer of 16610 bits"
+    assert brief([1, 2.5, "a"]) == "[1, 2.5, 'a']"
+    assert one_line("a\nb\tc\x07") == r"a b c\x07"
+
+
+def test_text_is_utf_8(tmp_path):
+    (tmp_path / "bom").write_bytes(b"\xef\xbb\xbfhello")
+    assert read_text(tmp_path / "bom", 100) == "hello"
+    (tmp_path / "latin").write_bytes("é".encode("latin-1"))
+    with pytest.raises(DnpmError, match="latin: is not UTF-8"):
+        read_text(tmp_path / "latin", 100)

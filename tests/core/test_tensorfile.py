@@ -103,6 +103,15 @@ def test_numbers_that_are_not_finite_are_told(value: float, tmp_path: Path) -> N
         {"dtype": "F32", "shape": [2**62, 4], "data_offsets": [0, 4]},
         {"shape": [1]},
         7,
+        {"dtype": "F32", "shape": [2**32, 2**32], "data_offsets": [0, 0]},
+        {"dtype": "F32", "shape": [0, 2**40, 2**40], "data_offsets": [0, 0]},
+        {"dtype": "F32", "shape": [1] * 70, "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [1.0], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [True], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [0, float("inf")]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [0, 10**400]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [0]},
+        {"dtype": ["F32"], "shape": [1], "data_offsets": [0, 4]},
     ],
 )
 def test_a_header_that_lies_is_told(entry: object, tmp_path: Path) -> None:
@@ -110,6 +119,54 @@ def test_a_header_that_lies_is_told(entry: object, tmp_path: Path) -> None:
     (tmp_path / "lie.safetensors").write_bytes(struct.pack("<Q", len(header)) + header + b"\0" * 4)
     with pytest.raises(DnpmError, match=r"lie\.safetensors: "):
         tensorfile.load(tmp_path / "lie.safetensors")
+
+
+def raw(path: Path, header: str, data: bytes = b"") -> Path:
+    path.write_bytes(struct.pack("<Q", len(header)) + header.encode() + data)
+    return path
+
+
+@pytest.mark.parametrize("metadata", ["[1]", "7", '{"a": 1}', '{"a": {"b": "c"}}', "null"])
+def test_metadata_must_be_texts(metadata: str, tmp_path: Path) -> None:
+    path = raw(tmp_path / "meta.safetensors", f'{{"__metadata__": {metadata}}}')
+    for read in (tensorfile.load, tensorfile.open_mapped, tensorfile.read_metadata):
+        with pytest.raises(DnpmError, match=r"meta\.safetensors: the header's __metadata__"):
+            read(path)
+
+
+def test_tensors_may_not_overlap(tmp_path: Path) -> None:
+    entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    other = {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}
+    path = raw(tmp_path / "over.safetensors", json.dumps({"a": entry, "b": other}), bytes(8))
+    with pytest.raises(DnpmError, match="'b' overlaps"):
+        tensorfile.load(path)
+
+
+def test_a_header_that_is_nested_deeply_is_told(tmp_path: Path) -> None:
+    path = raw(tmp_path / "deep.safetensors", '{"a":' + "[" * 100_000 + "]" * 100_000 + "}")
+    with pytest.raises(DnpmError, match=r"deep\.safetensors: the header: is nested deeper"):
+        tensorfile.load(path)
+
+
+def test_metadata_that_is_json(tmp_path: Path) -> None:
+    assert tensorfile.metadata_json("f", {"a": "[1, 2]"}, "a") == [1, 2]
+    for metadata, message in (({}, "lacks 'a'"), ({"a": "[1"}, "not valid JSON"), ({"a": "NaN"}, "not valid JSON")):
+        with pytest.raises(DnpmError, match=message) as error:
+            tensorfile.metadata_json(tmp_path / "f", metadata, "a")
+        assert str(tmp_path / "f") in str(error.value)
+
+
+def test_a_large_file_is_mapped_and_its_numbers_are_looked_at(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(tensorfile, "_MAPPED_FROM", 1)
+    monkeypatch.setattr(tensorfile, "_CHUNK", 64)
+    arrays = {"a": np.arange(100, dtype=np.float16), "b": np.ones((3, 0, 2), np.float32), "c": np.arange(9)}
+    tensorfile.save(tmp_path / "a.safetensors", arrays, {})
+    read, _ = tensorfile.load(tmp_path / "a.safetensors")
+    assert same(read, arrays)
+    arrays["a"][99] = np.nan
+    tensorfile.save(tmp_path / "b.safetensors", arrays, {})
+    with pytest.raises(DnpmError, match=r"b\.safetensors: tensor 'a' holds numbers that are not finite"):
+        tensorfile.load(tmp_path / "b.safetensors")
 
 
 def test_a_failed_save_leaves_the_old_file(good: bytes, tmp_path: Path) -> None:
