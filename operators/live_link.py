@@ -9,10 +9,12 @@ import bpy
 import numpy as np
 from mathutils import Quaternion
 
+from ..core.capture.read import read_track
+from ..core.capture.resample import resampled
+from ..core.capture.track import Track
+from ..core.capture.write import write_live_link
 from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
-from ..core.face_model.keys import resampled
-from ..core.face_model.tracks import Track, read_track, write_live_link
 from .animate import LONGEST_S
 from .base import FaceDeed
 from .long import LongDeed, Work, scene_of, still_there, told

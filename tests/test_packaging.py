@@ -17,7 +17,7 @@ import dnpm
 ROOMS = ("core", "operators", "panels")
 # What Blender's own process imports: numpy and the standard library alone.
 LIGHT = re.compile(
-    r"^(__init__|(panels|operators)/.*|core/(__init__|errors|tensorfile)"
+    r"^(__init__|(panels|operators)/.*|core/(__init__|errors|tensorfile)|core/capture/.*"
     r"|core/face_model/(__init__|model|arkit|units|locate|presets|sampling)|core/detail/(__init__|card)"
     r"|core/batch/(__init__|arguments|job|ledger|png|sliders|views)"
     r"|core/backend/(__init__|client|protocol|types|desk|supervisor|process|pythons|segment))\.py$"

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the curves, print what was written."""
-    from ..face_model.tracks import write_live_link, write_track
+    from ..capture.write import write_live_link, write_track
     from ..speech.animate import animate, open_animator
     from ..speech.audio import open_sound
     from ..speech.controls import Controls

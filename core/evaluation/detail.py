@@ -19,11 +19,11 @@ import numpy as np
 import torch
 
 from ..batch.sheet import pairs_picture
+from ..capture.read import read_track
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES, mirror_name
 from ..face_model.model import FaceModel
 from ..face_model.sampling import random_expression
-from ..face_model.tracks import read_track
 from ..training.detail import samples
 from ..training.teacher import Teacher
 from .metrics import RANGE_MM, Score

@@ -33,8 +33,9 @@ from typing import Any
 
 import numpy as np
 
+from ..capture.read import read_track
+from ..capture.track import Track
 from ..errors import DnpmError
-from ..face_model.tracks import Track, read_track
 from ..speech import silence
 from ..speech.audio import open_sound
 from . import speech_measures as measures

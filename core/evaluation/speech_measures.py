@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..capture.track import Track
 from ..face_model.arkit import ARKIT_NAMES, GROUPS
-from ..face_model.tracks import Track
 from ..speech.contact import opening
 from ..speech.silence import LEVEL_RATE
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 
 import numpy as np
 
+from ..capture.track import Track
 from ..face_model.arkit import ARKIT_NAMES
-from ..face_model.tracks import Track
 from ..speech.controls import SPEAKING, Controls, apply
 from ..speech.decoder import SpeechDecoder
 from ..speech.silence import silent_for

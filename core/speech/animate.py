@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..capture.track import Track
 from ..errors import DnpmError
-from ..face_model.tracks import Track
 from .audio import RATE, Samples, Sound
 from .card import speech_dir
 from .controls import SPEAKING, Controls, apply

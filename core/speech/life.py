@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..capture.track import ROTATION_NAMES
 from ..face_model.arkit import ARKIT_NAMES
-from ..face_model.tracks import ROTATION_NAMES
 from . import silence
 from .controls import Controls
 

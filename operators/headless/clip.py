@@ -18,8 +18,9 @@ import numpy as np
 from ...core.batch import clip
 from ...core.batch.job import Item
 from ...core.batch.sliders import look_of, w_offset_of
+from ...core.capture.read import read_track
+from ...core.capture.track import Track
 from ...core.errors import DnpmError
-from ...core.face_model.tracks import Track, read_track
 from ..scene import create, detail_image, live, motion, names, photo_offset, sounds
 from . import camera, export, film, studio
 from .batch import quiet

@@ -12,9 +12,9 @@ import bpy
 import numpy as np
 from mathutils import Euler, Matrix, Quaternion
 
+from ...core.capture.track import ROTATION_NAMES
 from ...core.errors import DnpmError
 from ...core.face_model.keys import thinned
-from ...core.face_model.tracks import ROTATION_NAMES
 from . import keyframes
 
 _YAW, _PITCH, _ROLL = (ROTATION_NAMES.index(name) for name in ("headYaw", "headPitch", "headRoll"))

@@ -10,11 +10,11 @@ import bpy
 import numpy as np
 
 from ...core.backend.speech import Curves
+from ...core.capture.track import ROTATION_NAMES
 from ...core.errors import DnpmError
 from ...core.face_model.arkit import ARKIT_NAMES
 from ...core.face_model.keys import thinned
 from ...core.face_model.model import FaceModel
-from ...core.face_model.tracks import ROTATION_NAMES
 from . import head, keyframes, names, sounds, state
 
 REST_S = 0.15

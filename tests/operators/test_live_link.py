@@ -8,8 +8,10 @@ import bpy
 import numpy as np
 import pytest
 
+from dnpm.core.capture.read import read_track
+from dnpm.core.capture.track import ROTATION_NAMES, Track
+from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.face_model.tracks import ROTATION_NAMES, Track, read_track, write_live_link, write_track
 from dnpm.operators.scene import compat
 
 JAW, SMILE = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("mouthSmileLeft")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from ...capture.read import read_track
+from ...capture.track import Track
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
-from ...face_model.tracks import Track, read_track
 from ...speech.audio import open_sound
 
 SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")

@@ -10,9 +10,9 @@ import pytest
 import soundfile
 import torch
 
+from dnpm.core.capture.read import read_track
 from dnpm.core.cli.main import main
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.face_model.tracks import read_track
 
 
 @pytest.fixture(scope="module")

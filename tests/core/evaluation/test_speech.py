@@ -11,12 +11,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnpm.core.capture.track import Track
+from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
 from dnpm.core.evaluation import speech
 from dnpm.core.evaluation.speech_measures import Phone
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.face_model.tracks import Track, write_live_link, write_track
 from dnpm.core.speech.contact import OPENING, opening
 
 COLUMNS = [ARKIT_NAMES.index(n) for n in ("jawOpen", "mouthFunnel", "mouthPucker", "mouthLowerDownLeft")]

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dnpm.core.capture.track import Track
+from dnpm.core.capture.write import write_track
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.face_model.tracks import Track, write_track
 
 USES_BLENDER = True  # in the processes that it starts: tests/run.py runs it with every version
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnpm.core.capture.track import Track
 from dnpm.core.evaluation.speech import score
 from dnpm.core.evaluation.speech_measures import Phone, opening
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.face_model.tracks import Track
 from dnpm.core.training.speech.coarticulation import _CLASS, _LIKE, TARGETS, Manner, animate_phones
 from dnpm.core.training.speech.phones import ALL, DIPHTHONGS, SILENCE, Spoken, from_ipa, from_radio, joined
 

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from dnpm.core.capture.track import Track
+from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.face_model.tracks import Track, write_live_link, write_track
 from dnpm.core.training.speech import making
 from dnpm.core.training.speech.captures import read_takes
 from dnpm.core.training.speech.corpus import Corpus, Maker

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnpm.core.capture.read import read_track
+from dnpm.core.capture.track import Track
+from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.face_model.tracks import Track, read_track, write_live_link, write_track
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "speech"
 

@@ -1,0 +1,88 @@
+"""Our own files: a CSV with a column `time`, and Live Link Face's CSV.
+
+The latter is what Unreal's Live Link Face importer, Faceit and others read: `Timecode` HH:MM:SS:FF.fff,
+`BlendShapeCount`, 52 values, then nine rotations of the head and the eyes in radians.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DnpmError
+from ..face_model.arkit import ARKIT_NAMES
+from .track import DAY_S, ROTATION_NAMES, Track
+
+LIVE_LINK_RATE = 60.0
+"""Frames a second that our timecodes count."""
+
+
+def write_track(path: Path, track: Track) -> None:
+    """The layout with a `time` column in seconds, ARKit's order, six decimals; rotations follow where there are any.
+
+    Written beside its place and renamed. Raises DnpmError when it cannot be written.
+    """
+    names = ["time", *ARKIT_NAMES, *(ROTATION_NAMES if track.rotations is not None else ())]
+    lines = [",".join(names)]
+    for time, row in zip(track.times, _rows(track, track.rotations is not None), strict=True):
+        lines.append(f"{time:.6f}," + ",".join(f"{value:.6f}" for value in row))
+    _write(Path(path), lines)
+
+
+def write_live_link(path: Path, track: Track) -> None:
+    """Apple's Live Link Face layout: names with capitals, the right before the left for jaw and mouth, 61 columns.
+
+    The timecode counts 60 frames a second, with thousandths of a frame: any frame rate and start comes back. Rotations
+    that the track lacks are written as 0. Raises DnpmError when it cannot be written.
+    """
+    order = live_link_order()
+    titles = [name[0].upper() + name[1:] for name in (*(ARKIT_NAMES[k] for k in order), *ROTATION_NAMES)]
+    lines = [",".join(["Timecode", "BlendShapeCount", *titles])]
+    picks = [*order, *range(len(ARKIT_NAMES), len(ARKIT_NAMES) + len(ROTATION_NAMES))]
+    for time, row in zip(track.times, _rows(track, True), strict=True):
+        lines.append(f"{_timecode(float(time))},{len(titles)}," + ",".join(f"{value:.6f}" for value in row[picks]))
+    _write(Path(path), lines)
+
+
+def live_link_order() -> list[int]:
+    """Places in ARKIT_NAMES in the order of Live Link Face's columns: jawRight before jawLeft, mouthRight before
+    mouthLeft."""
+    order = list(range(len(ARKIT_NAMES)))
+    for part in ("jaw", "mouth"):
+        left, right = ARKIT_NAMES.index(f"{part}Left"), ARKIT_NAMES.index(f"{part}Right")
+        order[left], order[right] = right, left
+    return order
+
+
+def _rows(track: Track, rotations: bool) -> np.ndarray:
+    """(T, 52) or (T, 61)."""
+    if not rotations:
+        return track.expression
+    turns = track.rotations
+    if turns is None:
+        turns = np.zeros((len(track.times), len(ROTATION_NAMES)), np.float32)
+    return np.concatenate([track.expression, turns], 1)
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        with contextlib.suppress(OSError):  # It is gone when all went well; in a folder that is none it never was.
+            beside.unlink()
+
+
+def _timecode(seconds: float) -> str:
+    # In thousandths of a frame, so that nothing rounds up to a frame 60.
+    thousandths = round(seconds % DAY_S * LIVE_LINK_RATE * 1000)
+    frames, part = divmod(thousandths, 1000)
+    whole, frame = divmod(frames, int(LIVE_LINK_RATE))
+    return f"{whole // 3600 % 24:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}:{frame:02d}.{part:03d}"
