@@ -31,30 +31,33 @@ _KINDS = (
 )  # fmt: skip
 
 
-def regular_file(path: str | os.PathLike[str], most: int | None = None) -> int:
-    """The size in bytes of a regular file. Raises DnpmError when it is missing, may not be looked at, is a folder, a
-    pipe, a device or a socket, or has more than `most` bytes."""
+def regular_file(path: str | os.PathLike[str], most: int | None = None, again: str = "") -> int:
+    """The size in bytes of a regular file. `again`: what to do about a wrong one, for the message.
+
+    Raises DnpmError when it is missing, may not be looked at, is a folder, a pipe, a device or a socket, or has more
+    than `most` bytes.
+    """
+    name, end = shown_path(path), f"; {again}" if again else ""
     try:
         status = Path(path).stat()
     except FileNotFoundError as error:
-        raise DnpmError(f"{shown_path(path)}: no such file") from error
+        raise DnpmError(f"{name}: no such file{end}") from error
     except (OSError, ValueError) as error:
-        raise DnpmError(f"{shown_path(path)}: cannot be read ({getattr(error, 'strerror', None) or error})") from error
+        raise DnpmError(f"{name}: cannot be read ({getattr(error, 'strerror', None) or error}){end}") from error
     if not stat.S_ISREG(status.st_mode):
-        kind = next((name for test, name in _KINDS if test(status.st_mode)), "not a regular file")
-        raise DnpmError(f"{shown_path(path)}: is {kind}; give a file")
+        kind = next((kind for test, kind in _KINDS if test(status.st_mode)), "not a regular file")
+        raise DnpmError(f"{name}: is {kind}; give a file")
     if most is not None and status.st_size > most:
-        raise DnpmError(f"{shown_path(path)}: has {status.st_size / 1e6:.0f} MB; at most {most / 1e6:.0f} MB are read")
+        raise DnpmError(f"{name}: has {_size(status.st_size)}; at most {_size(most)} are read")
     return status.st_size
 
 
-def read_bytes(path: str | os.PathLike[str], most: int) -> bytes:
+def read_bytes(path: str | os.PathLike[str], most: int, again: str = "") -> bytes:
     """A regular file's bytes. Raises DnpmError as `regular_file`, and when it cannot be read."""
-    regular_file(path, most)
-    with opened(path) as file:
+    with opened(path, most, again) as file:
         data = file.read(most + 1)  # A file may grow, or have said a wrong size.
     if len(data) > most:
-        raise DnpmError(f"{shown_path(path)}: has more than {most / 1e6:.0f} MB, which are read at most")
+        raise DnpmError(f"{shown_path(path)}: has more than {_size(most)}, which are read at most")
     return data
 
 
@@ -64,27 +67,28 @@ def read_start(path: str | os.PathLike[str], count: int) -> bytes:
         return file.read(count)
 
 
+def read_text(path: str | os.PathLike[str], most: int, again: str = "") -> str:
+    """A regular file of UTF-8 text, with or without a byte order mark. Raises DnpmError as `read_bytes`, and when it
+    is not UTF-8."""
+    try:
+        return read_bytes(path, most, again).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DnpmError(f"{shown_path(path)}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+
+
 @contextmanager
-def opened(path: str | os.PathLike[str], most: int | None = None) -> Iterator[BufferedReader]:
+def opened(path: str | os.PathLike[str], most: int | None = None, again: str = "") -> Iterator[BufferedReader]:
     """A regular file, open for reading bytes. Raises DnpmError as `regular_file`; an OSError of opening it, or of
     reading it within, becomes one too."""
-    regular_file(path, most)
+    regular_file(path, most, again)
     try:
         # A pipe that took the file's place in between is not waited for.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
         with os.fdopen(descriptor, "rb") as file:
             yield file
     except OSError as error:
-        raise DnpmError(f"{shown_path(path)}: cannot be read ({error.strerror or error})") from error
-
-
-def read_text(path: str | os.PathLike[str], most: int) -> str:
-    """A regular file of UTF-8 text, with or without a byte order mark. Raises DnpmError as `read_bytes`, and when it
-    is not UTF-8."""
-    try:
-        return read_bytes(path, most).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DnpmError(f"{shown_path(path)}: is not UTF-8 text ({error.reason} at byte {error.start})") from error
+        end = f"; {again}" if again else ""
+        raise DnpmError(f"{shown_path(path)}: cannot be read ({error.strerror or error}){end}") from error
 
 
 @contextmanager
@@ -147,3 +151,7 @@ def brief(value: object) -> str:
 def shown_path(path: str | os.PathLike[str]) -> str:
     """For a message of one line, also when a name holds a line break."""
     return str(Path(path)).encode("unicode_escape" if not str(path).isprintable() else "utf-8", "replace").decode()
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e6:.0f} MB" if count >= 1_000_000 else f"{count:,} bytes"

@@ -35,12 +35,7 @@ def read(path: str | os.PathLike[str], again: str = "", most: int = MOST_BYTES, 
 
     Raises DnpmError, naming the file, when it cannot be read, is larger than `most` bytes, or `parse` refuses it.
     """
-    end = f"; {again}" if again else ""
-    try:
-        data = read_bytes(path, most)
-    except DnpmError as error:
-        raise DnpmError(f"{error}{end}") from error
-    return parse(data, shown_path(path), again, constants=constants)
+    return parse(read_bytes(path, most, again), shown_path(path), again, constants=constants)
 
 
 def parse(text: str | bytes, source: str, again: str = "", *, constants: bool = False) -> Any:
@@ -79,7 +74,7 @@ def to_dataclass(kind: type[_Kind], values: object, what: str) -> _Kind:
     hints = typing.get_type_hints(kind)
     known = {f.name: f for f in fields(kind)}  # type: ignore[arg-type]
     if unknown := sorted(set(values) - set(known)):
-        raise DnpmError(f"{what}: unknown entries {brief(', '.join(unknown))}; made by a newer DNPM Face?")
+        raise DnpmError(f"{what}: unknown entries {one_line(', '.join(unknown), 100)}; made by a newer DNPM Face?")
     missing = [n for n, f in known.items() if n not in values and f.default is MISSING and f.default_factory is MISSING]
     if missing:
         raise DnpmError(f"{what}: lacks {', '.join(missing)}")

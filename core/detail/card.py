@@ -13,13 +13,33 @@ from typing import Any
 
 import numpy as np
 
-from ..cardfile import CardKind
+from .. import jsonfile
+from ..cardfile import Card, CardKind, card_name
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
+from ..inputs import brief
 
 FORMAT = "dnpm-detail-1"
 CARD, GENERATOR, ENCODER = "detail.json", "generator.safetensors", "encoder.safetensors"
 _AGAIN = "fetch the weights again, or train them with `dnpm train`"
+_PROBED, _PROBE_LANDMARKS, _PROBE_TOLERANCE_MM = 16, (8, 30, 48), 0.2
+_LAYOUT_LANDMARKS, _LAYOUT_TOLERANCE = (8, 19, 27, 30, 33, 36, 45, 48, 54, 57), 0.004
+
+
+def _look(card: Mapping[str, Any]) -> None:
+    """Raises DnpmError where what the card says of its face model is of another type."""
+    trained = card["face_model"]
+    for key in ("n_id", "n_exp"):
+        if key in trained and not jsonfile.is_whole(trained[key], 0):
+            raise DnpmError(f"face_model.{key} must be a whole number, is {brief(trained[key])}")
+    for key in ("name", "expression_names_sha256"):
+        if key in trained and not isinstance(trained[key], str):
+            raise DnpmError(f"face_model.{key} must be text, is {brief(trained[key])}")
+    for key, shape in (("identity_probe_mm", (None, None, 3)), ("layout_probe", (None, 2))):
+        if trained.get(key) is not None:
+            jsonfile.array(trained[key], shape, f"face_model.{key}")
+
+
 KIND = CardKind(
     CARD, FORMAT,
     {
@@ -27,9 +47,8 @@ KIND = CardKind(
         "licence": str, "command": str, "seed": int, "hours": (int, float), "scores": dict,
     },
     _AGAIN,
+    _look,
 )  # fmt: skip
-_PROBED, _PROBE_LANDMARKS, _PROBE_TOLERANCE_MM = 16, (8, 30, 48), 0.2
-_LAYOUT_LANDMARKS, _LAYOUT_TOLERANCE = (8, 19, 27, 30, 33, 36, 45, 48, 54, 57), 0.004
 
 
 def weights_dir(explicit: str | os.PathLike[str] | None = None) -> Path:
@@ -43,7 +62,7 @@ def weights_dir(explicit: str | os.PathLike[str] | None = None) -> Path:
     return folder
 
 
-def read_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
+def read_card(folder: str | os.PathLike[str]) -> Card:
     """The card of a folder of weights, checked. Raises DnpmError when it is missing, damaged or of another format."""
     return KIND.read(folder)
 
@@ -82,7 +101,7 @@ def check_face_model(card: Mapping[str, Any], model: FaceModel) -> None:
     """Raise DnpmError unless `model` is the face model that the weights were trained on."""
     trained = card["face_model"]
     problems = [
-        f"{what} {trained.get(key)!r}, the face model has {ours!r}"
+        f"{what} {brief(trained.get(key))}, the face model has {ours!r}"
         for key, what, ours in (
             ("n_id", "identity components", model.n_id),
             ("n_exp", "expressions", model.n_exp),
@@ -103,7 +122,7 @@ def check_face_model(card: Mapping[str, Any], model: FaceModel) -> None:
             problems.append("another detail UV layout (build the face model again: `dnpm build face-model`)")
     if problems:
         raise DnpmError(
-            f"the weights {card['name']!r} were trained on the face model {trained.get('name')!r}: "
+            f"{card_name(card)} were trained on the face model {brief(trained.get('name'))}: "
             f"{'; '.join(problems)}. Use that face model, or weights that were trained on {model.name!r}"
         )
 

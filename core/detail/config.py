@@ -14,13 +14,15 @@ round ones that reach the published totals under that counting, and say no more 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from ..errors import DnpmError
+from ..jsonfile import to_dataclass
 
 _Config = TypeVar("_Config", "GeneratorConfig", "EncoderConfig")
+_WIDEST, _LARGEST = 8192, 200_000
+"""No network needs more channels, or inputs; what a file makes up beyond would be built before it is found wrong."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,16 @@ class GeneratorConfig:
         places = [r for r, _ in self.registered]
         for wrong, message in (
             (self.resolution < 4 or self.resolution & (self.resolution - 1), "resolution must be a power of two >= 4"),
+            (self.resolution > 4096, "resolution must be at most 4096"),
             (min(self.z_dim, self.w_dim, self.mapping_layers, self.img_channels) < 1, "every size must be at least 1"),
+            (max(self.z_dim, self.w_dim) > _WIDEST, f"z_dim and w_dim must be at most {_WIDEST}"),
+            (self.mapping_layers > 64 or self.img_channels > 64, "mapping_layers and img_channels must be at most 64"),
             (self.channel_base < self.resolution or self.channel_max < 1, "channel_base must be at least resolution"),
+            (self.channel_base > 2**24 or self.channel_max > _WIDEST, f"channel_max must be at most {_WIDEST}"),
             (len(set(places)) != len(places), "registered names a resolution twice"),
             (not set(places) <= set(self.resolutions), f"registered must name resolutions of {self.resolutions}"),
-            (any(count < 1 for _, count in self.registered), "a registered count must be at least 1"),
-            (not self.output_scale_mm > 0, "output_scale_mm must be positive"),
+            (any(not 1 <= count <= _WIDEST for _, count in self.registered), f"a registered count is 1 to {_WIDEST}"),
+            (not 0 < self.output_scale_mm <= 1000, "output_scale_mm must be above 0 and at most 1000"),
         ):
             if wrong:
                 raise DnpmError(f"generator configuration: {message} (got {self})")
@@ -89,8 +95,9 @@ class EncoderConfig:
     """Style vectors from the layers 3, 4 and 5: coarse, middle and fine rows of w_plus."""
 
     def __post_init__(self) -> None:
-        if min(self.n_id, self.n_exp) < 0 or min(self.w_dim, *self.widths, *self.groups) < 1:
-            raise DnpmError(f"encoder configuration: sizes must be at least 1 (got {self})")
+        sizes = (self.n_id, self.n_exp, self.w_dim, *self.widths, *self.groups)
+        if min(self.n_id, self.n_exp) < 0 or min(sizes[2:]) < 1 or max(sizes) > _LARGEST:
+            raise DnpmError(f"encoder configuration: sizes must be 1 to {_LARGEST} (got {self})")
         if len(self.widths) != 5 or len(self.groups) != 3:
             raise DnpmError(f"encoder configuration: needs five widths and three groups (got {self})")
 
@@ -115,26 +122,7 @@ def to_json(config: GeneratorConfig | EncoderConfig) -> dict[str, Any]:
 
 def from_json(kind: type[_Config], values: object) -> _Config:
     """What `to_json` gave -> the configuration. Raises DnpmError on unknown, missing or wrongly typed entries."""
-    if not isinstance(values, Mapping):
-        raise DnpmError(f"{kind.__name__}: expected a JSON object, got {type(values).__name__}")
-    known = {f.name: f for f in fields(kind)}
-    if unknown := sorted(set(values) - set(known)):
-        raise DnpmError(f"{kind.__name__}: unknown entries {', '.join(unknown)}; made by a newer DNPM Face?")
-    try:
-        return kind(**{name: _checked(str(known[name].type), value) for name, value in values.items()})
-    except (TypeError, ValueError) as error:
-        raise DnpmError(f"{kind.__name__}: {error}") from error
-
-
-def _checked(declared: str, value: Any) -> Any:
-    if declared.startswith("tuple[tuple"):
-        return tuple((_checked("int", r), _checked("int", count)) for r, count in value)
-    if declared.startswith("tuple"):
-        return tuple(_checked("int", v) for v in value)
-    kinds: dict[str, type | tuple[type, ...]] = {"int": int, "bool": bool, "float": (int, float)}
-    if not isinstance(value, kinds[declared]) or (declared != "bool" and isinstance(value, bool)):
-        raise ValueError(f"{value!r} is no {declared}")
-    return value
+    return to_dataclass(kind, values, kind.__name__)
 
 
 GENERATORS: dict[str, GeneratorConfig] = {

@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .. import tensorfile
+from ..cardfile import CardKind
 from ..errors import DnpmError
+from ..inputs import reading
+from ..networkfile import built
 from .config import GeneratorConfig, from_json, to_json
 from .generator import Generator
 
 FORMAT = "dnpm-generator-1"
 CARD, WEIGHTS = "generator.json", "generator.safetensors"
+KIND = CardKind(CARD, FORMAT, {"generator_config": dict, "files": dict}, "`dnpm convert` writes such a folder")
 
 
 def save_generator(folder: Path, generator: Generator, about: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,21 +45,8 @@ def save_generator(folder: Path, generator: Generator, about: Mapping[str, Any])
 
 def load_generator(folder: Path) -> tuple[Generator, dict[str, Any]]:
     """(generator in evaluation mode, card). Raises DnpmError when a file is missing, damaged, or fits not the other."""
-    path = folder / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DnpmError(f"{path}: cannot be read ({error}); `dnpm convert` writes such a folder") from error
-    if not isinstance(card, dict) or card.get("format") != FORMAT:
-        raise DnpmError(f"{path}: is no card of format {FORMAT}; `dnpm convert` writes one")
-    config = from_json(GeneratorConfig, card.get("generator_config"))
-    entry = card.get("files", {}).get(WEIGHTS, {})
-    arrays, _ = tensorfile.load(folder / WEIGHTS)
-    if tensorfile.sha256(folder / WEIGHTS) != entry.get("sha256"):
-        raise DnpmError(f"{folder / WEIGHTS}: is not the file that {CARD} speaks of; convert it again")
-    generator = Generator(config)
-    try:
-        generator.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
-    except RuntimeError as error:
-        raise DnpmError(f"{folder / WEIGHTS}: does not fit its card ({str(error).splitlines()[-1].strip()})") from error
-    return generator.eval().requires_grad_(False), card
+    card = KIND.read(folder)
+    with reading(folder / CARD, KIND.again):
+        config = from_json(GeneratorConfig, card["generator_config"])
+    path = KIND.checked(folder, WEIGHTS, card["files"].get(WEIGHTS))
+    return built(lambda: Generator(config), tensorfile.load(path)[0], path, KIND.again), card

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from .. import tensorfile
 from ..cardfile import entry_of
 from ..errors import DnpmError
+from ..inputs import reading
+from ..networkfile import check_state
 from . import config
 from .card import CARD, ENCODER, FORMAT, GENERATOR, KIND, checked_files, read_card
 from .encoder import Encoder
@@ -108,8 +110,9 @@ def load_detail(folder: str | os.PathLike[str]) -> Detail:
     folder = Path(folder)
     card = read_card(folder)
     files = checked_files(folder, card)
-    generator_config = config.from_json(config.GeneratorConfig, card["generator_config"])
-    encoder_config = config.from_json(config.EncoderConfig, card["encoder_config"])
+    with reading(folder / CARD, KIND.again):
+        generator_config = config.from_json(config.GeneratorConfig, card["generator_config"])
+        encoder_config = config.from_json(config.EncoderConfig, card["encoder_config"])
     if (encoder_config.w_layers, encoder_config.w_dim) != (generator_config.w_layers, generator_config.w_dim):
         raise DnpmError(f"{folder / CARD}: the encoder's w_plus does not fit the generator; the card is damaged")
     with torch.device("meta"):  # The arrays are assigned: no time is spent on random numbers.
@@ -182,17 +185,7 @@ def _unpacked(path: Path) -> dict[str, Tensor]:
 
 
 def _assign(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    expected = module.state_dict()
-    problems = [f"{name} is missing" for name in expected if name not in state]
-    problems += [f"{name} is not the network's" for name in state if name not in expected]
-    problems += [
-        f"{name} has the shape {tuple(state[name].shape)}, the configuration {tuple(tensor.shape)}"
-        for name, tensor in expected.items()
-        if name in state and state[name].shape != tensor.shape
-    ]
-    if problems:
-        more = f", and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise DnpmError(f"{path}: does not fit its card: {'; '.join(problems[:3])}{more}; fetch the weights again")
+    check_state(module.state_dict(), state, path, KIND.again)
     module.load_state_dict(state, assign=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..cardfile import CardKind
 from ..errors import DnpmError
+from ..inputs import one_line
 
 FORMAT = "dnpm-speech-1"
 CARD, FILE = "speech.json", "speech.safetensors"
@@ -43,4 +44,4 @@ def speakers(folder: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
         names = read_speech_card(speech_dir(folder))["config"].get("speakers", ())
     except DnpmError:
         return ()
-    return tuple(str(name) for name in names) if isinstance(names, list) else ()
+    return tuple(one_line(name, 100) for name in names) if isinstance(names, list) else ()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import DnpmError
+from ..inputs import one_line
+from ..jsonfile import to_dataclass
 from .encoders import WAV2VEC2, WHISPER
 
 
@@ -39,14 +40,17 @@ class SpeechConfig:
         sizes = (self.feature_width, self.n_exp, self.width, self.heads, self.feedforward, self.layers, self.period)
         for wrong, message in (
             (min(sizes) < 1, "every size must be at least 1"),
+            (max(sizes) > 65536 or self.period > 3600, "a size must be at most 65536, the period 3600 frames"),
+            (max(self.layers, self.hearing, self.heads) > 256, "layers, hearing and heads must be at most 256"),
             (self.width % self.heads or self.width % 2, "width must be even and a multiple of heads"),
             (not 1 <= self.rate <= 240, "rate must be 1 to 240 frames a second"),
-            (self.past is not None and self.past < 1, "past must be at least 1 frame"),
-            (min(self.reach, self.hearing) < 0, "reach and hearing must not be negative"),
+            (self.past is not None and not 1 <= self.past <= 100_000, "past must be 1 to 100,000 frames"),
+            (min(self.reach, self.hearing) < 0 or self.reach > 1000, "reach is 0 to 1000, hearing not negative"),
             (not self.speakers or len(set(self.speakers)) != len(self.speakers), "speakers must be names, each once"),
+            (len(self.speakers) > 10_000, "speakers must be at most 10,000"),
         ):
             if wrong:
-                raise DnpmError(f"speech configuration: {message} (got {self})")
+                raise DnpmError(f"speech configuration: {message} (got {one_line(self, 300)})")
 
     @property
     def halo(self) -> int:
@@ -69,28 +73,7 @@ def to_json(config: SpeechConfig) -> dict[str, Any]:
 
 def from_json(values: object) -> SpeechConfig:
     """What `to_json` gave -> the configuration. Raises DnpmError on unknown, missing or wrongly typed entries."""
-    if not isinstance(values, Mapping):
-        raise DnpmError(f"speech configuration: expected a JSON object, got {type(values).__name__}")
-    known = {f.name: str(f.type) for f in fields(SpeechConfig)}
-    if unknown := sorted(set(values) - set(known)):
-        raise DnpmError(f"speech configuration: unknown entries {', '.join(unknown)}; made by a newer DNPM Face?")
-    try:
-        return SpeechConfig(**{name: _checked(name, known[name], value) for name, value in values.items()})
-    except (TypeError, ValueError) as error:
-        raise DnpmError(f"speech configuration: {error}") from error
-
-
-def _checked(name: str, declared: str, value: Any) -> Any:
-    if declared.startswith("tuple"):
-        if not isinstance(value, list | tuple) or not all(isinstance(v, str) for v in value):
-            raise ValueError(f"{name}: {value!r} is no list of names")
-        return tuple(value)
-    kinds: dict[str, tuple[type, ...]] = {
-        "int": (int,), "float": (int, float), "str": (str,), "int | None": (int, type(None)),
-    }  # fmt: skip
-    if not isinstance(value, kinds[declared]) or isinstance(value, bool):
-        raise ValueError(f"{name}: {value!r} is no {declared}")
-    return value
+    return to_dataclass(SpeechConfig, values, "speech configuration")
 
 
 CONFIGS: dict[str, SpeechConfig] = {

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from .. import tensorfile
 from ..cardfile import entry_of
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
+from ..inputs import reading
+from ..networkfile import built
 from .card import CARD, FILE, FORMAT, KIND, read_speech_card
 from .config import from_json, to_json
 from .decoder import SpeechDecoder
@@ -48,16 +49,10 @@ def load_speech(folder: str | os.PathLike[str], device: str = "cpu") -> tuple[Sp
     folder = Path(folder)
     card = read_speech_card(folder)
     path = KIND.checked(folder, FILE, card["file"])
-    config = from_json(card["config"])
-    if config.n_exp != len(ARKIT_NAMES) or tuple(card.get("expressions", ())) != ARKIT_NAMES:
+    with reading(folder / CARD, KIND.again):
+        config = from_json(card["config"])
+    if config.n_exp != len(ARKIT_NAMES) or card.get("expressions") != list(ARKIT_NAMES):
         raise DnpmError(f"{folder / CARD}: its expressions are not ARKit's 52; {KIND.again}")
     arrays, _ = tensorfile.load(path)
-    decoder = SpeechDecoder(config)
-    expected = decoder.state_dict()
-    wrong = [
-        k for k in {*expected, *arrays} if k not in arrays or k not in expected or arrays[k].shape != expected[k].shape
-    ]
-    if wrong:
-        raise DnpmError(f"{path}: does not fit its card ({', '.join(sorted(wrong)[:3])}); {KIND.again}")
-    decoder.load_state_dict({k: torch.from_numpy(v.astype(np.float32)) for k, v in arrays.items()})
-    return decoder.to(device).eval().requires_grad_(False), card
+    decoder = built(lambda: SpeechDecoder(config), arrays, path, KIND.again)
+    return decoder.to(device), card

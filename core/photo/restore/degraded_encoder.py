@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import DnpmError
+from ...inputs import one_line
 from .ir_se import Body
 
 GROUPS = (9, 5, 4)
@@ -40,9 +41,15 @@ class RestorationConfig:
     """A map in mm is divided by this before it is read."""
 
     def __post_init__(self) -> None:
-        if min(*self.widths, *self.units, *self.groups, self.channels_in, self.w_dim, self.pool) < 1 or self.basis < 0:
-            raise DnpmError(f"restoration configuration: sizes must be positive (got {self})")
-        if not self.input_scale_mm > 0 or self.resolution < 8 * self.stem_stride:
+        sizes = (*self.widths, *self.groups, self.channels_in, self.w_dim, self.pool, self.resolution, self.stem_stride)
+        if min(*sizes, *self.units) < 1 or self.basis < 0:
+            raise DnpmError(f"restoration configuration: sizes must be positive (got {one_line(self, 300)})")
+        if max(*sizes, self.basis) > 8192 or max(*self.units, *self.groups, self.pool) > 256:
+            raise DnpmError(
+                "restoration configuration: a size is at most 8192, units, groups and pool at most 256 "
+                f"(got {one_line(self, 300)})"
+            )
+        if not 0 < self.input_scale_mm <= 1000 or self.resolution < 8 * self.stem_stride:
             raise DnpmError(f"restoration configuration: scale or resolution too small (got {self})")
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import DnpmError
+from ...inputs import one_line
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,15 @@ class Pix2PixConfig:
     scale_mm: float = 1.0
 
     def __post_init__(self) -> None:
-        if min(self.width, self.downs, self.blocks, self.channels_in) < 1 or self.resolution % 2**self.downs:
+        sizes = (self.width, self.downs, self.blocks, self.channels_in, self.resolution)
+        if max(sizes) > 8192 or self.downs > 10 or self.blocks > 256:
+            raise DnpmError(
+                f"pix2pix configuration: a size is at most 8192, downs 10, blocks 256 (got {one_line(self, 300)})"
+            )
+        if min(sizes) < 1 or self.resolution % 2**self.downs:
             raise DnpmError(f"pix2pix configuration: positive sizes, the side a multiple of 2^downs (got {self})")
-        if not self.scale_mm > 0:
-            raise DnpmError(f"pix2pix configuration: scale_mm must be positive (got {self})")
+        if not 0 < self.scale_mm <= 1000:
+            raise DnpmError(f"pix2pix configuration: scale_mm must be above 0 and at most 1000 (got {self})")
 
 
 CONFIGS = {

@@ -4,23 +4,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from torch import nn
 
 from ... import tensorfile
-from ...cardfile import CardKind, entry_of
+from ...cardfile import CardKind, card_name, entry_of
 from ...errors import DnpmError
+from ...inputs import brief, reading
+from ...jsonfile import to_dataclass
+from ...networkfile import built
 from .degraded_encoder import DegradedEncoder, RestorationConfig
 from .pix2pix import GlobalGenerator, Pix2PixConfig
 
 FORMAT = "dnpm-photo-1"
 CARD = "photo.json"
+_Network = TypeVar("_Network", bound=nn.Module)
 FILES = {"pix2pix": "photo_pix2pix.safetensors", "restoration": "photo_restoration.safetensors"}
 KIND = CardKind(
     CARD, FORMAT,
@@ -82,39 +85,30 @@ def save_photo(
 def load_photo(folder: str | os.PathLike[str]) -> PhotoNetworks:
     """What `save_photo` wrote. Raises DnpmError naming what is missing, damaged or does not fit."""
     folder = Path(folder)
-    card, path = KIND.read(folder), folder / CARD
-    try:
-        settings: dict[str, dict[str, Any]] = {
-            k: {n: tuple(v) if isinstance(v, list) else v for n, v in c.items()} for k, c in card["configs"].items()
-        }
-        pix2pix = GlobalGenerator(Pix2PixConfig(**settings["pix2pix"]))
-        restoration = DegradedEncoder(RestorationConfig(**settings["restoration"]))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DnpmError(f"{path}: its configurations cannot be read ({error}); {KIND.again}") from error
-    for name, network in (("pix2pix", pix2pix), ("restoration", restoration)):
-        _fill(network, KIND.checked(folder, FILES[name], card["files"].get(FILES[name])))
-    return PhotoNetworks(pix2pix, restoration, card)
+    card = KIND.read(folder)
+    with reading(folder / CARD, KIND.again):
+        pix2pix = to_dataclass(Pix2PixConfig, card["configs"].get("pix2pix"), "configs.pix2pix")
+        restoration = to_dataclass(RestorationConfig, card["configs"].get("restoration"), "configs.restoration")
+    files = {name: KIND.checked(folder, file, card["files"].get(file)) for name, file in FILES.items()}
+    return PhotoNetworks(
+        _filled(lambda: GlobalGenerator(pix2pix), files["pix2pix"]),
+        _filled(lambda: DegradedEncoder(restoration), files["restoration"]), card,
+    )  # fmt: skip
 
 
 def check_generator(networks: PhotoNetworks, detail_card: Mapping[str, Any]) -> None:
     """Raises DnpmError when the restoration's codes are for another G than the loaded one."""
     files = detail_card.get("files", {})
-    if networks.card["generator_sha256"] not in {entry.get("sha256") for entry in files.values()}:
+    if networks.card["generator_sha256"] not in [e.get("sha256") for e in files.values() if isinstance(e, dict)]:
         raise DnpmError(
-            f"the photo networks ({networks.card['name']}) were trained for another generator than the loaded weights "
-            f"({detail_card.get('name')}); train them again with `dnpm train restoration`, or give their weights"
+            f"{card_name(networks.card)} of the photo networks were trained for another generator than the loaded "
+            f"weights ({brief(detail_card.get('name'))}); train them again with `dnpm train restoration`, "
+            "or give their weights"
         )
 
 
-def _fill(network: nn.Module, path: Path) -> None:
+def _filled(make: Callable[[], _Network], path: Path) -> _Network:
+    """A network with the file's numbers, in full precision."""
     arrays, _ = tensorfile.load(path)
-    state = {
-        k: torch.from_numpy(v.astype(np.float32) if v.dtype == np.float16 else v.copy()) for k, v in arrays.items()
-    }
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise DnpmError(
-            f"{path}: does not fit its card ({str(error).splitlines()[-1].strip()}); {KIND.again}"
-        ) from error
-    network.eval().requires_grad_(False)
+    wide = {k: v.astype(np.float32) if v.dtype == np.float16 else v for k, v in arrays.items()}
+    return built(make, wide, path, KIND.again)

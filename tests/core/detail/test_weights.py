@@ -133,14 +133,14 @@ def _nan(tensors: dict[str, np.ndarray]) -> None:
 
 
 DAMAGE = {
-    "no card": (lambda f: (f / CARD).unlink(), "detail.json: cannot be read"),
-    "card is no JSON": (lambda f: (f / CARD).write_text("{"), "is no JSON"),
-    "card of another kind": (lambda f: (f / CARD).write_text("[1]"), "no card of format"),
-    "card of another version": (lambda f: _card(f, format="dnpm-detail-9"), "no card of format"),
+    "no card": (lambda f: (f / CARD).unlink(), "detail.json: no such file"),
+    "card is no JSON": (lambda f: (f / CARD).write_text("{"), "is not valid JSON"),
+    "card of another kind": (lambda f: (f / CARD).write_text("[1]"), "not a card of format"),
+    "card of another version": (lambda f: _card(f, format="dnpm-detail-9"), "not a card of format"),
     "card without a licence": (lambda f: _card(f, licence=None), "lacks licence"),
     "card with a seed in words": (lambda f: _card(f, seed="one"), "lacks seed"),
     "card without files": (lambda f: _card(f, files={}), "does not name generator"),
-    "no generator": (lambda f: (f / GENERATOR).unlink(), "generator.safetensors: cannot be read"),
+    "no generator": (lambda f: (f / GENERATOR).unlink(), "generator.safetensors: no such file"),
     "truncated generator": (lambda f: _cut(f, GENERATOR), "generator.safetensors: truncated"),
     "truncated encoder": (lambda f: _cut(f, ENCODER), "encoder.safetensors: truncated"),
     "one bit": (lambda f: _flip(f, GENERATOR), "damaged or another file"),
@@ -177,7 +177,7 @@ DAMAGE = {
     ),
     "configuration in words": (
         lambda f: _card(f, generator_config=to_json(SMALL) | {"channel_max": "16"}),
-        "'16' is no int",
+        "channel_max must be a whole number, is '16'",
     ),
     "configuration of the future": (
         lambda f: _card(f, generator_config=to_json(SMALL) | {"attention": True}),

@@ -119,10 +119,10 @@ def test_weights_that_do_not_fit_are_refused(weights: Path, tmp_path: Path, enco
     card = json.loads((tmp_path / "speech.json").read_text())
     card["config"]["width"] = 32
     (tmp_path / "speech.json").write_text(json.dumps(card))
-    with pytest.raises(DnpmError, match="does not fit its card"):
+    with pytest.raises(DnpmError, match="does not fit its description"):
         load_speech(tmp_path)
     (tmp_path / "speech.json").write_text("{")
-    with pytest.raises(DnpmError, match="is no JSON"):
+    with pytest.raises(DnpmError, match="is not valid JSON"):
         load_speech(tmp_path)
     from dnpm.core.speech.encoders import open_encoder
 

@@ -132,9 +132,9 @@ def test_configurations_travel_as_json():
         assert from_json(to_json(config)) == config
     for values, message in (
         ([], "JSON object"), ({"encoder": "x", "feature_width": 3, "colour": 1}, "unknown entries colour"),
-        ({"encoder": "x"}, "feature_width"), ({"encoder": "x", "feature_width": "3"}, "no int"),
+        ({"encoder": "x"}, "feature_width"), ({"encoder": "x", "feature_width": "3"}, "must be a whole number"),
         ({"encoder": "x", "feature_width": 3, "heads": 5}, "multiple of heads"),
-        ({"encoder": "x", "feature_width": 3, "speakers": "me"}, "list of names"),
+        ({"encoder": "x", "feature_width": 3, "speakers": "me"}, "speakers must be a list"),
         ({"encoder": "x", "feature_width": 3, "past": 0}, "past must be"),
     ):  # fmt: skip
         with pytest.raises(DnpmError, match=message):
