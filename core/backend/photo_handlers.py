@@ -30,7 +30,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ..errors import DnpmError
-from . import devices
+from . import devices, needs
 from .engine import Engine
 from .handlers import Answer, handler, read_number, read_params
 from .runs import Runs, run_name
@@ -71,17 +71,10 @@ def photo(engine: Engine, job: Job) -> Answer:
               "keep_expression": []},
     )  # fmt: skip
     run = run_name(values)
-    try:
-        import PIL  # noqa: F401
-        import scipy  # noqa: F401 -- what is missing shows here, with the way out
+    needs.require("read photos", needs.PHOTOS)
+    from ..photo.choices import TRUST
+    from ..photo.fit.solve import Locks
 
-        from ..photo.choices import TRUST
-        from ..photo.fit.solve import Locks
-    except ImportError as error:
-        raise DnpmError(
-            f"the backend's Python cannot read photos ({error}): install it there with "
-            "`python -m pip install pillow scipy`, or use the edition of DNPM Face that carries PyTorch"
-        ) from error
     asked = values["pictures"]
     if not isinstance(asked, list) or not asked or not all(isinstance(one, dict) for one in asked):
         raise DnpmError("photo: pictures must be a list of objects, one a picture")

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from ..errors import DnpmError
-from . import devices
+from . import devices, needs
 from .engine import Engine
 from .handlers import Answer, handler, read_number, read_params
 from .runs import Runs, run_name
@@ -102,16 +102,9 @@ def speech_end(engine: Engine, job: Job) -> Answer:
 
 
 def _sound(job: Job, values: dict[str, Any]) -> Sound | Samples:
-    try:
-        import scipy.signal  # noqa: F401
-        import soundfile  # noqa: F401 -- what is missing shows here, with the way out
+    needs.require("read sound", needs.SOUND)
+    from ..speech.audio import Samples, open_sound
 
-        from ..speech.audio import Samples, open_sound
-    except (ImportError, OSError) as error:
-        raise DnpmError(
-            f"the backend's Python cannot read sound ({error}): install it there with "
-            "`python -m pip install soundfile scipy`, or use the edition of DNPM Face that carries PyTorch"
-        ) from error
     if (values["path"] is None) == ("samples" not in job.arrays):
         raise DnpmError("speech: give either a path or samples")
     if values["path"] is None:

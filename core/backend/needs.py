@@ -1,0 +1,63 @@
+"""What a kind of request needs beyond PyTorch: packages that the worker's Python may lack, or cannot load.
+
+The two cases have different ways out, so the message tells them apart and carries the reason that Python gave.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+
+from ..errors import DnpmError
+
+SOUND = {"soundfile": "soundfile", "scipy.signal": "scipy", "scipy.interpolate": "scipy"}
+PHOTOS = {"PIL.Image": "pillow"} | {
+    f"scipy.{part}": "scipy" for part in ("ndimage", "optimize", "spatial", "interpolate")
+}
+
+
+def require(action: str, modules: Mapping[str, str]) -> None:
+    """Load modules (name -> the package that brings it), so that what is wrong shows before any work is done.
+
+    `action` completes "the backend's Python cannot ...". Raises DnpmError: names every package that is missing; or the
+    package that is there and cannot be loaded, with Python's reason and the numpy beside it.
+    """
+    missing: list[str] = []
+    for module, package in modules.items():
+        try:
+            importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            # A package that is there may lack a module of another one: that is the second case.
+            if error.name != module.split(".")[0]:
+                raise _unloadable(action, module, package, error) from error
+            missing.append(package)
+        except Exception as error:  # Extension modules raise whatever they like while they are loaded.
+            raise _unloadable(action, module, package, error) from error
+    if missing:
+        packages = list(dict.fromkeys(missing))
+        raise DnpmError(
+            f"the backend's Python ({sys.executable}) cannot {action}, it has no {' and no '.join(packages)}: install "
+            f"it there with `python -m pip install {' '.join(packages)}`, or use the edition of DNPM Face that carries "
+            "PyTorch"
+        )
+
+
+def _unloadable(action: str, module: str, package: str, error: Exception) -> DnpmError:
+    reason = " ".join(str(error).split())[:300] or "no reason given"
+    return DnpmError(
+        f"the backend's Python ({sys.executable}) cannot {action}: {_version(package)} is there but {module} cannot be "
+        f"loaded beside {_version('numpy')} ({type(error).__name__}: {reason}). Install a {package} that fits this "
+        "Python and this numpy, or choose another Python in the preferences of DNPM Face"
+    )
+
+
+def _version(package: str) -> str:
+    """Name, version and place of an installed package, as far as its files tell."""
+    try:
+        found = metadata.distribution(package)
+    except metadata.PackageNotFoundError:
+        return package
+    return f"{package} {found.version} in {Path(str(found.locate_file('')))}"
