@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,9 @@ class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
         group, scene = getattr(face, names.SEQUENCE), context.scene
         frames = _range(group, scene)
         detail_image.image_of(face)
-        sequence = open_sequence(_folder(group, face), group.form, face.name)
+        folder = _folder(group, face)
+        sequence = open_sequence(folder, group.form, baked.stem(face, folder))
+        others = baked.earlier(face, folder, group.form)
         uid, name, scene_uid, size = face.session_uid, face.name, scene.session_uid, int(group.size)
         if not session.is_usable():
             raise DnpmError(session.status().message or "the backend is switched off")
@@ -61,7 +64,7 @@ class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
         finally:
             self.holds = False
         face = still_there(uid, name)
-        maps = _missing(face, wishes, made_with, sequence)
+        maps = yield from _missing(face, wishes, made_with, sequence, others)
         changing = any(not np.array_equal(w.identity, wishes[frames[0]].identity) for w in wishes.values())
         yield from _compute(maps, sequence, size)
         face = still_there(uid, name)
@@ -112,14 +115,28 @@ def _folder(group: bpy.types.PropertyGroup, face: bpy.types.Object) -> Path:
 
 
 def _missing(
-    face: bpy.types.Object, wishes: dict[int, live.Wish], made_with: str, sequence: Sequence
-) -> list[_Map]:  # fmt: skip
-    """The maps that are not there yet, each once, in the order of their first frames."""
+    face: bpy.types.Object, wishes: dict[int, live.Wish], made_with: str, sequence: Sequence, others: list[Sequence]
+) -> Generator[tuple[float, str], None, list[_Map]]:
+    """The maps that are not there yet, each once, in the order of their first frames. What `others` have is copied."""
+    wanted = {
+        frame: hashlib.sha256(f"{wish.digest(face)} {made_with}".encode()).hexdigest()[:32]
+        for frame, wish in wishes.items()
+    }
     maps: dict[str, _Map] = {}
+    copied, until = 0, time.monotonic() + baked.SLICE_S
     for frame, wish in wishes.items():
-        digest = hashlib.sha256(f"{wish.digest(face)} {made_with}".encode()).hexdigest()[:32]
-        if not sequence.has(frame, digest):
+        digest = wanted[frame]
+        if sequence.has(frame, digest):
+            continue
+        if any(sequence.take(frame, digest, other) for other in others):
+            copied += 1
+        else:
             maps.setdefault(digest, _Map(digest, wish, [])).frames.append(frame)
+        if time.monotonic() > until:
+            yield _SAMPLING_SHARE, f"copying what is there, frame {frame}"
+            until = time.monotonic() + baked.SLICE_S
+    if copied:
+        sequence.save()
     return list(maps.values())
 
 

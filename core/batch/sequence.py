@@ -1,10 +1,19 @@
-"""A sequence of displacement maps in a folder: its files, and a ledger that says which of them are what is wanted."""
+"""A sequence of displacement maps in a folder: its files, and a ledger that says which of them are what is wanted.
+
+The files of a sequence begin with its stem. A stem belongs to one face of one .blend (`stem_of`): whatever other faces
+are called, and from whatever file they are baked into the same folder, no file is written by two of them.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import json
 import re
 import secrets
+import shutil
+import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +26,39 @@ FORMS = {"EXR16": ".exr", "EXR32": ".exr", "PNG16": ".png"}
 """Half or full floats of millimetres, or 16-bit grey as `png.write_map` has it."""
 LEDGER = "sequence.json"
 _FORMAT = "dnpm-sequence-1"
-_STEM = re.compile(r"[^A-Za-z0-9._-]+")
+_READABLE_MOST = 40
+"""Letters of a face's name in a stem: a file's name has room for 255 bytes, a path on Windows for 260 letters."""
+_FILE = re.compile(r"(?P<stem>.+)_[0-9]{4,}")
+_FIRST_STEM = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def stem_of(name: str, owner: str, taken: Collection[str] = ()) -> str:
+    """The stem of a face's sequence: its name as far as every file system can hold it, and 8 digits that are its own.
+
+    `owner` tells the face from every other one (its .blend and its name there); the same owner gets the same stem.
+    `taken`: stems that other faces show, whoever they were made for.
+    """
+    letters = unicodedata.normalize("NFC", name)
+    readable = "".join(c if unicodedata.category(c)[0] in "LMN" or c in "._-" else "_" for c in letters)
+    readable = re.sub("_+", "_", readable)[:_READABLE_MOST].strip("._-") or "face"
+    used = {stem.casefold() for stem in taken}
+    for attempt in itertools.count():
+        told = json.dumps([unicodedata.normalize("NFC", owner), attempt])
+        stem = f"{readable}-{hashlib.blake2b(told.encode(), digest_size=4).hexdigest()}"
+        if stem.casefold() not in used:
+            return stem
+    raise AssertionError("there is always another number")
+
+
+def first_stem(name: str) -> str:
+    """The stem that the first version gave a face of this name; faces of several names shared it. Only read now."""
+    return _FIRST_STEM.sub("_", name).strip("._") or "face"
+
+
+def stem_of_file(file: Path) -> str | None:
+    """The stem of the sequence to which a file belongs by its name; None where it belongs to none."""
+    found = _FILE.fullmatch(file.stem)
+    return found["stem"] if found is not None and file.suffix in FORMS.values() else None
 
 
 @dataclass
@@ -40,6 +81,22 @@ class Sequence:
             return known is not None and known == (digest, self.path(frame).stat().st_size)
         except OSError:
             return False
+
+    def take(self, frame: int, digest: str, other: Sequence) -> bool:
+        """Copy a frame from another sequence that has it; returns whether it had. Raises DnpmError as `write` does."""
+        if other.form != self.form or not other.has(frame, digest):
+            return False
+        path = self.path(frame)
+        beside = path.with_name(f"{path.name}.partial")
+        self.done.pop(frame, None)
+        try:
+            shutil.copyfile(other.path(frame), beside)
+            beside.replace(path)
+            self.done[frame] = (digest, path.stat().st_size)
+        except OSError as error:
+            beside.unlink(missing_ok=True)
+            raise DnpmError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
+        return True
 
     def write(self, frames: list[int], displacement: np.ndarray, digest: str) -> None:
         """The same map (H, W) in mm for these frames. Raises DnpmError when it cannot be written."""
@@ -72,8 +129,8 @@ class Sequence:
             raise DnpmError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
 
 
-def open_sequence(folder: Path, form: str, name: str) -> Sequence:
-    """The sequence of a face of this name in a folder, made if it is not there, with what its ledger knows.
+def open_sequence(folder: Path, form: str, stem: str) -> Sequence:
+    """The sequence of this stem in a folder, made if it is not there, with what its ledger knows.
 
     A ledger that is damaged or of another form counts as none: the maps are made again. Raises DnpmError when the
     folder cannot be made.
@@ -82,7 +139,12 @@ def open_sequence(folder: Path, form: str, name: str) -> Sequence:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DnpmError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder") from error
-    sequence = Sequence(folder, form, _STEM.sub("_", name).strip("._") or "face")
+    return known_sequence(folder, form, stem)
+
+
+def known_sequence(folder: Path, form: str, stem: str) -> Sequence:
+    """The same, to be read only: nothing is made."""
+    sequence = Sequence(folder, form, stem)
     try:
         found = json.loads((folder / f"{sequence.stem}.{LEDGER}").read_text(encoding="utf-8"))
         if (found["format"], found["form"]) == (_FORMAT, form):

@@ -1,7 +1,9 @@
-"""A face's maps over time on disk: which sliders it has at every frame, and the sequence in place of the live map."""
+"""A face's maps over time on disk: its sliders at every frame, its files, and the sequence in place of the live map."""
 
 from __future__ import annotations
 
+import os
+import secrets
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -10,7 +12,9 @@ from typing import Any
 
 import bpy
 
+from ...core.batch import sequence as files
 from ...core.batch.sequence import Sequence
+from ...core.errors import DnpmError
 from . import compat, controls, detail_image, live, materials, models, names, skin_material, state
 
 SLICE_S = 0.05
@@ -74,12 +78,57 @@ def _frame_kept(scene: bpy.types.Scene):
         scene.frame_set(frame, subframe=subframe)
 
 
+_PROCESS = secrets.token_hex(8)
+"""Tells the faces of unsaved files from those that another Blender bakes into the same folder."""
+
+
+def stem(face: bpy.types.Object, folder: Path) -> str:
+    """The stem of this face's files in a folder: the same for the same object of the same .blend, and no other's."""
+    if bpy.data.filepath:
+        blend = Path(bpy.data.filepath)
+        # Relative, so that both can be moved together.
+        near = os.path.relpath(blend, folder) if compat.same_drive(blend, str(folder)) else blend
+        owner = f"{Path(near).as_posix()}\n{face.name}"
+    else:
+        owner = f"{_PROCESS}\n{face.session_uid}"
+    shown = [_shown_files(other) for other in bpy.data.objects if other != face and state.is_face(other)]
+    return files.stem_of(face.name, owner, [one[1] for one in shown if one is not None and _same(one[0], folder)])
+
+
+def earlier(face: bpy.types.Object, folder: Path, form: str) -> list[Sequence]:
+    """Where maps of this face may lie already, under another stem: what it shows (baked from another .blend, under
+    another name), and what the first version baked. They are read and never written."""
+    places = [(folder, files.first_stem(face.name))]
+    shown = _shown_files(face)
+    if shown is not None:
+        places.insert(0, shown)
+    return [files.known_sequence(place, form, found) for place, found in places]
+
+
+def _shown_files(face: bpy.types.Object) -> tuple[Path, str] | None:
+    """Folder and stem of the sequence that a face shows; None where it shows its live map."""
+    image = detail_image.shown_image(face) if detail_image.is_baked(face) else None
+    if image is None:
+        return None
+    file = Path(bpy.path.abspath(image.filepath, library=image.library))
+    found = files.stem_of_file(file)
+    return None if found is None else (file.parent, found)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.normcase(os.path.realpath(one)) == os.path.normcase(os.path.realpath(other))
+
+
 def show(face: bpy.types.Object, sequence: Sequence, frames: range) -> None:
     """Let modifier and skin read the sequence, also where this extension is not installed; the live map is put aside.
 
-    Raises RuntimeError when Blender cannot read the first file, with all as it was.
+    Raises DnpmError when modifier, texture or live map was deleted meanwhile, and RuntimeError when Blender cannot read
+    the first file; with all as it was.
     """
     group, modifier = getattr(face, names.SEQUENCE), detail_image.displace_modifier(face)
+    detail_image.image_of(face)
+    if modifier is None or modifier.texture is None:
+        raise DnpmError(f"{face.name}: its Displace modifier was deleted: press Repair Face")
     image = _load(sequence.path(frames[0]))
     name = f"{names.DETAIL} {face.name} baked"
     texture = modifier.texture if detail_image.is_baked(face) else detail_image.new_texture(name, image)

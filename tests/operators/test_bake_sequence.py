@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import bpy
@@ -216,3 +217,118 @@ def test_given_up_on_the_way(backend, face, group, monkeypatch):
     assert not state.is_paused()
     assert all(modifier.show_viewport for modifier in face.modifiers)
     assert not detail_image.is_baked(face)
+
+
+@pytest.mark.parametrize("part", ["modifier", "texture", "image"])
+def test_what_is_deleted_while_it_bakes_ends_it_cleanly(backend, face, group, part, monkeypatch):
+    """The report names the part, and nothing is left in the scene; what was computed stays on disk."""
+    counts, submit = [], backend.submit
+
+    def deleting(channel, kind, **request):
+        if kind == "displacements" and not counts:
+            modifier = detail_image.displace_modifier(face)
+            if part == "modifier":
+                face.modifiers.remove(modifier)
+            elif part == "texture":
+                bpy.data.textures.remove(modifier.texture)
+            else:
+                bpy.data.images.remove(modifier.texture.image)
+            counts.append((len(bpy.data.images), len(bpy.data.textures)))
+        return submit(channel, kind, **request)
+
+    monkeypatch.setattr(backend, "submit", deleting)
+    with pytest.raises(RuntimeError, match=f"{part} was deleted: press Repair Face"):
+        bake()
+    assert [(len(bpy.data.images), len(bpy.data.textures))] == counts
+    assert not detail_image.is_baked(face)
+    assert len(list(Path(group.folder).glob("*.exr"))) == 8
+    before = asked(backend)
+    assert bpy.ops.dnpm.repair() == {"FINISHED"}
+    assert bake() == {"FINISHED"}
+    assert asked(backend) == before
+
+
+def files_of(face) -> list[Path]:
+    image = detail_image.shown_image(face)
+    file = Path(bpy.path.abspath(image.filepath))
+    return sorted(file.parent.glob(f"{file.stem.rsplit('_', 1)[0]}_*.exr"))
+
+
+@pytest.mark.parametrize("names", [("Лицо", "顔"), ("Face 1", "Face_1"), ("FACE", "face"), ("a.", "a"), ("con", "Con")])
+def test_faces_in_one_folder_never_share_a_file(backend, face, group, window, names):
+    """As objects whose names the first version took for one: each kept the other's maps."""
+    folder = group.folder
+    face.name = names[0]
+    bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+    before = {path: path.read_bytes() for path in Path(folder).iterdir()}
+    assert bpy.ops.dnpm.add_face() == {"FINISHED"}
+    other = bpy.context.object
+    other.name = names[1]
+    other.dnpm_sequence.folder, other.dnpm_sequence.size = folder, "256"
+    other.data.shape_keys.key_blocks["browInnerUp"].value = 1.0
+    bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+    assert not set(files_of(face)) & set(files_of(other))
+    assert len(files_of(face)) == len(files_of(other)) == 8
+    assert all(path.read_bytes() == data for path, data in before.items())
+
+
+def test_two_files_that_bake_into_one_folder_never_share_one(backend, face, group, window, tmp_path, tmp_path_factory):
+    """Both have a face of the same name; the second is the first, saved under another name and animated further."""
+    found = []
+    for name in ("shot_1.blend", "shot_2.blend"):
+        bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / name))
+        group.folder = "//maps"
+        before = asked(backend)
+        bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+        found.append({path: path.read_bytes() for path in files_of(face)})
+        # What has not changed is copied, not computed.
+        assert asked(backend) - before == (3 if name == "shot_1.blend" else 0)
+    assert not set(found[0]) & set(found[1])
+    face.data.shape_keys.key_blocks["browInnerUp"].value = 1.0
+    bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+    assert set(files_of(face)) == set(found[1])
+    assert all(path.read_bytes() == data for path, data in found[0].items())
+    # Moved together, they are found again.
+    bpy.ops.wm.save_mainfile()
+    moved = shutil.copytree(tmp_path, tmp_path_factory.mktemp("moved"), dirs_exist_ok=True)
+    before = asked(backend)
+    bpy.ops.wm.open_mainfile(filepath=str(moved / "shot_2.blend"))
+    face = next(obj for obj in bpy.data.objects if state.is_face(obj))
+    bpy.context.view_layer.objects.active = face
+    bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+    assert asked(backend) == before
+    assert [path.name for path in files_of(face)] == [path.name for path in found[1]]
+
+
+def test_a_renamed_face_and_a_new_one_of_its_name_do_not_share(backend, face, group, window, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "shot.blend"))
+    bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+    first, name = {path: path.read_bytes() for path in files_of(face)}, face.name
+    face.name = "Anna"
+    bpy.ops.dnpm.add_face()
+    other = bpy.context.object
+    other.name = name
+    assert other.name == name
+    other.dnpm_sequence.folder, other.dnpm_sequence.size = group.folder, "256"
+    bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+    assert not set(files_of(other)) & set(first)
+    assert all(path.read_bytes() == data for path, data in first.items())
+
+
+def test_what_the_first_version_baked_is_found(backend, face, group, window):
+    """Its stem was the name alone: it goes on being shown, its maps count, and they are never overwritten."""
+    from dnpm.core.batch import sequence
+    from dnpm.operators.scene import baked
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(baked.files, "stem_of", lambda name, owner, taken=(): sequence.first_stem(name))
+        bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+    old = {path: path.read_bytes() for path in files_of(face)}
+    assert {path.name for path in old} == {f"DNPM_Face_{frame:04d}.exr" for frame in range(3, 11)}
+    before = asked(backend)
+    bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+    assert asked(backend) == before
+    assert not set(files_of(face)) & set(old)
+    face.data.shape_keys.key_blocks["browInnerUp"].value = 1.0
+    bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
+    assert all(path.read_bytes() == data for path, data in old.items())
