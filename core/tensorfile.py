@@ -17,7 +17,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
         return _read_header(path, file)[1]
 
 
-def metadata_json(path: str | os.PathLike[str], metadata: Mapping[str, str], key: str, again: str = _AGAIN) -> object:
+def metadata_json(path: str | os.PathLike[str], metadata: Mapping[str, str], key: str, again: str = _AGAIN) -> Any:
     """The JSON value that an entry of a file's metadata holds. Raises DnpmError when it is missing or is not JSON."""
     if key not in metadata:
         raise DnpmError(f"{shown_path(path)}: its metadata lacks {key!r}; {again}")

@@ -7,7 +7,6 @@ is left to `sliders.resolve`, so that the other items still run.
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import re
@@ -17,13 +16,17 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from .. import jsonfile
 from ..errors import DnpmError
 from ..face_model.looks import Look, read_look
+from ..inputs import brief, one_line, shown_path
 from .views import View, read_view
 
 OUTPUTS = ("png", "exr", "map_png", "obj", "ply", "gltf", "blend")
 ENGINES = ("cycles", "eevee", "workbench")
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_MOST_TOLD = 20
+MOST_ITEMS = 100_000
 Spec = Any
 """Sliders as they stand in the job: a list of numbers, {name: value}, {"seed": n, "strength": s}, or None."""
 
@@ -74,17 +77,10 @@ def load(path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -
     Raises DnpmError that lists all that is wrong.
     """
     path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DnpmError(f"{path}: cannot read the job ({error})") from error
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DnpmError(f"{path}: line {error.lineno}, column {error.colno}: is no JSON ({error.msg})") from error
+    data = jsonfile.read(path, "docs/headless.md has a job's format")
     if settings and isinstance(data, dict) and isinstance(data.get("settings", {}), dict):
         data = data | {"settings": data.get("settings", {}) | settings}
-    return parse(data, path.parent, str(path))
+    return parse(data, path.parent, shown_path(path))
 
 
 def parse(data: object, folder: Path, name: str = "job") -> Job:
@@ -92,9 +88,9 @@ def parse(data: object, folder: Path, name: str = "job") -> Job:
     checker = _Checker(folder)
     items = checker.job(data)
     if checker.problems:
-        shown = "\n  ".join(checker.problems[:20])
-        more = f"\n  and {len(checker.problems) - 20} more" if len(checker.problems) > 20 else ""
-        raise DnpmError(f"{name}: the job has mistakes (docs/headless.md has the format):\n  {shown}{more}")
+        shown = "; ".join(checker.problems)
+        more = f"; and {checker.count - len(checker.problems)} more" if checker.count > len(checker.problems) else ""
+        raise DnpmError(f"{name}: the job has mistakes (docs/headless.md has the format): {shown}{more}")
     return Job(tuple(items))
 
 
@@ -104,10 +100,13 @@ class _Checker:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.problems: list[str] = []
+        self.count = 0
         self.libraries: dict[str, dict[str, Spec]] = {}
 
     def say(self, where: str, problem: str) -> None:
-        self.problems.append(f"{where}: {problem}")
+        self.count += 1
+        if len(self.problems) < _MOST_TOLD:
+            self.problems.append(f"{one_line(where, 80)}: {problem}")
 
     def job(self, data: object) -> list[Item]:
         if not isinstance(data, dict):
@@ -128,6 +127,9 @@ class _Checker:
         entries = data.get("items", "all")
         if entries == "all":
             return self.every_pair(settings)
+        if isinstance(entries, list) and len(entries) > MOST_ITEMS:
+            self.say("items", f"has {len(entries)} items; a job may have {MOST_ITEMS}: split it")
+            return []
         if not isinstance(entries, list) or not entries:
             self.say("items", 'must be a list with at least one item, or "all" (every identity in every expression)')
             return []
@@ -141,6 +143,9 @@ class _Checker:
         identities, expressions = self.libraries["identities"], self.libraries["expressions"]
         if not identities and not expressions:
             self.say("job", 'has no "items", and neither "identities" nor "expressions" to combine')
+        if max(len(identities), 1) * max(len(expressions), 1) > MOST_ITEMS:
+            self.say("job", f"its identities and expressions make more than {MOST_ITEMS} items; split it")
+            return []
         return [
             Item("_".join(filter(None, (i, e))), identities.get(i), expressions.get(e), None, settings)
             for i in identities or [""]
@@ -171,14 +176,14 @@ class _Checker:
         )
 
     def name(self, where: str, name: object) -> bool:
-        if isinstance(name, str) and _NAME.match(name):
+        if isinstance(name, str) and _NAME.fullmatch(name):
             return True
-        self.say(where, f"{name!r} must be a name of letters, digits, '.', '_' and '-' (it becomes a folder)")
+        self.say(where, f"{brief(name)} must be a name of letters, digits, '.', '_' and '-' (it becomes a folder)")
         return False
 
     def unknown_keys(self, where: str, entry: dict[str, object], known: set[str]) -> None:
         for key in sorted(set(entry) - known):
-            self.say(where, f"unknown key {key!r} (known: {', '.join(sorted(known))})")
+            self.say(where, f"unknown key {brief(key)} (known: {', '.join(sorted(known))})")
 
     def spec(self, where: str, spec: object, known: dict[str, Spec] | None = None) -> Spec:
         """The sliders, a name of the job's own looked up; whether the model has such sliders is known only later."""
@@ -196,14 +201,14 @@ class _Checker:
                 self.say(where, "a list must hold finite numbers alone")
         elif isinstance(spec, dict) and "seed" in spec:
             self.unknown_keys(where, spec, {"seed", "strength"})
-            if not _is_whole(spec["seed"]) or spec["seed"] < 0:
+            if not jsonfile.is_whole(spec["seed"], 0):
                 self.say(f"{where}.seed", "must be a whole number from 0 up")
             if not _is_number(spec.get("strength", 1.0)):
                 self.say(f"{where}.strength", "must be a number")
         elif isinstance(spec, dict):
             for key, value in spec.items():
                 if not _is_number(value):
-                    self.say(f"{where}.{key}", f"{value!r} is no finite number")
+                    self.say(f"{where}.{key}", f"{brief(value)} is not a finite number")
         elif spec is not None:
             self.say(where, 'must be {name: value}, a list of numbers, {"seed": n} or a name of the job')
         return spec
@@ -234,23 +239,19 @@ def read_pairs(text: str) -> dict[str, float]:
         except ValueError:
             number = math.nan
         if not name.strip() or not equals or not math.isfinite(number):
-            raise ValueError(f"{part!r} is no name=number pair")
+            raise ValueError(f"{brief(part)} is not a name=number pair")
         pairs[name.strip()] = number
     return pairs
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e6  # NaN fails as well
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return jsonfile.is_number(value, -1e6, 1e6)
 
 
 def _whole(low: int, high: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
-        if not _is_whole(value) or not low <= value <= high:
-            raise ValueError(f"{value!r} must be a whole number from {low} to {high}")
+        if not jsonfile.is_whole(value, low, high):
+            raise ValueError(f"{brief(value)} must be a whole number from {low} to {high}")
         return int(value)
 
     return read
@@ -258,8 +259,8 @@ def _whole(low: int, high: int) -> Callable[[Any], int]:
 
 def _number(low: float, high: float) -> Callable[[Any], float]:
     def read(value: Any) -> float:
-        if not _is_number(value) or not low <= value <= high:
-            raise ValueError(f"{value!r} must be a number from {low} to {high}")
+        if not jsonfile.is_number(value, low, high):
+            raise ValueError(f"{brief(value)} must be a number from {low} to {high}")
         return float(value)
 
     return read
@@ -268,22 +269,22 @@ def _number(low: float, high: float) -> Callable[[Any], float]:
 def _choice(*choices: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in choices:
-            raise ValueError(f"{value!r} must be one of {', '.join(choices)}")
+            raise ValueError(f"{brief(value)} must be one of {', '.join(choices)}")
         return str(value)
 
     return read
 
 
 def _size(value: Any) -> tuple[int, int]:
-    if isinstance(value, list | tuple) and len(value) == 2 and all(_is_whole(v) and 16 <= v <= 8192 for v in value):
+    if isinstance(value, list | tuple) and len(value) == 2 and all(jsonfile.is_whole(v, 16, 8192) for v in value):
         return int(value[0]), int(value[1])
-    raise ValueError(f"{value!r} must be [width, height], each a whole number from 16 to 8192")
+    raise ValueError(f"{brief(value)} must be [width, height], each a whole number from 16 to 8192")
 
 
 def _outputs(value: Any) -> tuple[str, ...]:
     if isinstance(value, list | tuple) and value and all(entry in OUTPUTS for entry in value):
         return tuple(entry for entry in OUTPUTS if entry in value)
-    raise ValueError(f"{value!r} must be a list of one or more of {', '.join(OUTPUTS)}")
+    raise ValueError(f"{brief(value)} must be a list of one or more of {', '.join(OUTPUTS)}")
 
 
 def _views(value: Any) -> tuple[View, ...]:
@@ -296,9 +297,9 @@ def _views(value: Any) -> tuple[View, ...]:
 
 
 def _map_size(value: Any) -> int:
-    if _is_whole(value) and value in (64, 128, 256, 512, 1024):
+    if jsonfile.is_whole(value) and value in (64, 128, 256, 512, 1024):
         return int(value)
-    raise ValueError(f"{value!r} must be 64, 128, 256, 512 or 1024")
+    raise ValueError(f"{brief(value)} must be 64, 128, 256, 512 or 1024")
 
 
 _READERS: dict[str, Callable[[Any], Any]] = {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import re
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from ..inputs import brief, one_line
+from ..jsonfile import is_number
 
 TARGETS = ("head", "portrait", "face", "forehead", "eyes", "nose", "mouth")
 
@@ -53,13 +55,13 @@ def read_view(entry: Any) -> View:
         return entry
     if isinstance(entry, str):
         if entry not in NAMED:
-            raise ValueError(f"{entry!r} is no view; named ones are {', '.join(NAMED)}")
+            raise ValueError(f"{brief(entry)} is not a view; named ones are {', '.join(NAMED)}")
         return NAMED[entry]
     if not isinstance(entry, dict):
-        raise ValueError(f"{entry!r} must be a view's name or an object")
+        raise ValueError(f"{brief(entry)} must be a view's name or an object")
     unknown = set(entry) - {"name", "azimuth", "elevation", "target", "zoom"}
     if unknown:
-        raise ValueError(f"a view has no {', '.join(sorted(unknown))}")
+        raise ValueError(f"a view has no {one_line(', '.join(sorted(unknown)), 100)}")
     name = entry.get("name")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
         raise ValueError('a view of your own needs a "name" of letters, digits, "_" and "-"')
@@ -68,9 +70,8 @@ def read_view(entry: Any) -> View:
     limits = {"azimuth": (-180.0, 180.0), "elevation": (-80.0, 80.0), "zoom": (0.1, 20.0)}
     for key, (low, high) in limits.items():
         value = entry.get(key, low)
-        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not number or not low <= value <= high:
-            raise ValueError(f"view {name!r}: {key} must be a number from {low:g} to {high:g}, is {value!r}")
+        if not is_number(value, low, high):
+            raise ValueError(f"view {name!r}: {key} must be a number from {low:g} to {high:g}, is {brief(value)}")
     return View(
         name,
         float(entry.get("azimuth", 0.0)),

@@ -11,7 +11,6 @@ fine skin, and how strong which region is. The paper has none of these.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ..errors import DnpmError
+from ..face_model.checks import age_regression
 from ..face_model.model import FaceModel
 from .weights import Detail
 
@@ -49,10 +49,10 @@ def age_direction(model: FaceModel) -> np.ndarray:
 
     Raises DnpmError when the face model says nothing about age (converted ones).
     """
-    semantics = json.loads(model.metadata.get("semantics", "{}"))
-    if "age_years" not in semantics:
+    regression = age_regression(model)
+    if regression is None:
         raise DnpmError(f"face model {model.name!r} does not say what age is: its skin cannot be aged by a slider")
-    weights = np.asarray(semantics["age_years"]["weights"], np.float32)
+    weights = regression[0]
     return weights / max(float(weights @ weights), 1e-12)
 
 

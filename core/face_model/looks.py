@@ -6,12 +6,13 @@ In presets and batches a look is a JSON object, {"tone": "brown", "freckles": 0.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..errors import DnpmError
+from ..inputs import brief
+from ..jsonfile import is_number
 
 Colour = tuple[float, float, float]
 
@@ -104,30 +105,30 @@ def read_look(entry: Any, base: Look | None = None) -> Look:
     """A look from JSON data, on top of `base` (default: a new face's). Raises ValueError that lists what is wrong."""
     look = base or DEFAULT_LOOK
     if not isinstance(entry, Mapping):
-        raise ValueError(f'{entry!r} must be an object such as {{"tone": "brown", "stubble": 0.5}}')
+        raise ValueError(f'{brief(entry)} must be an object such as {{"tone": "brown", "stubble": 0.5}}')
     problems = []
     amounts: dict[str, Any] = {}
     for key, value in entry.items():
         if key == "tone" and isinstance(value, str) and value in TONES:
             look = replace(look, tone=value)
         elif key == "tone":
-            problems.append(f"the tone must be one of {', '.join(TONES)}, is {value!r}")
+            problems.append(f"the tone must be one of {', '.join(TONES)}, is {brief(value)}")
         elif key == "iris":
             colour = IRISES.get(value) if isinstance(value, str) else value
-            if isinstance(colour, list | tuple) and len(colour) == 3 and all(_in_range(c, 1.0) for c in colour):
+            if isinstance(colour, list | tuple) and len(colour) == 3 and all(is_number(c, 0, 1) for c in colour):
                 look = replace(look, iris=(float(colour[0]), float(colour[1]), float(colour[2])))
             else:
                 problems.append(
-                    f"the iris must be one of {', '.join(IRISES)}, or three numbers from 0 to 1, is {value!r}"
+                    f"the iris must be one of {', '.join(IRISES)}, or three numbers from 0 to 1, is {brief(value)}"
                 )
         elif key not in AMOUNTS:
-            problems.append(f"a look has no {key!r} (known: tone, {', '.join(AMOUNTS)}, iris)")
-        elif _in_range(value, AMOUNT_LIMIT):
+            problems.append(f"a look has no {brief(key)} (known: tone, {', '.join(AMOUNTS)}, iris)")
+        elif is_number(value, 0, AMOUNT_LIMIT):
             amounts[key] = float(value)
         else:
-            problems.append(f"{key} must be a number from 0 to {AMOUNT_LIMIT:g}, is {value!r}")
+            problems.append(f"{key} must be a number from 0 to {AMOUNT_LIMIT:g}, is {brief(value)}")
     if problems:
-        raise ValueError("; ".join(problems))
+        raise ValueError("; ".join(problems[:8]))
     return replace(look, **amounts)
 
 
@@ -143,8 +144,3 @@ def read_pairs(text: str) -> dict[str, Any]:
         except ValueError:
             data[key] = value
     return data
-
-
-def _in_range(value: Any, high: float) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and 0 <= value <= high

@@ -6,12 +6,13 @@ import json
 import os
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
-from .. import tensorfile
+from .. import jsonfile, tensorfile
 from ..errors import DnpmError
+from ..inputs import brief, reading
+from .checks import age_regression, check
 
 FORMAT = "dnpm-face-model-1"
 
@@ -58,36 +59,8 @@ class FaceModel:
     """Where it comes from: source, licence, command, seed, measured errors."""
 
     def __post_init__(self) -> None:
-        n_id, n_exp, n_v = self.core.shape[0] - 1, self.core.shape[1] - 1, len(self.neutral)
-        problems = [
-            message
-            for wrong, message in (
-                (self.neutral.shape != (n_v, 3), "neutral must be (V, 3)"),
-                (
-                    self.core.shape[2:] != (n_v, 3),
-                    f"core must be (n_id + 1, n_exp + 1, {n_v}, 3), is {self.core.shape}",
-                ),
-                (len(self.expression_names) != n_exp, f"{len(self.expression_names)} expression names for {n_exp}"),
-                (len(self.identity_labels) != n_id, f"{len(self.identity_labels)} identity labels for {n_id}"),
-                (self.faces.ndim != 2 or self.faces.shape[1] != 4, "faces must be (F, 4)"),
-                (self.faces.size and self.faces.max() >= n_v, "faces name vertices that are not there"),
-                (self.faces_uv.shape != self.faces.shape, "faces_uv must have the faces' shape"),
-                (self.faces_detail_uv.shape != self.faces.shape, "faces_detail_uv must have the faces' shape"),
-                (self.faces_uv.size and self.faces_uv.max() >= len(self.uv), "faces_uv names corners not there"),
-                (
-                    self.faces_detail_uv.size and self.faces_detail_uv.max() >= len(self.detail_uv),
-                    "detail UV too short",
-                ),
-                (len(self.face_material) != len(self.faces), "face_material must have one entry a face"),
-                (
-                    self.landmarks68.shape != (68,) or self.landmarks68.max() >= n_v,
-                    "landmarks68 must be (68,) vertices",
-                ),
-            )
-            if wrong
-        ]
-        if problems:
-            raise DnpmError(f"face model {self.name!r}: " + "; ".join(problems))
+        """Raises DnpmError where the arrays contradict each other."""
+        check(self)
 
     @property
     def n_id(self) -> int:
@@ -183,7 +156,8 @@ class FaceModel:
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FaceModel:
         """Read what `save` wrote. Raises DnpmError when the file is damaged or of another kind."""
-        tensors, metadata = tensorfile.load(Path(path))
+        again = "build it again, or convert it with `dnpm build convert`"
+        tensors, metadata = tensorfile.load(path)
         if metadata.get("format") != FORMAT:
             raise DnpmError(
                 f"{path}: is no face model of format {FORMAT}; build one with `dnpm build face-model`, "
@@ -192,15 +166,24 @@ class FaceModel:
         missing = sorted(_ARRAYS - tensors.keys())
         if missing:
             raise DnpmError(f"{path}: the face model lacks {', '.join(missing)}; build it again")
-        header = json.loads(metadata["header"])
+        header = tensorfile.metadata_json(path, metadata, "header", again)
+        with reading(path, again):
+            about = header.get("metadata")
+            if not isinstance(about, dict) or not all(isinstance(v, str) for v in about.values()):
+                raise DnpmError(f"the header's metadata must map names to texts, is {brief(about)}")
+            if not all(jsonfile.is_names(header.get(name)) for name in _NAME_LISTS):
+                raise DnpmError(f"the header must list {', '.join(_NAME_LISTS)} as texts")
         groups = {k.removeprefix("vertex_groups."): v for k, v in tensors.items() if k.startswith("vertex_groups.")}
-        return cls(
-            name=metadata["name"],
-            vertex_groups=groups,
-            metadata=header["metadata"],
-            **{name: tuple(header[name]) for name in _NAME_LISTS},  # type: ignore[arg-type]
-            **{name: tensors[name] for name in _ARRAYS},  # type: ignore[arg-type]
-        )
+        with reading(path, again):
+            model = cls(
+                name=metadata["name"],
+                vertex_groups=groups,
+                metadata=about,
+                **{name: tuple(header[name]) for name in _NAME_LISTS},  # type: ignore[arg-type]
+                **{name: tensors[name] for name in _ARRAYS},  # type: ignore[arg-type]
+            )
+            age_regression(model)
+        return model
 
 
 _NAME_LISTS = ("expression_names", "identity_labels", "material_names")

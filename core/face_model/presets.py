@@ -12,7 +12,6 @@ number counted from 1. The text names its model for the reader; what counts is w
 from __future__ import annotations
 
 import json
-import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -21,7 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import jsonfile
 from ..errors import DnpmError
+from ..inputs import brief, read_text, shown_path
 from . import w_offset as steps
 from .looks import Look, read_look
 from .model import FaceModel
@@ -101,21 +102,20 @@ def to_text(preset: Preset) -> str:
 
 def from_text(text: str, source: str) -> Preset:
     """Read a preset from JSON text; `source` names it in messages. Raises DnpmError with all that is wrong."""
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DnpmError(f"{source}: is no preset ({error})") from error
+    if len(text) > MAX_BYTES:
+        raise DnpmError(f"{source}: is not a preset (over {MAX_BYTES // 1_000_000} MB)")
+    data = jsonfile.parse(text, source, "give a preset")
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise DnpmError(f'{source}: is no preset: it must be a JSON object with "format": "{FORMAT}"')
+        raise DnpmError(f'{source}: is not a preset: it must be a JSON object with "format": "{FORMAT}"')
     known = {"format", "model", *_PARTS}
-    problems = [f"unknown entry {key!r}" for key in sorted(data.keys() - known)]
+    problems = [f"unknown entry {brief(key)}" for key in sorted(data.keys() - known)]
     if not isinstance(data.get("model", ""), str):
         problems.append('"model" must be a name')
     identity = _read_values(data, "identity", (-IDENTITY_LIMIT, IDENTITY_LIMIT), problems)
     expression = _read_values(data, "expression", (0.0, 1.0), problems)
     strength = data.get("strength")
-    if strength is not None and not _in_range(strength, 0.0, STRENGTH_LIMIT):
-        problems.append(f'"strength" must be a number from 0 to {STRENGTH_LIMIT:g}, is {strength!r}')
+    if strength is not None and not jsonfile.is_number(strength, 0.0, STRENGTH_LIMIT):
+        problems.append(f'"strength" must be a number from 0 to {STRENGTH_LIMIT:g}, is {brief(strength)}')
     look = None
     if "look" in data:
         try:
@@ -138,16 +138,7 @@ def from_text(text: str, source: str) -> Preset:
 
 def read_preset(path: str | os.PathLike[str]) -> Preset:
     """Read a preset file. Raises DnpmError when it is missing, too large for one, or damaged."""
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise DnpmError(f"{path}: is no preset (over {MAX_BYTES // 1_000_000} MB)")
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot read the preset ({error.strerror or error})") from error
-    except UnicodeDecodeError as error:
-        raise DnpmError(f"{path}: is no preset (not UTF-8 text)") from error
-    return from_text(text, str(path))
+    return from_text(read_text(path, MAX_BYTES, "give a preset"), shown_path(path))
 
 
 def write_preset(path: str | os.PathLike[str], preset: Preset) -> None:
@@ -205,11 +196,7 @@ def _read_values(
         problems.append(f'"{key}" must be an object of names and numbers')
         return None
     for name, value in values.items():
-        if not _in_range(value, *limits):
-            problems.append(f"{key} {name!r} must be a number from {limits[0]:g} to {limits[1]:g}, is {value!r}")
+        if not jsonfile.is_number(value, *limits):
+            low, high = limits
+            problems.append(f"{key} {brief(name)} must be a number from {low:g} to {high:g}, is {brief(value)}")
     return {name: float(value) for name, value in values.items()} if not problems else {}
-
-
-def _in_range(value: object, low: float, high: float) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type, operator]

@@ -10,6 +10,10 @@ import binascii
 
 import numpy as np
 
+from ..inputs import one_line
+
+_MOST, _LARGEST = 8192, 1e4
+
 
 def to_text(offset: np.ndarray | None) -> str:
     """(18, 512) -> text; None, and nothing but zeros, -> empty."""
@@ -25,9 +29,12 @@ def from_text(text: str) -> np.ndarray | None:
         return None
     try:
         layers, width, data = text.split(" ")
-        rows = np.frombuffer(base64.b64decode(data, validate=True), "<f4").reshape(int(layers), int(width))
+        shape = int(layers), int(width)
+        if not all(1 <= n <= _MOST for n in shape):
+            raise ValueError(f"its sizes must be 1 to {_MOST}")
+        rows = np.frombuffer(base64.b64decode(data, validate=True), "<f4").reshape(shape)
     except (ValueError, binascii.Error) as error:
-        raise ValueError(f"is no step in w+ as text ({error})") from error
-    if rows.size == 0 or not np.isfinite(rows).all():
-        raise ValueError("holds numbers that are not finite, or none")
+        raise ValueError(f"is not a step in w+ as text ({one_line(error)})") from error
+    if not (np.abs(rows) <= _LARGEST).all():  # NaN fails as well
+        raise ValueError(f"holds numbers that are not finite, or beyond {_LARGEST:g}")
     return rows.astype(np.float32)

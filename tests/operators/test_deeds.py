@@ -109,7 +109,7 @@ def test_a_preset_comes_back(face, tiny_model, folder):
 def test_delete_deletes_presets_alone(face, tmp_path):
     other = tmp_path / "diary.json"
     other.write_text("{}")
-    with pytest.raises(RuntimeError, match="is no preset"):
+    with pytest.raises(RuntimeError, match=r"is not a preset"):
         bpy.ops.dnpm.delete_preset(filepath=str(other))
     assert other.exists()
 
@@ -127,8 +127,8 @@ def test_a_preset_with_unknown_names_sets_the_rest(face, tiny_model, folder):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is no preset"),
-        ('{"format": "dnpm-preset-1", "expression": {"jawOpen": NaN}}', "jawOpen"),
+        ("{", "give a preset"),
+        ('{"format": "dnpm-preset-1", "expression": {"jawOpen": NaN}}', "NaN is not a number"),
         ('{"format": "dnpm-preset-1", "identity": {"Tail": 2.0}}', "another model's"),
     ],
 )

@@ -17,6 +17,7 @@ import numpy as np
 
 from ... import tensorfile
 from ...errors import DnpmError
+from ...inputs import reading
 from ..arkit import ARKIT_NAMES
 from ..detail_layout import detail_layout
 from ..locate import BUILT
@@ -244,8 +245,9 @@ def _inputs(data: str, n_identities: int, seed: int) -> str:
 
 def _built_from(path: Path) -> str:
     try:
-        header = json.loads(tensorfile.read_metadata(path).get("header", "{}"))
+        header = tensorfile.metadata_json(path, tensorfile.read_metadata(path), "header")
+        with reading(path):
+            return str(header["metadata"]["inputs"])
     except DnpmError:
         # A damaged file is no reason to stop: it is built anew.
         return ""
-    return str(header.get("metadata", {}).get("inputs", ""))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...face_model.checks import age_regression
 from ...face_model.model import FaceModel
 
 FAMILIES = (
@@ -65,12 +65,7 @@ class TraitMap:
         self._lines = np.stack([direction() for _ in range(16)])
         self._layout = direction()
         self._moles = np.stack([direction() for _ in range(2)])
-        semantics = json.loads(model.metadata.get("semantics", "{}"))
-        if "age_years" in semantics:
-            self._age = np.asarray(semantics["age_years"]["weights"], np.float32)
-            self._age_mean = float(semantics["age_years"]["intercept"])
-        else:
-            self._age, self._age_mean = direction() * 18.0, 45.0
+        self._age, self._age_mean = age_regression(model) or (direction() * 18.0, 45.0)
 
     def __call__(self, identity: np.ndarray) -> Traits:
         """(n_id,) -> Traits."""

@@ -62,11 +62,11 @@ def test_the_command_line_wins_over_the_files_settings(tmp_path: Path) -> None:
         (["--seeds", "x"], "neither a whole number nor a range"),
         (["--seeds", "1", "--size", "30"], "WIDTHxHEIGHT"),
         (["--seeds", "1", "--size", "3x3"], "16 to 8192"),
-        (["--seeds", "1", "--views", "behind"], "is no view"),
-        (["--seeds", "1", "--expression", "a:b"], "no name=number pair"),
+        (["--seeds", "1", "--views", "behind"], "is not a view"),
+        (["--seeds", "1", "--expression", "a:b"], "not a name=number pair"),
         (["--seeds", "1,1"], "stands 2 times"),
         (["job.json", "--seeds", "1"], "not both"),
-        (["missing.json"], "cannot read the job"),
+        (["missing.json"], "no such file"),
     ],
 )
 def test_mistakes_are_told(words: list[str], said: str) -> None:

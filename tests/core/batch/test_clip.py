@@ -54,9 +54,9 @@ def test_what_is_asked_for_arrives(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("word", "message"),
-    [("--size=big", "must be WIDTHxHEIGHT"), ("--view=behind", "'behind' is no view"), ("--first=0", "counted from 1"),
+    [("--size=big", "must be WIDTHxHEIGHT"), ("--view=behind", "is not a view"), ("--first=0", "counted from 1"),
      ("--map-size=100", "must be 64"), ("--samples=0", "from 1 to 4096"), ("--look=tone=green", "green"),
-     ("--preset=none.json", "none.json: cannot read")],
+     ("--preset=none.json", "none.json: no such file")],
 )  # fmt: skip
 def test_what_is_wrong_is_told(word: str, message: str) -> None:
     with pytest.raises(DnpmError, match=message):
