@@ -65,7 +65,9 @@ class TraitMap:
         self._lines = np.stack([direction() for _ in range(16)])
         self._layout = direction()
         self._moles = np.stack([direction() for _ in range(2)])
-        self._age, self._age_mean = age_regression(model) or (direction() * 18.0, 45.0)
+        known = age_regression(model)
+        self._age: np.ndarray
+        self._age, self._age_mean = (direction() * 18.0, 45.0) if known is None else known
 
     def __call__(self, identity: np.ndarray) -> Traits:
         """(n_id,) -> Traits."""
