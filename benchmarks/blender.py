@@ -25,6 +25,7 @@ from .. import register
 from ..core.errors import DnpmError
 from ..core.face_model.sampling import random_expression, random_identity
 from ..operators.scene import create, identity, live, models, names, session, settings, state
+from . import scene_size
 from .timing import clock, summary
 
 SEED = 300
@@ -90,6 +91,7 @@ def measure(runs: int, preview: int) -> dict[str, Any]:
     for modifier in modifiers.values():
         modifier.show_viewport = False
     result["slider_to_coarse_mesh"] = summary(clock(coarse, runs))
+    result["scene_size"] = scene_size.measure(runs)
     result["torch_in_blender"] = "torch" in sys.modules
     return result
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from . import add_face, animate, bake_sculpt, bake_sequence, detail, handlers, live_link, photo, presets, sliders
-from .scene import live, looks, models, registration, session
+from .scene import live, looks, models, registration, registry, session
 
 _DEEDS = (add_face, sliders, presets, detail, bake_sculpt, animate, bake_sequence, live_link, photo)
 _CLASSES = tuple(cls for deeds in _DEEDS for cls in deeds.CLASSES)
@@ -23,6 +23,7 @@ _STEPS = (
     *registration.classes(_CLASSES),
     (_show_menu, _hide_menu),
     (models.forget, models.forget),
+    (registry.forget, registry.forget),
     (session.open_session, session.close_session),
     (looks.forget, looks.forget),
     (live.forget, live.forget),

@@ -8,7 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
-from .scene import compat, detail_image, groups, live, looks, names, state, waiting
+from .scene import compat, detail_image, groups, live, looks, registry, state, waiting
 
 Deed = Callable[[bpy.types.Object, bpy.types.Depsgraph], None]
 _busy = False
@@ -18,17 +18,21 @@ _busy = False
 def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     """A slider was moved, by hand, by a driver or by another add-on; or a face was duplicated."""
     global _busy
-    if _busy or state.is_paused() or compat.is_rendering(depsgraph):
+    if _busy or state.is_paused():
         return
-    touched = {
-        update.id.original for update in depsgraph.updates if isinstance(update.id, bpy.types.Object | bpy.types.Key)
-    }
-    if not touched:
+    # The order matters: this runs at every change of a scene of any size, mostly to find that nothing is to be done.
+    if depsgraph.id_type_updated("KEY"):
+        touched = registry.touched(depsgraph)
+    elif registry.is_empty() or not depsgraph.id_type_updated("OBJECT"):
+        return
+    else:
+        touched = [face for face in registry.faces() if live.has_moved(face)]
+    if not touched or compat.is_rendering(depsgraph):
         return
     _busy = True
     try:
-        for face in state.faces(scene):
-            if touched & {face, face.data.shape_keys, getattr(face, names.CONTROLS).mix_with}:
+        for face in touched:
+            if state.is_editable(face):
                 live.own_data(face)
                 live.notice(face)
     finally:
@@ -36,8 +40,15 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
 
 
 @persistent
+def _before_data_changes(*_: object) -> None:
+    """Undo, redo and loading replace Blender's data: no reference to a face may be used after it."""
+    registry.forget()
+
+
+@persistent
 def _after_undo(*_: object) -> None:
     """Undo brings sliders and mesh back, not pixels; and a duplicate as it was before it got parts of its own."""
+    registry.forget()
     for face in state.faces():
         live.own_data(face)
         live.restore(face)
@@ -46,6 +57,7 @@ def _after_undo(*_: object) -> None:
 
 @persistent
 def _after_load(*_: object) -> None:
+    registry.forget()
     live.forget()
     looks.forget()
     groups.migrate_all()
@@ -69,19 +81,26 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
     if state.is_paused():
         return
     if compat.is_rendering(depsgraph):
-        for face in state.faces(scene):
-            _or_say(scene, face, live.follow_frame, depsgraph)
+        for face in registry.rendered(depsgraph):
+            if state.is_editable(face):
+                _or_say(scene, face, live.follow_frame, depsgraph)
         return
     if bpy.app.is_job_running("RENDER"):
         return
     playing = compat.in_background() or any(
         window.screen.is_animation_playing for window in bpy.context.window_manager.windows
     )
-    for face in state.faces(scene):
+    for face in _shown(depsgraph):
         if playing:
             _or_say(scene, face, waiting.play_frame, depsgraph)
         else:
             live.notice(face)
+
+
+def _shown(depsgraph: bpy.types.Depsgraph | None) -> list[bpy.types.Object]:
+    """The faces that this depsgraph shows and that can be written."""
+    faces = state.faces() if depsgraph is None else registry.evaluated(depsgraph)
+    return [face for face in faces if state.is_editable(face)]
 
 
 def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed: Deed, depsgraph: bpy.types.Depsgraph) -> None:
@@ -94,9 +113,9 @@ def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed: Deed, depsgrap
 
 
 @persistent
-def _after_playback(scene: bpy.types.Scene, *_: object) -> None:
+def _after_playback(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
     """Playback has stopped: now the whole map."""
-    for face in state.faces(scene):
+    for face in _shown(depsgraph):
         live.notice(face)
 
 
@@ -111,8 +130,11 @@ def _before_save(*_: object) -> None:
         detail_image.pack(face)
 
 
-_HANDLERS = {
+HANDLERS = {
     "depsgraph_update_post": _depsgraph_update,
+    "undo_pre": _before_data_changes,
+    "redo_pre": _before_data_changes,
+    "load_pre": _before_data_changes,
     "undo_post": _after_undo,
     "redo_post": _after_undo,
     "load_post": _after_load,
@@ -121,18 +143,18 @@ _HANDLERS = {
     "save_pre": _before_save,
 }
 if hasattr(bpy.app.handlers, "blend_import_post"):  # 4.2 has none, and there an old group's name does no harm
-    _HANDLERS["blend_import_post"] = _after_import
+    HANDLERS["blend_import_post"] = _after_import
 
 
 def register() -> None:
     """Hang them in."""
-    for name, handler in _HANDLERS.items():
+    for name, handler in HANDLERS.items():
         getattr(bpy.app.handlers, name).append(handler)
 
 
 def unregister() -> None:
     """Take them out."""
-    for name, handler in _HANDLERS.items():
+    for name, handler in HANDLERS.items():
         found = getattr(bpy.app.handlers, name)
         if handler in found:
             found.remove(handler)

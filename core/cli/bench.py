@@ -102,6 +102,8 @@ def table(result: dict[str, Any]) -> str:
     lines += [f"{title:46}{row['median_ms']:7.1f} ms{row['p95_ms']:7.1f} ms{row['samples']:10}" for title, row in rows]
     if "skipped" in blender:
         lines.append(f"Blender: left out ({blender['skipped']})")
+    if "scene_size" in blender:
+        lines += ["", _scene_size(blender["scene_size"])]
     memory = backend["memory_mb"]
     lines += [
         "",
@@ -118,6 +120,21 @@ def table(result: dict[str, Any]) -> str:
         f"load average {result['load_average_before']} before, {result['load_average_after']} after, "
         f"{result['cores']} cores; {result['seconds']:.0f} s",
     ]
+    return "\n".join(lines)
+
+
+def _scene_size(found: dict[str, Any]) -> str:
+    """What the handlers cost at a change of a scene, by its size (benchmarks/scene_size.py)."""
+    small, large = str(found["objects"][0]), str(found["objects"][-1])
+    lines = [f"{'Blender: handlers at an update, objects:':46}{small:>10}{large:>13}{'ratio':>10}"]
+    for name, title in (
+        ("no_face", "no face in the scene"),
+        ("other_object", f"{found['faces']} faces, another object moves"),
+        ("slider", f"{found['faces']} faces, one slider moves"),
+        ("timer", f"{found['faces']} faces, a tick of the timer"),
+    ):
+        row = found[name]
+        lines.append(f"{title:46}{row[small]['median_ms']:7.3f} ms{row[large]['median_ms']:10.3f} ms{row['ratio']:10}")
     return "\n".join(lines)
 
 

@@ -10,6 +10,8 @@ from ..errors import DnpmError
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "build" / "face_model.safetensors"
 INSTALLED = ROOT / "assets" / "face_model.safetensors"
+VARIABLE = "DNPM_FACE_MODEL"
+"""Of the environment: a path that wins over both."""
 
 
 def face_model_path(explicit: str | os.PathLike[str] | None = None) -> Path:
@@ -17,7 +19,7 @@ def face_model_path(explicit: str | os.PathLike[str] | None = None) -> Path:
 
     Raises DnpmError when there is none, or when the one that was asked for is missing.
     """
-    wanted = explicit or os.environ.get("DNPM_FACE_MODEL")
+    wanted = explicit or os.environ.get(VARIABLE)
     if wanted:
         if not Path(wanted).is_file():
             raise DnpmError(f"{wanted}: no such face model; give the path of a .safetensors face model")

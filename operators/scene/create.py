@@ -7,7 +7,7 @@ import numpy as np
 
 from ...core.face_model.looks import DEFAULT_LOOK, Look
 from ...core.face_model.model import FaceModel
-from . import detail_image, groups, identity, looks, materials, models, names, pairs, state
+from . import detail_image, groups, identity, looks, materials, models, names, pairs, registry, state
 
 VIEWPORT_LEVELS, RENDER_LEVELS = 2, 3
 """At 1 a vertex stands every 1.5 mm, which hides wrinkles; at 2 a step of a drag takes a tenth of a second on eight
@@ -49,6 +49,7 @@ def new_face(
         bpy.data.meshes.remove(mesh)
         raise
     scene.collection.objects.link(obj)
+    registry.add(obj)
     return obj
 
 

@@ -92,6 +92,15 @@ def follows(obj: bpy.types.Object) -> bool:
     return not face.frozen and face.strength > 0 and not detail_image.is_baked(obj)
 
 
+def has_moved(obj: bpy.types.Object) -> bool:
+    """Whether `notice` may find something to do although no shape key was touched. Cheap: asked at every update."""
+    data = obj.animation_data
+    if data is not None and data.drivers:
+        return True
+    wish = track(obj).wish
+    return wish is None or not np.array_equal(state.identity_vector(obj), wish.identity)
+
+
 def notice(obj: bpy.types.Object) -> None:
     """The sliders may have moved: bring the mesh up to them, and ask for the map. Returns at once.
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 
 from ...core.errors import DnpmError
 from ...core.face_model import units
-from ...core.face_model.locate import face_model_path
+from ...core.face_model.locate import VARIABLE, face_model_path
 from ...core.face_model.model import FaceModel
 from . import names, settings
 
@@ -65,14 +67,28 @@ class KeyTable:
 _tables: dict[tuple[Path, int], KeyTable] = {}
 
 
+_fresh: tuple[tuple[str, str | None], float, KeyTable] | None = None
+"""What the last table was asked for with, until when it is believed, and the table."""
+_BELIEVED_S = 1.0
+"""Every slider asks for the model, and looking for its file takes longer than reading the sliders."""
+
+
 def current_table() -> KeyTable:
-    """The table of the model that the preferences name or that is found. Raises DnpmError when there is none."""
-    path = face_model_path(settings.current().face_model or None)
+    """The table of the model that the preferences name or that is found. Raises DnpmError when there is none.
+
+    A file that was replaced is noticed within a second.
+    """
+    global _fresh
+    asked = (settings.current().face_model, os.environ.get(VARIABLE))
+    if _fresh is not None and _fresh[0] == asked and time.monotonic() < _fresh[1]:
+        return _fresh[2]
+    path = face_model_path(asked[0] or None)
     key = (path, path.stat().st_mtime_ns)
     if key not in _tables:
         table = KeyTable(FaceModel.load(path))
         _tables.clear()
         _tables[key] = table
+    _fresh = (asked, time.monotonic() + _BELIEVED_S, _tables[key])
     return _tables[key]
 
 
@@ -101,4 +117,6 @@ def model_of(obj: bpy.types.Object) -> FaceModel:
 
 def forget() -> None:
     """Drop what is loaded: the preferences changed, or the extension is switched off."""
+    global _fresh
+    _fresh = None
     _tables.clear()

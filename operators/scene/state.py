@@ -11,7 +11,9 @@ import numpy as np
 
 from ...core.errors import DnpmError
 from ...core.face_model.model import FaceModel
-from . import names
+from . import names, registry
+
+is_face = registry.is_face
 
 _quiet = 0
 
@@ -51,26 +53,20 @@ def is_paused() -> bool:
     return _paused > 0
 
 
-def is_face(obj: bpy.types.Object | None) -> bool:
-    """Whether this object is one of ours."""
-    group = getattr(obj, names.FACE, None) if obj is not None and obj.type == "MESH" else None
-    return group is not None and group.is_face
-
-
 def is_editable(obj: bpy.types.Object) -> bool:
     """False for a face that is linked from another file: its data cannot be written."""
     return obj.library is None and obj.data.library is None and obj.override_library is None
 
 
-def faces(scene: bpy.types.Scene | None = None) -> list[bpy.types.Object]:
-    """The faces of a scene, or of the whole file, that can be written."""
-    objects = bpy.data.objects if scene is None else scene.objects
-    return [obj for obj in objects if is_face(obj) and is_editable(obj)]
+def faces() -> list[bpy.types.Object]:
+    """The faces of the file that can be written."""
+    return [face for face in registry.faces() if is_editable(face)]
 
 
 def find(session_uid: int) -> bpy.types.Object | None:
-    """The face with this uid; None when it is gone."""
-    return next((obj for obj in faces() if obj.session_uid == session_uid), None)
+    """The face with this uid; None when it is gone or cannot be written."""
+    face = registry.find(session_uid)
+    return face if face is not None and is_editable(face) else None
 
 
 def the_face(context: bpy.types.Context) -> bpy.types.Object:

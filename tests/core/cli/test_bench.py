@@ -70,6 +70,12 @@ def test_blender(tiny_weights, tiny_model_file, monkeypatch):
     for name in ("slider_to_mesh", "identity_slider_to_mesh", "full_map_to_mesh", "slider_to_coarse_mesh"):
         assert 0 < found[name]["median_ms"] <= found[name]["p95_ms"]
         assert found[name]["samples"] == 3
+    size = found["scene_size"]
+    for name in ("no_face", "other_object", "slider", "timer"):
+        assert size[name]["100"]["samples"] == size[name]["3000"]["samples"] == 3
+    text = bench._scene_size(size)
+    assert "no face in the scene" in text
+    assert str(size["slider"]["ratio"]) in text
 
 
 def test_a_failure_in_blender_is_told(tiny_weights, other_model_file, monkeypatch):

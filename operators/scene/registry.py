@@ -1,0 +1,115 @@
+"""Which objects of the file are faces, known without looking at every object.
+
+The whole file is looked through after loading, undo and redo, which replace Blender's data, and when there are other
+shape keys, or other users of a face's mesh, than before: a new face has one or the other. No reference to an object
+outlives undo and loading: `forget` comes before them.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import bpy
+
+from . import names
+
+_READ = 64
+"""Updated data blocks that are read one by one; when more change at once every face counts as touched."""
+
+_faces: dict[int, bpy.types.Object] | None = None
+"""By session_uid; None when the file has to be looked through."""
+_seen: tuple[frozenset[int], int] = (frozenset(), 0)
+"""What the file held when it was looked through: see `_signature`."""
+
+
+def is_face(obj: bpy.types.ID | None) -> bool:
+    """Whether this object is one of ours."""
+    group = getattr(obj, names.FACE, None) if isinstance(obj, bpy.types.Object) and obj.type == "MESH" else None
+    return group is not None and group.is_face
+
+
+def forget() -> None:
+    """Before Blender's data is replaced: undo, redo, loading; and when the extension is switched on or off."""
+    global _faces
+    _faces = None
+
+
+def add(obj: bpy.types.Object) -> None:
+    """A face that was just made, or met anywhere."""
+    if _faces is not None:
+        _faces[obj.session_uid] = obj
+
+
+def faces() -> list[bpy.types.Object]:
+    """All faces of the file, linked ones too, in the order in which they were found."""
+    known = _known()
+    gone = [uid for uid, obj in known.items() if not _is_alive(uid, obj)]
+    for uid in gone:
+        del known[uid]
+    return list(known.values())
+
+
+def is_empty() -> bool:
+    """Whether no face is known. Costs nothing once the file was looked through."""
+    return not _known()
+
+
+def find(session_uid: int) -> bpy.types.Object | None:
+    """The face with this uid; None when it is gone."""
+    obj = _known().get(session_uid)
+    return obj if obj is not None and _is_alive(session_uid, obj) else None
+
+
+def touched(depsgraph: bpy.types.Depsgraph) -> list[bpy.types.Object]:
+    """The faces that this update of shape keys may have changed: themselves, or the face whose skin they take.
+
+    A face that was not there before is among them: it brought its shape keys into the depsgraph. The number of other
+    objects does not matter.
+    """
+    global _faces
+    if _faces is not None and _signature(faces()) != _seen:
+        _faces = None
+    found = faces()
+    updates = [update.id for update in islice(depsgraph.updates, _READ + 1)]
+    if len(updates) > _READ:
+        return found
+    changed = {data.original for data in updates if isinstance(data, bpy.types.Object | bpy.types.Key)}
+    return [face for face in found if changed & {face, face.data.shape_keys, _skin_from(face)}]
+
+
+def evaluated(depsgraph: bpy.types.Depsgraph) -> list[bpy.types.Object]:
+    """The known faces that this depsgraph holds."""
+    return [face for face in faces() if face.evaluated_get(depsgraph).is_evaluated]
+
+
+def rendered(depsgraph: bpy.types.Depsgraph) -> list[bpy.types.Object]:
+    """Every face that this depsgraph holds: the scene's own, those of a background set, instanced or linked ones."""
+    found = [data.original for data in depsgraph.ids if is_face(data)]
+    for face in found:
+        add(face)
+    return found
+
+
+def _known() -> dict[int, bpy.types.Object]:
+    global _faces, _seen
+    if _faces is None:
+        _faces = {obj.session_uid: obj for obj in bpy.data.objects if is_face(obj)}
+        _seen = _signature(list(_faces.values()))
+    return _faces
+
+
+def _signature(known: list[bpy.types.Object]) -> tuple[frozenset[int], int]:
+    """All shape keys of the file, and how often the faces' meshes are used: either changes when a face is added."""
+    return frozenset(keys.session_uid for keys in bpy.data.shape_keys), sum(face.data.users for face in known)
+
+
+def _is_alive(uid: int, obj: bpy.types.Object) -> bool:
+    try:
+        return obj.session_uid == uid and is_face(obj)
+    except ReferenceError:  # Blender removed it
+        return False
+
+
+def _skin_from(face: bpy.types.Object) -> bpy.types.Object | None:
+    controls = getattr(face, names.CONTROLS, None)
+    return controls.mix_with if controls is not None else None
