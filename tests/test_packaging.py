@@ -21,7 +21,7 @@ ROOMS = ("core", "operators", "panels")
 LIGHT = re.compile(
     r"^(__init__|(panels|operators)/.*|core/(__init__|errors|tensorfile)|core/capture/.*"
     r"|core/face_model/(__init__|model|arkit|units|locate|presets|sampling)|core/detail/(__init__|card)"
-    r"|core/batch/(__init__|arguments|job|ledger|png|sliders|views)"
+    r"|core/batch/(__init__|arguments|job|ledger|names|png|sequence|sliders|views)"
     r"|core/backend/(__init__|client|protocol|types|desk|supervisor|process|pythons|segment))\.py$"
 )
 SCRIPTS = {"core/backend/worker_main.py", "operators/headless/run.py"}

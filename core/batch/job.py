@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -20,11 +18,11 @@ from .. import jsonfile
 from ..errors import DnpmError
 from ..face_model.looks import Look, read_look
 from ..inputs import brief, one_line, shown_path
+from . import names
 from .views import View, read_view
 
 OUTPUTS = ("png", "exr", "map_png", "obj", "ply", "gltf", "blend")
 ENGINES = ("cycles", "eevee", "workbench")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _MOST_TOLD = 20
 MOST_ITEMS = 100_000
 Spec = Any
@@ -122,7 +120,7 @@ class _Checker:
             self.libraries[kind] = {
                 name: self.spec(f"{kind}.{name}", spec)
                 for name, spec in library.items()
-                if self.name(f"{kind}.{name}", name)
+                if self.part(f"{kind}.{name}", name)
             }
         entries = data.get("items", "all")
         if entries == "all":
@@ -134,10 +132,17 @@ class _Checker:
             self.say("items", 'must be a list with at least one item, or "all" (every identity in every expression)')
             return []
         items = [item for i, e in enumerate(entries) if (item := self.item(f"items[{i}]", e, settings)) is not None]
-        for name, count in Counter(item.name for item in items).items():
-            if count > 1:
-                self.say("items", f"the name {name!r} stands {count} times; every item needs its own")
+        self.own_folders(items)
         return items
+
+    def own_folders(self, items: list[Item]) -> None:
+        """Every item's name is a folder's on any system, and no other item's."""
+        for group in names.clashes(item.name for item in items):
+            if len(set(group)) == 1:
+                self.say("items", f"the name {group[0]!r} stands {len(group)} times; every item needs its own")
+            else:
+                told = ", ".join(brief(name) for name in list(dict.fromkeys(group))[:4])
+                self.say("items", f"the names {told} are one folder where case or accents' coding do not count")
 
     def every_pair(self, settings: Settings) -> list[Item]:
         identities, expressions = self.libraries["identities"], self.libraries["expressions"]
@@ -146,11 +151,16 @@ class _Checker:
         if max(len(identities), 1) * max(len(expressions), 1) > MOST_ITEMS:
             self.say("job", f"its identities and expressions make more than {MOST_ITEMS} items; split it")
             return []
-        return [
+        pairs = [(i, e) for i in identities or [""] for e in expressions or [""]]
+        items = [
             Item("_".join(filter(None, (i, e))), identities.get(i), expressions.get(e), None, settings)
-            for i in identities or [""]
-            for e in expressions or [""]
+            for i, e in pairs
+            if i or e
         ]
+        for item in items:
+            self.name("items", item.name)
+        self.own_folders(items)
+        return items
 
     def item(self, where: str, entry: object, settings: Settings) -> Item | None:
         if not isinstance(entry, dict):
@@ -176,10 +186,16 @@ class _Checker:
         )
 
     def name(self, where: str, name: object) -> bool:
-        if isinstance(name, str) and _NAME.fullmatch(name):
-            return True
-        self.say(where, f"{brief(name)} must be a name of letters, digits, '.', '_' and '-' (it becomes a folder)")
-        return False
+        reason = names.problem(name)
+        if reason:
+            self.say(where, f"{reason} (it becomes a folder)")
+        return not reason
+
+    def part(self, where: str, name: object) -> bool:
+        reason = names.part_problem(name)
+        if reason:
+            self.say(where, f"{reason} (it becomes a part of folders' names)")
+        return not reason
 
     def unknown_keys(self, where: str, entry: dict[str, object], known: set[str]) -> None:
         for key in sorted(set(entry) - known):
@@ -193,8 +209,8 @@ class _Checker:
             try:
                 return read_pairs(spec)
             except ValueError as error:
-                names = f", nor one of the job's names ({', '.join(known)})" if known else ""
-                self.say(where, f"{error}{names}")
+                others = f", nor one of the job's names ({', '.join(known)})" if known else ""
+                self.say(where, f"{error}{others}")
                 return None
         if isinstance(spec, list):
             if not all(_is_number(value) for value in spec):
@@ -291,8 +307,8 @@ def _views(value: Any) -> tuple[View, ...]:
     if not isinstance(value, list | tuple) or not value:
         raise ValueError("must be a list of one or more views")
     views = tuple(read_view(entry) for entry in value)
-    if len({view.name for view in views}) < len(views):
-        raise ValueError("two views have the same name")
+    if clash := names.clashes(view.name for view in views):
+        raise ValueError(f"views {', '.join(map(repr, clash[0]))}: two views have the same name, case does not count")
     return views
 
 

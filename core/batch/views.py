@@ -8,7 +8,10 @@ from typing import Any
 
 from ..inputs import brief, one_line
 from ..jsonfile import is_number
+from . import names
 
+_MAP = names.key("displacement")
+"""An item's map has this name; a view's picture lies beside it."""
 TARGETS = ("head", "portrait", "face", "forehead", "eyes", "nose", "mouth")
 
 
@@ -65,6 +68,8 @@ def read_view(entry: Any) -> View:
     name = entry.get("name")
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
         raise ValueError('a view of your own needs a "name" of letters, digits, "_" and "-"')
+    if reason := names.problem(name) or (f"{name!r} is the map's file" if names.key(name) == _MAP else ""):
+        raise ValueError(f"view {reason}; choose another name")
     if entry.get("target", "face") not in TARGETS:
         raise ValueError(f"view {name!r}: the target must be one of {', '.join(TARGETS)}")
     limits = {"azimuth": (-180.0, 180.0), "elevation": (-80.0, 80.0), "zoom": (0.1, 20.0)}

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import DnpmError
+from ..streams import accept_any_text
 
 # name -> (module in this package, what it is for)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -61,6 +62,7 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand; return the exit code (0 done, 1 some items failed, 2 bad input)."""
+    accept_any_text()
     arguments = list(sys.argv[1:] if argv is None else argv)
     words = [a for a in arguments if not a.startswith("-")]
     command = words[0] if words else None

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from ..batch import names
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from ..face_model.presets import preset_of, write_preset
@@ -192,10 +193,10 @@ def _folders(files: Sequence[Path], out: Path) -> dict[Path, Path]:
     taken: dict[str, Path] = {}
     for file in files:
         # a.jpg and a.png: the second one's folder has its whole name.
-        name = file.stem if file.stem.lower() not in taken else file.name
-        if name.lower() in taken:
-            raise DnpmError(f"{file} and {taken[name.lower()]} have one name: their results would share a folder")
-        taken[name.lower()] = file
+        name = file.stem if names.key(file.stem) not in taken else file.name
+        if (key := names.key(name)) in taken:
+            raise DnpmError(f"{file} and {taken[key]} have one name: their results would share a folder")
+        taken[key] = file
         folders[file] = out / name
     return folders
 

@@ -103,7 +103,8 @@ class quiet:
         descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(descriptor, 1)
         os.close(descriptor)
-        self.progress = os.fdopen(os.dup(self.true_stdout), "w", encoding="utf-8")
+        encoding = sys.stdout.encoding or "utf-8"
+        self.progress = os.fdopen(os.dup(self.true_stdout), "w", encoding=encoding, errors="backslashreplace")
         return self.progress
 
     def __exit__(self, *_: object) -> None:

@@ -38,6 +38,7 @@ def main() -> None:
     deed = "batch"
     if words[:1] == ["clip"]:
         deed, words = "clip", words[1:]
+    importlib.import_module(f"{package()}.core.streams").accept_any_text()
     try:
         status = importlib.import_module(f"{package()}.operators.headless.{deed}").main(words)
     except SystemExit as leaving:  # argparse: --help, wrong usage

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +89,21 @@ def test_the_same_words_give_the_same_bytes_and_the_preset_the_same_face(parts, 
     # A preset's numbers are rounded for people to read.
     assert np.allclose(_map(tmp_path / "a"), _map(tmp_path / "preset"), atol=1e-3)
     assert (tmp_path / "a" / "face.json").read_bytes() == (tmp_path / "preset" / "face.json").read_bytes()
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_a_folder_of_any_script_is_told_in_any_encoding(parts, tmp_path, encoding):
+    """Redirected, the files were written and the command then ended in an encoding error."""
+    words = ["face", "--out=лицо", "--resolution=64", "--levels=0", "--no-picture", *parts]
+    done = subprocess.run(
+        [sys.executable, "-m", "dnpm", *words], cwd=tmp_path, capture_output=True, timeout=300,
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    assert {path.name for path in (tmp_path / "лицо").iterdir()} == FILES
+    told = done.stdout.decode(encoding).split()
+    assert len(told) == len(FILES)
+    assert all(line.startswith(r"\u043b\u0438\u0446\u043e") for line in told)
 
 
 def test_a_photos_step_is_added_and_travels_on(parts, tmp_path):

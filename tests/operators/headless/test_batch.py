@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -37,6 +38,19 @@ def write(path: Path, items: list[dict], **settings: object) -> Path:
 
 def lines(done: subprocess.CompletedProcess[str]) -> list[str]:
     return [line for line in done.stdout.splitlines() if line.startswith("[")]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
+def test_items_of_any_script_in_any_encoding(parts: list[str], tmp_path: Path, encoding: str) -> None:
+    job = write(tmp_path / "job.json", [{"name": "лицо", "outputs": ["exr"], "detail": 0}])
+    command = [sys.executable, str(RUN), "--", str(job), f"--out={tmp_path / '顔'}", *parts]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, capture_output=True, timeout=300, stdin=subprocess.DEVNULL, env=environment)
+    assert done.returncode == 0, done.stderr.decode(encoding)
+    told = done.stdout.decode(encoding)
+    assert r"[1/1] \u043b\u0438\u0446\u043e: displacement.exr" in told
+    assert r"1 made, 0 skipped, 0 failed" in told
+    assert (tmp_path / "顔" / "лицо" / "displacement.exr").is_file()
 
 
 def test_all_kinds_of_files_then_nothing_twice(parts: list[str], tmp_path: Path) -> None:
