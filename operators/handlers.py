@@ -122,6 +122,7 @@ def _after_playback(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | Non
 @persistent
 def _before_save(*_: object) -> None:
     """Pixels that are not packed would be lost. A worker that does not answer holds nobody up for long."""
+    registry.forget()  # a face that was never shown is saved too
     faces = [face for face in state.faces() if detail_image.has_map(face)]
     for face in waiting.finish(faces):
         why = live.track(face).problem or "the backend did not answer in time"

@@ -1,8 +1,8 @@
 """Which objects of the file are faces, known without looking at every object.
 
 The whole file is looked through after loading, undo and redo, which replace Blender's data, and when there are other
-shape keys, or other users of a face's mesh, than before: a new face has one or the other. No reference to an object
-outlives undo and loading: `forget` comes before them.
+shape keys, or other users of a face's mesh, than before: a new face has one or the other, and is found as soon as it is
+shown. No reference to an object outlives undo and loading: `forget` comes before them.
 """
 
 from __future__ import annotations
