@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import bpy
 
+from ..core.batch import names
 from ..core.errors import DnpmError
 from ..core.face_model import presets
 from .base import FaceDeed
@@ -21,14 +23,53 @@ class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
     bl_options = {"REGISTER"}
 
     name: bpy.props.StringProperty(name="Name", description="What the preset is called", default="My Face")
+    overwrite: bpy.props.BoolProperty(
+        name="Overwrite", description="Replace a preset of this name", default=False, options={"HIDDEN", "SKIP_SAVE"}
+    )
+    has_dialog = False
+    """Whether somebody sits before it, and can be asked."""
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        self.has_dialog = True
+        if self.overwrite:
+            return context.window_manager.invoke_confirm(
+                self, event, title="Save Preset", message=f"Replace the preset {self.name}?", confirm_text="Replace"
+            )
         return context.window_manager.invoke_props_dialog(self)
 
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            taken = _taken(self.name)
+        except DnpmError as error:
+            self.report({"ERROR"}, str(error))
+            return {"CANCELLED"}
+        if taken is not None and self.has_dialog and not self.overwrite:
+            return _ask(self.name)
+        return FaceDeed.execute(self, context)
+
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
-        path = settings.presets_folder() / presets.file_name(self.name)
+        taken = _taken(self.name)
+        if taken is not None and not self.overwrite:
+            raise DnpmError(f"{taken}: a preset of this name exists: choose another name, or set overwrite=True")
+        path = taken or settings.presets_folder() / presets.file_name(self.name)
         presets.write_preset(path, preset_of(face))
         self.report({"INFO"}, f"Saved {path}")
+
+
+def _ask(name: str) -> set[str]:
+    """The same operator once more, which then asks whether to replace the preset."""
+    return bpy.ops.dnpm.save_preset("INVOKE_DEFAULT", name=name, overwrite=True)
+
+
+def _taken(name: str) -> Path | None:
+    """The preset whose file this name would replace, here or on a system that ignores case. Raises DnpmError when the
+    name is not usable."""
+    path = settings.presets_folder() / presets.file_name(name)
+    wanted = names.key(path.name)
+    try:
+        return next((file for file in path.parent.iterdir() if names.key(file.name) == wanted), None)
+    except OSError:  # No folder yet, or one that cannot be listed; saving says what is wrong with it.
+        return path if os.path.lexists(path) else None
 
 
 class DNPM_OT_load_preset(FaceDeed, bpy.types.Operator):

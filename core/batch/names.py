@@ -30,9 +30,14 @@ def problem(name: object) -> str:
         return f"{name[:20]!r}... is too long: at most {_MOST_BYTES} bytes in UTF-8"
     if name.endswith("."):
         return f"{brief(name)} must not end in a dot, which Windows drops"
-    if name.split(".")[0].casefold() in _DEVICES:
+    if is_reserved(name):
         return f"{brief(name)} is reserved on Windows, with any extension"
     return ""
+
+
+def is_reserved(name: str) -> bool:
+    """Whether Windows takes this for a device, whatever its extension."""
+    return name.split(".")[0].strip().casefold() in _DEVICES
 
 
 def part_problem(name: object) -> str:

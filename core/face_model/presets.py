@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import jsonfile
+from ..batch.names import is_reserved
 from ..errors import DnpmError
 from ..inputs import brief, read_text, shown_path
 from . import w_offset as steps
@@ -161,9 +162,11 @@ def write_preset(path: str | os.PathLike[str], preset: Preset) -> None:
 
 def file_name(name: str) -> str:
     """A preset's file name from what a person typed. Raises DnpmError when nothing usable is left."""
-    kept = "".join(c if c.isalnum() or c in " -_.()" else "_" for c in name).strip(" .")[:80]
+    kept = "".join(c if c.isalnum() or c in " -_.()" else "_" for c in name)[:80].strip(" .")
     if not any(c.isalnum() for c in kept):
-        raise DnpmError(f"{name!r} is no name for a preset: it needs a letter or a digit")
+        raise DnpmError(f"{brief(name)} is not a name for a preset: it needs a letter or a digit")
+    if is_reserved(kept):
+        raise DnpmError(f"{brief(name)} is not a name for a preset: Windows reserves it; choose another one")
     return kept + SUFFIX
 
 

@@ -106,6 +106,74 @@ def test_a_preset_comes_back(face, tiny_model, folder):
     assert not file.exists()
 
 
+@pytest.mark.parametrize("again", ["Old Man", "old MAN", "Old Man."])
+def test_a_preset_is_not_overwritten_unasked(face, tiny_model, folder, again):
+    assert bpy.ops.dnpm.save_preset(name="Old Man") == {"FINISHED"}
+    before = (folder / "Old Man.json").read_bytes()
+    bpy.ops.dnpm.random(part="ALL", seed=3)
+    with pytest.raises(RuntimeError, match=r"Old Man\.json: a preset of this name exists: choose another name"):
+        bpy.ops.dnpm.save_preset(name=again)
+    assert (folder / "Old Man.json").read_bytes() == before
+    assert bpy.ops.dnpm.save_preset(name=again, overwrite=True) == {"FINISHED"}
+    assert [file.name for file in folder.iterdir()] == ["Old Man.json"]
+    assert (folder / "Old Man.json").read_bytes() != before
+    # The property is not remembered.
+    with pytest.raises(RuntimeError, match="a preset of this name exists"):
+        bpy.ops.dnpm.save_preset(name=again)
+
+
+def test_with_a_window_it_asks(face, folder, monkeypatch):
+    """The dialog's button leads to a second question, and only a yes to that saves."""
+    from types import SimpleNamespace
+
+    from dnpm.operators import presets as operators
+    from dnpm.operators.base import FaceDeed
+
+    asked, told = [], []
+
+    class Manager:
+        def invoke_props_dialog(self, operator):
+            asked.append("name")
+            return {"RUNNING_MODAL"}
+
+        def invoke_confirm(self, operator, event, *, title, message, confirm_text):
+            asked.append(message)
+            return {"RUNNING_MODAL"}
+
+    class Bare(FaceDeed):
+        overwrite, has_dialog = False, False
+        invoke, deed = operators.DNPM_OT_save_preset.invoke, operators.DNPM_OT_save_preset.deed
+        execute = operators.DNPM_OT_save_preset.execute
+
+        def __init__(self, name):
+            self.name = name
+
+        def report(self, kind, text):
+            told.append(text)
+
+    monkeypatch.setattr(operators, "_ask", lambda name: asked.append(f"again {name}") or {"RUNNING_MODAL"})
+    context = SimpleNamespace(window_manager=Manager(), active_object=face)
+    first = Bare("Anna")
+    first.invoke(context, None)
+    assert first.execute(context) == {"FINISHED"}
+    before = (folder / "Anna.json").stat().st_mtime_ns
+    second = Bare("Anna")
+    second.invoke(context, None)
+    assert second.execute(context) == {"RUNNING_MODAL"}
+    assert (folder / "Anna.json").stat().st_mtime_ns == before
+    third = Bare("Anna")
+    third.overwrite = True
+    third.invoke(context, None)
+    assert third.execute(context) == {"FINISHED"}
+    assert asked == ["name", "name", "again Anna", "Replace the preset Anna?"]
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "aux.old"])
+def test_a_preset_is_not_named_as_a_device(face, folder, name):
+    with pytest.raises(RuntimeError, match="Windows reserves it"):
+        bpy.ops.dnpm.save_preset(name=name)
+
+
 def test_delete_deletes_presets_alone(face, tmp_path):
     other = tmp_path / "diary.json"
     other.write_text("{}")

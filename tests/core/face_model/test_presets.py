@@ -120,7 +120,7 @@ def test_file_names_are_safe(typed, expected):
 
 @pytest.mark.parametrize("typed", ["", "...", "//"])
 def test_names_without_a_letter_are_refused(typed):
-    with pytest.raises(DnpmError, match="no name for a preset"):
+    with pytest.raises(DnpmError, match="is not a name for a preset"):
         presets.file_name(typed)
 
 
