@@ -10,6 +10,7 @@ import json
 KINDS: dict[str, str] = {
     "face-model": "face_model",
     "sliders": "sliders",
+    "people": "people",
     "detail": "detail",
     "spectrum": "spectrum",
     "table1": "table1",
