@@ -19,7 +19,9 @@ from ..errors import DnpmError
 from ..face_model.build.face_model import Builder, people
 from ..face_model.locate import ROOT, face_model_path
 from ..face_model.model import FaceModel
+from ..face_model.readers.arrays import ArrayFile
 from ..face_model.sampling import random_expression, random_identity
+from ..inputs import reading
 
 PURPOSE = "reconstruction error on held-out people, lid and lip gaps, UV coverage and texel size"
 _RIDGE = 1e-4
@@ -149,12 +151,12 @@ def _strength(model: FaceModel, path: Path) -> dict[str, dict[str, float]]:
     """Largest displacement of weak units beside ICT-FaceKit's, at the same distance of the outer eye corners."""
     if not path.is_file() or model.landmarks68.min() < 0 or not set(_STRENGTH_UNITS) <= set(model.expression_names):
         return {}
-    with np.load(path, allow_pickle=False) as data:
-        planes = (data["exp_hi"].astype(np.uint16) << 8) | data["exp_lo"]
-        shapes = planes.view(np.int16).astype(np.float32) * float(data["step"])
-        names, mix = list(data["arkit_names"]), data["arkit_from_ict"]
-        corners = data["neutral"][data["landmarks68"][[36, 45]]]
-        first, last = data["group_vert_range"][0]
+    with ArrayFile(path) as data, reading(path):
+        planes = (data.get("exp_hi").astype(np.uint16) << 8) | data.get("exp_lo")
+        shapes = planes.view(np.int16).astype(np.float32) * float(data.get("step"))
+        names, mix = list(data.get("arkit_names")), data.get("arkit_from_ict")
+        corners = data.get("neutral")[data.get("landmarks68")[[36, 45]]]
+        first, last = data.get("group_vert_range")[0]
     ours = model.neutral[model.landmarks68[[36, 45]]]
     scale = np.linalg.norm(ours[0] - ours[1]) / np.linalg.norm(corners[0] - corners[1])
     result = {}

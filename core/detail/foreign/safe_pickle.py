@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import io
 import math
-import pickle
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from ...inputs import brief, one_line
+from ...pickles import BoundedUnpickler, Budget, check_key
+
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
-_DIMENSIONS_MAX, _NUMBERS_MAX = 8, 10**9
+_DIMENSIONS_MAX, _NAME_MAX = 8, 1000
 _STORAGES: dict[str, str] = {
     "DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
     "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
@@ -71,14 +74,17 @@ class Network(metaclass=_Frozen):
                 values = _dictionary(network.state.get(kind), kind)
                 found |= {f"{prefix}{name}": value for name, value in values.items() if isinstance(value, _Tensor)}
             for name, part in _dictionary(network.state.get("_modules"), "_modules").items():
+                if len(prefix) + len(name) > _NAME_MAX:
+                    raise DamagedError("names that are longer than any network's")
                 if not isinstance(part, Network):
                     continue
                 if id(part) in seen:
                     raise DamagedError("a network that is part of two, or of itself")
                 seen.add(id(part))
                 todo.append((f"{prefix}{name}.", part))
-        if sum(math.prod(t.size) for t in found.values()) > _NUMBERS_MAX:
-            raise DamagedError(f"more than {_NUMBERS_MAX} numbers in one network")
+        storages = {id(t.storage): t.storage.data.nbytes for t in found.values()}
+        if sum(math.prod(t.size) * t.storage.data.itemsize for t in found.values()) > 2 * sum(storages.values()):
+            raise DamagedError("tensors that share their bytes")
         return {name: value.tensor() for name, value in found.items()}
 
 
@@ -98,6 +104,17 @@ class _Dict(dict, metaclass=_Frozen):
     """Stands for EasyDict and OrderedDict."""
 
     __slots__ = ()
+
+    def __init__(self, values: Any = (), *_: Any) -> None:
+        super().__init__()
+        if not isinstance(values, dict | list | tuple):
+            raise DamagedError("a dictionary that is made of something else")
+        pairs = values.items() if isinstance(values, dict) else values
+        for pair in pairs:
+            if not isinstance(pair, list | tuple) or len(pair) != 2:
+                raise DamagedError("a dictionary that is not made of pairs")
+            check_key(pair[0])
+            self[pair[0]] = pair[1]
 
     def __setstate__(self, _: Any) -> None:
         """Attributes of a dictionary say nothing about a network."""
@@ -144,7 +161,8 @@ class _Tensor(_Sealed):
     def tensor(self) -> Tensor:
         """A copy in memory of its own."""
         data = self.storage.data
-        steps = tuple(s * data.itemsize for s in self.stride)
+        # Where there is one number alone, its stride says nothing, and may be anything.
+        steps = tuple(s * data.itemsize if n > 1 else 0 for n, s in zip(self.size, self.stride, strict=True))
         view = np.lib.stride_tricks.as_strided(data[self.offset :], self.size, steps, writeable=False)
         return torch.from_numpy(view.copy())
 
@@ -154,41 +172,48 @@ def load_pickle(data: bytes) -> Any:
 
     Raises RefusedError when it names anything that is not on the list, DamagedError when it contradicts itself.
     """
-    return _load(_Unpickler(io.BytesIO(data)))
+    return read_pickle(io.BytesIO(data), len(data))
 
 
-class _Unpickler(pickle.Unpickler):
+def read_pickle(file: BinaryIO, size: int) -> Any:
+    """The same of a stream of `size` bytes."""
+    return _load(_Unpickler(file, size))
+
+
+class _Unpickler(BoundedUnpickler):
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("torch.storage", "_load_from_bytes"):
+            return _Stand(partial(_read_storage, self.budget))
         stands = _stands_for(module, name)
         if stands is None:
-            raise RefusedError(f"it wants to use {module}.{name}")
+            raise RefusedError(f"it wants to use {one_line(module, 80)}.{one_line(name, 80)}")
         return stands
 
     def persistent_load(self, pid: Any) -> Any:
         raise RefusedError("it refers to data outside of the file")
 
 
-class _StorageUnpickler(pickle.Unpickler):
+class _StorageUnpickler(BoundedUnpickler):
     """The inner format of a storage (torch.save's older one): a persistent id, the bytes after the pickles."""
 
-    def __init__(self, file: io.BytesIO) -> None:
-        super().__init__(file)
+    def __init__(self, file: BinaryIO, size: int, budget: Budget) -> None:
+        super().__init__(file, size, budget)
         self.ids: dict[str, tuple[str, int]] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if module != "torch" or name not in _STORAGES:
-            raise RefusedError(f"a tensor's bytes want to use {module}.{name}")
+            raise RefusedError(f"a tensor's bytes want to use {one_line(module, 80)}.{one_line(name, 80)}")
         return name
 
     def persistent_load(self, pid: Any) -> Any:
-        well_formed = isinstance(pid, tuple) and len(pid) >= 5 and pid[0] == "storage" and pid[1] in _STORAGES
-        if not well_formed or not isinstance(pid[2], str) or type(pid[4]) is not int or any(p for p in pid[5:]):
+        texts = isinstance(pid, tuple) and len(pid) >= 5 and all(isinstance(part, str) for part in pid[:3])
+        if not texts or pid[0] != "storage" or pid[1] not in _STORAGES or type(pid[4]) is not int or any(pid[5:]):
             raise DamagedError("a tensor's bytes are described wrongly")
         self.ids[pid[2]] = (pid[1], pid[4])
         return pid[2]
 
 
-def _load(unpickler: pickle.Unpickler) -> Any:
+def _load(unpickler: BoundedUnpickler) -> Any:
     try:
         return unpickler.load()
     except (RefusedError, DamagedError):
@@ -198,7 +223,7 @@ def _load(unpickler: pickle.Unpickler) -> Any:
     except MemoryError as error:
         raise DamagedError("it claims more memory than there is") from error
     except Exception as error:  # a damaged pickle raises nearly anything
-        raise DamagedError(f"{type(error).__name__}: {error}") from error
+        raise DamagedError(f"{type(error).__name__}: {one_line(error)}") from error
 
 
 def _stands_for(module: str, name: str) -> Any:
@@ -213,33 +238,34 @@ def _stands_for(module: str, name: str) -> Any:
     return None
 
 
-def _read_storage(data: Any) -> _Storage:
+def _read_storage(budget: Budget, data: Any = None) -> _Storage:
     """Stands for `torch.storage._load_from_bytes`."""
     if not isinstance(data, bytes):
         raise DamagedError("a tensor without bytes")
     file = io.BytesIO(data)
-    if [_load(_Plain(file)) for _ in range(2)] != [_MAGIC, _PROTOCOL]:
+    plain = lambda: _load(_Plain(file, len(data), budget))  # noqa: E731
+    if [plain() for _ in range(2)] != [_MAGIC, _PROTOCOL]:
         raise DamagedError("a tensor's bytes are of an unknown format")
-    system = _load(_Plain(file))
+    system = plain()
     if not isinstance(system, dict) or system.get("little_endian") is not True:
         raise DamagedError("a tensor's bytes come from a big-endian machine")
-    described = _StorageUnpickler(file)
+    described = _StorageUnpickler(file, len(data), budget)
     key = _load(described)
-    if not isinstance(key, str) or _load(_Plain(file)) != [key] or key not in described.ids:
+    if not isinstance(key, str) or plain() != [key] or key not in described.ids:
         raise DamagedError("a tensor's bytes are described wrongly")
     kind, count = described.ids[key]
     dtype = np.dtype(_STORAGES[kind])
-    rest = data[file.tell() :]
+    rest = memoryview(data)[file.tell() :]
     if count < 0 or int.from_bytes(rest[:8], "little", signed=True) != count or len(rest) - 8 != count * dtype.itemsize:
         raise DamagedError("a tensor has not as many bytes as it says")
     return _Storage(np.frombuffer(rest, dtype, count, 8))
 
 
-class _Plain(pickle.Unpickler):
+class _Plain(BoundedUnpickler):
     """Numbers, text and containers, no name at all."""
 
     def find_class(self, module: str, name: str) -> Any:
-        raise RefusedError(f"it wants to use {module}.{name}")
+        raise RefusedError(f"it wants to use {one_line(module, 80)}.{one_line(name, 80)}")
 
     def persistent_load(self, pid: Any) -> Any:
         raise RefusedError("it refers to data outside of the file")
@@ -269,7 +295,7 @@ def _rebuild_parameter(data: Any = None, *_: Any) -> _Tensor:
 def _text_bytes(text: Any = None, encoding: Any = None) -> bytes:
     """Stands for `_codecs.encode`, by which old pickles write bytes."""
     if not isinstance(text, str) or encoding != "latin1":
-        raise RefusedError(f"it wants to encode by {encoding!r}")
+        raise RefusedError(f"it wants to encode by {brief(encoding)}")
     return text.encode("latin1")
 
 
@@ -285,7 +311,9 @@ def _new_object(kind: Any = None, base: Any = None, state: Any = None) -> Any:
 def _members(values: Any = ()) -> frozenset[Any]:
     """Stands for `set`."""
     if not isinstance(values, list | tuple):
-        raise DamagedError("a set that is made of no list")
+        raise DamagedError("a set that is not made of a list")
+    for value in values:
+        check_key(value)
     return frozenset(values)
 
 
@@ -313,7 +341,6 @@ _FIXED: dict[tuple[str, str], Any] = {
     ("torch._utils", "_rebuild_tensor"): _Stand(_rebuild_tensor),
     ("torch._utils", "_rebuild_tensor_v2"): _Stand(_rebuild_tensor),
     ("torch._utils", "_rebuild_parameter"): _Stand(_rebuild_parameter),
-    ("torch.storage", "_load_from_bytes"): _Stand(_read_storage),
     ("torch", "Size"): _Stand(_size), ("torch", "device"): _Stand(_ignored),
     ("_codecs", "encode"): _Stand(_text_bytes),
 }  # fmt: skip

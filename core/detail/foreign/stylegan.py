@@ -17,10 +17,13 @@ import torch
 from torch import Tensor
 
 from ...errors import DnpmError
+from ...inputs import one_line, opened, read_start, reading, regular_file
+from ...torchfile import load_tensors
 from ..config import GeneratorConfig
 from ..generator import Generator, official_state
-from .safe_pickle import DamagedError, Network, RefusedError, load_pickle
+from .safe_pickle import DamagedError, Network, RefusedError, read_pickle
 
+_MOST_BYTES = 4_000_000_000
 _AVERAGED_OVER = 8192
 _TAPS = (1.0, 3.0, 3.0, 1.0)
 
@@ -41,11 +44,13 @@ def read_generator(path: Path, *, key: str | None = None, one_channel: bool = Fa
     one, which is exact, since the image is linear in ToRGB's weights. scale_mm: millimetres that one unit of the
     network's output stands for. Raises DnpmError when the file is damaged, wants to run code, or is another network.
     """
-    try:
-        start = path.open("rb").read(4)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    archive = start[:2] == b"PK" or path.suffix in (".pt", ".pth")
+    with reading(path, "such a file cannot be converted"):
+        return _read(path, key, one_channel, scale_mm)
+
+
+def _read(path: Path, key: str | None, one_channel: bool, scale_mm: float) -> Foreign:
+    regular_file(path, _MOST_BYTES)
+    archive = read_start(path, 2) == b"PK" or path.suffix in (".pt", ".pth")
     state, source = _rosinality(path, key or "g_ema") if archive else _official(path, key or "G_ema")
     notes: list[str] = []
     if one_channel:
@@ -55,9 +60,12 @@ def read_generator(path: Path, *, key: str | None = None, one_channel: bool = Fa
             state[name] = state[name].mean(0, keepdim=True)
         notes.append("The colours were averaged into one channel.")
     config = replace(infer_config(state, str(path)), output_scale_mm=scale_mm)
+    with torch.device("meta"):  # What the file says of its sizes is compared with its tensors before room is made.
+        expected = Generator(config).state_dict()
+    _fill_in(expected, state, notes)
+    _check(expected, state, path)
     generator = Generator(config).eval().requires_grad_(False)
-    _fill_in(generator, state, notes)
-    _load(generator, state, path)
+    generator.load_state_dict(state, strict=False)
     if "mapping.w_avg" not in state:
         with torch.no_grad():
             z = torch.randn(_AVERAGED_OVER, config.z_dim, generator=torch.Generator().manual_seed(0))
@@ -100,10 +108,10 @@ def infer_config(state: Mapping[str, Tensor], what: str) -> GeneratorConfig:
 
 def _official(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
     try:
-        content = load_pickle(path.read_bytes())
+        with opened(path) as file:
+            content = read_pickle(file, regular_file(path))
         if not isinstance(content, dict) or not isinstance(content.get(key), Network):
-            names = ", ".join(str(k) for k in content) if isinstance(content, dict) else "no dictionary"
-            raise DnpmError(f"{path}: holds no network {key!r}, but {names[:200]}; name one with --key")
+            raise DnpmError(f"{path}: holds no network {key!r}, but {_names(content)}; name one with --key")
         state = content[key].tensors()
     except RefusedError as error:
         raise DnpmError(
@@ -118,17 +126,11 @@ def _official(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
 
 
 def _rosinality(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
-    try:
-        # Training checkpoints hold their command line as a Namespace: a plain container.
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises nearly anything on a damaged file; nothing of it was run
-        reason = re.sub(r"\s+", " ", str(error))[:160]
-        raise DnpmError(f"{path}: is not opened: it holds more than tensors, or is damaged ({reason})") from error
+    # Training checkpoints hold their command line as a Namespace: a plain container.
+    content = load_tensors(path, "convert only files whose origin you trust", (argparse.Namespace,))
     state = content.get(key) if isinstance(content, dict) else None
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        names = ", ".join(str(k) for k in content) if isinstance(content, dict) else type(content).__name__
-        raise DnpmError(f"{path}: holds no network {key!r}, but {names[:200]}; name one with --key")
+        raise DnpmError(f"{path}: holds no network {key!r}, but {_names(content)}; name one with --key")
     result = rosinality_state({str(k): v.float() for k, v in state.items()}, str(path))
     average = content.get("latent_avg")
     if isinstance(average, Tensor):
@@ -145,9 +147,9 @@ def rosinality_state(state: Mapping[str, Tensor], what: str) -> dict[str, Tensor
         elif m := re.fullmatch(r"style\.(\d+)\.(weight|bias)", name):
             result[f"mapping.fc{int(m[1]) - 1}.{m[2]}"] = value
         elif name == "input.input":
-            result["synthesis.b4.const"] = value[0]
+            result["synthesis.b4.const"] = _of_rank(4, name, value, what)[0]
         elif m := re.fullmatch(r"noises\.noise_(\d+)", name):
-            result[f"{_layer(int(m[1]))}.noise_const"] = value[0, 0]
+            result[f"{_layer(int(m[1]))}.noise_const"] = _of_rank(4, name, value, what)[0, 0]
         elif m := re.fullmatch(r"(conv1|convs\.(\d+))\.(.+)", name):
             layer = _layer(0 if m[2] is None else int(m[2]) + 1)
             result |= _part(f"{name} of {what}", layer, m[3], value, demodulated=True)
@@ -159,13 +161,19 @@ def rosinality_state(state: Mapping[str, Tensor], what: str) -> dict[str, Tensor
     return result
 
 
+def _of_rank(rank: int, name: str, value: Tensor, what: str) -> Tensor:
+    if value.ndim != rank or not value.numel():
+        raise DnpmError(f"{what}: {name} must have {rank} dimensions, has the shape {tuple(value.shape)}")
+    return value
+
+
 def _layer(k: int) -> str:
     """The k-th convolution with noise: one at 4 x 4, two at each further resolution."""
     return "synthesis.b4.conv1" if k == 0 else f"synthesis.b{2 ** ((k + 1) // 2 + 2)}.conv{(k + 1) % 2}"
 
 
 def _part(what: str, layer: str, name: str, value: Tensor, demodulated: bool) -> dict[str, Tensor]:
-    if name == "conv.weight" and value.ndim == 5:
+    if name == "conv.weight" and value.ndim == 5 and value.numel():
         kernel = value[0]
         # With demodulation the factor only weighs the small number under the root; it is kept, to be exact.
         return {f"{layer}.weight": kernel / math.sqrt(kernel[0].numel()) if demodulated else kernel}
@@ -185,19 +193,22 @@ def _check_filter(name: str, kernel: Tensor, what: str) -> None:
         raise DnpmError(f"{what}: {name} is another filter than [1, 3, 3, 1], with which this generator works alone")
 
 
-def _fill_in(generator: Generator, state: dict[str, Tensor], notes: list[str]) -> None:
+def _names(content: object) -> str:
+    return one_line(", ".join(str(k) for k in content) if isinstance(content, dict) else type(content).__name__)
+
+
+def _fill_in(expected: Mapping[str, Tensor], state: dict[str, Tensor], notes: list[str]) -> None:
     """Noise that the network was trained without has strength 0."""
-    silent = [n for n in generator.state_dict() if ".noise_" in n and n not in state]
+    silent = [n for n in expected if ".noise_" in n and n not in state]
     for name in silent:
-        state[name] = torch.zeros_like(generator.state_dict()[name])
+        state[name] = torch.zeros(expected[name].shape)
     if silent:
         notes.append("The network has no constant noise; its strength is 0.")
 
 
-def _load(generator: Generator, state: Mapping[str, Tensor], path: Path) -> None:
-    expected = generator.state_dict()
+def _check(expected: Mapping[str, Tensor], state: Mapping[str, Tensor], path: Path) -> None:
     problems = [f"{n} is missing" for n in expected if n not in state and n != "mapping.w_avg"]
-    problems += [f"{n} is not known" for n in state if n not in expected]
+    problems += [f"{one_line(n, 60)} is not known" for n in state if n not in expected]
     problems += [
         f"{n} has the shape {tuple(state[n].shape)}, not {tuple(v.shape)}"
         for n, v in expected.items()
@@ -206,4 +217,3 @@ def _load(generator: Generator, state: Mapping[str, Tensor], path: Path) -> None
     problems += [f"{n} holds numbers that are not finite" for n, v in state.items() if not bool(v.isfinite().all())]
     if problems:
         raise DnpmError(f"{path}: {'; '.join(problems[:3])}; such a generator cannot be converted")
-    generator.load_state_dict(dict(state), strict=False)

@@ -13,12 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DnpmError
+from ...inputs import reading
 from ..arkit import ARKIT_NAMES
 from ..model import FaceModel
 from .arrays import ArrayFile, load_array
 from .assemble import arkit_first, checked_count, detail_layer, identity_labels
 from .obj import read_obj
 
+_MOST_IDENTITIES, _FARTHEST_MM = 2000, 1e5
 SIDE = 4096
 CROP_TOP, CROP_LEFT, CROP_SIZE = 600, 1100, 1900
 # u0, v0, u1, v1; row = 4096 (1 - v), column = 4096 u.
@@ -59,7 +61,7 @@ def read_facescape(path: Path, identities: int | None = None, factors: Path | No
     identity factors, from which mean and deviation are taken when the file has no `id_mean` and `id_var`. Raises
     DnpmError when an array is missing, damaged, of a wrong shape, or a pickle that holds more than arrays.
     """
-    with ArrayFile(path) as file:
+    with ArrayFile(path) as file, reading(path):
         core = _core(_numbers(file.get("shape_bm_core")), f"{path}: shape_bm_core")
         n_vertices, _, n_id = core.shape[0] // 3, core.shape[1], core.shape[2]
         if factors is not None:
@@ -83,9 +85,11 @@ def read_facescape(path: Path, identities: int | None = None, factors: Path | No
         groups = {}
         if "v_indices_front" in file.names:
             groups["face"] = _indices(file.get("v_indices_front"), n_vertices, f"{path}: v_indices_front")
-    if faces.shape != faces_uv.shape or ((faces < 0) != (faces_uv < 0)).any():
-        raise DnpmError(f"{path}: fv_indices and ft_indices do not belong together")
-    return _model("FaceScape v1.6", core, mean, deviation, identities, (faces, uv, faces_uv), landmarks, groups, path)
+    with reading(path):
+        if faces.shape != faces_uv.shape or ((faces < 0) != (faces_uv < 0)).any():
+            raise DnpmError(f"{path}: fv_indices and ft_indices do not belong together")
+        layers = faces, uv, faces_uv
+        return _model("FaceScape v1.6", core, mean, deviation, identities, layers, landmarks, groups, path)
 
 
 def read_facescape_pair(
@@ -109,7 +113,8 @@ def read_facescape_pair(
         )
     none = np.full(68, -1, np.int32)
     layers = (mesh.faces, mesh.uv, mesh.faces_uv)
-    return _model("FaceScape v1.3", core, mean, deviation, identities, layers, none, {}, mesh_path)
+    with reading(core_path):
+        return _model("FaceScape v1.3", core, mean, deviation, identities, layers, none, {}, mesh_path)
 
 
 def _model(
@@ -167,14 +172,18 @@ def _core(core: np.ndarray, what: str) -> np.ndarray:
             f"{what} has {core.shape[1]} expressions; give an edition with the 52 named ones (..._52_...), because the "
             "axes of the compressed editions are no expressions"
         )
-    if not np.isfinite(core.sum(dtype=np.float64)):
-        raise DnpmError(f"{what} holds numbers that are not finite; fetch the file again")
+    if not core.size or core.shape[2] > _MOST_IDENTITIES:
+        raise DnpmError(f"{what} must have vertices and 1 to {_MOST_IDENTITIES} identities, is {core.shape}")
+    if not max(core.max(), -core.min()) <= _FARTHEST_MM:  # NaN fails as well
+        raise DnpmError(f"{what} holds numbers that are not finite, or beyond 100 m; fetch the file again")
     return core
 
 
 def _statistics(factors: np.ndarray, n_id: int, what: str) -> tuple[np.ndarray, np.ndarray]:
     if factors.ndim != 2 or factors.shape[1] != n_id or len(factors) < 2 or factors.dtype.kind != "f":
         raise DnpmError(f"{what}: must be (people, {n_id}) identity factors, is {factors.dtype} {factors.shape}")
+    if not (np.abs(factors) <= _FARTHEST_MM).all():
+        raise DnpmError(f"{what}: holds numbers that are not finite, or beyond all measure")
     return factors.mean(0, dtype=np.float64), factors.std(0, dtype=np.float64)
 
 
@@ -193,6 +202,8 @@ def _vector(value: object, length: int, what: str) -> np.ndarray:
     array = _numbers(value)
     if array.dtype.kind != "f" or array.size != length:
         raise DnpmError(f"{what} must be {length} numbers, is {array.dtype} {array.shape}")
+    if not (np.abs(array) <= _FARTHEST_MM).all():
+        raise DnpmError(f"{what} holds numbers that are not finite, or beyond all measure")
     return array.astype(np.float64).ravel()
 
 

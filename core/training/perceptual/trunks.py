@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import DnpmError
+from ...torchfile import load_tensors
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,7 @@ def download_trunk(name: str) -> Path:
 def load_trunk(name: str, path: Path) -> Trunk:
     """A torchvision checkpoint -> the trunk; the classifier is left out. Raises DnpmError when the file is another."""
     trunk = Trunk(name)
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises nearly anything on a damaged file; nothing of it was run
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DnpmError(f"{path}: is no checkpoint of {KINDS[name].file} ({reason})") from error
+    state = load_tensors(path, f"give {KINDS[name].file} of torchvision's model zoo")
     wanted = trunk.state_dict()
     fits = isinstance(state, dict) and all(
         isinstance(state.get(k), Tensor) and state[k].shape == v.shape and bool(state[k].isfinite().all())
