@@ -1,4 +1,4 @@
-"""Captures in and out: Live Link Face's CSV, or the one with a column `time`."""
+"""Captures in, whatever wrote them, and out as Live Link Face's CSV."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from mathutils import Quaternion
 
-from ..core.capture.read import read_track
+from ..core.capture.read import SUFFIXES, Capture, read_capture
 from ..core.capture.resample import resampled
 from ..core.capture.track import Track
 from ..core.capture.write import write_live_link
@@ -25,16 +25,32 @@ _HEADS = [
     ("OBJECT", "The Face", "The face itself turns, about its origin between the ears"),
     ("EMPTY", "An Empty", "An empty beside the face, for a rig to follow"),
 ]
+_OUTSIDE = 1e-3
+"""Values that are limited to 0 to 1 by less are not worth a word."""
 
 
 class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
-    """Read a capture of Live Link Face (CSV) into keyframes of this face"""
+    """Read a captured performance into keyframes of this face: Live Link Face and other CSV by ARKit's names, JSON of
+    Audio2Face, MediaPipe and BEAT"""
 
     bl_idname = "dnpm.import_live_link"
-    bl_label = "Import Live Link Face CSV"
+    bl_label = "Import Capture"
 
-    filepath: bpy.props.StringProperty(name="File", description="CSV file with ARKit's columns", subtype="FILE_PATH")
-    filter_glob: bpy.props.StringProperty(default="*.csv", options={"HIDDEN"})
+    filepath: bpy.props.StringProperty(
+        name="File", description="Capture by ARKit's names: CSV, TSV or JSON", subtype="FILE_PATH"
+    )
+    filter_glob: bpy.props.StringProperty(default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN"})
+    rate: bpy.props.FloatProperty(
+        name="Capture Rate",
+        description="Frames a second of the capture, where the file does not tell. 0: from the file",
+        min=0.0, soft_max=240.0, precision=3, options={"SKIP_SAVE"},
+    )  # fmt: skip
+    full: bpy.props.FloatProperty(
+        name="Full Value",
+        description="The value that is a full expression (1, or 100 in percent), where the file does not tell. 0: from "
+        "the file",
+        min=0.0, soft_max=100.0, options={"SKIP_SAVE"},
+    )  # fmt: skip
     start: bpy.props.EnumProperty(
         name="Start",
         description="The frame of the capture's begin",
@@ -73,7 +89,8 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        for name in ("start", *(["frame"] if self.start == "FRAME" else []), "target", "tolerance", "head"):
+        begin = ["start", "frame"] if self.start == "FRAME" else ["start"]
+        for name in (*begin, "target", "tolerance", "rate", "full", "head"):
             layout.prop(self, name)
         if self.head == "BONE":
             layout.prop_search(self, "armature", bpy.data, "objects")
@@ -84,7 +101,8 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         scene, model = context.scene, models.model_of(face)
         motion.check(face, model)
-        track = read_track(Path(bpy.path.abspath(self.filepath)))
+        capture = read_capture(bpy.path.abspath(self.filepath), self.rate or None, self.full or None)
+        track = capture.track
         if track.times[-1] - track.times[0] > LONGEST_S:
             raise DnpmError(
                 f"{self.filepath}: is {(track.times[-1] - track.times[0]) / 60:.0f} minutes long; at most "
@@ -107,11 +125,15 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
                     face, scene, self.head, label, frames, rotations, self.tolerance, undo, armature, self.bone
                 )
             undo.pop_all()
-        self._tell(face, track, written.keys, frames)
+        self._tell(face, capture, written.keys, frames)
 
-    def _tell(self, face: bpy.types.Object, track: Track, keys: int, frames: np.ndarray) -> None:
-        if track.missing:
-            self.report({"WARNING"}, f"The file has no {', '.join(track.missing[:5])}: left as they are")
+    def _tell(self, face: bpy.types.Object, capture: Capture, keys: int, frames: np.ndarray) -> None:
+        self.report({"INFO"}, capture.line())
+        if missing := capture.track.missing:
+            self.report({"WARNING"}, f"The file has no {', '.join(missing[:5])}: left as they are")
+        low, high = capture.value_range
+        if low < -_OUTSIDE or high > 1 + _OUTSIDE:
+            self.report({"WARNING"}, f"Its values go from {low:.3g} to {high:.3g}: limited to 0 to 1")
         if driven := motion.driven(face, models.model_of(face)):
             self.report({"WARNING"}, f"Drivers win over keyframes: {', '.join(driven[:5])} will not follow the capture")
         self.report({"INFO"}, f"{keys} keyframes from frame {frames[0]} to {frames[-1]}")

@@ -1,74 +1,203 @@
-"""Expression tracks: ARKit values over time as CSV, by column names.
+"""Any capture file to a track, and what was decided on the way.
 
-Two layouts are read and written: a `time` column in seconds, and Apple's Live Link Face (`Timecode` HH:MM:SS:FF.mmm at
-60 fps, `BlendShapeCount`, then 61 columns, of which the last nine are head and eye rotations in radians). Columns are
-found by their names, whatever their order and capitals.
+`read_capture` is the one reader: the operator, `dnpm capture`, `dnpm data speech --captures` and evaluation use it.
+Text with separators and JSON are read (`text.py`, `json_forms.py`); both hand on a `Table`, which `interpreted` turns
+into a `Capture`. A reader of another kind of file, of videos say, makes a Table with its rate and goes the same way.
 """
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from .. import inputs, jsonfile
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
-from .track import DAY_S, ROTATION_NAMES, Track
-from .write import LIVE_LINK_RATE
+from .clock import clock_of
+from .json_forms import read_json
+from .names import columns_of
+from .table import NotACaptureError, Table
+from .text import decoded, read_table
+from .track import Track
+from .values import bridged, in_radians, lost_rows, scale_of
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".json")
+MOST_BYTES, MOST_JSON_BYTES = 120_000_000, 64_000_000
+"""Three quarters of an hour of Live Link Face; five minutes of MediaPipe's results, which repeat every name."""
+_EXPRESSIONS = len(ARKIT_NAMES)
+_SHOWN = 5
 
 
-def read_track(path: Path) -> Track:
-    """Read a CSV. Raises DnpmError naming the line when it is no track: no time, no ARKit column, not a number."""
-    path = Path(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if any(cell.strip() for cell in row)]
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DnpmError(f"{path}: is no CSV text ({error})") from error
-    if len(rows) < 3:
-        raise DnpmError(f"{path}: holds no track; a line of column names and two frames at least are needed")
-    names = [cell.strip().lower() for cell in rows[0]]
-    place = {name: k for k, name in enumerate(names)}
-    columns = [place.get(name.lower()) for name in (*ARKIT_NAMES, *ROTATION_NAMES)]
-    if all(column is None for column in columns[: len(ARKIT_NAMES)]):
-        raise DnpmError(f"{path}: none of its columns has an ARKit name (jawOpen, eyeBlinkLeft, …)")
-    clock = next((key for key in ("time", "timecode") if key in place), None)
-    if clock is None:
-        raise DnpmError(f"{path}: has no column `time` (seconds) or `Timecode`")
-    times, values = [], np.zeros((len(rows) - 1, len(columns)), np.float32)
-    for i, row in enumerate(rows[1:]):
-        if len(row) < len(names):
-            raise DnpmError(f"{path}, line {i + 2}: {len(row)} values for {len(names)} columns")
+@dataclass(frozen=True)
+class Capture:
+    """A track, and how it was read.
+
+    fps: frames a second, fps_from: where they are from; channels: how many of the 52 the file has; value_range: the
+    least and the greatest value; bridged: what was left out or filled, with counts; notes: what else was decided.
+    """
+
+    source: str
+    form: str
+    track: Track
+    fps: float
+    fps_from: str
+    channels: int
+    value_range: tuple[float, float]
+    bridged: tuple[tuple[int, str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def gaps(self) -> int:
+        """Rows that were bridged, left out or put in order, and frames that are missing."""
+        return sum(count for count, _ in self.bridged)
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts, the last frame included."""
+        return float(self.track.times[-1] - self.track.times[0]) + 1 / self.fps
+
+    def summary(self) -> dict[str, Any]:
+        """What `dnpm capture --json` prints."""
+        return {
+            "frames": len(self.track.times), "fps": round(self.fps, 3), "fps_from": self.fps_from,
+            "channels": self.channels, "seconds": round(self.seconds, 4),
+            "value_range": [round(value, 6) for value in self.value_range], "gaps": self.gaps,
+        }  # fmt: skip
+
+    def line(self) -> str:
+        """The same in one line, with what was decided."""
+        low, high = self.value_range
+        gaps = ", ".join(f"{count} {what}" for count, what in self.bridged)
+        parts = [
+            f"{len(self.track.times)} frames at {self.fps:.5g} a second ({self.fps_from})", f"{self.seconds:.2f} s",
+            f"{self.channels} of {_EXPRESSIONS} channels", f"values {low:.3g} to {high:.3g}",
+            f"gaps: {gaps or 'none'}", *self.notes,
+        ]  # fmt: skip
+        return f"{self.source}: {self.form}; " + "; ".join(parts)
+
+    def from_zero(self) -> Track:
+        """Its track, counted from the first frame if its times are a time of day."""
+        track = self.track
+        return replace(track, times=track.times - track.times[0], clocked=False) if track.clocked else track
+
+
+def read_capture(path: str | Path, fps: float | None = None, scale: float | None = None) -> Capture:
+    """Read a file. fps: the rate, where the file leaves it open; scale: the value that is a full expression.
+
+    Raises DnpmError that names the file, and the line where there is one, when it is no capture, when rate, order or
+    scale cannot be told, or when they contradict what is given here.
+    """
+    for name, value in (("the rate that is given", fps), ("the scale that is given", scale)):
+        if value is not None and not (np.isfinite(value) and 0 < value <= 1e6):
+            raise DnpmError(f"{name}, {value:g}, must be above 0")
+    name = inputs.shown_path(path)
+    data = inputs.read_bytes(path, MOST_BYTES)
+    with inputs.reading(path):
         try:
-            times.append(_seconds(row[place[clock]]))
-            for k, column in enumerate(columns):
-                if column is not None:
-                    values[i, k] = float(row[column])
-        except ValueError as error:
-            raise DnpmError(f"{path}, line {i + 2}: {error}") from error
-    clock_times = np.array(times)
-    if not (np.isfinite(values).all() and np.isfinite(clock_times).all()):
-        raise DnpmError(f"{path}: holds numbers that are not finite")
-    if clock == "timecode":  # A take across midnight begins anew at 0.
-        clock_times += DAY_S * np.cumsum(np.diff(clock_times, prepend=clock_times[0]) < -DAY_S / 2)
-    if not (np.diff(clock_times) > 0).all():
-        bad = int(np.flatnonzero(np.diff(clock_times) <= 0)[0]) + 3
-        raise DnpmError(f"{path}, line {bad}: its time is not after the line before")
-    missing = tuple(n for n, column in zip(ARKIT_NAMES, columns, strict=False) if column is None)
-    turned = any(column is not None for column in columns[len(ARKIT_NAMES) :])
-    rotations = values[:, len(ARKIT_NAMES) :].copy() if turned else None
-    return Track(clock_times, values[:, : len(ARKIT_NAMES)], missing, rotations, clock == "timecode")
+            return interpreted(_table(data, name), name, fps, scale)
+        except NotACaptureError as error:  # A folder's other files are told by this class.
+            raise NotACaptureError(f"{name}: {error}") from error
 
 
-def _seconds(text: str) -> float:
-    """ "1.25", or Live Link's "17:03:45:41.123" (hours:minutes:seconds:frame.part of a frame, 60 frames a second)."""
-    parts = text.strip().split(":")
-    if len(parts) == 1:
-        return float(parts[0])
-    if len(parts) != 4:
-        raise ValueError(f"{text!r} is neither seconds nor a timecode HH:MM:SS:FF.mmm")
-    hours, minutes, seconds, frames = (float(part) for part in parts)
-    return hours * 3600 + minutes * 60 + seconds + frames / LIVE_LINK_RATE
+def read_open(path: str | Path, fps: float | None = None, scale: float | None = None) -> Capture:
+    """As `read_capture`, of several files: what is given serves those that leave it open, and not the others."""
+    try:
+        return read_capture(path)
+    except NotACaptureError:
+        raise
+    except DnpmError:
+        if fps is None and scale is None:
+            raise
+        return read_capture(path, fps, scale)
+
+
+def read_folder(
+    folder: Path, fps: float | None = None, scale: float | None = None, wanted: Callable[[Path], bool] | None = None
+) -> Iterator[tuple[Path, Capture | str]]:
+    """The captures of a folder by name, one a name (CSV before the others), read as by `read_open`: path and capture,
+    or the reason why a file that is something else (a transcript, phones) is left out. wanted: which paths to look at.
+
+    Raises DnpmError on a capture that cannot be read.
+    """
+    paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
+    paths.sort(key=lambda path: (path.stem, SUFFIXES.index(path.suffix.lower())))
+    done = ""
+    for path in paths:
+        if path.stem == done or (wanted is not None and not wanted(path)):
+            continue
+        try:
+            yield path, read_open(path, fps, scale)
+            done = path.stem
+        except NotACaptureError as error:
+            if path.suffix.lower() == SUFFIXES[0]:
+                raise
+            yield path, str(error)
+
+
+def _table(data: bytes, name: str) -> Table:
+    text = decoded(data)
+    if not text[:1000].lstrip().startswith(("{", "[")):
+        return read_table(text)
+    if len(data) > MOST_JSON_BYTES:
+        raise DnpmError(f"has {len(data) / 1e6:.0f} MB; at most {MOST_JSON_BYTES / 1e6:.0f} MB of JSON are read")
+    return read_json(jsonfile.parse(text, name, constants=True))
+
+
+def interpreted(table: Table, source: str, fps: float | None = None, scale: float | None = None) -> Capture:
+    """Decide about a table's times, names and values. Raises DnpmError as `read_capture`, without the file's name."""
+    if len(table.values) < 2:
+        raise DnpmError(f"holds no track; two frames at least are needed, it has {len(table.values)}")
+    if np.isinf(table.values).any():
+        bad = int(np.flatnonzero(np.isinf(table.values).any(1))[0])
+        raise DnpmError(f"{table.unit} {table.numbers[bad]}: holds numbers that are not finite")
+    columns = columns_of(table.titles)
+    if not columns.present[:_EXPRESSIONS].any():
+        raise NotACaptureError("none of its columns has an ARKit name (jawOpen, eyeBlinkLeft, …)")
+    clock = clock_of(table, _same(table.values), fps)
+    values = columns.gathered(table.values[clock.rows])
+    there = values[:, columns.present]
+    lost = ~np.isfinite(there).any(1) | lost_rows(there, there.shape[1])
+    values[lost] = np.nan
+    if lost.all():
+        raise DnpmError("holds no face in any of its frames")
+    partly = int((~np.isfinite(values).all(1) & ~lost).sum())
+    unit, note = scale_of(values[:, :_EXPRESSIONS], scale)
+    values[:, :_EXPRESSIONS] /= unit
+    notes = [note, *clock.notes, *table.notes]
+    rotations = None
+    if columns.present[_EXPRESSIONS:].any():
+        values[:, _EXPRESSIONS:], note = in_radians(values[:, _EXPRESSIONS:])
+        notes.append(note)
+    values, held = bridged(clock.times, values)
+    present = columns.present & held
+    if columns.present[_EXPRESSIONS:].any():
+        rotations = values[:, _EXPRESSIONS:].astype(np.float32)
+    unknown = [*columns.unknown, *columns_of(table.others).unknown]
+    if unknown:
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        notes.append(f"not understood: {', '.join(unknown[:_SHOWN])}{more}")
+    inside = values[:, :_EXPRESSIONS][:, present[:_EXPRESSIONS]]
+    counts = (
+        (int(lost.sum()), "without a face"), (partly, "with empty values"), (clock.repeated, "repeated"),
+        (clock.moved, "out of order"), (clock.missing, "missing"), (table.cut, "cut off"),
+    )  # fmt: skip
+    track = Track(
+        clock.times, values[:, :_EXPRESSIONS].astype(np.float32),
+        tuple(name for name, there in zip(ARKIT_NAMES, present, strict=False) if not there), rotations, clock.clocked,
+    )  # fmt: skip
+    return Capture(
+        source, table.form, track, clock.fps, clock.how, int(present[:_EXPRESSIONS].sum()),
+        (float(inside.min()), float(inside.max())), tuple(entry for entry in counts if entry[0]),
+        tuple(note for note in notes if note),
+    )  # fmt: skip
+
+
+def _same(values: np.ndarray) -> np.ndarray:
+    """(N,) bool: rows with the same values as the row before, empty ones included."""
+    before, after = values[:-1], values[1:]
+    equal = (before == after) | (np.isnan(before) & np.isnan(after))
+    return np.r_[False, equal.all(1)]

@@ -35,14 +35,18 @@ def write_track(path: Path, track: Track) -> None:
 def write_live_link(path: Path, track: Track) -> None:
     """Apple's Live Link Face layout: names with capitals, the right before the left for jaw and mouth, 61 columns.
 
-    The timecode counts 60 frames a second, with thousandths of a frame: any frame rate and start comes back. Rotations
-    that the track lacks are written as 0. Raises DnpmError when it cannot be written.
+    The timecode counts 60 frames a second, with thousandths of a frame: any frame rate comes back. It begins at the
+    track's own time; a clip within one second begins later, so that it passes into a new second, which shows what is
+    counted. Rotations that the track lacks are written as 0. Raises DnpmError when it cannot be written.
     """
+    times = np.asarray(track.times, np.float64)
+    if np.floor(times[0]) == np.floor(times[-1]) and len(times) > 1:
+        times = times - times[len(times) // 2] + np.ceil(times[-1]) + 1
     order = live_link_order()
     titles = [name[0].upper() + name[1:] for name in (*(ARKIT_NAMES[k] for k in order), *ROTATION_NAMES)]
     lines = [",".join(["Timecode", "BlendShapeCount", *titles])]
     picks = [*order, *range(len(ARKIT_NAMES), len(ARKIT_NAMES) + len(ROTATION_NAMES))]
-    for time, row in zip(track.times, _rows(track, True), strict=True):
+    for time, row in zip(times, _rows(track, True), strict=True):
         lines.append(f"{_timecode(float(time))},{len(titles)}," + ",".join(f"{value:.6f}" for value in row[picks]))
     _write(Path(path), lines)
 

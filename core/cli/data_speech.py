@@ -1,7 +1,7 @@
 """Make a speech set: sentences spoken by every installed voice and animated by the teacher, and captures beside them.
 
 dnpm data speech --out build/speech --sentences 600                          whatever voices are installed
-dnpm data speech --out build/speech --captures takes --hold-out take_7       Live Link Face CSV files beside sounds
+dnpm data speech --out build/speech --captures takes --hold-out take_7       captures (docs/capture.md) beside sounds
 dnpm data speech --list                                                      the voices, and what is missing
 
 A second run with the same options makes what is missing. Copies are muted, noisy, reverberant, pitched or re-levelled.
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..capture import options
 from ..errors import DnpmError
 
 
@@ -27,7 +28,8 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
     parser.add_argument("--voices", metavar="NAMES", help="with commas between (default: all that are installed)")
     parser.add_argument("--copies", type=int, default=1, help="altered copies of each sentence (default %(default)s)")
-    parser.add_argument("--captures", type=Path, metavar="DIR", help="CSV files beside sounds of the same names")
+    parser.add_argument("--captures", type=Path, metavar="DIR", help="captures beside sounds of the same names")
+    options.add_arguments(parser)
     parser.add_argument(
         "--capture-copies", type=int, default=3, help="of each piece of a capture (default %(default)s)"
     )
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     names = lambda text: tuple(n.strip() for n in (text or "").split(",") if n.strip())  # noqa: E731
     recipe = Recipe(
         args.sentences, names(args.voices) or None, args.copies, args.captures, args.capture_copies,
-        names(args.hold_out), seed=args.seed,
+        names(args.hold_out), seed=args.seed, capture_fps=args.fps, capture_scale=args.scale,
     )  # fmt: skip
     count = make(recipe, args.out, open_encoder(args.encoder, args.encoder_file))
     print(f"{args.out}: {count} clips")

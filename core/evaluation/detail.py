@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..batch.sheet import pairs_picture
-from ..capture.read import read_track
+from ..capture.read import SUFFIXES, Capture, read_folder
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES, mirror_name
 from ..face_model.model import FaceModel
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline-samples", type=int, default=1500, help="training maps of the linear regression")
     parser.add_argument("--resolution", type=int, default=512, choices=(128, 256, 512, 1024))
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--tracks", type=Path, metavar="DIR", help="CSV tracks (ARKit columns): their frames as well")
+    parser.add_argument("--tracks", type=Path, metavar="DIR", help="captured tracks: their frames as well")
     parser.add_argument("--mlp", type=int, default=0, metavar="N", help="also an MLP on components of N painted maps")
     parser.add_argument(
         "--worst", type=Path, metavar="FILE", help="picture of the worst maps, the teacher's beside ours"
@@ -131,10 +132,15 @@ def track_pairs(model: FaceModel, folder: Path, count: int, seed: int) -> list[t
 
     Raises DnpmError when the folder holds no track, or the model lacks ARKit's names.
     """
-    files = sorted(folder.glob("*.csv"))
-    if not files:
-        raise DnpmError(f"{folder}: holds no .csv track")
-    frames = np.concatenate([read_track(path).expression for path in files])
+    if not folder.is_dir():
+        raise DnpmError(f"{folder}: no such folder of tracks")
+    read = [capture for _, capture in read_folder(folder)]
+    for capture in read:
+        print(f"left out: {capture}" if isinstance(capture, str) else capture.line(), file=sys.stderr)
+    captures = [capture for capture in read if isinstance(capture, Capture)]
+    if not captures:
+        raise DnpmError(f"{folder}: holds no track ({', '.join(SUFFIXES)})")
+    frames = np.concatenate([capture.track.expression for capture in captures])
     frames = frames[frames.max(1) > 0.15]
     if not len(frames):
         raise DnpmError(f"{folder}: nothing moves in these tracks")

@@ -3,7 +3,7 @@
 dnpm evaluate speech --audio a.wav --reference a.csv --phones a.json --json
 dnpm evaluate speech --audio a.wav --reference a.csv --curves theirs.csv      anyone's curves instead of ours
 
-Curves are CSV files with columns by ARKit's names, any frame rate; both tracks and the sound begin together (timecodes
+Curves are captures of any kind that is read (docs/capture.md); both tracks and the sound begin together (timecodes
 count from the first frame). Tracks are compared at 120 frames a second, linear between frames, where both have frames.
 "Carried" are the jaw and mouth columns in which the reference holds data. The lips' opening is a weighted sum of the
 columns (`core/speech/contact.py`), in units of jawOpen, never below 0.
@@ -27,13 +27,13 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..capture.read import read_track
+from ..capture import options
+from ..capture.read import Capture, read_open
 from ..capture.track import Track
 from ..errors import DnpmError
 from ..speech import silence
@@ -52,9 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sound, reference, phones."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help="the sound (wav, flac, ogg, mp3)")
-    parser.add_argument("--reference", type=Path, metavar="CSV", help="captured curves of the same sound")
+    parser.add_argument("--reference", type=Path, metavar="FILE", help="captured curves of the same sound")
     parser.add_argument("--phones", type=Path, metavar="JSON", help="[[start s, end s, ARPAbet phone, word], ...]")
-    parser.add_argument("--curves", type=Path, metavar="CSV", help="score these curves instead of ours")
+    parser.add_argument("--curves", type=Path, metavar="FILE", help="score these curves instead of ours")
+    options.add_arguments(parser)
     parser.add_argument("--speaker", help="speaking style of our curves (default: the weights' first)")
 
 
@@ -62,16 +63,18 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """The figures (the keys of KEYS), with `reasons` and figures beside them."""
     sound = open_sound(args.audio)
     phones = read_phones(args.phones) if args.phones else None
-    reference = from_zero(read_track(args.reference)) if args.reference else None
+    given: list[Capture] = [read_open(path, args.fps, args.scale) for path in (args.reference, args.curves) if path]
+    reference = given[0].from_zero() if args.reference else None
     if args.curves:
-        ours, source = from_zero(read_track(args.curves)), str(args.curves)
+        ours, source = given[-1].from_zero(), str(args.curves)
     else:
         from ..speech.animate import animate, open_animator
 
         animator = open_animator(args.weights)
         ours, source = animate(sound, animator, speaker=args.speaker).track, animator.name
     result = score(ours, reference, phones, silence.silent_for(silence.levels(sound.blocks())))
-    return result | {"curves": source, "audio": str(args.audio), "seconds": round(sound.seconds, 3)}
+    read = [capture.line() for capture in given]
+    return result | {"curves": source, "audio": str(args.audio), "seconds": round(sound.seconds, 3), "read": read}
 
 
 def score(ours: Track, reference: Track | None, phones: list[Phone] | None, lasted: np.ndarray) -> dict[str, Any]:
@@ -132,18 +135,14 @@ def read_phones(path: Path) -> list[Phone]:
     return sorted(phones, key=lambda phone: phone.start)
 
 
-def from_zero(track: Track) -> Track:
-    """A take with a time of day counts from its first frame."""
-    return replace(track, times=track.times - track.times[0]) if track.clocked else track
-
-
 def table(result: dict[str, Any]) -> str:
     """For reading, with the issue's targets."""
     targets = {
         "jaw_r": ">= .55", "closure_q10": ">= .85", "contrast_sd": ">= 1.8", "lag_frames_30": "-1 to 1",
         "speed_ratio": ".8 to 1.2", "silence_rms": "< .02",
     }  # fmt: skip
-    lines = [f"{result.get('curves', '')} on {result.get('audio', '')} ({result.get('seconds', 0):.1f} s)", ""]
+    lines = [f"{result.get('curves', '')} on {result.get('audio', '')} ({result.get('seconds', 0):.1f} s)"]
+    lines += [*result.get("read", []), ""]
     for key in KEYS:
         value = "-" if result[key] is None else f"{result[key]:.4f}"
         lines.append(f"{key:<16}{value:>9}   {result['reasons'].get(key) or targets.get(key, '')}")

@@ -18,7 +18,7 @@ import numpy as np
 from ...core.batch import clip
 from ...core.batch.job import Item
 from ...core.batch.sliders import look_of, w_offset_of
-from ...core.capture.read import read_track
+from ...core.capture.read import read_capture
 from ...core.capture.track import Track
 from ...core.errors import DnpmError
 from ..scene import create, detail_image, live, motion, names, photo_offset, sounds
@@ -40,7 +40,7 @@ def main(words: list[str]) -> int:
     args = parser.parse_args(words)
     args.weights = args.detail_weights
     try:
-        item, track = clip.read_item(args), read_track(args.out / "curves.csv")
+        item, track = clip.read_item(args), read_capture(args.out / "curves.csv").track
         with quiet(args.out / "blender.log") as progress, Maker(args) as maker:
             return make(args, item, track, maker, progress)
     except (DnpmError, OSError) as error:

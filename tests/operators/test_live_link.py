@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 
-from dnpm.core.capture.read import read_track
+from dnpm.core.capture.read import read_capture
+from dnpm.core.capture.resample import resampled
 from dnpm.core.capture.track import ROTATION_NAMES, Track
 from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.face_model.arkit import ARKIT_NAMES
@@ -42,7 +44,7 @@ def test_every_line_at_the_captures_own_rate(backend, face, capture):
     scene = bpy.context.scene
     scene.render.fps, scene.frame_start = 60, 11
     assert read_in(capture) == {"FINISHED"}
-    wanted = read_track(capture).expression[:, JAW]
+    wanted = read_capture(capture).track.expression[:, JAW]
     points = jaw_curve(face).keyframe_points
     assert len(points) == 121
     assert points[0].co[0] == 11
@@ -53,12 +55,18 @@ def test_resampled_to_the_scene(backend, face, capture):
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = 24, 1.001
     assert read_in(capture, start="FRAME", frame=5) == {"FINISHED"}
-    track = read_track(capture)
+    track = read_capture(capture).track
     curve = jaw_curve(face)
     frames = np.array([point.co[0] for point in curve.keyframe_points])
     assert (frames[0], len(frames)) == (5, int(2 * 24 / 1.001) + 1)
-    wanted = np.interp((frames - 5) * 1.001 / 24, track.times - track.times[0], track.expression[:, JAW])
-    assert np.allclose([point.co[1] for point in curve.keyframe_points], wanted, atol=2e-3)
+    wanted = resampled(track, 24 / 1.001)[1][:, JAW]
+    shown = np.array([point.co[1] for point in curve.keyframe_points])
+    assert np.allclose(shown, wanted, atol=1e-6)
+    plain = np.interp((frames - 5) * 1.001 / 24, track.times - track.times[0], track.expression[:, JAW])
+    between = np.abs(shown - plain) < 2e-3
+    assert between.mean() > 0.4
+    assert (np.abs(shown - plain)[~between] < 0.5).all(), "peaks and valleys alone are moved to the nearest frame"
+    assert (shown.min(), shown.max()) == pytest.approx((0, 1), abs=0.02)
 
 
 @pytest.mark.parametrize(("fps", "base"), [(60, 1.0), (24, 1.001), (30, 1.0), (25, 1.0)])
@@ -77,12 +85,12 @@ def test_round_trip(backend, face, tmp_path, fps: int, base: float):
     first = tmp_path / "first.csv"
     assert bpy.ops.dnpm.export_live_link("EXEC_DEFAULT", filepath=str(first)) == {"FINISHED"}
     assert scene.frame_current == 20
-    assert np.allclose(read_track(first).expression[:, [JAW, SMILE]], values, atol=1e-5)
+    assert np.allclose(read_capture(first).track.expression[:, [JAW, SMILE]], values, atol=1e-5)
     assert read_in(first) == {"FINISHED"}
     second = tmp_path / "second.csv"
     assert bpy.ops.dnpm.export_live_link("EXEC_DEFAULT", filepath=str(second)) == {"FINISHED"}
-    assert np.abs(read_track(second).expression - read_track(first).expression).max() <= 1e-4
-    assert np.allclose(read_track(second).times, read_track(first).times, atol=1e-4)
+    assert np.abs(read_capture(second).track.expression - read_capture(first).track.expression).max() <= 1e-4
+    assert np.allclose(read_capture(second).track.times, read_capture(first).track.times, atol=1e-4)
 
 
 @pytest.mark.parametrize("target", ["OBJECT", "EMPTY"])
@@ -92,7 +100,7 @@ def test_the_head_there_and_back(backend, face, capture, tmp_path, target: str):
     assert read_in(capture, head=target) == {"FINISHED"}
     out = tmp_path / "out.csv"
     assert bpy.ops.dnpm.export_live_link("EXEC_DEFAULT", filepath=str(out), head=target) == {"FINISHED"}
-    assert np.allclose(read_track(out).rotations, read_track(capture).rotations, atol=1e-4)
+    assert np.allclose(read_capture(out).track.rotations, read_capture(capture).track.rotations, atol=1e-4)
 
 
 def test_a_bone_turns_in_the_armatures_axes(backend, face, capture):
@@ -110,13 +118,13 @@ def test_a_bone_turns_in_the_armatures_axes(backend, face, capture):
     bpy.context.scene.frame_set(31)
     posed = rig.evaluated_get(bpy.context.evaluated_depsgraph_get()).pose.bones["head"]
     turned = posed.matrix.to_quaternion() @ data.bones["head"].matrix_local.to_quaternion().inverted()
-    yaw, pitch = read_track(capture).rotations[30, :2]
+    yaw, pitch = read_capture(capture).track.rotations[30, :2]
     euler = turned.to_euler("YXZ")
     assert (euler.z, euler.x) == (pytest.approx(yaw, abs=1e-3), pytest.approx(pitch, abs=1e-3))
 
 
 def test_a_track_in_seconds_without_some_columns(backend, face, tmp_path):
-    (tmp_path / "a.csv").write_text("jawOpen,time\n0.5,1.0\n1.0,2.0\n")
+    (tmp_path / "a.csv").write_text("jawOpen,time\n0.5,1.00\n1.0,2.00\n")
     face.data.shape_keys.key_blocks["browInnerUp"].value = 0.3
     assert read_in(tmp_path / "a.csv") == {"FINISHED"}
     curves = compat.curves_of(face.data.shape_keys.animation_data)
@@ -131,10 +139,12 @@ def test_a_track_in_seconds_without_some_columns(backend, face, tmp_path):
     [
         ("a.csv", "a,b\n1,2\n3,4\n", {}, "ARKit name"),
         ("a.csv", "", {}, "holds no track"),
-        ("none.csv", None, {}, "cannot be read"),
-        ("a.csv", "time,jawOpen\n0,1\n1,0\n", {"head": "OBJECT"}, "no columns for the head"),
-        ("a.csv", "time,jawOpen\n0,1\n9999,0\n", {}, "minutes long"),
-        ("a.csv", "time,cheekPuff\n0,1\n1,0\n", {}, "nothing moves"),
+        ("none.csv", None, {}, "no such file"),
+        ("a.csv", "time,jawOpen\n0.00,1\n0.04,0\n", {"head": "OBJECT"}, "no columns for the head"),
+        ("a.csv", "time,jawOpen\n0,1\n1,0\n2,0\n", {}, "frame numbers.*Capture Rate"),
+        ("a.csv", "time,jawOpen\n0.00,1\n0.04,0\n", {"rate": 60.0}, "its times say 25 frames a second, not 60"),
+        ("a.csv", "time,jawOpen\n0.00,5\n0.04,0\n", {}, "reach 5.*Full Value"),
+        ("a.csv", "time,cheekPuff\n0.00,1\n0.04,0\n", {}, "nothing moves"),
     ],
 )
 def test_bad_files(backend, face, tmp_path, name, text, options, message):
@@ -148,6 +158,28 @@ def test_bad_files(backend, face, tmp_path, name, text, options, message):
     assert data is None or data.action is None
 
 
+def test_a_take_that_is_too_long(backend, face, tmp_path):
+    lines = [f"{k / 25 + 590 * (k // 2):.2f},0.5" for k in range(20)]
+    (tmp_path / "a.csv").write_text("time,jawOpen\n" + "\n".join(lines))
+    with pytest.raises(RuntimeError, match="89 minutes long"):
+        read_in(tmp_path / "a.csv")
+
+
+def test_json_of_another_program_with_a_rate_that_is_given(backend, face, tmp_path, capfd):
+    """One line says what was read; values beyond 0 to 1 are limited, and that is said too."""
+    rows = [[1.5 * k / 9, 0.1] for k in range(10)]
+    (tmp_path / "a.json").write_text(json.dumps({"facsNames": ["JawOpen", "eyeBlink_L"], "weightMat": rows}))
+    with pytest.raises(RuntimeError, match=r"a\.json: it has no column of time; .*Capture Rate"):
+        read_in(tmp_path / "a.json")
+    bpy.context.scene.render.fps = 30
+    assert read_in(tmp_path / "a.json", rate=30.0) == {"FINISHED"}
+    points = jaw_curve(face).keyframe_points
+    assert np.allclose([point.co[1] for point in points], np.clip(np.arange(10) / 6, 0, 1), atol=1e-6)
+    said = capfd.readouterr().out
+    assert "a.json: Audio2Face JSON; 10 frames at 30 a second (given); 0.33 s; 2 of 52 channels" in said
+    assert "Its values go from 0 to 1.5: limited to 0 to 1" in said
+
+
 def test_no_such_bone(backend, face, capture):
     before = len(bpy.data.actions)
     for armature, message in (("", "choose the armature"), (face.name, "has no bone")):
@@ -159,5 +191,5 @@ def test_no_such_bone(backend, face, capture):
 def test_rotations_are_written_in_their_columns(tmp_path):
     rotations = np.arange(18, dtype=np.float32).reshape(2, 9) / 20
     write_track(tmp_path / "a.csv", Track(np.arange(2.0), np.zeros((2, 52), np.float32), (), rotations))
-    assert np.allclose(read_track(tmp_path / "a.csv").rotations, rotations)
+    assert np.allclose(read_capture(tmp_path / "a.csv").track.rotations, rotations)
     assert ROTATION_NAMES[:3] == ("headYaw", "headPitch", "headRoll")

@@ -1,4 +1,4 @@
-"""Captured takes: a folder of Live Link Face CSV files (or any by ARKit's names) beside sounds of the same names.
+"""Captured takes: a folder of captures (Live Link Face, or whatever else is read) beside sounds of the same names.
 
 Only the columns that a take holds data in are learnt from it; those that are missing, or 0 all along, say nothing.
 """
@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...capture.read import read_track
+from ...capture.read import SUFFIXES, Capture, read_folder
+from ...capture.resample import sampled
 from ...capture.track import Track
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
@@ -22,36 +23,47 @@ _APART_S = 1.0
 
 @dataclass(frozen=True)
 class Take:
-    """One capture: its name, its sound, its curves from 0 s, and which of the 52 columns carry data (52,) bool."""
+    """One capture: its name, its sound, its curves from 0 s, which of the 52 columns carry data (52,) bool, and a line
+    about what was read."""
 
     name: str
     sound: Path
     track: Track
     carried: np.ndarray
+    line: str
 
 
-def read_takes(folder: Path) -> list[Take]:
-    """Every pair of a CSV and a sound of the same name, sorted. Raises DnpmError when there is none, or one is bad."""
+def read_takes(folder: Path, fps: float | None = None, scale: float | None = None) -> tuple[list[Take], list[str]]:
+    """Every pair of a capture and a sound of the same name, sorted; and why other files beside sounds are left out.
+
+    fps, scale: for captures that leave them open. Raises DnpmError when there is no pair, or one is bad.
+    """
     folder = Path(folder)
     if not folder.is_dir():
-        raise DnpmError(f"{folder}: no such folder of captures (CSV files beside sounds of the same names)")
-    takes = []
-    for path in sorted(folder.glob("*.csv")):
-        sound = next((path.with_suffix(suffix) for suffix in SOUNDS if path.with_suffix(suffix).is_file()), None)
-        if sound is not None:
-            takes.append(read_take(path, sound))
+        raise DnpmError(f"{folder}: no such folder of captures (CSV or JSON files beside sounds of the same names)")
+    takes, skipped = [], []
+    for path, capture in read_folder(folder, fps, scale, lambda path: _sound_of(path) is not None):
+        sound = _sound_of(path)
+        if isinstance(capture, str):
+            skipped.append(f"left out: {capture}")
+        elif sound is not None:
+            takes.append(take_of(path, capture, sound))
     if not takes:
-        raise DnpmError(f"{folder}: holds no CSV file with a sound ({', '.join(SOUNDS)}) of the same name beside it")
-    return takes
+        raise DnpmError(
+            f"{folder}: holds no capture ({', '.join(SUFFIXES)}) with a sound ({', '.join(SOUNDS)}) of the same name"
+        )
+    return takes, skipped
 
 
-def read_take(curves: Path, sound: Path) -> Take:
-    """One take. Raises DnpmError when the curves and the sound differ in length by more than a second."""
-    track = read_track(curves)
-    if track.clocked:
-        track = Track(track.times - track.times[0], track.expression, track.missing, track.rotations)
+def _sound_of(path: Path) -> Path | None:
+    return next((path.with_suffix(suffix) for suffix in SOUNDS if path.with_suffix(suffix).is_file()), None)
+
+
+def take_of(curves: Path, capture: Capture, sound: Path) -> Take:
+    """One take. Raises DnpmError when the curves last longer than the sound by more than a second."""
+    track = capture.from_zero()
     seconds = open_sound(sound).seconds
-    if abs(seconds - track.times[-1]) > _APART_S and track.times[-1] > seconds:
+    if track.times[-1] - seconds > _APART_S:
         raise DnpmError(
             f"{curves}: lasts {track.times[-1]:.1f} s, its sound {sound.name} {seconds:.1f} s: not one take"
         )
@@ -59,9 +71,10 @@ def read_take(curves: Path, sound: Path) -> Take:
     carried = np.array([name not in track.missing for name in ARKIT_NAMES]) & (expression.max(0) > 1e-4)
     if not carried.any():
         raise DnpmError(f"{curves}: all of its columns are 0")
-    return Take(curves.stem, sound, Track(track.times, expression, track.missing, track.rotations), carried)
+    track = Track(track.times, expression, track.missing, track.rotations)
+    return Take(curves.stem, sound, track, carried, capture.line())
 
 
 def resampled_curves(track: Track, times: np.ndarray) -> np.ndarray:
-    """(T, 52) float32 at times (T,) seconds, linear, the ends held."""
-    return np.stack([np.interp(times, track.times, column) for column in track.expression.T], 1).astype(np.float32)
+    """(T, 52) float32 at times (T,) seconds, the ends held; blinks and closures keep their strength."""
+    return sampled(track.times, track.expression, times)

@@ -44,11 +44,16 @@ class Recipe:
     hold_out: tuple[str, ...] = ()
     rate: float = 30.0
     seed: int = 0
+    capture_fps: float | None = None
+    capture_scale: float | None = None
 
 
 def make(recipe: Recipe, folder: Path, encoder: SpeechEncoder) -> int:
     """Make what is missing of the set; return the count of clips. Raises DnpmError without voices and captures."""
-    takes = read_takes(recipe.captures) if recipe.captures else []
+    takes: list[Take] = []
+    if recipe.captures:
+        takes, skipped = read_takes(recipe.captures, recipe.capture_fps, recipe.capture_scale)
+        print(*skipped, *(take.line for take in takes), sep="\n", file=sys.stderr, flush=True)
     voices = choose(list(recipe.voices) if recipe.voices else None) if recipe.sentences else []
     known = {voice.name for voice in voices} | {take.name for take in takes}
     if unknown := [name for name in recipe.hold_out if name not in known]:
@@ -60,6 +65,8 @@ def make(recipe: Recipe, folder: Path, encoder: SpeechEncoder) -> int:
         "capture_copies": recipe.capture_copies, "voices": [v.name for v in voices], "takes": [t.name for t in takes],
         "hold_out": sorted(recipe.hold_out),
     }  # fmt: skip
+    given = {"capture_fps": recipe.capture_fps, "capture_scale": recipe.capture_scale}
+    note |= {name: value for name, value in given.items() if value is not None}
     maker = Maker(folder, encoder, recipe.rate, note)
     total = len(voices) and recipe.sentences * (1 + recipe.copies)
     total += sum(-(-int(t.track.times[-1] + 1) // int(PIECE_S)) for t in takes) * (1 + recipe.capture_copies)

@@ -1,7 +1,8 @@
-"""Tracks of ARKit values: both layouts, columns by name, and what is refused."""
+"""The one reader on files as they are found: the given cases, our own files, what is no file to read."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,106 +10,148 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnpm.core.capture.read import read_track
+from dnpm.core.capture.read import read_capture, read_folder, read_open
 from dnpm.core.capture.track import Track
 from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data" / "speech"
+NTSC = 30_000 / 1001
+CASES = {
+    "a2f_weights.json": (180, 60, 0), "beat_arkit.json": (180, 60, 0), "dropframe_semicolon_29.97.csv": (90, NTSC, 0),
+    "excel_semicolon_comma.csv": (180, 60, 0), "hhmmss_ms.csv": (90, 30, 0), "ict_names.csv": (180, 60, 0),
+    "landmark_link_30fps.csv": (90, 30, 0), "llf_30fps.csv": (90, 30, 0), "mediapipe.json": (30, 30, 0),
+    "tabs.tsv": (180, 60, 0), "utf16_excel.csv": (35, 60, 1),
+}  # fmt: skip
+"""Frames, rate, gaps; the last file breaks off in its 36th frame."""
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.integers(0, 1000), st.sampled_from([24.0, 29.97, 60.0]))
-def test_columns_are_found_by_name_in_any_order(tmp_path_factory, seed, rate):
-    rng = np.random.default_rng(seed)
-    values = rng.random((5, 52)).round(5)
-    order = rng.permutation(52)
-    lines = ["time," + ",".join(ARKIT_NAMES[k].capitalize() for k in order)]
-    lines += [f"{i / rate}," + ",".join(str(values[i, k]) for k in order) for i in range(5)]
-    path = tmp_path_factory.mktemp("track") / "a.csv"
-    path.write_text("\n".join(lines))
-    track = read_track(path)
-    np.testing.assert_allclose(track.expression, values, atol=1e-6)
-    assert track.rate == pytest.approx(rate, rel=1e-6)
-    assert not track.missing
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_files_in_the_shape_of_public_reports(shared_data, name):
+    """All hold a jaw that opens and closes once a second between 0 and 1, blinks, and a smile of .3."""
+    path = shared_data.parent / "cases" / "captures" / name
+    if not path.is_file():
+        pytest.skip(f"no {path}")
+    frames, rate, gaps = CASES[name]
+    capture = read_capture(path)
+    assert (len(capture.track.times), capture.gaps, capture.channels) == (frames, gaps, 52)
+    assert capture.fps == pytest.approx(rate, rel=1e-4)
+    assert capture.seconds == pytest.approx(frames / rate, abs=2e-3)
+    jaw, smile = (capture.track.expression[:, ARKIT_NAMES.index(n)] for n in ("jawOpen", "mouthSmileLeft"))
+    assert (jaw.min(), jaw.max()) == pytest.approx((0, 1), abs=2e-3)
+    np.testing.assert_allclose(smile, 0.3, atol=1e-6)
+    closed = capture.track.times[1:-1][(np.diff(jaw)[:-1] < 0) & (np.diff(jaw)[1:] >= 0)] - capture.track.times[0]
+    assert len(closed) == int(frames / rate - 0.1)
+    if len(closed) > 1:
+        assert np.diff(closed) == pytest.approx(1, abs=1.5 / rate)
+    if capture.track.rotations is not None:
+        assert np.abs(capture.track.rotations[:, 0] - 0.1).max() < 0.11
+        assert "rotations in radians" in capture.line()
 
 
-def test_live_link_timecodes(tmp_path: Path):
-    path = tmp_path / "link.csv"
-    path.write_text(
-        "Timecode,BlendShapeCount,EyeBlinkLeft,JawOpen,HeadYaw\n"
-        "17:03:45:58.000,61,0.1,0.2,0.3\n17:03:45:59.000,61,0.1,0.4,0.3\n17:03:46:00.000,61,0.1,0.6,0.3\n"
-    )
-    track = read_track(path)
-    np.testing.assert_allclose(np.diff(track.times), 1 / 60)
-    jaw = track.expression[:, ARKIT_NAMES.index("jawOpen")]
-    np.testing.assert_allclose(jaw, [0.2, 0.4, 0.6])
-    assert len(track.missing) == 50
+def test_a_real_capture(shared_data):
+    capture = read_capture(shared_data / "speech" / "facegood_3_15.csv")
+    assert (capture.fps, capture.gaps) == (30, 0)
+    assert capture.track.expression[:, ARKIT_NAMES.index("jawOpen")].max() > 0.2
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("time,jawOpen\n0,1\n", "two frames"),
-        ("time,a,b\n0,1,1\n1,1,1\n", "ARKit name"),
-        ("when,jawOpen\n0,1\n1,1\n", "no column `time`"),
-        ("time,jawOpen\n0,1\n1\n", "line 3: 1 values"),
-        ("time,jawOpen\n0,1\n1,open\n", "line 3"),
-        ("time,jawOpen\n0,1\n0,1\n", "line 3: its time"),
-        ("time,jawOpen\n0,1\n1,nan\n", "not finite"),
-        ("Timecode,jawOpen\n1:2,1\n1:3,1\n", "neither seconds"),
-    ],
-)
-def test_what_is_no_track_is_refused(tmp_path: Path, text: str, message: str):
-    path = tmp_path / "bad.csv"
-    path.write_text(text)
-    with pytest.raises(DnpmError, match=message):
-        read_track(path)
-    with pytest.raises(DnpmError, match="cannot be read"):
-        read_track(tmp_path / "absent.csv")
-
-
-@pytest.mark.skipif(not SHARED.is_dir(), reason="needs the development data")
-def test_a_real_capture():
-    track = read_track(SHARED / "facegood_3_15.csv")
-    assert track.rate == pytest.approx(30, rel=0.01)
-    assert track.expression[:, ARKIT_NAMES.index("jawOpen")].max() > 0.2
-
-
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
-    st.integers(0, 1000), st.sampled_from([23.976, 24.0, 30.0, 60.0, 119.88]), st.floats(0, 86_399), st.booleans(),
-    st.sampled_from([write_track, write_live_link]),
+    st.integers(0, 1000), st.sampled_from([23.976, 24.0, 29.97, 30.0, 59.94, 60.0, 119.88]), st.floats(0, 86_399),
+    st.booleans(), st.sampled_from([write_track, write_live_link]), st.integers(3, 130),
 )  # fmt: skip
-def test_what_is_written_is_read_again(tmp_path_factory, seed, rate, start, turned, write):
+def test_what_we_write_is_read_again(tmp_path_factory, seed, rate, start, turned, write, count):
     rng = np.random.default_rng(seed)
-    times = start + np.arange(130) / rate
-    turns = rng.uniform(-1, 1, (130, 9)).astype(np.float32) if turned else None
-    track = Track(times, rng.random((130, 52)).astype(np.float32), (), turns)
+    times = start + np.arange(count) / rate
+    turns = rng.uniform(-1, 1, (count, 9)).astype(np.float32) if turned else None
+    track = Track(times, rng.uniform(0.001, 1, (count, 52)).astype(np.float32), (), turns)
     path = tmp_path_factory.mktemp("track") / "take" / "a.csv"
     write(path, track)
-    again = read_track(path)
+    capture = read_capture(path)
+    again = capture.track
     np.testing.assert_allclose(again.expression, track.expression, atol=1e-4)
-    np.testing.assert_allclose(again.times, times, atol=1e-4)
+    assert np.diff(again.times) == pytest.approx(np.diff(times), abs=1e-4)
+    assert again.times[-1] - again.times[0] == pytest.approx((count - 1) / rate, abs=1e-4)
+    assert capture.fps == pytest.approx(rate, rel=1e-2 if count < 20 else 1e-3)
+    if write is write_track:
+        np.testing.assert_allclose(again.times, times, atol=1e-4)
     assert not again.missing
     if turned or write is write_live_link:
         np.testing.assert_allclose(again.rotations, 0 if turns is None else turns, atol=1e-4)
     assert [file.name for file in path.parent.iterdir()] == ["a.csv"]
 
 
-def test_live_link_layout_is_apples(tmp_path: Path):
-    write_live_link(tmp_path / "a.csv", Track(np.array([3723.5, 3723.75]), np.eye(52, dtype=np.float32)[:2]))
-    title, first, _ = (tmp_path / "a.csv").read_text().splitlines()
-    names = title.split(",")
-    assert names[:3] == ["Timecode", "BlendShapeCount", "EyeBlinkLeft"]
-    assert names[-9:-7] == ["HeadYaw", "HeadPitch"]
-    assert len(names) == 63
-    assert names.index("JawRight") < names.index("JawLeft") < names.index("JawOpen")
-    assert first.split(",")[:2] == ["01:02:03:30.000", "61"]
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 1000), st.sampled_from([24.0, 29.97, 60.0]))
+def test_columns_are_found_by_name_in_any_order(written, seed, rate):
+    rng = np.random.default_rng(seed)
+    values = rng.random((5, 52)).round(5)
+    order = rng.permutation(52)
+    lines = ["time," + ",".join(ARKIT_NAMES[k].capitalize() for k in order)]
+    lines += [f"{i / rate}," + ",".join(str(values[i, k]) for k in order) for i in range(5)]
+    track = read_capture(written("\n".join(lines))).track
+    np.testing.assert_allclose(track.expression, values, atol=1e-6)
+    assert track.rate == pytest.approx(rate, rel=1e-3)
 
 
-def test_a_place_that_cannot_be_written(tmp_path: Path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(DnpmError, match="cannot be written"):
-        write_track(tmp_path / "file" / "a.csv", Track(np.arange(2.0), np.zeros((2, 52), np.float32)))
+def test_the_line_says_what_was_decided(forms, written):
+    times = np.arange(90) / 30
+    rows = forms.plain("Timecode", [forms.timecode(k, 30) for k in range(90)], 100 * forms.performance(times))
+    rows[5] = [rows[5][0], *[""] * 52]
+    rows = [[*row, "x" if k == 0 else "1"] for k, row in enumerate(rows)]
+    line = read_capture(written(rows)).line()
+    assert "\n" not in line
+    said = (
+        "take.csv: CSV; 90 frames at 30 a second (timecode, frames start again at 30 (as at 29.97))", "3.00 s",
+        "52 of 52 channels", "values 0 to 1", "gaps: 1 without a face", "in percent", "not understood: x",
+    )  # fmt: skip
+    assert [part for part in said if part not in line] == []
+
+
+def test_a_device_clock_counts_from_its_first_row(forms, written):
+    times = np.arange(60) / 30
+    for begin, clocked in ((1.7e9, True), (48.25, True), (2.5, False)):
+        labels = [f"{(begin + t) * 1000:.0f}" for t in times]
+        track = read_capture(written(forms.plain("timestamp", labels, forms.performance(times)))).track
+        assert track.clocked == clocked
+        assert track.times[0] == pytest.approx(0 if clocked else begin, abs=1e-3)
+
+
+def test_what_is_no_file_to_read(tmp_path: Path):
+    with pytest.raises(DnpmError, match=r"absent\.csv: no such file"):
+        read_capture(tmp_path / "absent.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(DnpmError, match=r"pipe\.csv: is a pipe"):
+        read_capture(tmp_path / "pipe.csv")
+    with pytest.raises(DnpmError, match="is a device"):
+        read_capture("/dev/zero")
+    with pytest.raises(DnpmError, match="is a folder"):
+        read_capture(tmp_path)
+    (tmp_path / "huge.csv").touch()
+    os.truncate(tmp_path / "huge.csv", 10**12)
+    with pytest.raises(DnpmError, match=r"huge\.csv: has 1000000 MB; at most"):
+        read_capture(tmp_path / "huge.csv")
+    for fps in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(DnpmError, match="must be above 0"):
+            read_capture(tmp_path / "huge.csv", fps=fps)
+
+
+def test_a_folder_has_one_capture_a_name(forms, written, tmp_path: Path):
+    times = np.arange(40) / 30
+    (tmp_path / "a.csv").write_text(
+        forms.text(forms.plain("time", [f"{t:.4f}" for t in times], forms.performance(times)))
+    )
+    (tmp_path / "a.json").write_text('[[0.0, 0.1, "AH", "a"]]')
+    (tmp_path / "b.JSON").write_text('{"fps": 30, "curves": {"jawOpen": [0, 1, 0]}}')
+    (tmp_path / "c.txt").write_text("Once there was a way to get back home.")
+    (tmp_path / "d.csv").write_text(forms.text(forms.plain("frame", list("012"), forms.performance(times[:3]))))
+    (tmp_path / "e.wav").touch()
+    found = dict(read_folder(tmp_path, fps=24))
+    assert [path.name for path in found] == ["a.csv", "b.JSON", "c.txt", "d.csv"]
+    assert "no ARKit" not in str(found[tmp_path / "c.txt"])
+    assert "ARKit name" in found[tmp_path / "c.txt"]
+    assert [found[tmp_path / name].fps for name in ("a.csv", "b.JSON", "d.csv")] == [30, 30, 24]
+    with pytest.raises(DnpmError, match=r"d\.csv: .*--fps"):
+        list(read_folder(tmp_path))
+    with pytest.raises(DnpmError, match=r"d\.csv"):
+        read_open(tmp_path / "d.csv")

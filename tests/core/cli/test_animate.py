@@ -10,7 +10,7 @@ import pytest
 import soundfile
 import torch
 
-from dnpm.core.capture.read import read_track
+from dnpm.core.capture.read import read_capture
 from dnpm.core.cli.main import main
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 
@@ -46,7 +46,7 @@ def test_three_files_agree(parts: Path, tmp_path: Path, capsys: pytest.CaptureFi
     said = json.loads(capsys.readouterr().out)
     assert (said["frames"], said["weights"]) == (49, "tiny")
     out = tmp_path / "new" / "o"
-    first, second = read_track(out / "curves.csv"), read_track(out / "live_link.csv")
+    first, second = read_capture(out / "curves.csv").track, read_capture(out / "live_link.csv").track
     np.testing.assert_allclose(first.expression, second.expression, atol=1e-5)
     np.testing.assert_allclose(first.rotations, second.rotations, atol=1e-5)
     assert np.abs(first.rotations[:, :3]).max() > 1e-3
@@ -60,7 +60,7 @@ def test_three_files_agree(parts: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_strength_arrives(parts: Path, tmp_path: Path):
     for name, more in (("a", ()), ("b", ("--strength", "jaw=.5"))):
         assert main(command(parts, tmp_path / name, *more)) == 0
-    jaws = [read_track(tmp_path / n / "curves.csv").expression[:, ARKIT_NAMES.index("jawOpen")] for n in "ab"]
+    jaws = [read_capture(tmp_path / n / "curves.csv").track.expression[:, ARKIT_NAMES.index("jawOpen")] for n in "ab"]
     np.testing.assert_allclose(jaws[1], 0.5 * jaws[0], atol=1e-5)
     assert jaws[0].max() > 0.05
 

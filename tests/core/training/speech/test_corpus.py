@@ -96,7 +96,12 @@ def test_captures_of_any_layout(tmp_path: Path, ears):
     write_track(tmp_path / "alone.csv", Track(times, values))
     for name in ("one", "two"):
         soundfile.write(tmp_path / f"{name}.flac", np.zeros(40000) + 0.01, 16000)
-    takes = read_takes(tmp_path)
+    (tmp_path / "two.json").write_text("{}")
+    (tmp_path / "three.txt").write_text("a transcript")
+    soundfile.write(tmp_path / "three.wav", np.zeros(4000), 16000)
+    takes, skipped = read_takes(tmp_path)
+    assert ["three.txt: none of its columns" in line for line in skipped] == [True]
+    assert "150 frames at 60 a second" in takes[0].line
     assert [t.name for t in takes] == ["one", "two"]
     assert np.flatnonzero(takes[0].carried).tolist() == [JAW]
     assert takes[0].track.times[0] == 0
@@ -109,7 +114,7 @@ def test_captures_of_any_layout(tmp_path: Path, ears):
 def test_captures_that_are_none_are_refused(tmp_path: Path):
     with pytest.raises(DnpmError, match="no such folder of captures"):
         read_takes(tmp_path / "absent")
-    with pytest.raises(DnpmError, match="holds no CSV file"):
+    with pytest.raises(DnpmError, match="holds no capture"):
         read_takes(tmp_path)
     times = np.arange(200) / 30
     write_track(tmp_path / "a.csv", Track(times, np.zeros((200, 52), np.float32)))

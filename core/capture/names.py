@@ -1,0 +1,110 @@
+"""What columns are called: ARKit's names in the spellings of the programs that write them.
+
+`eyeBlinkLeft` (Apple), `EyeBlinkLeft` (Live Link Face), `eyeBlink_L` (ICT-FaceKit, Unity), `eye_blink_left` (Python
+programs), `eyeBlink.L` (Blender), `blendShapes.EyeBlinkLeft` (Audio2Face-3D), with any capitals. ICT-FaceKit splits
+browInnerUp and cheekPuff into two sides: their mean is the value.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import DnpmError
+from ..face_model.arkit import ARKIT_NAMES
+from ..inputs import one_line
+from .track import ROTATION_NAMES
+
+CHANNELS = (*ARKIT_NAMES, *ROTATION_NAMES)
+"""The 52 expressions, then the nine rotations."""
+_BARE = re.compile(r"[^a-z0-9]")
+_PARTS = re.compile(r"[.:/|]")
+_PREFIXES = ("arkit", "blendshapes", "blendshape", "bs", "face", "head", "morph")
+_OTHERS = frozenset({"blendshapecount", "neutral", "blendshapes", "facedetected", "confidence", "subject", "face"})
+"""Columns of those files that hold no channel, and are no surprise."""
+
+
+def _spellings() -> tuple[dict[str, int], dict[str, int]]:
+    whole: dict[str, int] = {}
+    halves: dict[str, int] = {}
+    for k, name in enumerate(CHANNELS):
+        low = name.lower()
+        whole[low] = k
+        for side in ("left", "right"):
+            if name in ROTATION_NAMES:
+                continue
+            if not low.endswith(side):
+                # The shape of one side only, where ARKit has one for both.
+                if not low.endswith(("left", "right")):
+                    halves |= {low + side: k, low + side[0]: k}
+                continue
+            base = low.removesuffix(side)
+            for other in (base + side[0], side + base, f"{side[0]}{base}"):
+                whole.setdefault(other, k)
+    return whole, {title: k for title, k in halves.items() if title not in whole}
+
+
+_WHOLE, _HALVES = _spellings()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns hold which channels: places[i] is the column of a table that is added to channel targets[i], times
+    shares[i] (one half where both sides of a shape are given); unknown: titles that are not understood."""
+
+    places: np.ndarray
+    targets: np.ndarray
+    shares: np.ndarray
+    unknown: tuple[str, ...]
+
+    @property
+    def present(self) -> np.ndarray:
+        """(61,) bool: channels that have a column."""
+        found = np.zeros(len(CHANNELS), bool)
+        found[self.targets] = True
+        return found
+
+    def gathered(self, values: np.ndarray) -> np.ndarray:
+        """(N, columns) -> (N, 61) float64; a channel without a column is 0."""
+        out = np.zeros((len(values), len(CHANNELS)))
+        for place, target, share in zip(self.places, self.targets, self.shares, strict=True):
+            out[:, target] += share * values[:, place]
+        return out
+
+
+def channel_of(title: str) -> tuple[int, bool] | None:
+    """A column's title -> its place in CHANNELS, and whether it is one side of a shape that ARKit has once only."""
+    parts = [_BARE.sub("", part) for part in _PARTS.split(title.lower())]
+    for start in range(len(parts)):
+        key = "".join(parts[start:])
+        for prefix in ("", *_PREFIXES):
+            bare = key.removeprefix(prefix)
+            if bare in _WHOLE:
+                return _WHOLE[bare], False
+            if bare in _HALVES:
+                return _HALVES[bare], True
+    return None
+
+
+def columns_of(titles: list[str]) -> Columns:
+    """Raises DnpmError when two columns are the same channel."""
+    found: dict[int, list[tuple[int, bool]]] = {}
+    unknown = []
+    for place, title in enumerate(titles):
+        channel = channel_of(title)
+        if channel is None:
+            if title.strip() and _BARE.sub("", title.lower()) not in _OTHERS:
+                unknown.append(one_line(title, 40))
+        else:
+            found.setdefault(channel[0], []).append((place, channel[1]))
+    places, targets, shares = [], [], []
+    for target, uses in sorted(found.items()):
+        if len(uses) > 1 and not (len(uses) == 2 and uses[0][1] and uses[1][1]):
+            both = " and ".join(repr(one_line(titles[place], 40)) for place, _ in uses[:2])
+            raise DnpmError(f"its columns {both} are both {CHANNELS[target]}: take one of them out")
+        places += [place for place, _ in uses]
+        targets += [target] * len(uses)
+        shares += [1 / len(uses)] * len(uses)
+    return Columns(np.array(places, np.int64), np.array(targets, np.int64), np.array(shares), tuple(unknown))

@@ -1,0 +1,42 @@
+"""Read a captured performance: say what is in it, and write it as this project's CSV.
+
+dnpm capture take.csv                        one line: frames, rate and where it is from, channels, range, gaps
+dnpm capture take.json --out clips --json    clips/take.csv with a column `time`; the same facts as JSON
+
+Live Link Face and other CSV by ARKit's names, Audio2Face, MediaPipe and BEAT JSON (docs/capture.md). What a file does
+not tell is refused with the option that tells it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from ..capture import options
+from ..capture.read import read_capture
+from ..capture.write import write_track
+from ..errors import DnpmError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The file, and what settles its choices."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="the capture (CSV, TSV or JSON)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write NAME.csv here, with times from 0 s")
+    options.add_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read, write if asked to, print what was read."""
+    capture = read_capture(args.file, args.fps, args.scale)
+    out = args.out / f"{args.file.stem}.csv" if args.out else None
+    if out is not None:
+        if out.exists() and out.samefile(args.file):
+            raise DnpmError(f"{out}: is the capture itself; choose another --out")
+        write_track(out, capture.from_zero())
+    if args.json:
+        print(json.dumps(capture.summary()))
+    else:
+        print(capture.line() + (f"; written to {out}" if out is not None else ""))
+    return 0
