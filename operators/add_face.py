@@ -6,6 +6,7 @@ import bpy
 
 from ..core.errors import DnpmError
 from ..core.face_model.sampling import random_identity
+from .base import Result
 from .scene import create, live, models
 
 
@@ -26,7 +27,7 @@ class DNPM_OT_add_face(bpy.types.Operator):
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         try:
             person = random_identity(models.current_model(), self.seed) if self.random else None
             face = create.new_face(context.scene, person)

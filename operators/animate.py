@@ -10,6 +10,7 @@ from ..core.backend.speech import Curves, SpeechJob
 from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from ..core.face_model.model import FaceModel
+from .base import Result
 from .long import LongDeed, Work, scene_of, still_there
 from .scene import compat, models, motion, names, session, sounds
 
@@ -35,7 +36,7 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
     )
     from_browser: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         group = getattr(context.active_object, names.SPEECH)
         if group.source == "FILE" and not (self.filepath or group.sound) and not compat.in_background():
             self.from_browser = True
@@ -43,7 +44,7 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
             return {"RUNNING_MODAL"}
         return self.start(context)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         if self.from_browser:
             self.from_browser = False
             return self.start(context)

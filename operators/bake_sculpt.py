@@ -9,7 +9,7 @@ import bpy
 from ..core.errors import DnpmError
 from ..core.training.data.bake import bake
 from ..core.training.data.sets import add_sculpt
-from .base import FaceDeed
+from .base import FaceDeed, Result
 from .scene import models, sculpts, state
 
 
@@ -39,7 +39,7 @@ class DNPM_OT_bake_sculpt(FaceDeed, bpy.types.Operator):
         default=4.0, min=0.1, max=50.0,
     )  # fmt: skip
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 

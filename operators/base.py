@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..core.errors import DnpmError
 from .scene import state
 
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import OperatorReturnItems
 
-class FaceDeed:
+    Result = set[OperatorReturnItems]
+    OperatorMixin = bpy.types.Operator
+else:
+    Result = set[str]
+    """What Blender's operators return."""
+    OperatorMixin = object
+    """Base of operators' mixins. To mypy they are operators; Blender takes what derives from Operator for one to be
+    registered."""
+
+
+class FaceDeed(OperatorMixin):
     """Mixin of an operator on the active face: subclasses write `deed`, which may raise DnpmError."""
 
     bl_options = {"REGISTER", "UNDO"}
@@ -20,7 +34,7 @@ class FaceDeed:
             return False
         return True
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         try:
             self.deed(context, state.the_face(context))
         except DnpmError as error:

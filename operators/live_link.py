@@ -16,7 +16,7 @@ from ..core.capture.write import write_live_link
 from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from .animate import LONGEST_S
-from .base import FaceDeed
+from .base import FaceDeed, Result
 from .long import LongDeed, Work, scene_of, still_there, told
 from .scene import baked, compat, head, models, motion, sounds, state
 
@@ -82,7 +82,7 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
     armature: bpy.props.StringProperty(name="Armature", description="The armature whose bone turns")
     bone: bpy.props.StringProperty(name="Bone", description="The bone that turns")
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -160,14 +160,14 @@ class DNPM_OT_export_live_link(LongDeed, bpy.types.Operator):
 
     from_browser: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         if compat.in_background():
             return self.execute(context)
         self.from_browser = True
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         if self.from_browser:
             self.from_browser = False
             return self.start(context)

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import bpy
 
 from ..core.errors import DnpmError
+from .base import OperatorMixin, Result
 from .scene import compat, session, state
 
 Work = Generator[tuple[float, str], None, str]
@@ -20,10 +21,10 @@ Work = Generator[tuple[float, str], None, str]
 _TICK_S = 0.02
 
 
-class LongDeed:
+class LongDeed(OperatorMixin):
     """Mixin of an operator on the active face: subclasses write `work`."""
 
-    bl_options: ClassVar[set[str]] = {"REGISTER"}
+    bl_options = {"REGISTER"}
     """Not UNDO: the one step is pushed when there is something to undo."""
     holds = False
     """Whether the artist's work has to wait, too: while the deed goes through the scene's frames."""
@@ -45,7 +46,7 @@ class LongDeed:
         DnpmError with the scene as it was."""
         raise NotImplementedError
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         """Wait for it."""
         try:
             work = self.work(context, state.the_face(context))
@@ -61,7 +62,7 @@ class LongDeed:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
 
-    def start(self, context: bpy.types.Context) -> set[str]:
+    def start(self, context: bpy.types.Context) -> Result:
         """Go on beside the artist's work; without a window wait for it."""
         if compat.in_background():
             return self.execute(context)
@@ -80,7 +81,7 @@ class LongDeed:
         manager.progress_begin(0, 100)
         return {"RUNNING_MODAL"}
 
-    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def modal(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         if event.type == "ESC" and event.value == "PRESS":
             self._stop(context)
             self.report({"INFO"}, f"{self.bl_label}: cancelled")
@@ -115,7 +116,7 @@ class LongDeed:
         context.workspace.status_text_set(None)
         session.redraw()
 
-    def _finished(self, context: bpy.types.Context, text: str) -> set[str]:
+    def _finished(self, context: bpy.types.Context, text: str) -> Result:
         if "UNDO" not in self.bl_options and bpy.ops.ed.undo_push.poll():
             bpy.ops.ed.undo_push(message=self.bl_label)
         self.report({"INFO"}, text)

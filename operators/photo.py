@@ -8,7 +8,7 @@ import bpy
 
 from ..core.backend.photo import Photo, PhotoFace, PhotoJob
 from ..core.errors import DnpmError
-from .base import FaceDeed
+from .base import FaceDeed, Result
 from .long import LongDeed, Work, scene_of, still_there
 from .scene import compat, models, names, photo_points, photos, pictures, session
 
@@ -75,7 +75,7 @@ class DNPM_OT_face_from_image(_FromPhotos, bpy.types.Operator):
     )  # fmt: skip
     from_browser: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         group = getattr(context.active_object, names.PHOTO)
         if group.source == "FILE" and not (self.filepath or group.filepath) and not compat.in_background():
             self.from_browser = True
@@ -83,7 +83,7 @@ class DNPM_OT_face_from_image(_FromPhotos, bpy.types.Operator):
             return {"RUNNING_MODAL"}
         return self.start(context)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         if self.from_browser:
             self.from_browser = False
             return self.start(context)

@@ -10,7 +10,7 @@ import bpy
 from ..core.batch import names
 from ..core.errors import DnpmError
 from ..core.face_model import presets
-from .base import FaceDeed
+from .base import FaceDeed, Result
 from .scene import compat, settings
 from .sliders import apply_preset, preset_of
 
@@ -29,7 +29,7 @@ class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
     has_dialog = False
     """Whether somebody sits before it, and can be asked."""
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         self.has_dialog = True
         if self.overwrite:
             return context.window_manager.invoke_confirm(
@@ -37,7 +37,7 @@ class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
             )
         return context.window_manager.invoke_props_dialog(self)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         try:
             taken = _taken(self.name)
         except DnpmError as error:
@@ -56,7 +56,7 @@ class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
         self.report({"INFO"}, f"Saved {path}")
 
 
-def _ask(name: str) -> set[str]:
+def _ask(name: str) -> Result:
     """The same operator once more, which then asks whether to replace the preset."""
     return bpy.ops.dnpm.save_preset("INVOKE_DEFAULT", name=name, overwrite=True)
 
@@ -81,7 +81,7 @@ class DNPM_OT_load_preset(FaceDeed, bpy.types.Operator):
     filepath: bpy.props.StringProperty(name="File", description="The preset to load", subtype="FILE_PATH")
     filter_glob: bpy.props.StringProperty(default=f"*{presets.SUFFIX}", options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         folder = settings.presets_folder()
         self.filepath = f"{folder}/" if folder.is_dir() else ""
         context.window_manager.fileselect_add(self)
@@ -102,10 +102,10 @@ class DNPM_OT_delete_preset(bpy.types.Operator):
 
     filepath: bpy.props.StringProperty(name="File", description="The preset to delete", subtype="FILE_PATH")
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         return context.window_manager.invoke_confirm(self, event)
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         path = Path(self.filepath)
         try:
             presets.read_preset(path)  # deletes nothing but presets
@@ -162,11 +162,11 @@ class DNPM_OT_find_preset(bpy.types.Operator):
         name="Delete", description="Delete the preset that is chosen instead of loading it", options={"SKIP_SAVE"}
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         context.window_manager.invoke_search_popup(self)
         return {"RUNNING_MODAL"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         path = str(settings.presets_folder() / self.preset)
         if self.delete:
             how = "EXEC_DEFAULT" if compat.in_background() else "INVOKE_DEFAULT"  # with a window it asks first

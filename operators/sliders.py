@@ -11,7 +11,7 @@ from ..core.errors import DnpmError
 from ..core.face_model import presets
 from ..core.face_model.arkit import mirror_name
 from ..core.face_model.sampling import random_expression, random_identity
-from .base import FaceDeed
+from .base import FaceDeed, Result
 from .scene import compat, identity, live, looks, models, names, photo_offset, state
 
 _PARTS = (
@@ -47,7 +47,7 @@ class DNPM_OT_random(_OfAPart, bpy.types.Operator):
         name="Strength", description="How far from the average", default=1.0, min=0.0, soft_max=1.5
     )
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         self.seed = random.randrange(100_000)  # noqa: S311 (a picture, no secret)
         return self.execute(context)
 

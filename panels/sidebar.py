@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 
 from ..core.face_model.arkit import GROUPS
@@ -17,7 +19,13 @@ _GROUP_LABELS = {
 _OPEN_GROUPS = {"brow", "mouth", "jaw"}
 
 
-class _Tab:
+if TYPE_CHECKING:
+    _PanelMixin = bpy.types.Panel
+else:
+    _PanelMixin = object  # Blender takes what derives from Panel for one to be registered
+
+
+class _Tab(_PanelMixin):
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "DNPM Face"
