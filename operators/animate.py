@@ -10,6 +10,7 @@ from ..core.backend.speech import Curves, SpeechJob
 from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from ..core.face_model.model import FaceModel
+from ..core.speech.formats import SUFFIXES
 from .base import Result
 from .long import LongDeed, Work, scene_of, still_there
 from .scene import compat, models, motion, names, session, sounds
@@ -32,7 +33,7 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
         options={"SKIP_SAVE"},
     )  # fmt: skip
     filter_glob: bpy.props.StringProperty(
-        default="*.wav;*.flac;*.ogg;*.mp3;*.opus;*.aif;*.aiff", options={"HIDDEN", "SKIP_SAVE"}
+        default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN", "SKIP_SAVE"}
     )
     from_browser: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
@@ -116,6 +117,9 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
             undo.pop_all()
         if self.filepath:
             group.sound = self.filepath
+        for source, part in zip(sources, parts, strict=True):
+            for note in part.notes:
+                self.report({"WARNING"}, f"{bpy.path.basename(source.path)}: {note}")
         self._warn(face, model)
         seconds = sum(float(part.times[-1] - part.times[0]) for part in parts)
         return (

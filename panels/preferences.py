@@ -23,7 +23,7 @@ class DnpmPreferences(bpy.types.AddonPreferences):
     python: bpy.props.StringProperty(
         name="Python with PyTorch",
         description="Program that computes the detail: any Python from 3.11 on that has torch and numpy, "
-        "and for speech scipy and soundfile. "
+        "for speech also scipy, soundfile and av, for photos scipy, pillow and pillow-heif. "
         "Empty: Blender's own, with the PyTorch that this extension may carry",
         subtype="FILE_PATH",
         update=_changed,

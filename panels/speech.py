@@ -8,6 +8,7 @@ import bpy
 
 from ..core.errors import DnpmError
 from ..core.speech.card import CARD, speakers
+from ..core.speech.formats import READ
 from ..operators.scene import compat, names, registration, settings, sounds
 
 _MAX_SEED = 2**31 - 1
@@ -38,14 +39,14 @@ class SpeechProperties(bpy.types.PropertyGroup):
         name="Sound from",
         description="Where the sound comes from",
         items=[
-            ("FILE", "File", "A sound file: wav, flac, ogg or mp3"),
+            ("FILE", "File", f"A sound file: {READ}"),
             ("STRIP", "Strips", "The sequencer's selected sound strips, where they stand and as they are trimmed"),
         ],
         options=set(),
     )
     sound: bpy.props.StringProperty(
         name="File",
-        description="Sound file: wav, flac, ogg or mp3, of any rate",
+        description=f"Sound file: {READ}",
         subtype="FILE_PATH",
         options=compat.RELATIVE_PATH,
     )

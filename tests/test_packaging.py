@@ -26,7 +26,8 @@ LIGHT = re.compile(
 )
 SCRIPTS = {"core/backend/worker_main.py", "operators/headless/run.py"}
 """Started by path, before there is a package: they import it by its name."""
-HEAVY = {"torch", "scipy", "safetensors", "PIL", "OpenEXR", "anny", "soundfile", "transformers"}
+HEAVY = {"torch", "scipy", "safetensors", "PIL", "OpenEXR", "anny", "soundfile", "av", "pillow_heif",
+         "transformers"}  # fmt: skip
 
 
 def project_files(repository: Path) -> list[Path]:

@@ -19,12 +19,14 @@ from .types import Reply
 @dataclass(frozen=True)
 class Curves:
     """times (T,) float64 seconds; expression (T, 52) float32 in ARKit's order; rotations (T, 9) float32 radians in the
-    order of `tracks.ROTATION_NAMES`, or None; weights: the name of those that made them."""
+    order of `tracks.ROTATION_NAMES`, or None; weights: the name of those that made them; notes: what had to be done to
+    the sound, and what is missing of it."""
 
     times: np.ndarray
     expression: np.ndarray
     rotations: np.ndarray | None
     weights: str
+    notes: tuple[str, ...] = ()
 
 
 class SpeechJob(Run[Curves]):
@@ -54,4 +56,5 @@ class SpeechJob(Run[Curves]):
 
     def made(self, reply: Reply) -> Curves:
         """See `Run`."""
-        return Curves(reply.arrays["times"], reply.arrays["expression"], reply.arrays.get("rotations"), self.weights)
+        arrays, notes = reply.arrays, tuple(map(str, reply.params.get("notes", ())))
+        return Curves(arrays["times"], arrays["expression"], arrays.get("rotations"), self.weights, notes)

@@ -7,8 +7,9 @@ speech: open a sound. Nothing is computed yet.
     answer's params: seconds (of sound), weights (their name), speakers
 speech_step: some seconds of sound further on.
     params: run
-    answer's params: share (0 to 1), done; with the last one the arrays times (T,) float64 seconds, expression (T, 52)
-        float32 and, with head life, rotations (T, 9) float32 radians in the order of `ROTATION_NAMES`
+    answer's params: share (0 to 1), done; with the last one notes (about the sound, for a person), and the arrays times
+        (T,) float64 seconds, expression (T, 52) float32 and, with head life, rotations (T, 9) float32 radians in the
+        order of `ROTATION_NAMES`
 speech_end: forget a run, finished or not.
     params: run
 
@@ -91,7 +92,7 @@ def speech_step(engine: Engine, job: Job) -> Answer:
     arrays = {"times": track.times, "expression": track.expression}
     if track.rotations is not None:
         arrays["rotations"] = track.rotations
-    return arrays, {"share": 1.0, "done": True}
+    return arrays, {"share": 1.0, "done": True, "notes": list(made.notes)}
 
 
 @handler("speech_end")

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..batch import clip
 from ..errors import DnpmError
+from ..speech.formats import READ
 from .batch import start_blender
 
 PARTS = ("mouth", "jaw", "brows", "eyes")
@@ -27,7 +28,7 @@ PARTS = ("mouth", "jaw", "brows", "eyes")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sound, place, settings."""
-    parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help="wav, flac, ogg or mp3")
+    parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help=f"the sound: {READ}")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the curves are written")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second, also 23.976 (default %(default)s)")
     parser.add_argument("--speaker", help="a style of the weights (default: their first)")
@@ -66,12 +67,15 @@ def run(args: argparse.Namespace) -> int:
         sound, animator, fps=args.fps, speaker=args.speaker, controls=controls, progress=_progress(sys.stderr.isatty())
     )
     track = animation.track
+    for note in animation.notes:
+        print(f"note: {args.audio}: {note}", file=sys.stderr)
     write_track(args.out / "curves.csv", track)
     write_live_link(args.out / "live_link.csv", track)
     _write_json(args.out / "curves.json", track.expression, args.fps)
     result: dict[str, Any] = {
         "audio": str(args.audio), "seconds": round(float(track.times[-1]), 3), "fps": args.fps,
         "frames": len(track.times), "weights": animator.name, "speaker": args.speaker, "out": str(args.out),
+        "notes": list(animation.notes),
     }  # fmt: skip
     if clip.wants_blender(args):
         status = start_blender(clip.forwarded(args), args.blender, args.python, sys.stderr if args.json else None)

@@ -38,6 +38,7 @@ from ..capture.track import Track
 from ..errors import DnpmError
 from ..speech import silence
 from ..speech.audio import open_sound
+from ..speech.formats import READ
 from . import speech_measures as measures
 from .speech_measures import Measured, Phone
 
@@ -51,7 +52,7 @@ KEYS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sound, reference, phones."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help="the sound (wav, flac, ogg, mp3)")
+    parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help=f"the sound: {READ}")
     parser.add_argument("--reference", type=Path, metavar="FILE", help="captured curves of the same sound")
     parser.add_argument("--phones", type=Path, metavar="JSON", help="[[start s, end s, ARPAbet phone, word], ...]")
     parser.add_argument("--curves", type=Path, metavar="FILE", help="score these curves instead of ours")

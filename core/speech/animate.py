@@ -11,18 +11,20 @@ import numpy as np
 
 from ..capture.track import Track
 from ..errors import DnpmError
-from .audio import RATE, Samples, Sound
+from .audio import RATE, Samples, Sound, survey
 from .card import speech_dir
 from .controls import SPEAKING, Controls, apply
 from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
 from .encoders.windows import at_rate
 from .life import add_life, head_turns
-from .silence import LevelMeter
+from .silence import ABSOLUTE_DB, LevelMeter
 from .speaking import speak
 from .weights import load_speech
 
 _BLOCK_S = 4.0
+_SURVEY_SHARE = 0.05
+"""Of all the work, the first pass over the sound."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Animation:
 
     track: Track
     level: np.ndarray
+    notes: tuple[str, ...] = ()
+    """What had to be done to the sound, and what is missing of it: clauses about the file, for a person."""
 
 
 def open_animator(
@@ -87,18 +91,26 @@ def steps(
     seconds of sound. Yields the share done (0 to 1, rising), returns the Animation.
 
     fps: any, also 23.976 (default: the decoder's own); first: seconds, for a sound that begins between two frames.
-    The same file, settings and seed give the same curves. Raises DnpmError as the sound's `blocks`.
+    The same file, settings and seed give the same curves. Raises DnpmError as the sound's `survey`.
     """
     controls = controls or Controls()
     config = animator.decoder.config
     if fps is not None and not 1 <= fps <= 1000:
         raise DnpmError(f"{fps:g} frames a second: give 1 to 1000")
     place = config.speaker(speaker)
+    looking = survey(sound)
+    while True:
+        try:
+            share = next(looking)
+        except StopIteration as end:
+            facts = end.value
+            break
+        yield share * _SURVEY_SHARE
     meter, samples = LevelMeter(), 0
 
     def heard() -> Iterator[np.ndarray]:
         nonlocal samples
-        for block in sound.blocks(_BLOCK_S):
+        for block in sound.blocks(_BLOCK_S, facts):
             meter.add(block)
             samples += len(block)
             yield block
@@ -107,7 +119,8 @@ def steps(
     parts: list[np.ndarray] = []
     for part in speak(animator.decoder, frames, place):
         parts.append(part)
-        yield min(1.0, samples / RATE / max(sound.seconds, 1e-9)) * 0.99
+        share = min(1.0, samples / RATE / facts.seconds)
+        yield (_SURVEY_SHARE + (1 - _SURVEY_SHARE) * share) * 0.99
     motion = np.concatenate(parts)
     level, seconds = meter.levels(), samples / RATE
     times = np.arange(len(motion)) / config.rate
@@ -119,7 +132,10 @@ def steps(
     curves = add_life(curves, wanted, level, controls)
     track = Track(wanted, curves, (), head_turns(wanted, level, controls))
     yield 1.0
-    return Animation(track, level)
+    notes = facts.notes
+    if len(level) and level.max() < ABSOLUTE_DB:
+        notes = (*notes, f"is silent throughout (below {ABSOLUTE_DB:.0f} dB of full scale): the mouth stays at rest")
+    return Animation(track, level, notes)
 
 
 def at_frames(times: np.ndarray, curves: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -1,29 +1,50 @@
 """Sound files as 16 kHz mono float32, a block at a time: three hours need no more memory than a minute.
 
-Reading is soundfile's (libsndfile: WAV, FLAC, Ogg, MP3, AIFF, …), resampling scipy's polyphase filter. A filter has a
-reach; every block is resampled with that much of its neighbours, hence blocks give what the whole file would.
+A file is gone through twice. The first pass (`survey`) finds what only the whole file can tell: whether its channels
+cancel each other, on which scale its numbers are, where it breaks off. The second gives the samples.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from math import gcd
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import DnpmError
+from .decoding import Header, decoded, read_header
+from .formats import RATES
+from .resample import RATE, resampled
 
-RATE = 16_000
-"""Samples a second of all sound inside the project: what Whisper and wav2vec 2.0 hear."""
+__all__ = ["RATE", "Samples", "Sound", "Survey", "load", "open_sound", "resampled", "survey"]
+
 BLOCK_S = 20.0
-_TAPS = 10
-"""scipy.signal.resample_poly's filter reaches 10 samples of the slower of the two rates to either side."""
-_END = np.zeros(0, np.float32)
-_LOUD = 1e4
-"""Float samples beyond are no sound: full scale is 1."""
+_AT_ONCE = 2**23
+"""Numbers of all channels in one block."""
+_LOUD = 100.0
+"""Float samples beyond are not on the scale on which full is 1."""
+_SCALES = (2.0**15, 2.0**23, 2.0**31)
+"""Whole numbers of 16, 24 or 32 bits that were written as floats: what full scale is."""
+_SCALED_SHARE = 0.01
+"""Where at least so many samples are beyond `_LOUD` the file has another scale; fewer are damage."""
+_CANCELLED = 0.2
+"""Power of the mean of n channels, over the n-th part of their mean power: 1 when they have nothing in common, n when
+they are equal. Below this they cancel each other out."""
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What the whole of a sound told."""
+
+    seconds: float
+    channel: int | None
+    """The one that is taken alone; None: the mean of all."""
+    scale: float
+    """What full scale is."""
+    notes: tuple[str, ...] = ()
+    """What had to be done to it, and what is missing: clauses about the file, for a person."""
 
 
 @dataclass(frozen=True)
@@ -31,15 +52,28 @@ class Sound:
     """A sound file that was opened once: what its header says."""
 
     path: Path
-    rate: int
-    """Samples a second in the file."""
-    channels: int
+    header: Header
     seconds: float
     """As the header says; a compressed file may turn out a little longer or shorter. Of a part: the part's."""
     begin: float = 0.0
     """Seconds into the file at which the sound begins."""
     is_part: bool = False
     """Whether it ends after `seconds`, wherever the file does."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second in the file."""
+        return self.header.rate
+
+    @property
+    def channels(self) -> int:
+        """Channels in the file."""
+        return self.header.channels
+
+    @property
+    def label(self) -> str:
+        """What it is called in messages."""
+        return str(self.path)
 
     def part(self, begin: float = 0.0, seconds: float | None = None) -> Sound:
         """The sound from `begin` on, at most `seconds` of it. Raises DnpmError when nothing lies there."""
@@ -52,32 +86,23 @@ class Sound:
             )
         return replace(self, begin=self.begin + begin, seconds=length, is_part=self.is_part or seconds is not None)
 
-    def blocks(self, seconds: float = BLOCK_S) -> Iterator[np.ndarray]:
-        """(n,) float32 at 16 kHz, the mean of the channels, in order and without gaps.
+    def blocks(self, seconds: float = BLOCK_S, facts: Survey | None = None) -> Iterator[np.ndarray]:
+        """(n,) float32 at 16 kHz, in order and without gaps; facts: of `survey`, when that was made already.
 
-        Raises DnpmError when the file breaks off, or holds samples that are not finite.
+        Raises DnpmError as `survey`.
         """
-        yield from resampled(self._raw(seconds), self.rate)
+        yield from _blocks(self, seconds, facts)
 
-    def _raw(self, seconds: float) -> Iterator[np.ndarray]:
-        import soundfile
-
-        first = at = round(self.begin * self.rate)
-        end = at + max(1, round(self.seconds * self.rate)) if self.is_part else None
-        size = max(1, round(seconds * self.rate))
-        try:
-            with soundfile.SoundFile(self.path) as file:
-                if at:
-                    file.seek(at)
-                while len(block := file.read(_count(size, at, end), dtype="float32", always_2d=True)):
-                    mono = block.mean(1)
-                    _check(mono, str(self.path), at, self.rate)
-                    at += len(mono)
-                    yield mono
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise DnpmError(f"{self.path}: breaks off after {at / self.rate:.1f} s ({_why(error)})") from error
-        if at == first:
-            raise DnpmError(f"{self.path}: holds no sound (its length is zero)")
+    def channels_of(self, seconds: float, notes: list[str]) -> Iterator[np.ndarray]:
+        """Blocks (n, channels) float32 at the file's own rate; what had to be done is added to `notes`."""
+        at = round(self.begin * self.rate)
+        left = max(1, round(self.seconds * self.rate)) if self.is_part else None
+        size = max(1, min(round(seconds * self.rate), _AT_ONCE // self.channels))
+        notes += self.header.notes
+        for block in decoded(self.path, self.header, at, size, notes):
+            yield block if left is None else block[:left]
+            if left is not None and (left := left - len(block)) <= 0:
+                return
 
 
 @dataclass(frozen=True)
@@ -86,65 +111,63 @@ class Samples:
 
     samples: np.ndarray
     rate: int
-    name: str = "the samples"
+    label: str = "the samples"
 
     def __post_init__(self) -> None:
         shape = self.samples.shape
         if self.samples.ndim not in (1, 2) or min(shape, default=0) < 1:
-            raise DnpmError(f"{self.name}: hold no sound (shape {shape}); give (n,) or (n, channels)")
-        if not 1000 <= self.rate <= 1_000_000:
-            raise DnpmError(f"{self.name}: {self.rate} samples a second is no sound's rate")
+            raise DnpmError(f"{self.label}: hold no sound (shape {shape}); give (n,) or (n, channels)")
+        if not RATES[0] <= self.rate <= RATES[1]:
+            raise DnpmError(f"{self.label}: have {self.rate} a second; {RATES[0]} to {RATES[1]} are read")
 
     @property
     def seconds(self) -> float:
+        """Their length."""
         return len(self.samples) / self.rate
 
-    def blocks(self, seconds: float = BLOCK_S) -> Iterator[np.ndarray]:
-        """As `Sound.blocks`. Raises DnpmError when samples are not finite."""
-        yield from resampled(self._raw(seconds), self.rate)
+    def blocks(self, seconds: float = BLOCK_S, facts: Survey | None = None) -> Iterator[np.ndarray]:
+        """As `Sound.blocks`."""
+        yield from _blocks(self, seconds, facts)
 
-    def _raw(self, seconds: float) -> Iterator[np.ndarray]:
+    def channels_of(self, seconds: float, notes: list[str]) -> Iterator[np.ndarray]:
+        """As `Sound.channels_of`."""
         size = max(1, round(seconds * self.rate))
         for at in range(0, len(self.samples), size):
             block = np.asarray(self.samples[at : at + size], np.float32)
-            mono = block if block.ndim == 1 else block.mean(1)
-            _check(mono, self.name, at, self.rate)
-            yield mono
+            yield block[:, None] if block.ndim == 1 else block
 
 
 def open_sound(path: str | os.PathLike[str]) -> Sound:
     """Look at a sound file. Raises DnpmError when it is a folder, absent, unreadable, no sound, or of zero length."""
-    import soundfile
-
-    path = Path(path)
-    if path.is_dir():
-        raise DnpmError(f"{path}: is a folder; give a sound file (wav, flac, ogg, mp3)")
-    try:
-        with path.open("rb") as file:
-            file.read(1)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    try:
-        info = soundfile.info(path)
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise DnpmError(f"{path}: is no sound that can be read ({_why(error)}); use wav, flac, ogg or mp3") from error
-    if info.frames == 0:
-        raise DnpmError(f"{path}: holds no sound (its length is zero)")
-    return Sound(path, int(info.samplerate), int(info.channels), float(info.frames / info.samplerate))
+    header = read_header(Path(path))
+    return Sound(Path(path), header, header.seconds)
 
 
-def _count(size: int, at: int, end: int | None) -> int:
-    return size if end is None else max(0, min(size, end - at))
+def survey(sound: Sound | Samples) -> Generator[float, None, Survey]:
+    """Go through all of a sound; yields the share done (0 to 1).
 
-
-def _check(mono: np.ndarray, name: str, at: int, rate: int) -> None:
-    bad = np.flatnonzero(~(np.abs(mono) < _LOUD))
-    if len(bad):
-        when = (at + int(bad[0])) / rate
-        raise DnpmError(
-            f"{name}: holds samples that are no numbers of a sound (at {when:.3f} s); export it again from the sound "
-            "program"
+    Raises DnpmError when it is empty, or holds numbers that are not samples of a sound.
+    """
+    notes: list[str] = []
+    tally = _Tally(sound.rate)
+    for block in sound.channels_of(BLOCK_S, notes):
+        tally.add(block)
+        yield min(1.0, tally.count / sound.rate / max(sound.seconds, 1e-9))
+    if not tally.count:
+        raise DnpmError(f"{sound.label}: holds no sound ({'; '.join(notes) or 'its length is zero'})")
+    scale = tally.scale(sound.label)
+    if scale > 1:
+        notes.append(
+            f"its numbers reach {tally.peak:.0f}; they were taken for whole numbers of which {scale:.0f} is full"
         )
+    elif tally.peak > 2:
+        notes.append(f"its samples reach {tally.peak:.1f} times full scale and were taken as they are")
+    channel = tally.lone_channel()
+    if channel is not None:
+        notes.append(
+            f"its channels cancel each other out (opposite phase): channel {channel + 1} of {len(tally.sums)} was taken"
+        )
+    return Survey(tally.count / sound.rate, channel, scale, tuple(notes))
 
 
 def load(path: str | os.PathLike[str]) -> np.ndarray:
@@ -152,36 +175,74 @@ def load(path: str | os.PathLike[str]) -> np.ndarray:
     return np.concatenate(list(open_sound(path).blocks()))
 
 
-def resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
-    """Mono blocks (n,) of any lengths at `rate` -> float32 blocks at 16 kHz, the same as of the whole at once."""
-    from scipy.signal import resample_poly
-
-    common = gcd(rate, RATE)
-    up, down = RATE // common, rate // common
-    if up == down:
-        for block in blocks:
-            yield np.asarray(block, np.float32)
-        return
-    # Starts of pieces lie on whole multiples of `down`, where a sample of the one rate meets one of the other.
-    reach = -(-(_TAPS * max(up, down) // up + 1) // down) * down
-    held, skip, ended = np.zeros(0, np.float32), 0, False
-    while not ended:
-        block = next(blocks, _END)
-        ended = block is _END
-        if not ended:
-            held = np.concatenate([held, np.asarray(block, np.float32)])
-        # held: `skip` samples that were already resampled (context), then new ones; the last `reach` wait for theirs.
-        new = len(held) - skip if ended else (len(held) - skip - reach) // down * down
-        if new <= 0:
-            continue
-        piece = resample_poly(held[: skip + new + (0 if ended else reach)], up, down)
-        begin = skip * up // down
-        count = -(-new * up // down)
-        yield np.ascontiguousarray(piece[begin : begin + count], np.float32)
-        keep = min(skip + new, reach)
-        held, skip = held[skip + new - keep :], keep
+def _blocks(sound: Sound | Samples, seconds: float, facts: Survey | None) -> Iterator[np.ndarray]:
+    if facts is None:
+        work = survey(sound)
+        while facts is None:
+            try:
+                next(work)
+            except StopIteration as end:
+                facts = end.value
+    known = facts
+    mono = (
+        (block.mean(1) if known.channel is None else block[:, known.channel]) / np.float32(known.scale)
+        for block in sound.channels_of(seconds, [])
+    )
+    yield from resampled(mono, sound.rate)
 
 
-def _why(error: Exception) -> str:
-    text = getattr(error, "error_string", None) or getattr(error, "strerror", None) or str(error)
-    return str(text).strip().rstrip(".")
+class _Tally:
+    """Sums over the samples of all channels."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate, self.count, self.peak = rate, 0, 0.0
+        self.loud = self.sounding = 0
+        self.first_loud: int | None = None
+        self.not_finite: int | None = None
+        self.sums = self.squares = np.zeros(1)
+        self.mix_sum = self.mix_square = 0.0
+
+    def add(self, block: np.ndarray) -> None:
+        """The next (n, channels)."""
+        finite = np.isfinite(block)
+        if not finite.all():
+            if self.not_finite is None:
+                self.not_finite = self.count + int(np.flatnonzero(~finite.all(1))[0])
+            block = np.where(finite, block, 0)
+        size = np.abs(block)
+        self.peak = max(self.peak, float(size.max(initial=0.0)))
+        if self.peak > _LOUD:
+            loud = size > _LOUD
+            self.loud += int(loud.sum())
+            if self.first_loud is None and loud.any():
+                self.first_loud = self.count + int(np.flatnonzero(loud.any(1))[0])
+        self.sounding += int(np.count_nonzero(block))
+        mix = block.mean(1, dtype=np.float64)
+        self.sums = self.sums + block.sum(0, dtype=np.float64)
+        self.squares = self.squares + np.square(block, dtype=np.float64).sum(0)
+        self.mix_sum += float(mix.sum())
+        self.mix_square += float(np.square(mix).sum())
+        self.count += len(block)
+
+    def scale(self, label: str) -> float:
+        """What full scale is. Raises DnpmError when a few samples are no numbers of a sound."""
+        wrong = self.not_finite
+        if wrong is None and self.peak > _LOUD:
+            if self.loud >= _SCALED_SHARE * self.sounding and self.peak <= _SCALES[-1]:
+                return next(full for full in _SCALES if self.peak <= full)
+            wrong = self.first_loud
+        if wrong is not None:
+            raise DnpmError(
+                f"{label}: holds samples that are no numbers of a sound (at {wrong / self.rate:.3f} s); export it "
+                "again from the sound program"
+            )
+        return 1.0
+
+    def lone_channel(self) -> int | None:
+        """The loudest channel when the mean of all would lose what they hold."""
+        n = len(self.sums)
+        power = self.squares / self.count - np.square(self.sums / self.count)
+        mixed = self.mix_square / self.count - (self.mix_sum / self.count) ** 2
+        if n > 1 and power.sum() > 0 and mixed < _CANCELLED * power.sum() / n**2:
+            return int(np.flatnonzero(power > 0.99 * power.max())[0])
+        return None

@@ -10,6 +10,7 @@ from pathlib import Path
 import bpy
 
 from ...core.errors import DnpmError
+from ...core.speech.formats import READ
 from . import compat
 
 
@@ -41,7 +42,7 @@ def fps_of(scene: bpy.types.Scene) -> float:
 def from_file(path: str, begin: float, seconds: float) -> Source:
     """A file by its path, which may begin with `//`. Raises DnpmError when none is given."""
     if not path.strip():
-        raise DnpmError("choose a sound file first (wav, flac, ogg or mp3)")
+        raise DnpmError(f"choose a sound file first ({READ})")
     return Source(bpy.path.abspath(path), begin, seconds or None)
 
 

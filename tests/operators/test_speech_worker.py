@@ -99,8 +99,8 @@ def hours(path: Path, count: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("text", "is no sound that can be read"), ("empty", "its length is zero"), ("nan", "no numbers of a sound"),
-        ("folder", "is a folder"), ("absent", "cannot be read"), ("locked", "cannot be read"), ("hours", "180 minutes"),
+        ("text", "is not a sound that can be read"), ("empty", "its length is zero"), ("nan", "no numbers of a sound"),
+        ("folder", "is a folder"), ("absent", "no such file"), ("locked", "cannot be read"), ("hours", "180 minutes"),
     ],
 )  # fmt: skip
 def test_bad_sounds_change_nothing(face, tmp_path, kind: str, message: str):

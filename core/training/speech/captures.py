@@ -16,8 +16,8 @@ from ...capture.track import Track
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
 from ...speech.audio import open_sound
+from ...speech.formats import SUFFIXES as SOUNDS
 
-SOUNDS = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 _APART_S = 1.0
 
 

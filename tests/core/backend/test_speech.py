@@ -78,6 +78,8 @@ def test_samples_and_determinism(shared_client, parts: Path) -> None:
     made = [SpeechJob(shared_client, samples=samples, rate=22050, fps=30, **networks).wait() for _ in range(2)]
     assert np.array_equal(made[0].expression, made[1].expression)
     assert np.allclose(made[0].expression, job(shared_client, parts, fps=30).wait().expression, atol=1e-5)
+    opposite = np.stack([samples.mean(1), -samples.mean(1)], 1)
+    assert "opposite phase" in SpeechJob(shared_client, samples=opposite, rate=22050, **networks).wait().notes[0]
     samples[1000] = np.nan
     with pytest.raises(DnpmError, match=r"no numbers of a sound \(at 0\.045 s\)"):
         SpeechJob(shared_client, samples=samples, rate=22050, **networks).wait()
@@ -124,9 +126,9 @@ def test_a_replaced_worker_begins_anew(make_client, parts: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "params", "message"),
     [
-        ("speech.json", {}, "is no sound that can be read"),
+        ("speech.json", {}, "is not a sound that can be read"),
         ("", {}, "is a folder"),
-        ("none.wav", {}, "cannot be read"),
+        ("none.wav", {}, "no such file"),
         ("a.wav", {"fps": 0.1}, "give 1 to 1000"),
         ("a.wav", {"speaker": "nobody"}, "speaker 'nobody' is not one"),
         ("a.wav", {"controls": {"jaw": 9}}, "jaw must be 0 to 3"),

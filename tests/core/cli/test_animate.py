@@ -57,6 +57,16 @@ def test_three_files_agree(parts: Path, tmp_path: Path, capsys: pytest.CaptureFi
     )
 
 
+def test_notes_on_the_sound_are_printed(parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    whole = (parts / "a.wav").read_bytes()
+    (tmp_path / "cut.wav").write_bytes(whole[: len(whole) * 3 // 4])
+    assert main([*command(parts, tmp_path / "o", "--json"), "--audio", str(tmp_path / "cut.wav")]) == 0
+    said = capsys.readouterr()
+    (note,) = json.loads(said.out)["notes"]
+    assert note == "is cut short: it ends after 1.50 s, before the length in its header"
+    assert f"note: {tmp_path / 'cut.wav'}: {note}" in said.err
+
+
 def test_strength_arrives(parts: Path, tmp_path: Path):
     for name, more in (("a", ()), ("b", ("--strength", "jaw=.5"))):
         assert main(command(parts, tmp_path / name, *more)) == 0

@@ -97,6 +97,21 @@ def test_the_shortest_sound(animator: Animator, tmp_path: Path):
     assert len(animate(open_sound(tmp_path / "a.wav"), animator).track.times) == 2
 
 
+def test_what_was_done_to_a_sound_is_told(animator: Animator, tmp_path: Path):
+    soundfile.write(tmp_path / "still.wav", np.full((16000, 2), 3e-5), 16000, subtype="FLOAT")
+    made = animate(open_sound(tmp_path / "still.wav"), animator)
+    assert len(made.notes) == 1
+    assert "silent throughout" in made.notes[0]
+    assert np.abs(made.track.expression[:, SPEAKING]).max() == 0
+    one = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
+    soundfile.write(tmp_path / "mono.wav", one, 16000, subtype="FLOAT")
+    soundfile.write(tmp_path / "opposite.wav", np.stack([one, -one], 1), 16000, subtype="FLOAT")
+    mono = animate(open_sound(tmp_path / "mono.wav"), animator)
+    made = animate(open_sound(tmp_path / "opposite.wav"), animator)
+    assert (len(mono.notes), "channel 1 of 2 was taken" in made.notes[0]) == (0, True)
+    np.testing.assert_array_equal(made.track.expression, mono.track.expression)
+
+
 def test_weights_travel(weights: Path):
     decoder, card = load_speech(weights)
     assert decoder.config == CONFIG
