@@ -180,8 +180,8 @@ def _container(path: Path, why: str = "") -> Iterator[tuple[Any, Any]]:
     except ImportError as error:
         raise DnpmError(
             f"{path}: cannot be read by soundfile{f' ({why})' if why else ''}; AAC, M4A and videos need PyAV "
-            f"({error}): `python -m pip install av` in the Python that computes, or use the edition of DNPM Face that carries "
-            "PyTorch"
+            f"({error}): `python -m pip install av` in the Python that computes, or use the edition of DNPM Face that "
+            "carries PyTorch"
         ) from error
     try:
         with (
