@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -14,6 +15,9 @@ from ..core.speech.formats import SUFFIXES
 from .base import Result
 from .long import LongDeed, Work, scene_of, still_there
 from .scene import compat, models, motion, names, session, sounds
+
+if TYPE_CHECKING:
+    from ..panels.speech import SpeechProperties
 
 LONGEST_S = 3600.0
 """Of sound at once: its keyframes fill a gigabyte."""
@@ -73,7 +77,7 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
         scene: bpy.types.Scene,
         sources: list[sounds.Source],
         wishes: list[motion.Wish],
-        asked: list[dict[str, object]],
+        asked: list[dict[str, Any]],
     ) -> Work:
         uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
         if not session.is_usable():
@@ -150,12 +154,12 @@ def _check_length(seconds: float, source: sounds.Source) -> None:
         )
 
 
-def _params(group: bpy.types.PropertyGroup, wish: motion.Wish, source: sounds.Source) -> dict[str, object]:
+def _params(group: SpeechProperties, wish: motion.Wish, source: sounds.Source) -> dict[str, Any]:
     """The request's parameters."""
     controls = {name: getattr(group, name) for name in _CONTROLS}
     if group.head == "NONE":
         controls["head_life"] = 0.0
-    params: dict[str, object] = {"fps": wish.fps, "first": wish.first, "begin": source.begin, "controls": controls}
+    params: dict[str, Any] = {"fps": wish.fps, "first": wish.first, "begin": source.begin, "controls": controls}
     if source.seconds is not None:
         params["seconds"] = source.seconds
     if group.speaker:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import bpy
 
@@ -20,6 +20,11 @@ else:
     OperatorMixin = object
     """Base of operators' mixins. To mypy they are operators; Blender takes what derives from Operator for one to be
     registered."""
+
+
+def own_operators() -> Any:
+    """`bpy.ops.dnpm`: the stubs know Blender's own operators alone."""
+    return bpy.ops.dnpm  # type: ignore[attr-defined]
 
 
 class FaceDeed(OperatorMixin):

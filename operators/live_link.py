@@ -183,9 +183,10 @@ class DNPM_OT_export_live_link(LongDeed, bpy.types.Operator):
         uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
 
         def read(graph: bpy.types.Depsgraph) -> tuple[np.ndarray, Quaternion]:
-            head_turn = Quaternion() if turning is None else _object(turning).evaluated_get(graph).matrix_basis
-            values = state.expression_vector(state.find(uid), model, graph)
-            return values, head_turn if turning is None else head_turn.to_quaternion()
+            values = state.expression_vector(still_there(uid, name), model, graph)
+            if turning is None:
+                return values, Quaternion()
+            return values, _object(turning).evaluated_get(graph).matrix_basis.to_quaternion()
 
         self.holds = True
         try:

@@ -117,8 +117,9 @@ class LongDeed(OperatorMixin):
         session.redraw()
 
     def _finished(self, context: bpy.types.Context, text: str) -> Result:
-        if "UNDO" not in self.bl_options and bpy.ops.ed.undo_push.poll():
-            bpy.ops.ed.undo_push(message=self.bl_label)
+        undo: Any = bpy.ops.ed.undo_push  # the stubs give its poll an argument
+        if "UNDO" not in self.bl_options and undo.poll():
+            undo(message=self.bl_label)
         self.report({"INFO"}, text)
         return {"FINISHED"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 
@@ -11,6 +12,9 @@ from ..core.errors import DnpmError
 from .base import FaceDeed, Result
 from .long import LongDeed, Work, scene_of, still_there
 from .scene import compat, models, names, photo_points, photos, pictures, session
+
+if TYPE_CHECKING:
+    from ..panels.photo import PhotoItem
 
 _TOLD = {
     "reading": "reading", "landmarks": "looking for the face", "fit": "fitting the face",
@@ -162,7 +166,7 @@ class DNPM_OT_look_through(FaceDeed, bpy.types.Operator):
             raise DnpmError(f"{face.name}: this photo has no camera (any more): press Face from Image, with Camera on")
         context.scene.camera = camera
         space = context.space_data
-        if space is not None and space.type == "VIEW_3D":
+        if isinstance(space, bpy.types.SpaceView3D) and space.region_3d is not None:
             space.region_3d.view_perspective = "CAMERA"
 
 
@@ -177,7 +181,7 @@ class DNPM_OT_remove_photo(FaceDeed, bpy.types.Operator):
 
 
 def _in_picture(
-    pins: tuple[tuple[int, float, float], ...], item: bpy.types.PropertyGroup
+    pins: tuple[tuple[int, float, float], ...], item: PhotoItem
 ) -> tuple[tuple[int, float, float], ...]:  # fmt: skip
     """Pixels of the picture that was fitted -> of the image that is sent again, which may be larger."""
     factor = item.image.size[0] / item.size[0]

@@ -10,7 +10,7 @@ import bpy
 from ..core.batch import names
 from ..core.errors import DnpmError
 from ..core.face_model import presets
-from .base import FaceDeed, Result
+from .base import FaceDeed, Result, own_operators
 from .scene import compat, settings
 from .sliders import apply_preset, preset_of
 
@@ -58,7 +58,7 @@ class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
 
 def _ask(name: str) -> Result:
     """The same operator once more, which then asks whether to replace the preset."""
-    return bpy.ops.dnpm.save_preset("INVOKE_DEFAULT", name=name, overwrite=True)
+    return own_operators().save_preset("INVOKE_DEFAULT", name=name, overwrite=True)
 
 
 def _taken(name: str) -> Path | None:
@@ -170,8 +170,8 @@ class DNPM_OT_find_preset(bpy.types.Operator):
         path = str(settings.presets_folder() / self.preset)
         if self.delete:
             how = "EXEC_DEFAULT" if compat.in_background() else "INVOKE_DEFAULT"  # with a window it asks first
-            return bpy.ops.dnpm.delete_preset(how, filepath=path)
-        return bpy.ops.dnpm.load_preset(filepath=path)
+            return own_operators().delete_preset(how, filepath=path)
+        return own_operators().load_preset(filepath=path)
 
 
 def _draw_more(layout: bpy.types.UILayout, more: int, *, delete: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from ..operators.scene import controls, live, names, registration, state
@@ -21,7 +23,7 @@ def _is_another_face(group: bpy.types.PropertyGroup, obj: bpy.types.Object) -> b
     return state.is_face(obj) and obj != group.id_data
 
 
-def _factor(label: str) -> bpy.types.Property:
+def _factor(label: str) -> Any:
     return bpy.props.FloatProperty(
         name=label,
         description=f"How strong wrinkles and pores are here ({label.lower()}): 0 smooth, 1 as the network made them",
@@ -93,7 +95,7 @@ class DNPM_PT_controls(bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, obj = self.layout, context.active_object
+        layout, obj = self.layout, state.active_face(context)
         group = getattr(obj, names.CONTROLS)
         layout.use_property_split = True
         layout.enabled = not getattr(obj, names.FACE).frozen

@@ -13,7 +13,7 @@ def _detail_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) 
         live.notice(group.id_data)
 
 
-def _colour_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+def _colour_changed(group: PhotoProperties, context: bpy.types.Context) -> None:
     photo_colour.set_amount(group.id_data, group.colour)
 
 
@@ -105,7 +105,7 @@ class DNPM_PT_photo(bpy.types.Panel):
         return state.is_face(context.active_object)
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, face = self.layout, context.active_object
+        layout, face = self.layout, state.active_face(context)
         group = getattr(face, names.PHOTO)
         layout.use_property_split = True
         layout.use_property_decorate = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from ..core.face_model.looks import AMOUNT_LIMIT, DEFAULT_LOOK, DEFAULT_TONE, TONES
@@ -28,7 +30,7 @@ def _look_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) ->
     looks.notice(group.id_data)
 
 
-def _amount(name: str, description: str, default: float) -> bpy.types.Property:
+def _amount(name: str, description: str, default: float) -> Any:
     """A slider of the skin's paint."""
     return bpy.props.FloatProperty(
         name=name,
@@ -67,15 +69,15 @@ class IdentityValue(bpy.types.PropertyGroup):
     )
 
 
-def _linked_value(item: bpy.types.PropertyGroup) -> float:
+def _linked_value(item: LinkedValue) -> float:
     keys = item.id_data.data.shape_keys
     block = keys.key_blocks.get(item.name) if keys is not None else None
     return block.value if block is not None else 0.0
 
 
-def _set_linked_value(item: bpy.types.PropertyGroup, value: float) -> None:
+def _set_linked_value(item: LinkedValue, value: float) -> None:
     keys = item.id_data.data.shape_keys
-    for name in (item.name, pairs.partner(item.name)):
+    for name in filter(None, (item.name, pairs.partner(item.name))):
         if keys is not None and name in keys.key_blocks:
             keys.key_blocks[name].value = value
 

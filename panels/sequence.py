@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ..operators.scene import compat, detail_image, names, registration
+from ..operators.scene import compat, detail_image, names, registration, state
 
 
 class SequenceProperties(bpy.types.PropertyGroup):
@@ -54,7 +54,7 @@ class DNPM_PT_sequence(bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, face = self.layout, context.active_object
+        layout, face = self.layout, state.active_face(context)
         group = getattr(face, names.SEQUENCE)
         layout.use_property_split = True
         layout.use_property_decorate = False

@@ -20,6 +20,8 @@ _OPEN_GROUPS = {"brow", "mouth", "jaw"}
 
 
 if TYPE_CHECKING:
+    from .properties import FaceProperties, IdentityValue
+
     _PanelMixin = bpy.types.Panel
 else:
     _PanelMixin = object  # Blender takes what derives from Panel for one to be registered
@@ -96,7 +98,7 @@ class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
                 _identity_sliders(body, items[FIRST_IDENTITY:])
 
 
-def _identity_sliders(layout: bpy.types.UILayout, items: list[bpy.types.PropertyGroup]) -> None:
+def _identity_sliders(layout: bpy.types.UILayout, items: list[IdentityValue]) -> None:
     column = layout.column(align=True)
     for item in items:
         row = column.row(align=True)
@@ -131,7 +133,7 @@ class DNPM_PT_expression(_OfAFace, bpy.types.Panel):
     bl_label = "Expression"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, face = self.layout, context.active_object
+        layout, face = self.layout, state.active_face(context)
         row = layout.row(align=True)
         row.operator("dnpm.random", text="Random").part = "EXPRESSION"
         row.operator("dnpm.reset", text="At Rest").part = "EXPRESSION"
@@ -156,9 +158,7 @@ def grouped(blocks: list[bpy.types.ShapeKey]) -> dict[str, list[bpy.types.ShapeK
     return {group: members for group, members in found.items() if members}
 
 
-def _expression_sliders(
-    layout: bpy.types.UILayout, blocks: list[bpy.types.ShapeKey], face: bpy.types.PropertyGroup
-) -> None:
+def _expression_sliders(layout: bpy.types.UILayout, blocks: list[bpy.types.ShapeKey], face: FaceProperties) -> None:
     """Linked, a pair is one slider. Else it is one row, the subject's right on the left, as one sees the face."""
     by_name = {block.name: block for block in blocks}
     partners = pairs.linked(list(by_name))
@@ -182,7 +182,7 @@ class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
     bl_label = "Detail"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, obj = self.layout, context.active_object
+        layout, obj = self.layout, state.active_face(context)
         face = getattr(obj, names.FACE)
         layout.use_property_split = True
         layout.prop(face, "strength", slider=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -14,13 +15,13 @@ from ..operators.scene import compat, names, registration, settings, sounds
 _MAX_SEED = 2**31 - 1
 
 
-def _strength(label: str, description: str) -> bpy.types.Property:
+def _strength(label: str, description: str) -> Any:
     return bpy.props.FloatProperty(
         name=label, description=description, default=1.0, min=0.0, max=3.0, soft_max=2.0, step=5, options=set()
     )
 
 
-def _amount(label: str, description: str, default: float = 0.0) -> bpy.types.Property:
+def _amount(label: str, description: str, default: float = 0.0) -> Any:
     return bpy.props.FloatProperty(
         name=label, description=description, default=default, min=0.0, max=1.0, step=5, options=set()
     )

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import textwrap
+from typing import TYPE_CHECKING
 
 import bpy
 
 from ..core.backend.types import BackendStatus
 from ..operators.scene import session
 
+if TYPE_CHECKING:
+    from bpy.stub_internal.rna_enums import IconItems
+
 _STATES = {"off": "not started", "starting": "starting", "ready": "ready", "busy": "computing", "failed": "stopped"}
-_ICONS = {"off": "RADIOBUT_OFF", "starting": "TIME", "ready": "CHECKMARK", "busy": "SORTTIME", "failed": "ERROR"}
+_ICONS: dict[str, IconItems] = {
+    "off": "RADIOBUT_OFF",
+    "starting": "TIME",
+    "ready": "CHECKMARK",
+    "busy": "SORTTIME",
+    "failed": "ERROR",
+}
 
 
 def line(status: BackendStatus) -> str:
@@ -38,7 +48,7 @@ def draw(layout: bpy.types.UILayout, width: int = 46) -> None:
         layout.label(text="The face works without its detail.")
 
 
-def paragraph(layout: bpy.types.UILayout, text: str, width: int = 46, icon: str = "NONE") -> None:
+def paragraph(layout: bpy.types.UILayout, text: str, width: int = 46, icon: IconItems = "NONE") -> None:
     """A text over several lines, because a label is one line that is cut off."""
     column = layout.column(align=True)
     column.scale_y = 0.8

@@ -18,7 +18,7 @@ _ALWAYS_THERE = {
     # A context as operators, panels and handlers get it.
     *(f"bpy.types.Context.{name}" for name in
       ("collection", "preferences", "scene", "view_layer", "window_manager", "workspace")),
-    *(f"bpy.types.{kind}.layout" for kind in ("Menu", "Panel")),
+    *(f"bpy.types.{kind}.layout" for kind in ("Menu", "Operator", "Panel")),
     *(f"bpy.types.Scene.{name}" for name in
       ("collection", "cursor", "cycles", "display", "display_settings", "eevee", "render", "unit_settings",
        "view_settings")),
@@ -43,6 +43,10 @@ _OTHER_TYPES = {
 }
 _UNTYPED = {
     "bpy.types.Image.pixels",  # the stubs have one number for the array
+    # What a node and its sockets have follows from the node's name.
+    "bpy.types.Node.inputs",
+    "bpy.types.Node.outputs",
+    "bpy.types.NodeTree.nodes",
     # Choices that Blender makes at run time; the stubs have the first one.
     "bpy.types.ColorManagedInputColorspaceSettings.name",
     "bpy.types.ColorManagedViewSettings.look",
@@ -50,12 +54,12 @@ _UNTYPED = {
     "bpy.types.RenderSettings.engine",
 }
 _UNTYPED_CALLS = {
-    "bpy.types.Nodes.new",  # which attributes a node has follows from the name given
-    "bpy.types.WindowManager.is_job_running",
+    "bpy.types.AttributeGroupMesh.new",  # what its data hold follows from the type given
 }
 _MADE = {
     "bpy.types.ObjectModifiers.new": {"DISPLACE": "DisplaceModifier", "SUBSURF": "SubsurfModifier"},
     "bpy.types.BlendDataTextures.new": {"IMAGE": "ImageTexture"},
+    "bpy.types.BlendDataLights.new": {"AREA": "AreaLight"},
 }
 """Function -> the class of what it makes, by the kind that it is told."""
 

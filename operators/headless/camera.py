@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import bpy
 import numpy as np
@@ -24,13 +25,14 @@ def aim(camera: bpy.types.Object, view: View, model: FaceModel, vertices_mm: np.
     not cut off. `size` is the picture's in pixels.
     """
     centre_mm, radius_mm = target_sphere(view.target, model, vertices_mm)
-    centre = Vector(to_blender(centre_mm, bpy.context.scene.unit_settings.scale_length))
+    centre = Vector(to_blender(centre_mm, bpy.context.scene.unit_settings.scale_length).tolist())
     radius = radius_mm / 1000.0 / bpy.context.scene.unit_settings.scale_length / view.zoom
-    camera.data.lens = LENS_MM
-    camera.data.sensor_width = 36.0
-    camera.data.sensor_fit = "HORIZONTAL"
+    data = cast("bpy.types.Camera", camera.data)
+    data.lens = LENS_MM
+    data.sensor_width = 36.0
+    data.sensor_fit = "HORIZONTAL"
     # The sphere must fit into the narrower side of the picture.
-    half_width = 0.5 * camera.data.sensor_width
+    half_width = 0.5 * data.sensor_width
     half = half_width * min(1.0, size[1] / size[0])
     distance = radius / math.sin(math.atan(half / LENS_MM))
     azimuth, elevation = math.radians(view.azimuth), math.radians(view.elevation)
@@ -42,7 +44,7 @@ def aim(camera: bpy.types.Object, view: View, model: FaceModel, vertices_mm: np.
     ))  # fmt: skip
     camera.location = centre + direction * distance
     camera.rotation_euler = direction.to_track_quat("Z", "Y").to_euler()
-    camera.data.clip_start, camera.data.clip_end = distance * 0.02, distance * 20
+    data.clip_start, data.clip_end = distance * 0.02, distance * 20
 
 
 def target_sphere(target: str, model: FaceModel, vertices_mm: np.ndarray) -> tuple[np.ndarray, float]:

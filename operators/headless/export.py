@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,7 +82,7 @@ _EXPORTERS: dict[str, Callable[[str], None]] = {"obj": _obj, "ply": _ply, "gltf"
 
 
 @contextmanager
-def _applied_copies(objects: Sequence[bpy.types.Object]):
+def _applied_copies(objects: Sequence[bpy.types.Object]) -> Iterator[None]:
     """Plain meshes of the evaluated objects, selected alone: all exporters then write the same thing."""
     graph = bpy.context.evaluated_depsgraph_get()
     layer = bpy.context.view_layer

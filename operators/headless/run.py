@@ -19,7 +19,8 @@ def package() -> str:
     """The name under which this very package is imported: as the installed extension, or as `dnpm`."""
     front_door = ROOT / "__init__.py"
     for name, module in list(sys.modules.items()):
-        if getattr(module, "__file__", None) and Path(module.__file__) == front_door and name != "__main__":
+        file = getattr(module, "__file__", None)
+        if file and Path(file) == front_door and name != "__main__":
             return name
     spec = importlib.util.spec_from_file_location("dnpm", front_door, submodule_search_locations=[str(ROOT)])
     assert spec is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -48,7 +49,7 @@ def in_background() -> bool:
     return bpy.app.background
 
 
-def sequences(editor: bpy.types.SequenceEditor) -> bpy.types.bpy_prop_collection:
+def sequences(editor: bpy.types.SequenceEditor) -> Any:
     """The sequencer's strips: `sequences` was their name before 4.4, and is gone from 5.0."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
@@ -62,12 +63,12 @@ HAS_SLOTS = "slots" in bpy.types.Action.bl_rna.properties
 """From 4.4 an action holds the curves of several data blocks, each in a slot of its own."""
 
 
-def slot_of(data: bpy.types.AnimData) -> object:
+def slot_of(data: bpy.types.AnimData) -> Any:
     """The slot of the assigned action; None without slots."""
     return data.action_slot if HAS_SLOTS else None
 
 
-def assign(data: bpy.types.AnimData, action: bpy.types.Action | None, slot: object) -> None:
+def assign(data: bpy.types.AnimData, action: bpy.types.Action | None, slot: Any) -> None:
     """Let an action move the data block, by this slot of it."""
     data.action = action
     if HAS_SLOTS and slot is not None:
@@ -80,7 +81,7 @@ def assign_new(data: bpy.types.AnimData, action: bpy.types.Action, owner: bpy.ty
     assign(data, action, slot)
 
 
-def assign_strip_slot(strip: bpy.types.NlaStrip, slot: object) -> None:
+def assign_strip_slot(strip: bpy.types.NlaStrip, slot: Any) -> None:
     """Let an NLA strip read this slot of its action."""
     if HAS_SLOTS and slot is not None:
         strip.action_slot = slot
@@ -90,9 +91,10 @@ def new_curve(action: bpy.types.Action, owner: bpy.types.ID, path: str, index: i
     """A new curve of an action that is assigned to `owner`."""
     if not HAS_SLOTS:
         return action.fcurves.new(path, index=index, action_group=group)
+    ensure: Any = action.fcurve_ensure_for_datablock  # the stubs are 4.5's
     if bpy.app.version >= (5, 0, 0):
-        return action.fcurve_ensure_for_datablock(owner, path, index=index, group_name=group)
-    return action.fcurve_ensure_for_datablock(owner, path, index=index)
+        return ensure(owner, path, index=index, group_name=group)
+    return ensure(owner, path, index=index)
 
 
 def curves_of(data: bpy.types.AnimData) -> list[bpy.types.FCurve]:
@@ -103,10 +105,10 @@ def curves_of(data: bpy.types.AnimData) -> list[bpy.types.FCurve]:
     if not HAS_SLOTS:
         return list(action.fcurves)
     slot = data.action_slot
+    strips: list[Any] = [strip for layer in action.layers for strip in layer.strips]
     return [
         curve
-        for layer in action.layers
-        for strip in layer.strips
+        for strip in strips
         for bag in strip.channelbags
         if slot is not None and bag.slot_handle == slot.handle
         for curve in bag.fcurves
@@ -118,8 +120,8 @@ def same_drive(path: Path, other: str) -> bool:
     return Path(path).drive.lower() == Path(other).drive.lower()
 
 
-def use_video(settings: bpy.types.ImageFormatSettings) -> None:
-    """Let a render write a film: from 5.0 the kind of media is chosen first."""
+def use_video(settings: Any) -> None:
+    """Let a render's ImageFormatSettings write a film: from 5.0 the kind of media is chosen first."""
     if "media_type" in settings.bl_rna.properties:
         settings.media_type = "VIDEO"
     settings.file_format = "FFMPEG"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
@@ -13,6 +14,9 @@ from ...core.errors import DnpmError
 from ...core.face_model.landmark_uv import landmark_uv
 from ...core.face_model.regions import DEEDS, region_gain
 from . import models, names, photo_offset, state
+
+if TYPE_CHECKING:
+    from ...panels.controls import ControlProperties
 
 REGIONS = tuple(DEEDS)
 GAIN_SIZE = 256
@@ -83,7 +87,7 @@ def _gain(obj: bpy.types.Object, factors: tuple[float, ...]) -> np.ndarray | Non
     return _gains[key]
 
 
-def _painted(obj: bpy.types.Object, group: bpy.types.PropertyGroup) -> np.ndarray | None:
+def _painted(obj: bpy.types.Object, group: ControlProperties) -> np.ndarray | None:
     """(256, 256) factors from a vertex group or a painted attribute: weight 0 the lower strength, 1 the higher."""
     if not group.mask:
         return None

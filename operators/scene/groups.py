@@ -61,7 +61,8 @@ def _references(obj: bpy.types.Object) -> Iterator[tuple[bpy.types.bpy_struct, s
     for user in [other for other in bpy.data.objects if other.data == obj.data]:
         yield getattr(user, names.CONTROLS), "mask"
         owners: list[bpy.types.bpy_struct] = [*user.modifiers, *user.particle_systems]
-        owners += [m.settings for m in user.modifiers if isinstance(getattr(m, "settings", None), bpy.types.bpy_struct)]
+        inner = [getattr(modifier, "settings", None) for modifier in user.modifiers]
+        owners += [settings for settings in inner if isinstance(settings, bpy.types.bpy_struct)]
         for owner in owners:
             for entry in owner.bl_rna.properties:
                 if entry.type == "STRING" and "vertex_group" in entry.identifier and not entry.is_readonly:

@@ -56,11 +56,11 @@ def key_bone(
 
     Raises DnpmError when there is no such bone.
     """
-    if armature.type != "ARMATURE" or armature.pose.bones.get(bone) is None:
+    posed = armature.pose.bones.get(bone) if armature.type == "ARMATURE" and armature.pose is not None else None
+    if posed is None:
         raise DnpmError(f"{armature.name}: has no bone {bone!r}; choose an armature and one of its bones")
-    rest = armature.data.bones[bone].matrix_local.to_quaternion()
+    rest = posed.bone.matrix_local.to_quaternion()
     turns = [rest.inverted() @ turn @ rest for turn in quaternions(rotations)]
-    posed = armature.pose.bones[bone]
     prefix = f'pose.bones["{bpy.utils.escape_identifier(bone)}"].'
     curves = _curves(posed, prefix, frames, turns, tolerance)
     data = armature.animation_data
@@ -96,12 +96,12 @@ def _curves(
     if target.rotation_mode == "AXIS_ANGLE":
         raise DnpmError(f"{target.name}: its rotation is given as axis and angle: choose Quaternion or an Euler order")
     if target.rotation_mode == "QUATERNION":
-        path, values = "rotation_quaternion", np.array([tuple(turn) for turn in turns], np.float64)
+        path, values = "rotation_quaternion", np.array([turn[:] for turn in turns], np.float64)
         flips = np.cumsum((values[1:] * values[:-1]).sum(1) < 0) % 2
         values[1:][flips == 1] *= -1
     else:
         path = "rotation_euler"
-        values = np.array([tuple(turn.to_euler(target.rotation_mode)) for turn in turns], np.float64)
+        values = np.array([turn.to_euler(target.rotation_mode)[:] for turn in turns], np.float64)
         values = np.unwrap(values, axis=0)
     kept = thinned(frames, values, tolerance)
     return [

@@ -48,16 +48,22 @@ def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:
     if obj.mode == "EDIT":
         raise DnpmError(f"{obj.name}: leave Edit Mode first")
     check_vertex_count(obj, table)
-    blocks = state.key_blocks(obj)
+    keys = state.shape_keys(obj)
     state.expression_vector(obj, table.model)
     scale = getattr(obj, names.FACE).unit_scale
     wanted = _coordinates(table, identity, scale)
-    targets = [obj.data.shape_keys.reference_key, *(blocks[name] for name in table.model.expression_names)]
+    targets = [keys.reference_key, *(keys.key_blocks[name] for name in table.model.expression_names)]
     before = applied(obj)
     if before is not None and before.shape == identity.shape:
         wanted = wanted + _sculpted(targets, _coordinates(table, before, scale), _SCULPTED_M / scale)
     write(obj, targets, wanted)
     obj.data[names.APPLIED_IDENTITY] = [float(value) for value in identity]
+
+
+def forget(mesh: bpy.types.Mesh) -> None:
+    """Of whose shape the mesh has nothing is known any more: the next `apply` writes it whole."""
+    if mesh.get(names.APPLIED_IDENTITY) is not None:
+        del mesh[names.APPLIED_IDENTITY]
 
 
 def write(obj: bpy.types.Object, targets: list[bpy.types.ShapeKey], coordinates: np.ndarray) -> None:
@@ -66,7 +72,7 @@ def write(obj: bpy.types.Object, targets: list[bpy.types.ShapeKey], coordinates:
         target.points.foreach_set("co", np.ascontiguousarray(points, np.float32).ravel())
     obj.data.vertices.foreach_set("co", np.ascontiguousarray(coordinates[0], np.float32).ravel())
     obj.data.update()
-    obj.data.shape_keys.update_tag()
+    state.shape_keys(obj).update_tag()
     obj.update_tag()
 
 

@@ -108,7 +108,7 @@ def _strip(
     strip.extrapolation = "NOTHING" if over else "HOLD"
 
 
-def driven(owner: bpy.types.ID, paths: set[str]) -> list[str]:
+def driven(owner: bpy.types.Object | bpy.types.Key, paths: set[str]) -> list[str]:
     """Those of the paths that a driver moves: it wins over keyframes."""
     data = owner.animation_data
     return [] if data is None else [curve.data_path for curve in data.drivers if curve.data_path in paths]

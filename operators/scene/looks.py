@@ -121,7 +121,7 @@ def paint_image(model: FaceModel, look: Look) -> bpy.types.Image:
 
 def _let_go(image: bpy.types.Image) -> None:
     """Free a paint that no face shows any more; one that an artist changed stays in the file."""
-    if image.users or KEY not in image:
+    if image.users or image.get(KEY) is None:
         return
     if image.get(PIXELS) == _pixel_digest(image):
         bpy.data.images.remove(image)

@@ -7,6 +7,7 @@ mesh as attributes. Which colours a person has is in `looks.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeGuard
 
 import bpy
 import numpy as np
@@ -73,10 +74,14 @@ def refill(obj: bpy.types.Object, model: FaceModel) -> bool:
     return bool(missing)
 
 
+def _is_ours(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Material]:
+    return material is not None and material.get(names.MATERIAL_KIND) is not None
+
+
 def own(obj: bpy.types.Object) -> Iterator[bpy.types.Material]:
     """The face's materials that are ours, with their nodes."""
     for slot in obj.material_slots:
-        if slot.material is not None and names.MATERIAL_KIND in slot.material and slot.material.node_tree is not None:
+        if _is_ours(slot.material) and slot.material.node_tree is not None:
             yield slot.material
 
 
@@ -100,7 +105,7 @@ def update_strength(obj: bpy.types.Object) -> None:
 def give_own(obj: bpy.types.Object) -> None:
     """Copies of the materials for a face that was duplicated, reading its own map."""
     for slot in obj.material_slots:
-        if slot.material is not None and slot.material.users > 1 and names.MATERIAL_KIND in slot.material:
+        if _is_ours(slot.material) and slot.material.users > 1:
             slot.material = slot.material.copy()
     link_map(obj)
 

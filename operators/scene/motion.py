@@ -51,7 +51,7 @@ def check(face: bpy.types.Object, model: FaceModel) -> None:
     state.expression_vector(face, model)
     if not set(ARKIT_NAMES) & set(model.expression_names):
         raise DnpmError(f"{face.name}: its face model {model.name} has none of ARKit's expressions")
-    data = face.data.shape_keys.animation_data
+    data = state.shape_keys(face).animation_data
     if data is not None and data.use_tweak_mode:
         raise DnpmError(f"{face.name}: a strip of its NLA is being tweaked: leave tweak mode (Tab in the NLA) first")
 
@@ -63,7 +63,7 @@ def path_of(name: str) -> str:
 
 def driven(face: bpy.types.Object, model: FaceModel) -> list[str]:
     """Expressions that a driver moves."""
-    found = set(keyframes.driven(face.data.shape_keys, {path_of(name) for name in model.expression_names}))
+    found = set(keyframes.driven(state.shape_keys(face), {path_of(name) for name in model.expression_names}))
     return [name for name in model.expression_names if path_of(name) in found]
 
 
@@ -121,7 +121,7 @@ def key_expression(
         curves.append(keyframes.Curve(path_of(name), frames[column], expression[column, k]))
     if not curves:
         raise DnpmError(f"{face.name}: nothing moves in this: no keyframe was made")
-    return keyframes.write(face.data.shape_keys, label, curves, layered=layered)
+    return keyframes.write(state.shape_keys(face), label, curves, layered=layered)
 
 
 def key_head(

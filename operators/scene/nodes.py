@@ -86,7 +86,10 @@ def uv(tree: bpy.types.NodeTree, layer: str) -> bpy.types.NodeSocket:
 
 
 def vector(
-    tree: bpy.types.NodeTree, operation: str, first: bpy.types.NodeSocket, *others: object
+    tree: bpy.types.NodeTree,
+    operation: str,
+    first: bpy.types.NodeSocket,
+    *others: bpy.types.NodeSocket | tuple[float, ...],
 ) -> bpy.types.NodeSocket:
     """One vector operation on a socket and more sockets or constants; a scalar result for LENGTH."""
     node = tree.nodes.new("ShaderNodeVectorMath")

@@ -8,6 +8,7 @@ the picture's longer side).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import bpy
 import numpy as np
@@ -36,7 +37,7 @@ def place(
     camera.matrix_basis = Matrix(local.tolist())
     width, height = found.size
     side = max(width, height)
-    data = camera.data
+    data = cast("bpy.types.Camera", camera.data)
     data.type, data.sensor_fit, data.sensor_width = "PERSP", "AUTO", SENSOR_MM
     data.lens = found.focal / side * SENSOR_MM
     data.shift_x = (width / 2 - float(found.centre[0])) / side
@@ -55,7 +56,7 @@ def new_camera(face: bpy.types.Object, name: str) -> bpy.types.Object:
 
 def set_background(camera: bpy.types.Object, image: bpy.types.Image) -> None:
     """Show the image behind what the camera sees, and only it."""
-    data = camera.data
+    data = cast("bpy.types.Camera", camera.data)
     data.background_images.clear()
     background = data.background_images.new()
     background.image, background.alpha, background.frame_method = image, 1.0, "FIT"
@@ -86,7 +87,7 @@ def unproject(
 
 def _inner(camera: bpy.types.Object, size: tuple[int, int]) -> tuple[float, np.ndarray]:
     """Focal length and principal point (2,) in pixels."""
-    (width, height), side, data = size, max(size), camera.data
+    (width, height), side, data = size, max(size), cast("bpy.types.Camera", camera.data)
     return data.lens / SENSOR_MM * side, np.array([width / 2 - data.shift_x * side, height / 2 + data.shift_y * side])
 
 

@@ -7,6 +7,7 @@ photo's, light and shadow of its room included.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import bpy
 import numpy as np
@@ -119,7 +120,7 @@ def _take_out(tree: bpy.types.NodeTree) -> None:
     source = tint.inputs["Color1"]
     for link in list(tree.links):
         if link.from_node in ours and link.to_node not in ours:
-            target = link.to_socket
+            target: Any = link.to_socket
             if source.is_linked:
                 tree.links.new(source.links[0].from_socket, target)
             else:

@@ -5,12 +5,17 @@ Whatever point was moved is pinned when the face is fitted again; a pinned one s
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import bpy
 import numpy as np
 
 from ...core.face_model.model import FaceModel
 from ...core.face_model.units import to_blender
 from . import names, photo_camera, state
+
+if TYPE_CHECKING:
+    from ...panels.photo import PhotoItem
 
 POINT = "dnpm_point"
 """On an empty: which of the 68 landmarks it is."""
@@ -25,7 +30,7 @@ _SIZE_MM, _PINNED_MM = 2.5, 4.0
 
 def of(camera: bpy.types.Object | None) -> list[bpy.types.Object]:
     """The points that hang on a camera."""
-    return [] if camera is None else [child for child in camera.children if POINT in child]
+    return [] if camera is None else [child for child in camera.children if child.get(POINT) is not None]
 
 
 def are_shown(face: bpy.types.Object) -> bool:
@@ -51,7 +56,7 @@ def show(face: bpy.types.Object, model: FaceModel) -> int:
         for k in SHOWN:
             point = there.get(k) or _new(camera, k, scale)
             if point.get(PINNED):
-                point.location = photo_camera.unproject(camera, point[HOME], places[k][2], tuple(item.size))
+                point.location = photo_camera.unproject(camera, point[HOME], places[k][2], tuple(item.size)).tolist()
             else:
                 point.location, point[HOME] = places[k], [float(n) for n in pixels[k]]
     return shown
@@ -64,7 +69,7 @@ def hide(face: bpy.types.Object) -> None:
             bpy.data.objects.remove(point)
 
 
-def pins(item: bpy.types.PropertyGroup, model: FaceModel) -> tuple[tuple[int, float, float], ...]:
+def pins(item: PhotoItem, model: FaceModel) -> tuple[tuple[int, float, float], ...]:
     """(vertex, x, y) of a photo's points that were moved, now or before, in the photo's pixels."""
     return tuple(
         (int(model.landmarks68[int(point[POINT])]), float(pixel[0]), float(pixel[1]))
@@ -80,7 +85,7 @@ def note(face: bpy.types.Object) -> None:
             point.empty_display_size = _PINNED_MM / 1000 / getattr(face, names.FACE).unit_scale
 
 
-def _moved(item: bpy.types.PropertyGroup) -> list[tuple[bpy.types.Object, np.ndarray]]:
+def _moved(item: PhotoItem) -> list[tuple[bpy.types.Object, np.ndarray]]:
     found = []
     for point in of(item.camera):
         pixel = photo_camera.project(item.camera, np.array([point.location]), tuple(item.size))[0]

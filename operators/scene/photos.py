@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bpy
 import numpy as np
@@ -26,6 +26,9 @@ from . import (
     pictures,
     state,
 )
+
+if TYPE_CHECKING:
+    from ...panels.photo import PhotoProperties
 
 LABEL = "DNPM Photo"
 
@@ -95,7 +98,7 @@ def remove(face: bpy.types.Object) -> None:
     live.notice(face)
 
 
-def _set_colour(face: bpy.types.Object, group: bpy.types.PropertyGroup, made: PhotoFace) -> None:
+def _set_colour(face: bpy.types.Object, group: PhotoProperties, made: PhotoFace) -> None:
     old = group.texture
     # A new image, for a duplicate of the face may show the old one.
     group.texture = photo_colour.new_image(f"{LABEL} Colours {face.name}", made.texture)
@@ -105,7 +108,7 @@ def _set_colour(face: bpy.types.Object, group: bpy.types.PropertyGroup, made: Ph
 
 
 def _set_cameras(
-    face: bpy.types.Object, scene: bpy.types.Scene, group: bpy.types.PropertyGroup, found: Sequence[PhotoCamera],
+    face: bpy.types.Object, scene: bpy.types.Scene, group: PhotoProperties, found: Sequence[PhotoCamera],
     backgrounds: Sequence[bpy.types.Image | None],
 ) -> None:  # fmt: skip
     while len(group.photos) > len(found):
@@ -134,7 +137,7 @@ def _set_cameras(
             scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
 
 
-def _drop(face: bpy.types.Object, group: bpy.types.PropertyGroup, place: int) -> None:
+def _drop(face: bpy.types.Object, group: PhotoProperties, place: int) -> None:
     item = group.photos[place]
     camera, image = item.camera, item.image
     group.photos.remove(place)

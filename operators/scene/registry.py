@@ -8,6 +8,7 @@ shown. No reference to an object outlives undo and loading: `forget` comes befor
 from __future__ import annotations
 
 from itertools import islice
+from typing import TypeGuard, cast
 
 import bpy
 
@@ -22,7 +23,7 @@ _seen: tuple[frozenset[int], int] = (frozenset(), 0)
 """What the file held when it was looked through: see `_signature`."""
 
 
-def is_face(obj: bpy.types.ID | None) -> bool:
+def is_face(obj: bpy.types.ID | None) -> TypeGuard[bpy.types.Object]:
     """Whether this object is one of ours."""
     group = getattr(obj, names.FACE, None) if isinstance(obj, bpy.types.Object) and obj.type == "MESH" else None
     return group is not None and group.is_face
@@ -84,7 +85,7 @@ def evaluated(depsgraph: bpy.types.Depsgraph) -> list[bpy.types.Object]:
 
 def rendered(depsgraph: bpy.types.Depsgraph) -> list[bpy.types.Object]:
     """Every face that this depsgraph holds: the scene's own, those of a background set, instanced or linked ones."""
-    found = [data.original for data in depsgraph.ids if is_face(data)]
+    found = [cast("bpy.types.Object", data.original) for data in depsgraph.ids if is_face(data)]
     for face in found:
         add(face)
     return found

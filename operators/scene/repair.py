@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from . import create, detail_image, groups, identity, live, looks, materials, models, names, photos
+from . import create, detail_image, groups, identity, live, looks, materials, models, names, photos, state
 
 _SAME_M = 1e-4
 """A key whose points all lie within this of an expression's is that expression, whatever its name."""
@@ -40,8 +40,7 @@ def _carry_over(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
         return []
     create.fill_sliders(obj, table)
     # What the mesh looked like belongs to the other model: the next `apply` writes it whole.
-    if names.APPLIED_IDENTITY in obj.data:
-        del obj.data[names.APPLIED_IDENTITY]
+    identity.forget(obj.data)
     return [f"carried over to {table.model.name}"]
 
 
@@ -79,15 +78,14 @@ def _keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
     missing = []
     if obj.data.shape_keys is None:
         obj.shape_key_add(name=names.BASIS, from_mix=False)
-    blocks = obj.data.shape_keys.key_blocks
+    blocks = state.key_blocks(obj)
     for name in table.model.expression_names:
         if name not in blocks:
             create.add_key(obj, name)
             missing.append(name)
     if not missing:
         return []
-    if names.APPLIED_IDENTITY in obj.data:
-        del obj.data[names.APPLIED_IDENTITY]
+    identity.forget(obj.data)
     return [f"{len(missing)} shape keys ({', '.join(missing[:3])}{'...' if len(missing) > 3 else ''})"]
 
 
@@ -114,12 +112,11 @@ def _modifier(obj: bpy.types.Object) -> list[str]:
     if modifier is None:
         modifier = obj.modifiers.new(names.DETAIL, "DISPLACE")
         done.append("Displace modifier")
-    if modifier.texture is None or detail_image.find_image(obj) is None:
+    texture = modifier.texture
+    if texture is None or detail_image.find_image(obj) is None:
         name = f"{names.DETAIL} {obj.name}"
         texture = detail_image.new_texture(name, detail_image.new_image(name))
         done.append("map")
-    else:
-        texture = modifier.texture
     if done:
         detail_image.set_up_modifier(obj, modifier, texture)
     return done

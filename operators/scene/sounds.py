@@ -46,12 +46,13 @@ def from_file(path: str, begin: float, seconds: float) -> Source:
     return Source(bpy.path.abspath(path), begin, seconds or None)
 
 
-def chosen_strips(scene: bpy.types.Scene) -> list[bpy.types.bpy_struct]:
+def chosen_strips(scene: bpy.types.Scene) -> list[bpy.types.SoundStrip]:
     """The sequencer's selected sound strips, or else its active one, by their frames. Raises DnpmError when there is
     none."""
     editor = scene.sequence_editor
     strips = [] if editor is None else [strip for strip in compat.sequences(editor) if strip.type == "SOUND"]
-    chosen = [strip for strip in strips if strip.select] or [strip for strip in strips if strip == editor.active_strip]
+    active = None if editor is None else editor.active_strip
+    chosen = [strip for strip in strips if strip.select] or [strip for strip in strips if strip == active]
     if not chosen:
         raise DnpmError("no sound strip is selected in the sequencer: select what the face is to speak")
     return sorted(chosen, key=lambda strip: strip.frame_final_start)
@@ -63,7 +64,7 @@ def from_strips(context: bpy.types.Context) -> list[Source]:
     return [_of_strip(strip, fps_of(scene)) for strip in chosen_strips(scene)]
 
 
-def _of_strip(strip: bpy.types.bpy_struct, fps: float) -> Source:
+def _of_strip(strip: bpy.types.SoundStrip, fps: float) -> Source:
     if len(getattr(strip, "retiming_keys", ())):
         raise DnpmError(f"strip {strip.name}: its speed was changed (retiming): render it to a sound file first")
     if strip.sound is None:

@@ -72,19 +72,30 @@ def find(session_uid: int) -> bpy.types.Object | None:
 def the_face(context: bpy.types.Context) -> bpy.types.Object:
     """The face that an operator works on: the active object. Raises DnpmError when that is no face."""
     obj = context.active_object
-    if not is_face(obj):
+    if obj is None or not is_face(obj):
         raise DnpmError("select a DNPM face first (Add > Mesh > DNPM Face makes one)")
     if not is_editable(obj):
         raise DnpmError(f"{obj.name}: is linked from another file: make it local first (Object > Relations)")
     return obj
 
 
-def key_blocks(obj: bpy.types.Object) -> bpy.types.bpy_prop_collection:
+def active_face(context: bpy.types.Context) -> bpy.types.Object:
+    """The active object where a poll has seen that it is a face."""
+    assert context.active_object is not None
+    return context.active_object
+
+
+def shape_keys(obj: bpy.types.Object) -> bpy.types.Key:
     """The face's shape keys. Raises DnpmError when they were removed."""
     keys = obj.data.shape_keys
     if keys is None:
         raise DnpmError(f"{obj.name}: its shape keys were removed: press Repair Face")
-    return keys.key_blocks
+    return keys
+
+
+def key_blocks(obj: bpy.types.Object) -> bpy.types.bpy_prop_collection[bpy.types.ShapeKey]:
+    """The same, one by one."""
+    return shape_keys(obj).key_blocks
 
 
 def identity_vector(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> np.ndarray:
@@ -103,9 +114,8 @@ def expression_vector(
 
     Raises DnpmError when a key of the model's is missing or was renamed.
     """
-    blocks = key_blocks(obj)
-    if depsgraph is not None:
-        blocks = obj.data.shape_keys.evaluated_get(depsgraph).key_blocks
+    keys = shape_keys(obj)
+    blocks = keys.key_blocks if depsgraph is None else keys.evaluated_get(depsgraph).key_blocks
     values, muted = np.zeros(len(blocks), np.float32), np.zeros(len(blocks), bool)
     blocks.foreach_get("value", values)
     blocks.foreach_get("mute", muted)
@@ -130,7 +140,8 @@ def set_expression(obj: bpy.types.Object, model: FaceModel, expression: np.ndarr
     expression = np.asarray(expression, np.float32)
     if expression.shape != (model.n_exp,) or not np.isfinite(expression).all():
         raise DnpmError(f"{obj.name}: {model.name} takes {model.n_exp} finite expression values")
-    blocks = key_blocks(obj)
+    keys = shape_keys(obj)
+    blocks = keys.key_blocks
     order = _key_order(blocks.keys(), model)
     if (order < 0).any():
         expression_vector(obj, model)
@@ -138,7 +149,7 @@ def set_expression(obj: bpy.types.Object, model: FaceModel, expression: np.ndarr
     blocks.foreach_get("value", values)
     values[order] = expression
     blocks.foreach_set("value", values)
-    obj.data.shape_keys.update_tag()
+    keys.update_tag()
     obj.update_tag()
 
 
