@@ -18,7 +18,8 @@ from ..core.batch.sequence import Sequence, open_sequence
 from ..core.errors import DnpmError
 from .base import FaceDeed
 from .long import LongDeed, Work, scene_of, still_there, told
-from .scene import baked, detail_image, live, names, session
+from .scene import baked, detail_image, names, session
+from .scene.tracks import Wish
 
 _MAPS_A_REQUEST = {"cpu": 2}
 _MAPS_ON_A_CARD = 16
@@ -32,7 +33,7 @@ class _Map:
     """One map to be made, and the frames that show it."""
 
     digest: str
-    wish: live.Wish
+    wish: Wish
     frames: list[int]
 
 
@@ -115,7 +116,7 @@ def _folder(group: bpy.types.PropertyGroup, face: bpy.types.Object) -> Path:
 
 
 def _missing(
-    face: bpy.types.Object, wishes: dict[int, live.Wish], made_with: str, sequence: Sequence, others: list[Sequence]
+    face: bpy.types.Object, wishes: dict[int, Wish], made_with: str, sequence: Sequence, others: list[Sequence]
 ) -> Generator[tuple[float, str], None, list[_Map]]:
     """The maps that are not there yet, each once, in the order of their first frames. What `others` have is copied."""
     wanted = {

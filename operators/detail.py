@@ -8,7 +8,7 @@ import bpy
 
 from ..core.errors import DnpmError
 from .base import FaceDeed
-from .scene import detail_image, live, names, repair, session
+from .scene import detail_image, live, names, repair, session, tracks
 
 
 class DNPM_OT_update_detail(FaceDeed, bpy.types.Operator):
@@ -40,7 +40,7 @@ class DNPM_OT_freeze(FaceDeed, bpy.types.Operator):
             if not detail_image.has_map(face):
                 raise
             self.report({"WARNING"}, f"Frozen as it is, not brought up to date: {error}")
-        detail_image.pack(face)
+        tracks.pack(face)
         getattr(face, names.FACE).frozen = True
 
 

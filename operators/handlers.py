@@ -8,7 +8,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
-from .scene import compat, detail_image, groups, live, looks, registry, state, waiting
+from .scene import compat, detail_image, groups, live, looks, registry, state, tracks, waiting
 
 Deed = Callable[[bpy.types.Object, bpy.types.Depsgraph], None]
 _busy = False
@@ -23,7 +23,7 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
     # The order matters: this runs at every change of a scene of any size, mostly to find that nothing is to be done.
     if depsgraph.id_type_updated("KEY"):
         touched = registry.touched(depsgraph)
-    elif registry.is_empty() or not depsgraph.id_type_updated("OBJECT"):
+    elif registry.is_empty() or not (depsgraph.id_type_updated("OBJECT") or depsgraph.id_type_updated("IMAGE")):
         return
     else:
         touched = [face for face in registry.faces() if live.has_moved(face)]
@@ -123,12 +123,12 @@ def _after_playback(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | Non
 def _before_save(*_: object) -> None:
     """Pixels that are not packed would be lost. A worker that does not answer holds nobody up for long."""
     registry.forget()  # a face that was never shown is saved too
-    faces = [face for face in state.faces() if detail_image.has_map(face)]
+    faces = [face for face in state.faces() if detail_image.find_image(face) is not None]
     for face in waiting.finish(faces):
         why = live.track(face).problem or "the backend did not answer in time"
         print(f"DNPM Face: {face.name}: saved with an older map, which is updated when the file is opened: {why}")
     for face in faces:
-        detail_image.pack(face)
+        tracks.pack(face)
 
 
 HANDLERS = {

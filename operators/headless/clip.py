@@ -21,7 +21,7 @@ from ...core.batch.sliders import look_of, w_offset_of
 from ...core.capture.read import read_capture
 from ...core.capture.track import Track
 from ...core.errors import DnpmError
-from ..scene import create, detail_image, live, motion, names, photo_offset, sounds
+from ..scene import create, detail_image, live, motion, names, photo_offset, sounds, tracks
 from . import camera, export, film, studio
 from .batch import quiet
 from .maker import Maker
@@ -55,7 +55,7 @@ def make(args: argparse.Namespace, item: Item, track: Track, maker: Maker, progr
     """Scene, .blend, pictures, film. Raises DnpmError or what Blender raises."""
     scene, face = build(args, item, track, maker, progress)
     _map(face, item)
-    detail_image.pack(face)
+    tracks.pack(face)
     print(export.save_blend(args.out / "clip.blend"), file=progress, flush=True)
     if not args.frames:
         return 0

@@ -17,7 +17,7 @@ from ...core.batch.sliders import look_of, resolve, w_offset_of
 from ...core.detail.card import read_card, weights_dir
 from ...core.errors import DnpmError
 from ...core.face_model.locate import face_model_path
-from ..scene import create, detail_image, live, models, names, photo_offset, session, settings
+from ..scene import create, detail_image, live, models, names, photo_offset, session, settings, tracks
 from . import camera, export, studio
 
 
@@ -95,7 +95,7 @@ class Maker:
                     files.append(export.render(scene, folder / f"{view.name}.png"))
         if "blend" in wanted.outputs:
             if detail > 0:
-                detail_image.pack(face)
+                tracks.pack(face)
             files.append(export.save_blend(folder / "face.blend"))
         return files
 

@@ -16,21 +16,20 @@ from ...core.batch import sequence as files
 from ...core.batch.sequence import Sequence
 from ...core.errors import DnpmError
 from . import compat, controls, detail_image, live, materials, models, names, skin_material, state
+from .tracks import Wish
 
 SLICE_S = 0.05
 """Frames are gone through for so long between two looks at the artist's keys."""
 
 
-def sample(
-    face: bpy.types.Object, scene: bpy.types.Scene, frames: range
-) -> Generator[float, None, dict[int, live.Wish]]:
+def sample(face: bpy.types.Object, scene: bpy.types.Scene, frames: range) -> Generator[float, None, dict[int, Wish]]:
     """The sliders at every frame, as whatever animates them makes them; else as `through`."""
     model, uid = models.model_of(face), face.session_uid
 
-    def read(graph: bpy.types.Depsgraph) -> live.Wish:
+    def read(graph: bpy.types.Depsgraph) -> Wish:
         found = state.find(uid)
         values = state.identity_vector(found, graph), state.expression_vector(found, model, graph)
-        return live.Wish(*values, controls.read(found, graph))
+        return Wish(*values, controls.read(found, graph))
 
     return through(face, scene, frames, read)
 

@@ -112,7 +112,6 @@ def copy_of(image: bpy.types.Image) -> bpy.types.Image:
         copy.scale(*image.size)
         copy.pixels.foreach_set(raw_pixels(image))
         copy.update()
-    copy[names.MAP_DIGEST] = image.get(names.MAP_DIGEST, "")
     return copy
 
 
@@ -149,11 +148,10 @@ def update_strength(obj: bpy.types.Object) -> None:
         modifier.strength = face.strength * height / (MM_PER_M * face.unit_scale)
 
 
-def write_map(obj: bpy.types.Object, displacement: np.ndarray, digest: str = "") -> None:
+def write_map(obj: bpy.types.Object, displacement: np.ndarray) -> None:
     """Show a map on the face: (H, H) float32 mm, row 0 at the top of the UV square, H a power of two up to 1024.
 
-    `digest` (state.digest) names the sliders that it belongs to. Raises DnpmError when the image is gone or the map
-    is not of this form; the old map then stays.
+    Raises DnpmError when the image or its data is gone, or the map is not of this form; the old map then stays.
     """
     image = image_of(obj)
     displacement = np.asarray(displacement, np.float32)
@@ -162,10 +160,12 @@ def write_map(obj: bpy.types.Object, displacement: np.ndarray, digest: str = "")
         raise DnpmError(f"{obj.name}: a map must be square, its side a power of two, is {displacement.shape}")
     if not np.isfinite(displacement).all():
         raise DnpmError(f"{obj.name}: the map holds numbers that are not finite; it was not used")
+    if image.colorspace_settings.name != "Non-Color":
+        image.colorspace_settings.name = "Non-Color"  # clears the pixels, and so comes first
     if tuple(image.size) != (side, side):
+        _check_data(obj, image)
         image.scale(side, side)
     _write_pixels(image, displacement)
-    image[names.MAP_DIGEST] = digest
     live_texture(obj).update_tag()
     obj.update_tag()
 
@@ -173,12 +173,26 @@ def write_map(obj: bpy.types.Object, displacement: np.ndarray, digest: str = "")
 def read_map(obj: bpy.types.Object) -> np.ndarray:
     """(H, W) float32 mm, row 0 at the top: what the image holds now. Raises DnpmError when it is gone."""
     image = image_of(obj)
+    _check_data(obj, image)
+    return pixels_of(image).copy()
+
+
+def _check_data(obj: bpy.types.Object, image: bpy.types.Image) -> None:
+    if not image.size[0] or not image.size[1]:
+        raise DnpmError(f"{obj.name}: the file of its map's image {image.name!r} is missing: press Repair Face")
+
+
+def pixels_of(image: bpy.types.Image) -> np.ndarray:
+    """(H, W) float32, row 0 at the top: what the image holds now, a view; (0, 0) when its file is missing."""
     width, height = image.size
     if not width or not height:
-        raise DnpmError(f"{obj.name}: the file of its map's image {image.name!r} is missing: press Repair Face")
-    pixels = np.empty(width * height * image.channels, np.float32)
-    image.pixels.foreach_get(pixels)
-    return pixels.reshape(height, width, image.channels)[::-1, :, 0].copy()
+        return np.zeros((0, 0), np.float32)
+    return raw_pixels(image).reshape(height, width, image.channels)[::-1, :, 0]
+
+
+def is_flat(image: bpy.types.Image) -> bool:
+    """Whether this is the small flat map of a new face, or no map at all."""
+    return max(image.size) <= NEW_SIZE and not pixels_of(image).any()
 
 
 def raw_pixels(image: bpy.types.Image) -> np.ndarray:
@@ -191,7 +205,7 @@ def raw_pixels(image: bpy.types.Image) -> np.ndarray:
 def has_map(obj: bpy.types.Object) -> bool:
     """Whether the face has ever been given a map."""
     image = find_image(obj)
-    return image is not None and image.size[0] > NEW_SIZE
+    return image is not None and not is_flat(image)
 
 
 def pack(obj: bpy.types.Object) -> None:

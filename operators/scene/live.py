@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field
 
 import bpy
 import numpy as np
 
 from ...core.backend.types import Reply
 from ...core.errors import DnpmError
-from . import compat, controls, detail_image, groups, identity, models, names, separate, session, state
+from . import compat, controls, detail_image, groups, identity, models, names, separate, session, state, tracks
+from .tracks import Track, Wish
 
 QUIET_S = 0.25
 """Sliders that rested so long are let go: now the whole map is computed."""
@@ -26,64 +26,8 @@ KEPT_MAPS = 12
 BLOCKING_S = 120.0
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What a map is asked for with."""
-
-    identity: np.ndarray
-    expression: np.ndarray
-    extras: controls.Extras
-
-    def digest(self, obj: bpy.types.Object) -> str:
-        """Names the map."""
-        return state.digest(obj, self.identity, self.expression, self.extras.digest())
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """For the request."""
-        return {"identity": self.identity, "expression": self.expression, **self.extras.arrays}
-
-    def params(self, **more: object) -> dict[str, object]:
-        """For the request."""
-        return {**self.extras.params, **more}
-
-
-@dataclass
-class Track:
-    """One face's map in time."""
-
-    wanted: str = ""
-    changed: float = 0.0
-    wish: Wish | None = None
-    """What is wanted."""
-    shown: str = ""
-    """The digest whose map the pixels are; empty when they are not known to be any's."""
-    shown_full: bool = False
-    sample: np.ndarray | None = None
-    """A few of the heights that were written last, to see after an undo whether the pixels still are those."""
-    tickets: dict[int, tuple[str, bool]] = field(default_factory=dict)
-    """Ticket of a request under way -> its digest, and whether it asks for the whole map."""
-    problem: str = ""
-    """What stands in the way, for the panel."""
-
-    def shows(self, digest: str) -> bool:
-        return self.shown_full and self.shown == digest
-
-    def asked_full(self) -> bool:
-        return (self.wanted, True) in self.tickets.values()
-
-
-_tracks: dict[int, Track] = {}
 _maps: OrderedDict[str, np.ndarray] = OrderedDict()
-
-
-def track(obj: bpy.types.Object) -> Track:
-    """The face's track. A face that is seen for the first time (new, loaded, appended) shows what its image says."""
-    uid = obj.session_uid
-    if uid not in _tracks:
-        image = detail_image.find_image(obj)
-        shown = "" if image is None else str(image.get(names.MAP_DIGEST, ""))
-        _tracks[uid] = Track(shown=shown, shown_full=bool(shown))
-    return _tracks[uid]
+track = tracks.of
 
 
 def follows(obj: bpy.types.Object) -> bool:
@@ -97,8 +41,11 @@ def has_moved(obj: bpy.types.Object) -> bool:
     data = obj.animation_data
     if data is not None and data.drivers:
         return True
-    wish = track(obj).wish
-    return wish is None or not np.array_equal(state.identity_vector(obj), wish.identity)
+    entry = track(obj)
+    if entry.wish is None or not np.array_equal(state.identity_vector(obj), entry.wish.identity):
+        return True
+    # The pixels may have been lost, with nothing on its way that would bring them back.
+    return not (entry.shown or entry.tickets or entry.problem or compat.in_background()) and session.is_usable()
 
 
 def notice(obj: bpy.types.Object) -> None:
@@ -175,18 +122,13 @@ def ask_now(
 
 def is_waiting() -> bool:
     """Whether some face has asked for a map that has not come."""
-    return any(entry.tickets for entry in _tracks.values())
+    return any(entry.tickets for entry in tracks.known().values())
 
 
 def _show(obj: bpy.types.Object, entry: Track, displacement: np.ndarray, digest: str, *, full: bool) -> None:
-    detail_image.write_map(obj, displacement, digest if full else "")
-    entry.shown, entry.shown_full, entry.problem = digest, full, ""
-    entry.sample = _sample(displacement)
-
-
-def _sample(displacement: np.ndarray) -> np.ndarray:
-    """Some heights of a map, of every region: enough to tell it from another face's or a flat one."""
-    return displacement[:: max(len(displacement) // 32, 1), :: max(len(displacement) // 32, 1)].copy()
+    detail_image.write_map(obj, displacement)
+    tracks.wrote(obj, displacement, digest, full=full)
+    entry.problem = ""
 
 
 def _keep(digest: str, displacement: np.ndarray) -> None:
@@ -211,10 +153,10 @@ def _show_kept(obj: bpy.types.Object, entry: Track, digest: str) -> bool:
 def receive(reply: Reply) -> None:
     """One answer of the backend: show it, unless the face is gone, frozen, or shows something newer."""
     obj = state.find(int(reply.channel))
-    entry = _tracks.get(int(reply.channel))
-    if obj is None or entry is None:
-        _tracks.pop(int(reply.channel), None)
+    if obj is None or tracks.get(int(reply.channel)) is None:
+        tracks.drop(int(reply.channel))
         return
+    entry = track(obj)
     digest, full = entry.tickets.get(reply.ticket, ("", False))
     # Answers come in the order of the tickets: what is older will get none any more.
     entry.tickets = {ticket: asked for ticket, asked in entry.tickets.items() if ticket > reply.ticket}
@@ -237,12 +179,12 @@ def tick() -> float | None:
         return 0.5  # the render owns the pixels
     replies = take_answers()
     busy = False
-    for uid in list(_tracks):
+    for uid in list(tracks.known()):
         obj = state.find(uid)
         if obj is None:
-            del _tracks[uid]
+            tracks.drop(uid)
         else:
-            busy |= _advance(obj, _tracks[uid])
+            busy |= _advance(obj, track(obj))
     if replies or session.status_changed():
         session.redraw()
     return TICK_S if busy else None
@@ -325,18 +267,11 @@ def restore(obj: bpy.types.Object, *, anew: bool = False) -> None:
     """
     entry = track(obj)
     entry.wanted, entry.tickets, entry.problem = "", {}, ""
-    if follows(obj) and (anew or not _pixels_are_ours(obj, entry)):
-        entry.shown, entry.shown_full = "", False
+    if follows(obj):
+        tracks.check(obj)
+        if anew:
+            entry.pixels.lose()
     notice(obj)
-
-
-def _pixels_are_ours(obj: bpy.types.Object, entry: Track) -> bool:
-    """Whether the image still holds what was written to it last (or loaded with it)."""
-    if detail_image.find_image(obj) is None:
-        return False
-    if entry.sample is None:
-        return entry.shown_full and detail_image.has_map(obj)
-    return np.array_equal(_sample(detail_image.read_map(obj)), entry.sample)
 
 
 def backend_changed() -> None:
@@ -358,12 +293,12 @@ def own_data(obj: bpy.types.Object) -> None:
     """A duplicate gets data of its own; it shows what it was copied from."""
     if separate.needs_own_data(obj):
         separate.give_own_data(obj)
-        _tracks.pop(obj.session_uid, None)
+        tracks.drop(obj.session_uid)
 
 
 def forget() -> None:
     """Another file, or the extension is switched off: nothing that was known holds."""
-    _tracks.clear()
+    tracks.forget()
     _maps.clear()
     controls.forget()
     if bpy.app.timers.is_registered(tick):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import bpy
 
-from . import detail_image, materials, names, state
+from . import detail_image, materials, names, state, tracks
 
 
 def needs_own_data(obj: bpy.types.Object) -> bool:
@@ -45,6 +45,7 @@ def give_own_data(obj: bpy.types.Object) -> None:
         texture, image = detail_image.live_texture(obj).copy(), detail_image.find_image(obj)
         if image is not None:
             texture.image = detail_image.copy_of(image)
+            tracks.copied(image, texture.image)
         if detail_image.is_baked(obj):  # The sequence on disk serves both.
             getattr(obj, names.SEQUENCE).live_texture = texture
         else:

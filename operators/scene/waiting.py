@@ -10,7 +10,8 @@ import time
 import bpy
 
 from ...core.errors import DnpmError
-from . import detail_image, live, names, session
+from . import live, names, session
+from .tracks import Track
 
 PATIENCE_S = 1.0
 """For all faces together."""
@@ -38,8 +39,8 @@ def play_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
 def finish(faces: list[bpy.types.Object]) -> list[bpy.types.Object]:
     """Before saving: bring the maps up to the sliders as far as that can be done within `PATIENCE_S`.
 
-    Returns the faces whose map is behind. Their image names the sliders that it does show, or none, so that it is asked
-    for when the file is opened, and before a render.
+    Returns the faces whose map is behind. Their image will name the sliders that it does show, or none (`tracks.pack`),
+    so that the map is asked for when the file is opened, and before a render.
     """
     behind, waiting = [], []
     for obj in faces:
@@ -54,13 +55,10 @@ def finish(faces: list[bpy.types.Object]) -> list[bpy.types.Object]:
             waiting.append(entry)
         behind.append(obj)
     _wait(waiting, PATIENCE_S)
-    for obj in faces:
-        entry = live.track(obj)
-        detail_image.image_of(obj)[names.MAP_DIGEST] = entry.shown if entry.shown_full else ""
     return [obj for obj in behind if not live.track(obj).shows(live.track(obj).wanted)]
 
 
-def _wait(entries: list[live.Track], seconds: float) -> bool:
+def _wait(entries: list[Track], seconds: float) -> bool:
     """Show answers until these faces wait for none any more, at most so long; returns whether that was in time."""
     deadline = time.monotonic() + seconds
     while True:

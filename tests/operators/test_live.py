@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from dnpm.core.backend.types import BackendStatus
-from dnpm.operators.scene import detail_image, live, session, state
+from dnpm.operators.scene import detail_image, live, session, state, tracks
 
 
 def move(face, name="jawOpen", value=0.5):
@@ -231,7 +231,7 @@ def test_a_face_deleted_under_way_is_forgotten(window, face, backend):
     bpy.data.objects.remove(face)
     backend.held = False
     settle()
-    assert not live._tracks
+    assert not tracks.known()
 
 
 def test_another_backend_computes_the_maps_anew(window, face, backend, tiny_model):
