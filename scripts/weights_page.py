@@ -104,20 +104,38 @@ kokoro-jf_nezumi. Styles: {", ".join(card["config"]["speakers"])} (the first is 
 def photo_page(card: dict) -> str:
     """The photo's networks' part."""
     scores = "\n".join(
-        f"| {part} {name} | {value:.4f} |" for part, values in card["scores"].items() for name, value in values.items()
+        f"| {part} {name} | {value:.4f} |"
+        for part, values in card["scores"].items()
+        if part != "in_use"
+        for name, value in values.items()
+    )
+    in_use = card["scores"].get("in_use")
+    if in_use:
+        scores += "\n" + "\n".join(
+            f"| at {in_use['resolution']}: {name}, mm | {row['mae_mm']:.4f} |" for name, row in in_use["rows"].items()
+        )
+    faults = "\n".join(f"- {fault}." for fault in card.get("known_faults", []))
+    weights = ", ".join(f"{name} {value:g}" for name, value in card["losses"].items() if name != "note")
+    note = card["losses"].get("note")
+    rows = "; ".join(
+        f"{one['rows'][0]} to {one['rows'][1] - 1} at {one['resolution']} texels"
+        for one in card["trained"]["restoration"]
     )
     size = sum(entry["bytes"] for entry in card["files"].values()) / 1e6
     commands = "\n".join(f"- `{command}`" for command in card["commands"])
     return f"""
 ## Photo networks ({", ".join(card["files"])}; {size:.1f} MB together)
 pix2pixHD (texture to a rough map) and the restoration encoder (Eq. 11 to 15). Data: {card["data"]}. Perceptual term:
-{card["perceptual"]}; identity term: {card["identity"]}. Licence: {card["licence"]}. About {card["hours"]} hours.
+{card["perceptual"]}; identity term: {card["identity"]}; weights: {weights}{f" ({note})" if note else ""}. Rows of w+ that
+were trained: {rows}. Licence: {card["licence"]}. About {card["hours"]} hours.
 
 {commands}
 
 | held-out people's pictures | |
 |---|---|
 {scores}
+
+{faults}
 
 `landmark_offsets.safetensors`, `landmark_habits.safetensors`: where the landmark networks put their points on the default
 face, and how they err, measured on renders of it (`dnpm build landmark-offsets`, `dnpm build landmark-habits`).

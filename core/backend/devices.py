@@ -28,8 +28,26 @@ def available() -> list[str]:
 
 
 def choose(wanted: str = "auto") -> torch.device:
-    """The device by name, or the best that works. Raises DnpmError when the named one is not there or does not work."""
+    """The device by name, or the best that works. Raises DnpmError when the named one is not there or does not work.
+
+    Among several processes of torchrun on one machine (LOCAL_RANK), "auto" and "cuda" mean the GPU of this process's
+    number, and no other GPU is touched: each one that is costs some hundred megabytes of its memory.
+    """
     kinds = available()
+    if "cuda" in kinds and wanted in ("auto", "cuda") and (rank := local_rank()) is not None:
+        count = torch.cuda.device_count()
+        if rank >= count:
+            raise DnpmError(
+                f"process {rank} of this machine has no GPU of its own ({count} seen); start at most {count} "
+                "(--nproc-per-node), or give --device cpu"
+            )
+        own = torch.device("cuda", rank)
+        torch.cuda.set_device(own)
+        reason = trouble(own)
+        if reason is None:
+            return own
+        # All processes must compute on the same kind of device: no quiet change to the CPU here.
+        raise DnpmError(f"device '{own}' does not work: {reason}; give --device cpu to every process")
     if wanted != "auto":
         try:
             device = torch.device(wanted)
@@ -49,6 +67,17 @@ def choose(wanted: str = "auto") -> torch.device:
         return device
     # A driver that is too old, or a card that this build of torch has no code for, shows only when it is used.
     return next(device for device in map(torch.device, kinds) if device.type == "cpu" or trouble(device) is None)
+
+
+def local_rank() -> int | None:
+    """This process's number on its machine, as torchrun says (LOCAL_RANK); None elsewhere. Raises DnpmError when it is
+    not a number."""
+    text = os.environ.get("LOCAL_RANK")
+    if text is None:
+        return None
+    if not text.isdigit():
+        raise DnpmError(f"LOCAL_RANK is {text!r}, not a number; start several processes with torchrun")
+    return int(text)
 
 
 def trouble(device: torch.device) -> str | None:

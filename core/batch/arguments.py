@@ -8,6 +8,7 @@ from typing import Any
 
 from ..errors import DnpmError
 from ..face_model.looks import AMOUNTS, TONES, read_pairs
+from ..options import add_device
 from . import job as jobs
 from .views import NAMED
 
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     with_.add_argument("--face-model", type=Path, metavar="FILE", help="another face model (.safetensors)")
     with_.add_argument("--weights", type=Path, metavar="DIR", help="another folder of weights")
     with_.add_argument("--python", metavar="FILE", help="the Python that has torch (default: found by itself)")
-    with_.add_argument("--device", help="cpu, cuda, mps or xpu (default: the fastest there is)")
+    add_device(with_, None)
     with_.add_argument("--force", action="store_true", help="make every item again, done or not")
     with_.add_argument("--dry-run", action="store_true", help="check the job, list its items and stop")
 

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import DnpmError
 from ..face_model.looks import read_pairs
 from ..face_model.presets import read_preset
+from ..options import add_device
 from . import job as jobs
 from .views import NAMED
 
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     make.add_argument("--face-model", type=Path, metavar="FILE", help="another face model (.safetensors)")
     make.add_argument("--detail-weights", type=Path, metavar="DIR", help="another folder of detail weights")
     make.add_argument("--python", metavar="FILE", help="the Python that has torch (default: this one)")
-    make.add_argument("--device", help="cpu, cuda, mps or xpu, for the detail (default: the fastest there is)")
+    add_device(make, None, "the networks")
 
 
 def wants_blender(args: argparse.Namespace) -> bool:

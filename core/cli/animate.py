@@ -20,6 +20,7 @@ import numpy as np
 
 from ..batch import clip
 from ..errors import DnpmError
+from ..options import device_of
 from ..speech.formats import READ
 from .batch import start_blender
 
@@ -62,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     if clip.wants_blender(args):
         clip.read_item(args)  # What is wrong with it is told before anything is computed.
     sound = open_sound(args.audio)
-    animator = open_animator(args.weights, args.encoder_file)
+    animator = open_animator(args.weights, args.encoder_file, str(device_of(args)))
     animation = animate(
         sound, animator, fps=args.fps, speaker=args.speaker, controls=controls, progress=_progress(sys.stderr.isatty())
     )

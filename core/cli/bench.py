@@ -22,6 +22,7 @@ from ... import __version__
 from ..detail.card import weights_dir
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
+from ..options import add_device
 
 OUT = ROOT / "build" / "bench.json"
 _BLENDER_LIMIT_S = 900.0
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-blender", action="store_true", help="leave out what needs the bpy module")
     parser.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
     parser.add_argument("--weights", metavar="DIR", help="another folder of weights")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, mps or xpu (default: the fastest there is)")
+    add_device(parser)
     parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help="where the figures go as JSON")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 

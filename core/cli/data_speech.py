@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..capture import options
 from ..errors import DnpmError
+from ..options import add_device, device_of
 
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,6 +38,7 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--encoder", default="whisper-tiny.en", help="whisper-tiny.en or wav2vec2")
     parser.add_argument("--encoder-file", metavar="PLACE", help="its file or folder")
     parser.add_argument("--seed", type=int, default=0)
+    add_device(parser, of="the speech encoder")
     parser.add_argument("--list", action="store_true", help="say which voices there are, make nothing")
     parser.set_defaults(run=run)
 
@@ -62,6 +64,6 @@ def run(args: argparse.Namespace) -> int:
         args.sentences, names(args.voices) or None, args.copies, args.captures, args.capture_copies,
         names(args.hold_out), seed=args.seed, capture_fps=args.fps, capture_scale=args.scale,
     )  # fmt: skip
-    count = make(recipe, args.out, open_encoder(args.encoder, args.encoder_file))
+    count = make(recipe, args.out, open_encoder(args.encoder, args.encoder_file, str(device_of(args))))
     print(f"{args.out}: {count} clips")
     return 0

@@ -35,6 +35,7 @@ from ..face_model.looks import AMOUNTS, IRISES, TONES, Look, read_look, read_pai
 from ..face_model.model import FaceModel
 from ..face_model.presets import STRENGTH_LIMIT, preset_of, read_preset, to_text
 from ..face_model.w_offset import from_text
+from ..options import add_device
 from . import batch
 
 EPILOG = """\
@@ -80,7 +81,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     with_ = parser.add_argument_group("with")
     with_.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
     with_.add_argument("--weights", metavar="DIR", help="another folder of weights")
-    with_.add_argument("--device", default="auto", help="cpu, cuda, mps or xpu (default: the fastest there is)")
+    add_device(with_)
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the results")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout: files and times")
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DnpmError
+from ..options import add_device, add_threads, device_of, use_threads
 
 if TYPE_CHECKING:
     import torch
@@ -50,17 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--encoder-resolution", type=int, default=256, metavar="R", help="that E is corrected at (default %(default)s)")
     add("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 on GPUs with it")
     add("--seed", type=int, default=0)
-    add("--device", default="auto")
-    add("--threads", type=int, help="of torch on a CPU")
+    add_device(parser)
+    add_threads(parser)
     add("--dry-run", action="store_true", help="sizes, memory and the time that it would take")
     add("--json", action="store_true", help="one JSON object on stdout: the scores, or the dry run")
 
 
 def run(args: argparse.Namespace) -> int:
     """Fine-tune, print the folder or the scores. 130 when it was stopped before the end."""
-    import torch
-
-    from ..backend.devices import choose
     from ..detail.card import check_face_model, weights_dir
     from ..detail.weights import load_detail
     from ..face_model.locate import face_model_path
@@ -70,9 +68,8 @@ def run(args: argparse.Namespace) -> int:
     from ..training.finetune.trainers import Weights
     from .train_generator import precision_of
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    device = choose(args.device)
+    use_threads(args)
+    device = device_of(args)
     folder = weights_dir(args.weights)
     if args.out.resolve() == folder.resolve():
         raise DnpmError(f"--out {args.out}: is the folder of the weights to start from; choose another one")
@@ -110,7 +107,7 @@ def _dry_run(
     from ..training.finetune.run import rehearsal
     from ..training.generator.dry import dry_run, table
 
-    with rehearsal(detail, data, recipe, device) as trainer:
-        result = dry_run(trainer, len(data.split("train"))) | {"start": "these weights"}
+    trainer = rehearsal(detail, data, recipe)
+    result = dry_run(trainer, len(data.split("train")), device) | {"start": "these weights"}
     print(json.dumps(result, indent=2) if args.json else table(result))
     return 0

@@ -25,6 +25,7 @@ from ..detail.card import checked_files, read_card, weights_dir
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
+from ..options import add_device
 
 _START_S = 120.0
 
@@ -33,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Other parts than the default ones."""
     parser.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
     parser.add_argument("--weights", metavar="DIR", help="another folder of weights")
-    parser.add_argument("--device", default="auto", help="cpu, cuda, mps or xpu (default: the fastest there is)")
+    add_device(parser)
     parser.add_argument("--python", metavar="PROGRAM", help="the Python with PyTorch that the backend runs in")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..batch import job as jobs
 from ..errors import DnpmError
+from ..options import add_device
 from . import batch
 
 
@@ -20,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser, size: str, samples: int) -> Non
     )
     parser.add_argument("--face-model", type=Path, metavar="FILE", help="another face model (.safetensors)")
     parser.add_argument("--weights", type=Path, metavar="DIR", help="another folder of weights")
-    parser.add_argument("--device", help="cpu, cuda, mps or xpu (default: the fastest there is)")
+    add_device(parser, None)
     parser.add_argument("--blender", metavar="PROGRAM", help="a Blender program (default: the bpy module)")
 
 

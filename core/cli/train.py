@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
-from . import train_encoder, train_generator, train_photo, train_speech
+from ..options import add_device, add_threads, device_of
+from . import train_encoder, train_generator, train_photo, train_restoration, train_speech
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     detail.add_argument("--maps", type=int, help="teacher maps to learn from")
     detail.add_argument("--seed", type=int, default=0)
     detail.add_argument("--processes", type=int, default=2, help="that paint maps side by side")
-    detail.add_argument("--threads", type=int, default=2, help="of torch")
+    add_device(detail)
+    add_threads(detail, 2)
     detail.add_argument("--encoder-seconds", type=float)
     detail.add_argument(
         "--joint",
@@ -46,7 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train_encoder.add_subparser(what)
     train_generator.add_subparser(what)
     train_speech.add_subparser(what)
-    train_photo.add_subparsers(what)
+    train_photo.add_subparser(what)
+    train_restoration.add_subparser(what)
 
 
 def _stages(texts: list[str], option: str) -> tuple[tuple[int, int, float], ...]:
@@ -71,5 +74,5 @@ def run(args: argparse.Namespace) -> int:
     if args.crisp:
         plan = replace(plan, crisp=tuple(stage for stage in _stages(args.crisp, "--crisp") if stage[0]))
     command = "dnpm " + " ".join(sys.argv[1:])
-    train(face_model_path(args.face_model), args.folder, args.weights, plan, command)
+    train(face_model_path(args.face_model), args.folder, args.weights, plan, command, device=device_of(args))
     return 0

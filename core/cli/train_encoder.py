@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..face_model.locate import ROOT, face_model_path
+from ..options import add_device, add_perceptual, add_threads, device_of, perceptual_of, use_threads
 
 if TYPE_CHECKING:
+    import torch
+
     from ..training.encoder.inputs import Inputs
     from ..training.encoder.sources import Source
     from ..training.encoder.trainer import EncoderTrainer, Samples
-
-DRY_STEPS = 3
 
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,16 +49,11 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--steps", type=int, metavar="N", help="at most so many; the cosine ends there")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--rate", type=float, default=5e-4)
-    parser.add_argument(
-        "--perceptual", default="auto", choices=("auto", "lpips-alex", "lpips-vgg", "efficientnet-lite0", "none"),
-        help="distance beside L1 (default: LPIPS where AlexNet's weights are, else EfficientNet-Lite0)",
-    )  # fmt: skip
+    add_perceptual(parser, none=True)
     parser.add_argument("--perceptual-weight", type=float, default=0.05)
-    parser.add_argument("--trunk", type=Path, metavar="FILE", help="LPIPS's trunk: alexnet-owt-7be5be79.pth")
-    parser.add_argument("--download", action="store_true", help="allow fetching the trunk (233 MB, or 528 MB for VGG)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--threads", type=int, help="of torch on a CPU")
+    add_device(parser)
+    add_threads(parser)
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
     parser.add_argument("--dry-run", action="store_true", help="configuration, sizes and speed; nothing is trained")
     parser.set_defaults(run=run)
@@ -65,21 +61,17 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the weights, print their folder. 130 when it was stopped before the end."""
-    import torch
-
-    from ..backend.devices import choose
     from ..detail.config import ENCODERS
     from ..face_model.model import FaceModel
     from ..training.encoder import sources
     from ..training.encoder.inputs import make_inputs
     from ..training.encoder.run import fit
     from ..training.encoder.trainer import EncoderTrainer, Plan, new_encoder
-    from ..training.perceptual import perceptual
+    from ..training.rehearsal import META
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    use_threads(args)
     started = time.monotonic()
-    device = choose(args.device)
+    device = device_of(args)
     model_path = face_model_path(args.face_model)
     model = FaceModel.load(model_path)
     source = sources.open_source(args.weights, args.generator, model)
@@ -88,9 +80,7 @@ def run(args: argparse.Namespace) -> int:
     named = f"paper_{args.inputs}" if args.config == "paper" and args.inputs in ("1700", "5000") else args.config
     config = sources.fitting_config(ENCODERS[named], source.generator.config, inputs.n_id, inputs.n_exp)
     plan = Plan(config, resolution, args.epochs, args.batch, args.rate, args.perceptual_weight, args.seed, args.steps)
-    distance = None
-    if args.perceptual != "none" and args.perceptual_weight > 0:
-        distance = perceptual(args.perceptual, trunk=args.trunk, download=args.download)
+    distance = perceptual_of(args) if args.perceptual_weight > 0 else None
     folder = args.folder or ROOT / "build" / "encoder"
     counts = {"train": args.maps, "validation": max(8, min(200, args.maps // 10))}
     place = sources.Painting(model_path, folder / "maps", max(64, resolution), args.processes, args.seed)
@@ -99,11 +89,14 @@ def run(args: argparse.Namespace) -> int:
         train = sources.BlankSamples(args.maps, resolution, model.n_id, model.n_exp)
     else:
         (train, check), label = sources.open_samples(args.data, counts, model, place)
+    if args.dry_run:
+        with META:
+            encoder = new_encoder(config, args.seed)
+        trainer = EncoderTrainer(source.generator, source.w_mean, encoder, inputs, train, plan, distance, META)
+        print(json.dumps(dry_run(trainer, device), indent=2))
+        return 0
     encoder = new_encoder(config, args.seed)
     trainer = EncoderTrainer(source.generator, source.w_mean, encoder, inputs, train, plan, distance, device)
-    if args.dry_run:
-        print(json.dumps(dry_run(trainer), indent=2))
-        return 0
     about = {
         "samples": label, "generator": source.label, "inputs": args.inputs,
         "perceptual": distance.name if distance else "none",
@@ -119,40 +112,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def dry_run(trainer: EncoderTrainer) -> dict[str, Any]:
-    """Sizes and the speed of a few steps, on the machine that would train."""
-    import torch
+def dry_run(trainer: EncoderTrainer, device: torch.device) -> dict[str, Any]:
+    """Sizes, and estimates for the device that would train; the trainer is on the meta device."""
+    import numpy as np
 
     from ..detail.config import to_json
+    from ..training.rehearsal import of_steps
 
-    plan, started = trainer.plan, 0.0
-    for k, _ in enumerate(trainer.run()):
-        if k == 0:
-            started = time.monotonic()  # The first step also makes room.
-        if k == DRY_STEPS or trainer.step == trainer.total_steps:
-            break
-    seconds = (time.monotonic() - started) / max(1, min(DRY_STEPS, trainer.total_steps - 1))
-    used = torch.cuda.max_memory_allocated() if trainer.device.type == "cuda" else _resident_bytes()
+    plan = trainer.plan
     count = lambda net: sum(p.numel() for p in net.parameters())  # noqa: E731
+    estimate = of_steps(lambda: trainer.once(np.arange(plan.batch)), plan.batch, trainer.total_steps, device)
     return {
         "encoder": to_json(plan.config), "encoder_parameters": count(trainer.encoder),
         "generator_parameters": count(trainer.generator), "samples": len(trainer.samples),
         "resolution": plan.resolution, "batch": plan.batch, "rate": plan.rate, "epochs": plan.epochs,
         "steps": trainer.total_steps, "perceptual": trainer.distance.name if trainer.distance else "none",
-        "perceptual_weight": plan.perceptual_weight, "device": str(trainer.device),
-        "memory_mib": used and round(used / 2**20), "images_per_second": round(plan.batch / seconds, 2),
-        "hours": round(trainer.total_steps * seconds / 3600, 2),
-    }  # fmt: skip
-
-
-def _resident_bytes() -> int | None:
-    """The most memory that this process had so far; None where the system does not say (Windows)."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+        "perceptual_weight": plan.perceptual_weight, "images_per_second": estimate["images_a_second"],
+    } | estimate  # fmt: skip
 
 
 def finish(

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DnpmError
+from ..options import add_device, add_threads, device_of, use_threads
 
 if TYPE_CHECKING:
     import torch
@@ -58,8 +59,8 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     sub.add_argument("--metric-maps", type=int, default=300, metavar="N", help="of each kind; 0 measures nothing")
     sub.add_argument("--features", choices=("efficientnet-lite0", "random"), default="efficientnet-lite0")
     sub.add_argument("--seed", type=int, default=0)
-    sub.add_argument("--device", default="auto")
-    sub.add_argument("--threads", type=int, help="of torch on a CPU")
+    add_device(sub)
+    add_threads(sub)
     sub.add_argument("--dry-run", action="store_true", help="configuration, sizes and speed; nothing is trained")
     sub.add_argument("--json", action="store_true", help="of a dry run: one JSON object on stdout")
     sub.set_defaults(run=run)
@@ -67,25 +68,16 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def run(args: argparse.Namespace) -> int:
     """Train, print the folder. 130 when it was stopped before the end."""
-    import os
-
-    import torch
-
-    from ..backend.devices import choose
     from ..training.data.dataset import MapDataset
     from ..training.generator.parallel import workers
     from ..training.generator.run import Watch, train
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    use_threads(args)
     if args.metric_maps and args.metric_maps < 8:
         raise DnpmError("--metric-maps must be 0, or at least 8")
     if min(args.pictures_every, args.metrics_every) < 1:
         raise DnpmError("--pictures-every and --metrics-every must be at least 1")
-    device = choose(args.device)
-    if device.type == "cuda" and device.index is None:
-        device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-        torch.cuda.set_device(device)
+    device = device_of(args)
     plan = plan_of(args, device)
     if args.dry_run:
         return _dry_run(args, plan, device)
@@ -137,28 +129,10 @@ def precision_of(wanted: str, device: torch.device) -> Precision:
 
 
 def _dry_run(args: argparse.Namespace, plan: Plan, device: torch.device) -> int:
-    import numpy as np
-
-    from ..detail.generator import Generator
     from ..training.data.dataset import MapDataset
     from ..training.generator import dry
-    from ..training.generator.batches import Batches
-    from ..training.generator.discriminator import Discriminator
-    from ..training.generator.trainer import GeneratorTrainer
 
     maps = None if args.data is None else len(MapDataset.open(args.data).split("train"))
-    whole = plan.batch
-    if args.microbatch is not None:  # One round stands for all.
-        if args.microbatch < 1 or whole % args.microbatch:
-            raise DnpmError(f"--microbatch {args.microbatch} must divide the batch of {whole}")
-        plan = replace(plan, batch=args.microbatch)
-    batches = Batches(dry.BlankMaps(plan.resolution), np.arange(plan.batch), plan.batch, plan.resolution, plan.seed)
-    try:
-        trainer = GeneratorTrainer(
-            plan, Generator(plan.generator), Discriminator(plan.discriminator), batches, 1e-3, device
-        )  # fmt: skip
-        result = dry.dry_run(trainer, maps, whole)
-    finally:
-        batches.close()
+    result = dry.dry_run(dry.blank_trainer(plan, args.microbatch), maps, device)
     print(json.dumps(result, indent=2) if args.json else dry.table(result))
     return 0

@@ -21,6 +21,7 @@ from typing import Any
 
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
+from ..options import add_device, add_threads, device_of, use_threads
 
 LOSSES = {"vertex": 1.0, "expression": 0.01, "lip": 0.5, "velocity": 0.5, "speed": 3.0, "roll": 0.5}
 """The loss's terms (`core/training/speech/losses.py`) and their weights."""
@@ -57,16 +58,14 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--validation-clips", type=int, default=24, metavar="N", help="at most so many")
     parser.add_argument("--name", default="speech", help="of the weights, for the card")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, help="of torch on a CPU")
+    add_device(parser)
+    add_threads(parser)
     parser.add_argument("--dry-run", action="store_true", help="sizes and speed; nothing is trained")
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the weights, print their folder. 130 when it was stopped before the end."""
-    import torch
-
     from ..evaluation.speech_validation import liveliness, validate
     from ..face_model.model import FaceModel
     from ..speech.config import CONFIGS
@@ -76,9 +75,8 @@ def run(args: argparse.Namespace) -> int:
     from ..training.speech.run import fit
     from ..training.speech.trainer import Plan, SpeechTrainer, new_decoder
 
-    if args.threads:
-        torch.set_num_threads(args.threads)
-    started = time.monotonic()
+    use_threads(args)
+    device, started = device_of(args), time.monotonic()
     sets = open_sets(args.data)
     first, speakers = sets[0], _by_length(sets)
     config = replace(
@@ -98,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     loss = MotionLoss(FaceModel.load(face_model_path(args.face_model)), plan.weights)
     clips = [one.clip(entry) for one in sets for entry in one.of("train")]
     check = _spread([one.clip(entry) for one in sets for entry in one.of("validation")], args.validation_clips)
-    trainer = SpeechTrainer(begun or new_decoder(config, args.seed), clips, loss, plan, args.device)
+    trainer = SpeechTrainer(begun or new_decoder(config, args.seed), clips, loss, plan, device)
     if args.dry_run:
         print(json.dumps(dry_run(trainer), indent=2))
         return 0
@@ -130,7 +128,7 @@ def _begun(args: argparse.Namespace, config: Any) -> Any:
 
     if args.width or args.layers or args.config != "default":
         raise DnpmError("--begin brings its own sizes; leave --config, --width and --layers out")
-    decoder, _ = load_speech(args.begin, args.device)
+    decoder, _ = load_speech(args.begin)
     there = decoder.config
     for what, ours, wanted in (
         ("speech encoder", there.encoder, config.encoder), ("features", there.feature_width, config.feature_width),

@@ -30,6 +30,12 @@ _SLOPE, _GAIN = 0.2, math.sqrt(2)
 _FILTER = (1.0, 3.0, 3.0, 1.0)
 
 
+def autocast_enabled(x: Tensor) -> bool:
+    """Whether operators on this tensor may be computed in half precision. The meta device, which only counts, has no
+    such mode."""
+    return not x.is_meta and torch.is_autocast_enabled(x.device.type)
+
+
 class FullyConnected(nn.Module):
     """Linear layer with equalised learning rate: weights are drawn from N(0, 1) / lr_multiplier, and scaled in use."""
 
@@ -113,7 +119,7 @@ class ToRGB(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """(B, n_in, r, r), (B, w_dim) -> (B, img_channels, r, r)."""
-        if torch.is_autocast_enabled(x.device.type):
+        if autocast_enabled(x):
             # Millimetres are computed and summed in full precision, whatever autocast makes of the features.
             with torch.autocast(x.device.type, enabled=False):
                 return self(x.float(), w.float())

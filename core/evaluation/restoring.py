@@ -2,9 +2,10 @@
 
 Every network learns on the same maps for the same time, with its own published loss, G frozen at the loaded weights:
 
-    ours      10 L1 + 0.2 perceptual + 0.1 identity (Eq. 12)
-    pSp       1 L2 + 0.8 perceptual + 0.1 identity + 0.005 |w|
-    E2Style   1 L2 + 0.8 perceptual + 0.5 identity; the second stage after the first, half of the time each
+    ours      10 L1 + 0.2 perceptual + 0.1 identity summed over five levels (Eq. 12 to 15)
+    pSp       1 L2 + 0.8 perceptual + 0.1 identity of the last level alone + 0.005 |w|
+    E2Style   1 L2 + 0.8 perceptual + 0.5 identity summed over five levels; the second stage after the first, half of
+              the time each
     PULSE     trains nothing; 100 steps a map
 
 Widths are small ones that two cores can train (`ours` is the shipped configuration); parameters are told for them and
@@ -34,9 +35,9 @@ from ..detail.weights import Detail, load_detail
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
 from ..face_model.model import FaceModel
-from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder
+from ..options import add_device, add_perceptual, device_of, perceptual_of
+from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
 from ..training.detail.cache import MapCache, fill
-from ..training.perceptual import perceptual
 from ..training.perceptual.distance import PerceptualDistance
 from ..training.photo.material import codes_of_sliders
 from ..training.photo.restoration import Material, RestorationPlan, RestorationTrainer, degrade, restored
@@ -66,6 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser, name: str, minutes: float) ->
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "tables", help=f"of {name}.md and {name}.json")
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
     parser.add_argument("--seed", type=int, default=0)
+    add_perceptual(parser, prefer="vgg")
+    add_device(parser)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class Bench:
     test: np.ndarray
     mask: np.ndarray
     perceptual: PerceptualDistance
+    device: torch.device
     args: argparse.Namespace
 
     @classmethod
@@ -85,10 +89,12 @@ class Bench:
         """Load the weights, paint the maps. Raises DnpmError on unfit settings."""
         if not args.minutes > 0 or args.samples < 2 or args.resolution not in (128, 256, 512):
             raise DnpmError("--minutes must be positive, --samples at least 2, --resolution 128, 256 or 512")
-        path = face_model_path(args.face_model)
+        path, device = face_model_path(args.face_model), device_of(args)
         model, weights = FaceModel.load(path), weights_dir(args.weights)
         detail = load_detail(weights)
         check_face_model(detail.card, model)
+        distance = perceptual_of(args)
+        assert distance is not None, "the tables' parser does not offer none"
         size, painted = args.resolution, max(512, args.resolution)
         caches: list[MapCache] = [
             fill(args.folder / "maps", Path(path), split, count, size, painted, args.processes, args.seed)
@@ -96,7 +102,7 @@ class Bench:
         ]
         mask = mask_at(model.detail_mask, size)
         train, test = (np.asarray(c.maps) * mask.astype(np.float16) for c in caches)
-        return cls(detail, model, train, test, mask, perceptual("auto"), args)
+        return cls(detail.to(device), model, train, test, mask, distance.to(device), device, args)
 
     def mean(self) -> np.ndarray:
         """(R, R) mean of the training maps."""
@@ -107,9 +113,9 @@ class Bench:
         mean = self.mean()
         scores = {"mask": Score(self.mask, mean), "square": Score(np.ones_like(self.mask), mean)}
         for k, row in enumerate(self.test):
-            true = torch.from_numpy(row.astype(np.float32))[None, None]
+            true = torch.from_numpy(row.astype(np.float32))[None, None].to(self.device)
             with torch.no_grad():
-                made = make(k, true)[0, 0].numpy() * self.mask
+                made = make(k, true)[0, 0].cpu().numpy() * self.mask
             for score in scores.values():
                 score.add(made, row.astype(np.float32))
         return {where: score.result() for where, score in scores.items()}
@@ -124,7 +130,7 @@ class Bench:
 
     def mean_map(self) -> Tensor:
         """(1, 1, R, R): the mean of the training maps."""
-        return torch.from_numpy(self.mean())[None, None]
+        return torch.from_numpy(self.mean())[None, None].to(self.device)
 
     def train_for(
         self, title: str, network: nn.Module, plan: RestorationPlan, minutes: float, material: Material | None = None,
@@ -135,16 +141,14 @@ class Bench:
         wrapped: nn.Module = network if base is None else Corrected(network, base)
         given = material or Material(self.train, self.mask)
         # The cosine needs to know the end: a few steps tell how many the time allows.
-        trial = RestorationTrainer(_copy(wrapped), self.detail, given, plan, self.args.resolution, self.perceptual)
+        trial = self._trainer(_copy(wrapped), given, plan)
         seconds: list[float] = []
         for _ in range(4):
             begin = time.monotonic()
             next(trial.run())
             seconds.append(time.monotonic() - begin)
         steps = max(4, int(minutes * 60 / float(np.mean(seconds[1:]))))
-        trainer = RestorationTrainer(
-            wrapped, self.detail, given, replace(plan, steps=steps), self.args.resolution, self.perceptual
-        )
+        trainer = self._trainer(wrapped, given, replace(plan, steps=steps))
         deadline = time.monotonic() + 1.5 * minutes * 60  # A machine that grows busier must not take for ever.
         for losses in trainer.run():
             if trainer.step % 50 == 0 or trainer.step == steps:
@@ -155,10 +159,16 @@ class Bench:
         network.eval()
         return trainer.step
 
+    def _trainer(self, network: nn.Module, material: Material, plan: RestorationPlan) -> RestorationTrainer:
+        side = self.args.resolution
+        return RestorationTrainer(network, self.detail, material, plan, side, self.perceptual, device=self.device)
+
     def ours(self) -> DegradedEncoder:
         """A new E_deg of the shipped configuration, its basis from the loaded E."""
         torch.manual_seed(self.args.seed)
-        network = DegradedEncoder(replace(CONFIGS["default"], resolution=self.args.resolution))
+        of_e = self.detail.encoder.config
+        config = fitted_to(CONFIGS["default"], of_e.w_dim, of_e.groups)
+        network = DegradedEncoder(replace(config, resolution=self.args.resolution))
         network.set_basis(codes_of_sliders(self.detail, self.model, 600, self.args.seed))
         return network
 
@@ -169,14 +179,16 @@ class Bench:
             "resolution": args.resolution, "training_maps": len(self.train), "test_maps": len(self.test),
             "minutes": args.minutes, "batch": args.batch, "seed": args.seed, "perceptual": self.perceptual.name,
             "weights": self.detail.card["name"], "face_model": self.model.name, "threads": torch.get_num_threads(),
-            "hardware": device_name(torch.device("cpu")), "torch": torch.__version__,
+            "hardware": device_name(self.device), "torch": torch.__version__,
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         }  # fmt: skip
 
 
 PLANS: dict[str, RestorationPlan] = {
     "ours": RestorationPlan(rough=0.0, perceptual_every=3),
-    "pSp": RestorationPlan(rough=0.0, l1=0.0, l2=1.0, perceptual=0.8, identity=0.1, code=0.005, perceptual_every=3),
+    "pSp": RestorationPlan(
+        rough=0.0, l1=0.0, l2=1.0, perceptual=0.8, identity=0.1, identity_levels=1, code=0.005, perceptual_every=3
+    ),
     "E2Style": RestorationPlan(rough=0.0, l1=0.0, l2=1.0, perceptual=0.8, identity=0.5, perceptual_every=3),
 }
 

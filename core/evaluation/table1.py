@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..backend.devices import choose
 from ..backend.devices import name as device_name
 from ..detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
 from ..detail.encoder import Encoder
@@ -28,12 +27,12 @@ from ..detail.generator import Generator
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
 from ..face_model.model import FaceModel
+from ..options import add_device, add_perceptual, device_of, perceptual_of
 from ..training.encoder import sources
 from ..training.encoder.inputs import make_inputs
 from ..training.encoder.run import fit
 from ..training.encoder.sources import Painting, Source, fitting_config
 from ..training.encoder.trainer import EncoderTrainer, Plan, Samples, new_encoder
-from ..training.perceptual import perceptual
 from .metrics import Score
 
 PURPOSE = "Table I: E_id,exp, E_1700 and E_5000 trained alike on one data set (about ten minutes)"
@@ -69,11 +68,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resolution", type=int, default=128, help="early output of G (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=8.0, help="of training, all three together")
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--perceptual", default="auto", choices=("auto", "lpips-alex", "efficientnet-lite0"))
+    add_perceptual(parser)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "table1", help="states (default %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "tables", help="of table1.md and table1.json")
     parser.add_argument("--points", default="1700,5000", metavar="N,N", help="of the mesh (default %(default)s)")
-    parser.add_argument("--device", default="auto")
+    add_device(parser)
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
     parser.add_argument("--seed", type=int, default=0)
 
@@ -83,12 +82,13 @@ def evaluate(args: argparse.Namespace) -> dict:
     if not args.minutes > 0 or args.samples < 2:
         raise DnpmError("--minutes must be positive and --samples at least 2")
     model_path = face_model_path(args.face_model)
-    model, device = FaceModel.load(model_path), choose(args.device)
+    model, device = FaceModel.load(model_path), device_of(args)
     source = sources.open_source(args.weights, None, model)
     painting = Painting(model_path, args.folder / "maps", max(64, args.resolution), args.processes, args.seed)
     counts = {"train": args.maps, "validation": 32, "test": args.samples}
     (train, check, test), label = sources.open_samples(args.data, counts, model, painting)
-    distance = perceptual(args.perceptual)
+    distance = perceptual_of(args)
+    assert distance is not None, "this parser does not offer none"
     kinds = ["id-exp", *args.points.split(",")]
     inputs = {kind: make_inputs(kind, model) for kind in kinds}
 

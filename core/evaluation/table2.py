@@ -135,7 +135,7 @@ def told(about: dict) -> str:
         f"{about['training_maps']} training maps, {about['test_maps']} held-out ones of other people, {size} x {size} "
         f"(a quarter is {size // 4}, an eighth {size // 8}), batch {about['batch']}, {about['minutes']:g} minutes of "
         f"training shared alike, seed {about['seed']}. Generator: {about['weights']}, frozen; perceptual and identity "
-        f"terms on {about['perceptual']} (in the place of LPIPS's VGG and of ArcFace). {about['hardware']}, "
+        f"terms on {about['perceptual']} (the paper has LPIPS on VGG16, and ArcFace). {about['hardware']}, "
         f"{about['threads']} threads, torch {about['torch']}, {about['date']}."
     )
 

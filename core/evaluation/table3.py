@@ -55,6 +55,7 @@ def evaluate(args: argparse.Namespace) -> dict:
         make_pairs(args.folder / f"photos_{split}", path, split, n, size, args.processes, args.seed + 1)
         for split, n in (("train", args.photos), ("validation", count))
     ]
+    networks.pix2pix.to(bench.device)
     train, test = (material_of(networks.pix2pix, p, mask, None) for p in pairs)
     rough, true = np.asarray(test.rough, np.float32), np.asarray(test.maps)
     bench = replace(bench, test=true)
@@ -62,7 +63,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     methods, steps = table2.trained(bench, args.minutes, material)
 
     def scored(call: Callable[[Tensor], Tensor]) -> dict[str, Any]:
-        return {"photos": bench.score(lambda k, _: call(torch.from_numpy(rough[k])[None, None]))}
+        return {"photos": bench.score(lambda k, _: call(torch.from_numpy(rough[k])[None, None].to(bench.device)))}
 
     rows: dict[str, Any] = {
         name: scored(methods[name]) | {"parameters": parameters(name, methods[name].module), "steps": steps[name]}

@@ -50,10 +50,10 @@ def _perceptual(bench: Bench, network: Any, factor: int) -> float:
     import torch
 
     total = 0.0
-    mask = torch.from_numpy(bench.mask)[None, None]
+    mask = torch.from_numpy(bench.mask)[None, None].to(bench.device)
     with torch.inference_mode():
         for row in bench.test:
-            true = torch.from_numpy(row.astype("float32"))[None, None]
+            true = torch.from_numpy(row.astype("float32"))[None, None].to(bench.device)
             total += float(bench.perceptual(restore_with(bench, network, degrade(true, factor)) * mask, true))
     return round(total / len(bench.test), 5)
 

@@ -37,13 +37,14 @@ class Pulse:
         generator = torch.Generator().manual_seed(seed)
         z = torch.randn(count, detail.generator.config.z_dim, generator=generator)
         with torch.inference_mode():
-            w = detail.generator.mapping(z)
+            w = detail.generator.mapping(z.to(detail.w_mean.device))
             w = w[:, 0] if w.dim() == 3 else w
-        before = functional.leaky_relu(w, _SLOPE).double()
+        before = functional.leaky_relu(w, _SLOPE).cpu().double()  # Not every device has doubles.
         centred = before - before.mean(0)
         values, vectors = torch.linalg.eigh(centred.T @ centred / count)
         root = vectors * values.clamp(min=0).sqrt()
-        return cls(detail, before.mean(0).float(), root.float(), steps)
+        device = detail.w_mean.device
+        return cls(detail, before.mean(0).float().to(device), root.float().to(device), steps)
 
     def restore(self, low: Tensor, factor: int, resolution: int, seed: int = 0) -> Tensor:
         """(1, 1, r, r) mm, averaged down by `factor` -> (1, 1, R, R) mm."""
@@ -51,7 +52,7 @@ class Pulse:
         size, layers = len(self.mean), self.detail.generator.config.w_layers
         latent = torch.randn(1, layers, size, generator=generator)
         latent = latent / latent.norm(dim=-1, keepdim=True) * math.sqrt(size)
-        latent.requires_grad_(True)
+        latent = latent.to(self.mean.device).requires_grad_(True)
         optimizer = torch.optim.Adam([latent], self.rate)
         for step in range(self.steps):
             # The rate rises for a twentieth of the way, and falls for a quarter at the end (StyleGAN2's projector).

@@ -11,7 +11,7 @@ make, which is a prior, and the heads have a hundredth of the weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -58,6 +58,11 @@ CONFIGS = {
     "default": RestorationConfig((24, 32, 64, 112), (1, 1, 3), stem_stride=2, basis=96),
     "tiny": RestorationConfig((4, 4, 8, 8), (1, 1, 1), resolution=32, pool=2, basis=3, w_dim=8),
 }
+
+
+def fitted_to(config: RestorationConfig, w_dim: int, groups: tuple[int, int, int]) -> RestorationConfig:
+    """A named configuration with the code's shape of the generator that it is trained for."""
+    return replace(config, w_dim=w_dim, groups=groups)
 
 
 class DegradedEncoder(nn.Module):

@@ -2,7 +2,8 @@
 
 What the photo does not show (`visible`) is not made up by pix2pixHD: there the rough map is the encoder's own guess for
 these sliders. Likewise the code is a step from the sliders' one, as long as `trust` says; so that the sliders keep
-working the step is kept as an offset: w = w_mean + E(identity, expression) + offset.
+working the step is kept as an offset: w = w_mean + E(identity, expression) + offset. Rows of w+ that the restoration
+was never trained for keep the sliders' own code (`trained.py`).
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ class PhotoRestorer:
         with torch.inference_mode():
             rough = self.rough(texture, identity, expression)
             start = self.detail.encoder(*_rows(identity, expression))
-            code = self.networks.restoration(_sized(rough, self.networks.restoration.config.resolution))
+            code = self.networks.code(_sized(rough, self.networks.restoration.config.resolution), start)
             offset = self.trust * (code - start)
         if self.refine:
             offset = fit_code(self.detail, start + offset, rough, self._mask(rough.shape[-1]), self.refine) - start

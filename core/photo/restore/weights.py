@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from ... import tensorfile
 from ...cardfile import CardKind, card_name, entry_of
@@ -20,6 +21,7 @@ from ...jsonfile import to_dataclass
 from ...networkfile import built
 from .degraded_encoder import DegradedEncoder, RestorationConfig
 from .pix2pix import GlobalGenerator, Pix2PixConfig
+from .trained import trained_rows
 
 FORMAT = "dnpm-photo-1"
 CARD = "photo.json"
@@ -37,11 +39,18 @@ KIND = CardKind(
 
 @dataclass(frozen=True)
 class PhotoNetworks:
-    """Both networks, in evaluation mode, and their card."""
+    """Both networks, in evaluation mode, their card, and which rows of w+ the restoration learnt, (rows,) bool."""
 
     pix2pix: GlobalGenerator
     restoration: DegradedEncoder
     card: dict[str, Any]
+    rows: np.ndarray
+
+    def code(self, rough: Tensor, sliders: Tensor) -> Tensor:
+        """E_deg's code of a rough map (B, 1, R, R) mm, to be added to w_mean; rows that were never trained are those of
+        the sliders' code (B, rows, w_dim)."""
+        learnt = torch.from_numpy(self.rows).to(sliders.device)[None, :, None]
+        return torch.where(learnt, self.restoration(rough), sliders)
 
 
 def photo_dir(explicit: str | os.PathLike[str] | None = None) -> Path | None:
@@ -58,8 +67,8 @@ def save_photo(
 ) -> dict[str, Any]:
     """Write both and their card; return the card as written.
 
-    `card` gives name, data, licence, commands, scores and generator_sha256 (of the G that the codes are for). Raises
-    DnpmError when numbers are not finite, an entry is missing, or the folder cannot be written.
+    `card` gives name, data, licence, commands, scores, generator_sha256 (of the G that the codes are for) and trained
+    (`trained.py`). Raises DnpmError when numbers are not finite, an entry is missing, or the folder cannot be written.
     """
     folder = Path(folder)
     networks: dict[str, nn.Module] = {"pix2pix": pix2pix, "restoration": restoration}
@@ -68,6 +77,9 @@ def save_photo(
         "files": {},
     }  # fmt: skip
     KIND.check(full, "the card to be saved")
+    if "trained" not in full:
+        raise DnpmError('the card to be saved lacks "trained": which rows of w+ were learnt at which resolution')
+    trained_rows(full, sum(restoration.config.groups), restoration.config.resolution, "the card to be saved")
     for name, network in networks.items():
         arrays = {}
         for key, tensor in network.state_dict().items():
@@ -89,10 +101,11 @@ def load_photo(folder: str | os.PathLike[str]) -> PhotoNetworks:
     with reading(folder / CARD, KIND.again):
         pix2pix = to_dataclass(Pix2PixConfig, card["configs"].get("pix2pix"), "configs.pix2pix")
         restoration = to_dataclass(RestorationConfig, card["configs"].get("restoration"), "configs.restoration")
+    rows = trained_rows(card, sum(restoration.groups), restoration.resolution, str(folder / CARD))
     files = {name: KIND.checked(folder, file, card["files"].get(file)) for name, file in FILES.items()}
     return PhotoNetworks(
         _filled(lambda: GlobalGenerator(pix2pix), files["pix2pix"]),
-        _filled(lambda: DegradedEncoder(restoration), files["restoration"]), card,
+        _filled(lambda: DegradedEncoder(restoration), files["restoration"]), card, rows,
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ...detail.encoder import Encoder
 from ...detail.generator import Generator
+from ..rehearsal import number
 from .cache import MapCache
 from .joint import map_loss
 from .principal import average_to, resized
@@ -72,15 +73,17 @@ def r1_penalty(discriminator: nn.Module, real: Tensor, condition: Tensor) -> Ten
 def sharpen(
     generator: Generator, encoder: Encoder, w_mean: Tensor, data: MapCache, resolution: int, batch: int, seconds: float,
     mask: Tensor, seed: int,
-    strength: float = 0.1, save: Callable[[Generator], None] | None = None,
+    strength: float = 0.1, save: Callable[[Generator], None] | None = None, device: torch.device | None = None,
 ) -> Generator:  # fmt: skip
-    """Train for `seconds` at `resolution`; return the running average of G.
+    """Train for `seconds` at `resolution`; return the running average of G, on the CPU.
 
     mask (R', R'): where patches are taken (the face). strength: the adversarial gradient's share of the
     reconstruction's, measured on G's output each step, so that units and sizes do not matter.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng([seed, 3])
+    device = device or torch.device("cpu")
+    generator, encoder, w_mean = generator.to(device), encoder.to(device), w_mean.to(device)
     generator.requires_grad_(False)
     learning: list[Tensor] = []
     for r in generator.config.resolutions:
@@ -88,7 +91,7 @@ def sharpen(
             for name, parameter in generator.synthesis.block(r).named_parameters():
                 if "noise" not in name:
                     learning.append(parameter.requires_grad_(True))
-    discriminator = PatchDiscriminator()
+    discriminator = PatchDiscriminator().to(device)
     of_g = torch.optim.Adam(learning, lr=2e-4, betas=(0.0, 0.99))
     of_d = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.0, 0.99))
     mean = deepcopy(generator).eval()
@@ -96,16 +99,18 @@ def sharpen(
     size = min(PATCH, resolution // 2)
     half = size // 2
     inside = np.argwhere(face[half:-half, half:-half])
-    one = torch.ones(1, 1, resolution, resolution)
+    one = torch.ones(1, 1, resolution, resolution, device=device)
     start, saved, step = time.monotonic(), time.monotonic(), 0
     while (spent := (time.monotonic() - start) / seconds) < 1.0:
         decay = 0.5 + 0.5 * np.cos(np.pi * spent)
         for group, base in ((of_g.param_groups[0], 2e-4), (of_d.param_groups[0], 4e-4)):
             group["lr"] = base * decay + 1e-7
         picks = np.sort(rng.integers(len(data.maps), size=batch))
-        target = average_to(torch.from_numpy(np.asarray(data.maps[picks], np.float32)), resolution)[:, None]
+        maps, *sliders = (torch.from_numpy(np.asarray(a[picks], np.float32)).to(device)
+                          for a in (data.maps, data.identity, data.expression))  # fmt: skip
+        target = average_to(maps, resolution)[:, None]
         with torch.no_grad():
-            w = encoder(torch.from_numpy(data.identity[picks]), torch.from_numpy(data.expression[picks])) + w_mean
+            w = encoder(*sliders) + w_mean
         image = generator.synthesis(w, resolution=resolution)
         corners = inside[rng.integers(len(inside), size=(batch, 4))]
         condition = patches(condition_of(target), corners, size)
@@ -133,13 +138,15 @@ def sharpen(
             for a, b in zip(mean.parameters(), generator.parameters(), strict=True):
                 a.lerp_(b, 1 - min(0.99, step / (step + 10)))
         if step % 25 == 0:
-            error = ((image - target).square().mean() / target.square().mean()).item()
+            error = number((image - target).square().mean() / target.square().mean())
             print(
-                f"crisp {resolution}: step {step}, discriminator {value.item():.3f}, fooled {fooled.item():.3f}, "
+                f"crisp {resolution}: step {step}, discriminator {number(value):.3f}, fooled {number(fooled):.3f}, "
                 f"squared error / energy {error:.4f}, {100 * spent:.0f} %",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
         if save and time.monotonic() - saved > 300:
             save(mean)
             saved = time.monotonic()
-    return mean
+    generator.cpu()
+    encoder.cpu()
+    return mean.cpu()

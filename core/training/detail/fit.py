@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ from ...face_model.model import FaceModel
 from . import samples
 from .principal import Band
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True)
 class Codes:
@@ -26,6 +29,10 @@ class Codes:
     identity: Tensor
     expression: Tensor
     coefficients: Tensor
+
+    def to(self, device: torch.device) -> Codes:
+        """The same on another device."""
+        return Codes(self.identity.to(device), self.expression.to(device), self.coefficients.to(device))
 
 
 def torgb_row(resolution: int) -> int:
@@ -57,6 +64,13 @@ class CoefficientLoss:
         self.places = places
         self.weights = torch.cat([w for _, _, w in self.slices]) / self.total
 
+    def to(self, device: torch.device) -> CoefficientLoss:
+        """The same on another device."""
+        other = copy(self)
+        other.slices = [(row, part, weight.to(device)) for row, part, weight in self.slices]
+        other.places, other.weights = self.places.to(device), self.weights.to(device)
+        return other
+
     def __call__(self, w_plus: Tensor, coefficients: Tensor) -> Tensor:
         """(B, rows, w_dim) against (B, C' <= C), the finest bands may be missing."""
         known = coefficients.shape[1]
@@ -83,10 +97,13 @@ class CoefficientLoss:
 
 
 def fit_encoder(
-    encoder: Encoder, loss: CoefficientLoss, many: Codes, fine: Codes, check: Codes, seconds: float, seed: int
-) -> Encoder:
+    encoder: Encoder, loss: CoefficientLoss, many: Codes, fine: Codes, check: Codes, seconds: float, seed: int,
+    device: torch.device = CPU,
+) -> Encoder:  # fmt: skip
     """Adam 5e-4 with cosine decay by the clock; `fine` also has the finest bands. Returns the best on `check`."""
     torch.manual_seed(seed)
+    encoder, loss = encoder.to(device), loss.to(device)
+    many, fine, check = (codes.to(device) for codes in (many, fine, check))
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-3, weight_decay=2e-3)
     best, best_r2, start, step = None, -np.inf, time.monotonic(), 0
     while (spent := (time.monotonic() - start) / seconds) < 1.0:
@@ -109,7 +126,7 @@ def fit_encoder(
             print(f"encoder: step {step}, loss {value.item():.4f}, held-out R2 {r2:.4f}", file=sys.stderr, flush=True)
     if best is not None:
         encoder.load_state_dict(best)
-    return encoder.eval()
+    return encoder.cpu().eval()
 
 
 def fit_mapping(
@@ -120,6 +137,7 @@ def fit_mapping(
     model: FaceModel,
     seconds: float,
     seed: int,
+    device: torch.device = CPU,
 ) -> None:
     """Teach the mapping network f: z -> w to give the codes of faces like the training set's.
 
@@ -134,17 +152,19 @@ def fit_mapping(
             f"z_dim {config.z_dim} is too small for {model.n_id} identity and {model.n_exp} expression values"
         )
     torch.manual_seed(seed)
+    mapping, encoder, loss = generator.mapping.to(device), encoder.to(device), loss.to(device)
+    w_mean = w_mean.to(device)
     optimizer = torch.optim.Adam(generator.mapping.parameters(), lr=MAPPING_RATE, betas=(0.9, 0.99))
-    start, step, average = time.monotonic(), 0, torch.zeros(config.w_dim)
+    start, step = time.monotonic(), 0
     while (spent := (time.monotonic() - start) / seconds) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = MAPPING_RATE * (0.5 + 0.5 * np.cos(np.pi * spent)) + 1e-6
-        z = torch.randn(256, config.z_dim)
+        z = torch.randn(256, config.z_dim).to(device)
         with torch.no_grad():
             identity = z[:, : model.n_id].clamp(-3, 3)
             tail = (z[:, model.n_id : model.n_id + model.n_exp] - 1.0).clamp_min(0)
             target = loss.predicted(w_mean + encoder(identity, (0.8 * tail).clamp_max(1))) @ loss.places
-        w = generator.mapping(z)
+        w = mapping(z)
         error = ((w - target) @ loss.places.T).square() @ loss.weights
         value = error.mean() + 1e-4 * (w - target).square().mean()
         optimizer.zero_grad(set_to_none=True)
@@ -154,8 +174,9 @@ def fit_mapping(
         if step % 250 == 0:
             print(f"mapping: step {step}, loss {value.item():.4f}", file=sys.stderr, flush=True)
     with torch.no_grad():
-        average = generator.mapping(torch.randn(8192, config.z_dim)).mean(0)
-        generator.mapping.w_avg.copy_(average)
+        mapping.w_avg.copy_(mapping(torch.randn(8192, config.z_dim).to(device)).mean(0))
+    mapping.cpu()
+    encoder.cpu()
 
 
 def codes(model: FaceModel, split: str, coefficients: Tensor, seed: int) -> Codes:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...detail.encoder import Encoder
 from ...detail.generator import Generator
+from ..rehearsal import number
 from .cache import MapCache
 from .principal import average_to
 
@@ -23,9 +24,9 @@ EMA = 0.995
 def train_jointly(
     generator: Generator, encoder: Encoder, w_mean: Tensor, data: MapCache, resolution: int, batch: int, seconds: float,
     weight: Tensor, seed: int,
-    rate: float = 1.0, save: Callable[[Generator, Encoder], None] | None = None,
+    rate: float = 1.0, save: Callable[[Generator, Encoder], None] | None = None, device: torch.device | None = None,
 ) -> tuple[Generator, Encoder]:  # fmt: skip
-    """Train for `seconds` at `resolution`; return the running averages of both networks.
+    """Train for `seconds` at `resolution`; return the running averages of both networks, on the CPU.
 
     weight (R', R'): what an error counts at a place (`place_weights`).
     Loss: L1 + 0.5 slopes' L1 + 0.1 (L2 / spread), in millimetres. Slopes are what light shows, so they stand for the
@@ -33,6 +34,8 @@ def train_jointly(
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
+    device = device or torch.device("cpu")
+    generator, encoder, w_mean = generator.to(device), encoder.to(device), w_mean.to(device)
     registered = [p for n, p in generator.synthesis.named_parameters() if "registered" in n]
     rest = [p for n, p in generator.synthesis.named_parameters() if "registered" not in n and "noise" not in n]
     optimizer = torch.optim.Adam(
@@ -46,14 +49,16 @@ def train_jointly(
     )
     means = deepcopy(generator).eval(), deepcopy(encoder).eval()
     encoder.train()
-    place = average_to(weight[None], resolution)[:, None]
+    place = average_to(weight[None], resolution)[:, None].to(device)
     start, saved, step, shown = time.monotonic(), time.monotonic(), 0, []
     while (spent := (time.monotonic() - start) / seconds) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = group["base"] * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * np.cos(np.pi * spent))
         picks = np.sort(rng.integers(len(data.maps), size=batch))
-        target = average_to(torch.from_numpy(np.asarray(data.maps[picks], np.float32)), resolution)[:, None]
-        w = encoder(torch.from_numpy(data.identity[picks]), torch.from_numpy(data.expression[picks]))
+        maps, *sliders = (torch.from_numpy(np.asarray(a[picks], np.float32)).to(device)
+                          for a in (data.maps, data.identity, data.expression))  # fmt: skip
+        target = average_to(maps, resolution)[:, None]
+        w = encoder(*sliders)
         image = generator.synthesis(w + w_mean, resolution=resolution)
         value = map_loss(image, target, place)
         optimizer.zero_grad(set_to_none=True)
@@ -66,10 +71,10 @@ def train_jointly(
             for mean, now in zip(means, (generator, encoder), strict=True):
                 for a, b in zip(mean.parameters(), now.parameters(), strict=True):
                     a.lerp_(b, 1 - decay)
-        shown.append(((image - target).square().mean() / target.square().mean()).item())
+        shown.append(number((image - target).square().mean() / target.square().mean()))
         if step % 50 == 0:
             print(
-                f"joint {resolution}: step {step}, loss {value.item():.5f}, "
+                f"joint {resolution}: step {step}, loss {number(value):.5f}, "
                 f"squared error / energy {np.mean(shown):.4f}, {100 * spent:.0f} %",
                 file=sys.stderr, flush=True,
             )  # fmt: skip
@@ -77,7 +82,9 @@ def train_jointly(
         if save and time.monotonic() - saved > 300:
             save(*means)
             saved = time.monotonic()
-    return means
+    generator.cpu()
+    encoder.cpu()
+    return means[0].cpu(), means[1].cpu()
 
 
 def place_weights(maps: np.ndarray) -> Tensor:

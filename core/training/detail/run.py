@@ -33,7 +33,7 @@ from ...errors import DnpmError
 from ...face_model.model import FaceModel
 from . import cache
 from .crisp import sharpen
-from .fit import CoefficientLoss, codes, fit_encoder, fit_mapping
+from .fit import CPU, CoefficientLoss, codes, fit_encoder, fit_mapping
 from .joint import place_weights, train_jointly
 from .principal import Band, coefficients_of, directions, learn_bands, plant, project
 
@@ -66,7 +66,7 @@ SMALL = Plan(24, 8, 8, 16, 2, 1, ((64, 2, 2.0),), ((128, 2, 2.0),))
 def train(
     model_path: Path, folder: Path, weights: Path, plan: Plan, command: str,
     generator_config: GeneratorConfig | None = None,
-    encoder_config: EncoderConfig | None = None,
+    encoder_config: EncoderConfig | None = None, device: torch.device = CPU,
 ) -> None:  # fmt: skip
     """Run every stage that is not done yet. Raises DnpmError when the folder belongs to another plan or face model."""
     torch.set_num_threads(plan.threads)
@@ -121,7 +121,7 @@ def train(
         encoder = fit_encoder(
             encoder, loss, codes(model, "train", coefficients, plan.seed),
             codes(model, "train", fine_coefficients, plan.seed),
-            codes(model, "validation", check_coefficients, plan.seed), plan.encoder_seconds, plan.seed,
+            codes(model, "validation", check_coefficients, plan.seed), plan.encoder_seconds, plan.seed, device,
         )  # fmt: skip
         # E is centred: its mean output over the training samples is 0, so w_mean is 0 as well.
         state.finish("encoder", started)
@@ -149,6 +149,7 @@ def train(
             plan.seed,
             rate=min(1.0, (256 / resolution) ** 2),
             save=save,
+            device=device,
         )
         state.finish(stage, started)
         save(*means)
@@ -165,14 +166,25 @@ def train(
         mask = torch.tensor(model.detail_mask)
         maps = fine if resolution > coarse else many
         result = sharpen(
-            detail.generator, *kept, maps, min(resolution, size), batch, seconds, mask, plan.seed, save=keep
+            detail.generator,
+            *kept,
+            maps,
+            min(resolution, size),
+            batch,
+            seconds,
+            mask,
+            plan.seed,
+            save=keep,
+            device=device,
         )
         state.finish(stage, started)
         keep(result)
     if "mapping" not in state.done:
         detail = load_detail(weights)
         detail.generator.mapping.requires_grad_(True)
-        fit_mapping(detail.generator, detail.encoder, detail.w_mean, loss, model, plan.mapping_seconds, plan.seed)
+        fit_mapping(
+            detail.generator, detail.encoder, detail.w_mean, loss, model, plan.mapping_seconds, plan.seed, device
+        )
         state.finish("mapping", started)
         save_detail(weights, detail.generator, detail.encoder, detail.w_mean, card({}))
 

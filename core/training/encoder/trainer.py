@@ -33,6 +33,7 @@ from ..checkpoint import (
 from ..detail.principal import average_to
 from ..perceptual import PerceptualDistance
 from ..perceptual.distance import RANGE_MM
+from ..rehearsal import number
 from .inputs import Inputs
 
 
@@ -142,7 +143,7 @@ class EncoderTrainer:
             for group in self.optimizer.param_groups:
                 group["lr"] = 0.5 * self.plan.rate * (1 + math.cos(math.pi * self.step / self.total_steps))
             try:
-                losses = self._once(picks)
+                losses = self.once(picks)
             except (RuntimeError, MemoryError) as error:
                 if not out_of_memory(error):
                     raise
@@ -182,7 +183,8 @@ class EncoderTrainer:
             raise DnpmError("the saved state is of another encoder (it has no step)")
         self.step = int(arrays["step"][0])
 
-    def _once(self, picks: np.ndarray) -> Losses:
+    def once(self, picks: np.ndarray) -> Losses:
+        """One step on these samples; on the meta device losses are nan (`rehearsal.py`)."""
         images, targets = self._images(self.samples, picks), self._targets(self.samples, picks)
         l1 = (images - targets).abs().mean()
         seen = images.new_zeros(()) if self.distance is None else self.distance(images, targets).mean()
@@ -190,7 +192,7 @@ class EncoderTrainer:
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         self.optimizer.step()
-        return Losses(float(total.detach()), float(l1.detach()), float(seen.detach()))
+        return Losses(number(total), number(l1), number(seen))
 
     def _images(self, samples: Samples, picks: np.ndarray) -> Tensor:
         first, second = self.inputs(samples.identity(picks), samples.expression(picks))

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,12 +28,14 @@ from ..checkpoint import Stop, load_state, network_arrays, restore_network, save
 from ..data.dataset import MapDataset
 from ..generator.batches import Batches
 from ..generator.discriminator import Discriminator, DiscriminatorConfig
+from ..generator.dry import BlankBatches
 from ..generator.losses import r1_gamma
 from ..generator.plan import Plan, Precision
 from ..generator.run import DISCRIMINATOR, DISCRIMINATOR_KIND, data_entry, discriminator_metadata, progress, with_mean_w
 from ..generator.start import spread_of
+from ..rehearsal import META
 from ..scalars import ScalarLog
-from .maps import ArtistMaps, first_codes, fit_codes, mean_shift
+from .maps import ArtistMaps, fit_codes, mean_shift
 from .measure import scores, sheet
 from .trainers import EncoderFollower, FinetuneTrainer, Weights
 
@@ -131,21 +131,19 @@ def finetune(
     return found
 
 
-@contextmanager
-def rehearsal(old: Detail, data: MapDataset, recipe: Recipe, device: torch.device) -> Iterator[FinetuneTrainer]:
-    """A trainer as `finetune` would make it, with codes that were not fitted: to time its steps."""
+def rehearsal(old: Detail, data: MapDataset, recipe: Recipe) -> FinetuneTrainer:
+    """A trainer as `finetune` would make it, on the meta device: to count what its steps would need. `old` moves there
+    as well, and loses its numbers."""
     artist = ArtistMaps.read(data, recipe.resolution)
     discriminator, spread, fresh = _discriminator(recipe, spread_of(data))
     plan = plan_of(recipe, old, discriminator, fresh)
-    batches = Batches(data, data.split("train"), plan.batch, plan.resolution, plan.seed)
-    old = old.to(device)
-    try:
-        yield FinetuneTrainer(
-            plan, old, discriminator, batches, spread, artist, first_codes(old, artist), mean_shift(old, artist),
-            recipe.weights, device, recipe.microbatch,
-        )  # fmt: skip
-    finally:
-        batches.close()
+    config = old.generator.config
+    codes = torch.zeros(len(artist), config.w_layers, config.w_dim)
+    shift = torch.zeros(1, 1, recipe.resolution, recipe.resolution)
+    return FinetuneTrainer(
+        plan, old, discriminator, BlankBatches(plan), spread, artist, codes, shift, recipe.weights, META,
+        recipe.microbatch,
+    )  # fmt: skip
 
 
 def plan_of(recipe: Recipe, old: Detail, discriminator: Discriminator, fresh: bool) -> Plan:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ...detail.generator import FullyConnected
+from ...detail.generator import FullyConnected, autocast_enabled
 from ...errors import DnpmError
 
 _SLOPE, _GAIN = 0.2, math.sqrt(2)
@@ -118,7 +118,7 @@ class Discriminator(nn.Module):
         x = activated(self.fromrgb(heights.contiguous(memory_format=torch.channels_last)))
         for r in self.resolutions:
             x = getattr(self, f"b{r}")(x)
-        if not torch.is_autocast_enabled(x.device.type):
+        if not autocast_enabled(x):
             return self.b4(x)
         with torch.autocast(x.device.type, enabled=False):  # Statistics and logits in full precision.
             return self.b4(x.float())

@@ -1,48 +1,52 @@
-"""What a training would be: sizes, memory, and speed by a few timed steps on maps with nothing on them."""
+"""What a training of G would be: sizes, memory and speed, estimated without its memory (`rehearsal.py`)."""
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
+from torch import Tensor
 
 from ...backend import devices
 from ...detail.config import to_json
-from ..checkpoint import out_of_memory
+from ...detail.generator import Generator
+from ..rehearsal import ESTIMATED, META, Speed, measure
+from .batches import Batches
+from .discriminator import Discriminator
+from .plan import Plan
 from .trainer import GeneratorTrainer
 
-_SLOW = 10.0
+
+class BlankBatches(Batches):
+    """Maps and masks of the right shapes on the meta device; nothing is read."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.batch, self.resolution = plan.batch, plan.resolution
+
+    def read(self, step: int, part: slice) -> tuple[Tensor, Tensor]:
+        """See `Batches`."""
+        shape = (part.stop - part.start, 1, self.resolution, self.resolution)
+        return torch.empty(shape, device=META), torch.empty(shape, device=META)
+
+    def close(self) -> None:
+        """There is no thread."""
 
 
-class BlankMaps:
-    """As many maps as there are; nothing is read."""
-
-    def __init__(self, resolution: int) -> None:
-        self.resolution = resolution
-
-    def maps(self, indices: np.ndarray) -> np.ndarray:
-        """(n,) -> (n, R, R) float32, small noise."""
-        return np.random.default_rng(0).normal(0, 1e-3, (len(indices), self.resolution, self.resolution))
-
-    def masks(self, indices: np.ndarray) -> np.ndarray:
-        """(n,) -> (n, R, R) ones."""
-        return np.ones((len(indices), self.resolution, self.resolution), np.float32)
+def blank_trainer(plan: Plan, microbatch: int | None) -> GeneratorTrainer:
+    """As `train` would make it, on the meta device. Raises DnpmError when the microbatch does not divide the batch."""
+    with META:
+        networks = Generator(plan.generator), Discriminator(plan.discriminator)
+    return GeneratorTrainer(plan, *networks, BlankBatches(plan), 1e-3, META, microbatch=microbatch)
 
 
-def dry_run(trainer: GeneratorTrainer, maps: int | None, batch: int | None = None) -> dict[str, Any]:
-    """Each part of a step once to warm up and once timed; lazy parts count by how rarely they come.
+def dry_run(trainer: GeneratorTrainer, maps: int | None, device: torch.device) -> dict[str, Any]:
+    """Sizes, memory and seconds of each part of a step; lazy parts count by how rarely they come.
 
-    maps: of the set, None where none was given. batch: the real one, of which the trainer holds one round; default the
-    trainer's. Raises DnpmError when memory runs out.
+    trainer: on the meta device. maps: of the set, None where none was given. device: the one that would train.
     """
     plan = trainer.plan
-    rounds = (batch or plan.batch) / plan.batch
-    plan = replace(plan, batch=batch or plan.batch)
     parts: dict[str, tuple[Callable[[int], object], float]] = {
         "generator": (trainer.generator_part, 1.0),
         "path_length": (trainer.path_part, 1 / plan.path_every if plan.path_every else 0.0),
@@ -50,15 +54,20 @@ def dry_run(trainer: GeneratorTrainer, maps: int | None, batch: int | None = Non
         "r1": (trainer.r1_part, 1 / plan.r1_every if plan.r1_every and plan.gamma else 0.0),
     }
     trainer.ada.p = 0.5 if plan.ada_target is not None else 0.0  # Augmentation takes time as well.
-    seconds = {}
-    try:
-        for name, (part, share) in parts.items():
-            if share:
-                seconds[name] = rounds * _timed(part, trainer.device)
-    except (RuntimeError, MemoryError) as error:
-        if out_of_memory(error):
-            raise trainer.too_large() from error
-        raise
+
+    def whole(name: str, part: Callable[[int], object]) -> Callable[[], None]:
+        of_g = name in ("generator", "path_length")
+
+        def run() -> None:
+            part(0)
+            trainer.apply(of_g)
+
+        return run
+
+    measure({"begun": lambda: [trainer.apply(of_g) for of_g in (True, False)]})
+    works = measure({name: whole(name, part) for name, (part, share) in parts.items() if share})
+    speed = Speed.of(device)
+    seconds = {name: speed.seconds(work) for name, work in works.items()}
     step = sum(seconds[name] * parts[name][1] for name in seconds)
     count = lambda net: sum(p.numel() for p in net.parameters())  # noqa: E731
     return {
@@ -69,8 +78,8 @@ def dry_run(trainer: GeneratorTrainer, maps: int | None, batch: int | None = Non
         "microbatch": trainer.microbatch, "images": plan.images, "steps": plan.steps, "rate": plan.rate,
         "gamma": round(plan.gamma, 5), "path_every": plan.path_every, "r1_every": plan.r1_every,
         "ada_target": plan.ada_target, "start": plan.start, "precision": plan.precision,
-        "device": devices.name(trainer.device), "memory_mib": _memory_mib(trainer.device),
-        "state_mib": _state_mib(trainer),
+        "device": devices.name(device), "memory_mib": round(max(work.peak for work in works.values()) / 2**20),
+        "state_mib": _state_mib(trainer), "figures": ESTIMATED,
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "seconds_per_step": round(step, 3), "images_per_second": round(plan.batch / step, 3),
         "hours": round(plan.steps * step / 3600, 2),
@@ -82,7 +91,6 @@ def table(result: dict[str, Any]) -> str:
     g, d = result["generator"], result["discriminator"]
     registered = sum(count for _, count in g["registered"])
     parts = ", ".join(f"{name.replace('_', ' ')} {value:.2f} s" for name, value in result["seconds"].items())
-    memory = f"{result['memory_mib']:,} MiB" if result["memory_mib"] is not None else "unknown"
     return "\n".join([
         f"G: {result['generator_parameters']:,} parameters (mapping {result['mapping_parameters']:,}), channel base "
         f"{g['channel_base']}, at most {g['channel_max']}, {registered} registered maps; starts from {result['start']}",
@@ -94,40 +102,16 @@ def table(result: dict[str, Any]) -> str:
         f"{result['images']:,} images, {result['steps']:,} steps; {result['precision']}",
         f"rate {result['rate']:g}, R1 {result['gamma']:g} {_every(result['r1_every'])}, path length "
         f"{_every(result['path_every'])}, ADA target {result['ada_target']}",
-        f"{result['device']}: memory {memory}, state on disk {result['state_mib']:,} MiB",
-        f"{result['seconds_per_step']:.2f} s a step ({parts}), {result['images_per_second']:.2f} images/s, "
+        f"{result['device']}: about {result['memory_mib']:,} MiB of tensors, state on disk "
+        f"{result['state_mib']:,} MiB",
+        f"about {result['seconds_per_step']:.2f} s a step ({parts}), {result['images_per_second']:.2f} images/s, "
         f"{result['hours']:.1f} h in all",
+        f"(memory and times are {result['figures']})",
     ])  # fmt: skip
 
 
 def _every(steps: int) -> str:
     return f"every {steps} steps" if steps else "left out"
-
-
-def _timed(part: Callable[[int], object], device: torch.device) -> float:
-    """Of the second time, or of the first where that is slow enough for what it does once not to matter."""
-    seconds = 0.0
-    for step in range(2):
-        started = time.perf_counter()
-        part(step)
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        seconds = time.perf_counter() - started
-        if seconds > _SLOW:
-            break
-    return seconds
-
-
-def _memory_mib(device: torch.device) -> int | None:
-    """The most that was held so far; None where the system does not say (Windows)."""
-    if device.type == "cuda":
-        return round(torch.cuda.max_memory_allocated(device) / 2**20)
-    try:
-        import resource
-    except ImportError:
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20)
 
 
 def _state_mib(trainer: GeneratorTrainer) -> int:

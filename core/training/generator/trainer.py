@@ -2,7 +2,7 @@
 
 Both networks see heights in units of `spread_mm` (the set's deviation), inside the samples' masks; painted maps get the
 masks of the real ones beside them, so that a hole in a scan tells D nothing. G's noise inputs are constant, not drawn
-anew as in the paper: a displacement map must not flicker from frame to frame.
+again as in the paper: a displacement map must not flicker from frame to frame.
 
 Every random number comes from (seed, step, purpose) and is drawn for the whole batch: so the state is weights,
 moments, a few running means and the step (RNG states and the place in the data follow from it), a continuation is
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -32,6 +33,7 @@ from ..checkpoint import (
     restore_network,
     restore_optimizer,
 )  # fmt: skip
+from ..rehearsal import number
 from . import augment
 from .augment import AdaptiveP
 from .batches import Batches
@@ -134,7 +136,8 @@ class GeneratorTrainer:
         """Something more that G learns by; scalar. Its gradient is averaged over the processes."""
         return None
 
-    # The four parts of a step; each leaves its gradient in its network's parameters.
+    # The four parts of a step; each leaves its gradient in its network's parameters. They also run on the meta device
+    # (`rehearsal.py`), where numbers are nan.
 
     def generator_part(self, step: int) -> tuple[float, Tensor]:
         """Gradient of G's logistic loss; (loss, mean w of these samples)."""
@@ -149,11 +152,11 @@ class GeneratorTrainer:
             logits = self._judge(self._seen(image, masks[here], changes[whole], step, _CHANGES_G, whole))
             value = generator_loss(logits) * (len(logits) / self.local)
             value.backward()
-            total += float(value.detach())
+            total += number(value)
         extra = self.extra_loss(step)
         if extra is not None:
             extra.backward()
-            total += float(extra.detach())
+            total += number(extra)
         return total, torch.stack(w).mean(0)
 
     def path_part(self, step: int) -> float:
@@ -171,7 +174,7 @@ class GeneratorTrainer:
             # The mean of before this step, so that all rounds and processes have the same.
             value = path_penalty(lengths, self.path_mean) * (self.plan.path_weight * self.plan.path_every * part)
             value.backward()
-            total += float(value.detach())
+            total += number(value)
             seen.append(lengths.detach())
         mean = torch.cat(seen).mean()
         self.me.average([mean])
@@ -191,10 +194,10 @@ class GeneratorTrainer:
             real = self._judge(self._seen(maps[here], masks[here], of_reals[whole], step, _CHANGES_REAL, whole))
             value = discriminator_loss(fake, real) * (len(real) / self.local)
             value.backward()
-            sums["loss"] += float(value.detach())
-            sums["real"] += float(real.detach().sum()) / self.local
-            sums["fake"] += float(fake.detach().sum()) / self.local
-            sums["signs"] += float(real.detach().sign().sum())
+            sums["loss"] += number(value)
+            sums["real"] += number(real.sum()) / self.local
+            sums["fake"] += number(fake.sum()) / self.local
+            sums["signs"] += number(real.sign().sum())
         return sums
 
     def r1_part(self, step: int) -> float:
@@ -207,7 +210,7 @@ class GeneratorTrainer:
             seen = self._seen(maps[here], masks[here], changes[whole], step, _CHANGES_REAL, whole)
             penalty = r1_penalty(self.discriminator, seen).sum() / self.local
             (penalty * (0.5 * self.plan.gamma * self.plan.r1_every)).backward()
-            total += float(penalty.detach())
+            total += number(penalty)
         return total
 
     def draw_z(self, step: int, purpose: int, count: int) -> Tensor:
@@ -279,6 +282,10 @@ class GeneratorTrainer:
         told = self.r1, self.path, float(self.path_mean), self.ada.p, self.ada.measured
         return Losses(value, loss, real, fake, *told)
 
+    def apply(self, of_g: bool) -> None:
+        """One step of G's or D's optimizer by the gradients that the parts left."""
+        self._apply(*((self.of_g, self.generator) if of_g else (self.of_d, self.discriminator)))
+
     def _apply(self, optimizer: torch.optim.Optimizer, network: torch.nn.Module) -> None:
         self.me.gradients(network.parameters())
         optimizer.step()
@@ -323,12 +330,17 @@ class GeneratorTrainer:
             yield slice(start - share.start, stop - share.start), slice(start, stop)
 
     def _paint(self, codes: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
+        with self._precision():
             return self.generator.synthesis(codes, self.plan.resolution)
 
     def _judge(self, heights: Tensor) -> Tensor:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.plan.precision == "bf16"):
+        with self._precision():
             return self.discriminator(heights)
+
+    def _precision(self) -> AbstractContextManager[None]:
+        if self.plan.precision == "fp32" or self.device.type == "meta":
+            return nullcontext()
+        return torch.autocast(self.device.type, torch.bfloat16)
 
     def _seen(
         self, maps: Tensor, masks: Tensor, changes: augment.Changes, step: int, purpose: int, whole: slice
@@ -343,6 +355,8 @@ class GeneratorTrainer:
 
     def _normal(self, shape: tuple[int, ...], step: int, purpose: int, sample: int) -> Tensor:
         """~ N(0, 1), the same wherever the sample is computed; drawn on the device, where a map is many numbers."""
+        if self.device.type == "meta":
+            return torch.empty(shape, device=self.device)
         source = torch.Generator(self.device).manual_seed(self._number(step, purpose, sample))
         return torch.randn(shape, generator=source, device=self.device)
 

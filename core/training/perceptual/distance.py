@@ -100,12 +100,14 @@ class EfficientNetDistance(PerceptualDistance):
 
 
 def perceptual(
-    name: str = "auto", *, trunk: Path | None = None, download: bool = False, range_mm: float = RANGE_MM
-) -> PerceptualDistance:
-    """The perceptual distance of that name; "auto" is LPIPS (AlexNet) where its trunk is there, else EfficientNet's.
+    name: str = "auto", *, trunk: Path | None = None, download: bool = False, range_mm: float = RANGE_MM,
+    prefer: str = "alex",
+) -> PerceptualDistance:  # fmt: skip
+    """The perceptual distance of that name; "auto" is LPIPS where a trunk is there, else EfficientNet's.
 
-    trunk: file with the trunk's weights. download: fetch them when they are missing; never done unasked. Raises
-    DnpmError when LPIPS is demanded and no weights are there.
+    trunk: file with the trunk's weights. download: fetch them when they are missing; never done unasked. prefer: the
+    trunk ("alex", "vgg") that "auto" looks for first, and that `trunk` and `download` then mean: the paper has VGG16 in
+    the loss of restoration (Eq. 13). Raises DnpmError when LPIPS is demanded and no weights are there.
     """
     if name not in CHOICES:
         raise DnpmError(f"perceptual distance {name!r} is not one of {', '.join(CHOICES)}")
@@ -113,17 +115,20 @@ def perceptual(
         if trunk is not None or download:
             raise DnpmError("efficientnet-lite0 brings its weights itself: no trunk, no download")
         return EfficientNetDistance(range_mm).requires_grad_(False)
-    kind = "vgg" if name == "lpips-vgg" else "alex"
-    path = find_trunk(kind, trunk)
-    if path is None and download:
-        path = download_trunk(kind)
-    if path is not None:
-        return Lpips(kind, path, range_mm).requires_grad_(False)
+    kinds = [name.removeprefix("lpips-")] if name != "auto" else [prefer, *(k for k in KINDS if k != prefer)]
+    if trunk is not None or download:
+        kinds = kinds[:1]
+    for kind in kinds:
+        path = find_trunk(kind, trunk)
+        if path is None and download:
+            path = download_trunk(kind)
+        if path is not None:
+            return Lpips(kind, path, range_mm).requires_grad_(False)
     if name == "auto":
         return EfficientNetDistance(range_mm).requires_grad_(False)
     raise DnpmError(
-        f"{name}: the trunk's weights ({KINDS[kind].file}) are neither in torch's download cache nor given; give the "
-        "file, allow the download, or use efficientnet-lite0"
+        f"{name}: the trunk's weights ({KINDS[kinds[0]].file}) are neither in torch's download cache nor given; give "
+        "the file, allow the download, or use efficientnet-lite0"
     )
 
 

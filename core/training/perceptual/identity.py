@@ -1,4 +1,4 @@
-"""A face recognition network that the user brings, as the trunk of the identity term (Eq. 15), read from a TFLite file.
+"""A face recognition network that the user brings, as the trunk of the identity term (Eq. 14), read from a TFLite file.
 
 Any network of 112 x 112 RGB pictures with an embedding at its end serves: MobileFaceNet (Chen et al. 2018), or
 ArcFace's converted. Its levels are the last features of each size, and the embedding. None is shipped: whose photos

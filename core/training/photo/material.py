@@ -29,10 +29,11 @@ def material_of(generator: GlobalGenerator, pairs: Pairs, mask: np.ndarray, maps
     Raises DnpmError when the data set cannot be read.
     """
     rough = np.zeros(pairs.maps.shape, np.float16)
+    device = generator.mean.device
     with torch.inference_mode():
         for k, texture in enumerate(pairs.textures):
-            x = torch.from_numpy(np.asarray(texture, np.float32))[None]
-            rough[k] = generator(as_input(x[:, :3], x[:, 3:]))[0, 0].numpy() * mask
+            x = torch.from_numpy(np.asarray(texture, np.float32))[None].to(device)
+            rough[k] = generator(as_input(x[:, :3], x[:, 3:]))[0, 0].cpu().numpy() * mask
     true = np.asarray(pairs.maps)
     if maps is not None:
         true = np.stack([resize(one, len(mask)) * mask for one in _maps_of(Path(maps))])
@@ -58,4 +59,5 @@ def codes_of_sliders(detail: Detail, model: FaceModel, count: int, seed: int) ->
     pairs = [samples.draw(model, "train", k, seed) for k in range(count)]
     identity, expression = (torch.from_numpy(np.stack(column)) for column in zip(*pairs, strict=True))
     with torch.inference_mode():
-        return detail.encoder(identity, expression)
+        device = detail.w_mean.device
+        return detail.encoder(identity.to(device), expression.to(device)).cpu()

@@ -23,7 +23,7 @@ from ...face_model.looks import IRISES, TONES, Look
 from ...face_model.model import FaceModel
 from ...photo.camera import Camera, rotation_of, turned
 from ...photo.render import Lights, Paint, render, skin_normals
-from ...photo.texture import fill_mirrored, normalise, unwrap, uv_table
+from ...photo.texture import Texture, fill_mirrored, normalise, unwrap, uv_table
 from ..detail import samples
 from ..detail.cache import teacher_fingerprint
 from ..teacher.teacher import Teacher, resize
@@ -132,18 +132,27 @@ def degraded(image: np.ndarray, face: float, rng: np.random.Generator) -> np.nda
     return np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC), np.float32) / 255
 
 
-def pictures_of(
-    model: FaceModel, teacher: Teacher, split: str, number: int, resolution: int, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Face `number`: (VIEWS, 4, R, R) textures and its map (R, R), float16, the same for the same arguments."""
+@dataclass(frozen=True)
+class SeenFace:
+    """A known face and what its pictures show: identity (n_id,), expression (n_exp,), map (S, S) mm as the teacher
+    paints it, and VIEWS textures, filled."""
+
+    identity: np.ndarray
+    expression: np.ndarray
+    target: np.ndarray
+    textures: list[Texture]
+
+
+def seen_face(model: FaceModel, teacher: Teacher, split: str, number: int, resolution: int, seed: int) -> SeenFace:
+    """Face `number` of a split, rendered, degraded, unwrapped to textures of `resolution` texels; the same for the same
+    arguments."""
     rng = np.random.default_rng([seed, number, 83, split == "validation"])
     identity, expression = samples.draw(model, split, number, seed)
     target = teacher.map(identity, expression)
     vertices = model.vertices(identity, expression)
     front = vertices[model.vertex_groups.get("face", np.arange(len(vertices)))]
     bumped = skin_normals(uv_table(model, len(target)), vertices, model.faces, target)
-    mask = resize(model.detail_mask, resolution)
-    views = []
+    textures = []
     for _ in range(VIEWS):
         face = float(np.exp(rng.uniform(np.log(90), np.log(300))))
         side = round(1.3 * face)
@@ -159,11 +168,27 @@ def pictures_of(
             centre=camera.centre + rng.normal(0, 0.006 * face, 2),
             focal=camera.focal * float(np.exp(rng.normal(0, 0.008))),
         )  # fmt: skip
-        seen = unwrap(degraded(picture, face, rng), vertices, wrong, model, resolution)
-        texture = fill_mirrored(seen)
-        colour = normalise(texture, mask)
-        views.append(np.concatenate([colour.transpose(2, 0, 1), texture.visible[None]]))
-    return np.stack(views).astype(np.float16), (resize(target, resolution) * mask).astype(np.float16)
+        textures.append(fill_mirrored(unwrap(degraded(picture, face, rng), vertices, wrong, model, resolution)))
+    return SeenFace(identity, expression, target, textures)
+
+
+def pictures_of(
+    model: FaceModel, teacher: Teacher, split: str, number: int, resolution: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Face `number`: (VIEWS, 4, R, R) textures and its map (R, R), float16, the same for the same arguments."""
+    seen, mask = seen_face(model, teacher, split, number, resolution, seed), resize(model.detail_mask, resolution)
+    views = [
+        np.concatenate([normalise(texture, mask).transpose(2, 0, 1), texture.visible[None]])
+        for texture in seen.textures
+    ]
+    return np.stack(views).astype(np.float16), (resize(seen.target, resolution) * mask).astype(np.float16)
+
+
+def blank_pairs(resolution: int) -> Pairs:
+    """One pair of the right shape with nothing on it, which takes no memory."""
+    nothing = np.zeros((), np.float16)
+    shape = (resolution, resolution)
+    return Pairs(np.broadcast_to(nothing, (1, 4, *shape)), np.broadcast_to(nothing, (1, *shape)))
 
 
 def _paint_of(model: FaceModel, person: int) -> Paint:

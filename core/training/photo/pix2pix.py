@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from ...errors import DnpmError
 from ...photo.restore.pix2pix import GlobalGenerator, Pix2PixConfig, as_input
 from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
+from ..rehearsal import number
 from .discriminator import MultiScaleDiscriminator, matching_loss, scores_loss
 from .pairs import Pairs
 
@@ -44,20 +45,25 @@ class Pix2PixPlan:
 class Pix2PixTrainer:
     """`step` counts what is done; `run` goes on from there, one step an item."""
 
-    def __init__(self, pairs: Pairs, mask: np.ndarray, plan: Pix2PixPlan) -> None:
+    def __init__(
+        self, pairs: Pairs, mask: np.ndarray, plan: Pix2PixPlan, device: torch.device | str = "cpu"
+    ) -> None:  # fmt: skip
         """mask (R, R). Raises DnpmError when there are no pairs, or their side is another."""
         size = plan.config.resolution
         if not len(pairs.maps) or pairs.maps.shape[1] != size:
             raise DnpmError(f"the pairs have {pairs.maps.shape[1]} texels a side, the configuration {size}")
-        self.pairs, self.plan, self.step = pairs, plan, 0
-        self.mask = torch.from_numpy(np.asarray(mask, np.float32))
+        self.pairs, self.plan, self.step, self.device = pairs, plan, 0, torch.device(device)
+        self.mask = torch.from_numpy(np.asarray(mask, np.float32)).to(self.device)
         state = torch.random.get_rng_state()
         torch.manual_seed(plan.seed)
-        self.generator = GlobalGenerator(plan.config)
-        mean = np.mean(pairs.maps[: min(len(pairs.maps), 2000)], axis=0, dtype=np.float32)
-        self.generator.mean.copy_(torch.from_numpy(mean))
-        self.discriminator = MultiScaleDiscriminator(plan.config.channels_in + 1, plan.discriminator_width, plan.scales)
+        # Numbers are drawn on the CPU, the same for every device; the meta device has none to draw.
+        with torch.device("meta" if self.device.type == "meta" else "cpu"):
+            generator = GlobalGenerator(plan.config)
+            judge = MultiScaleDiscriminator(plan.config.channels_in + 1, plan.discriminator_width, plan.scales)
         torch.random.set_rng_state(state)
+        mean = np.mean(pairs.maps[: min(len(pairs.maps), 2000)], axis=0, dtype=np.float32)
+        generator.mean.copy_(torch.from_numpy(mean))
+        self.generator, self.discriminator = generator.to(self.device), judge.to(self.device)
         # It begins at the mean; and the last layer's inputs add up: at the full rate one step moves maps by tenths.
         last = [m for m in self.generator.layers if isinstance(m, nn.Conv2d)][-1]
         nn.init.zeros_(last.weight)
@@ -76,7 +82,7 @@ class Pix2PixTrainer:
             self.d_optimizer.param_groups[0]["lr"] = rate
             for group, share in zip(self.g_optimizer.param_groups, self.shares, strict=True):
                 group["lr"] = rate * share
-            losses = self._once()
+            losses = self.once()
             if not all(np.isfinite(v) for v in losses.values()):
                 raise DnpmError(f"the loss burst at step {self.step}; try a smaller rate than {plan.rate:g}")
             self.step += 1
@@ -88,14 +94,16 @@ class Pix2PixTrainer:
         picks = rng.integers(len(self.pairs.maps), size=self.plan.batch)
         textures = torch.from_numpy(np.stack([self.pairs.textures[k] for k in picks]).astype(np.float32))
         maps = torch.from_numpy(np.stack([self.pairs.maps[k] for k in picks]).astype(np.float32))[:, None]
+        textures, maps = textures.to(self.device), maps.to(self.device)
         return as_input(textures[:, :3], textures[:, 3:]), maps
 
-    def _once(self) -> dict[str, float]:
+    def once(self) -> dict[str, float]:
+        """One step's losses; on the meta device they are nan (`rehearsal.py`)."""
         plan, scale = self.plan, self.plan.config.scale_mm
         given, wanted = self.batch()
         made = self.generator(given) * self.mask
         l1 = ((made - wanted) / scale).abs().sum() / (self.mask.sum() * len(made))
-        losses = {"l1_mm": float(l1.detach()) * scale}
+        losses = {"l1_mm": number(l1) * scale}
         total = plan.l1 * l1
         adversarial = self.step >= plan.adversarial_from * plan.steps and plan.adversarial > 0
         if adversarial:
@@ -113,8 +121,7 @@ class Pix2PixTrainer:
                 real = self.discriminator(true)
             matching, fooled = matching_loss(fake, real), scores_loss(fake, True)
             total = total + plan.matching * matching + plan.adversarial * fooled
-            losses |= {"discriminator": float(d_loss.detach()), "matching": float(matching.detach()),
-                       "fooled": float(fooled.detach())}  # fmt: skip
+            losses |= {"discriminator": number(d_loss), "matching": number(matching), "fooled": number(fooled)}
         self.g_optimizer.zero_grad(set_to_none=True)
         total.backward()
         self.g_optimizer.step()
@@ -144,10 +151,11 @@ def validate(generator: GlobalGenerator, pairs: Pairs, mask: np.ndarray) -> dict
     mean = np.asarray(pairs.maps, np.float32).mean(0)
     error = flat = still = square = around = 0.0
     generator.eval()
+    device = generator.mean.device
     with torch.inference_mode():
         for texture, target in zip(pairs.textures, pairs.maps, strict=True):
-            x = torch.from_numpy(np.asarray(texture, np.float32))[None]
-            made = generator(as_input(x[:, :3], x[:, 3:]))[0, 0].numpy()
+            x = torch.from_numpy(np.asarray(texture, np.float32))[None].to(device)
+            made = generator(as_input(x[:, :3], x[:, 3:]))[0, 0].cpu().numpy()
             wanted = np.asarray(target, np.float64)
             error += float((weight * np.abs(made - wanted)).sum())
             flat += float((weight * np.abs(wanted)).sum())

@@ -1,10 +1,11 @@
 """Training of E_deg, and of its competitors: a degraded map to w+, G frozen (Eq. 11 to 15).
 
-Loss: 10 L1 + 0.2 perceptual + 0.1 multi-level identity (Eq. 12). The perceptual distance is LPIPS where its trunk is at
-hand, else EfficientNet-Lite0's. The identity term is the paper's sum over levels of 1 - cosine (Eq. 15): of ArcFace's
-or MobileFaceNet's features where the user brings such a network (`--identity-network`), else of the perceptual trunk's,
-pooled over the face: the card says which.
-Learning happens at a side that G's lower blocks paint (256 by default), so that two cores can do it.
+Loss (Eq. 15): 10 L1 (Eq. 12) + 0.2 perceptual (Eq. 13) + 0.1 multi-level identity (Eq. 14). The perceptual distance is
+LPIPS on VGG16, as in the paper, where that trunk is at hand, else on AlexNet, else EfficientNet-Lite0's. The identity
+term is the paper's sum over five levels of 1 - cosine: of ArcFace's or MobileFaceNet's features where the user brings
+such a network (`--identity-network`), else of the perceptual trunk's five, pooled over the face: the card says which.
+Learning happens at a side that G's lower blocks paint (256 by default), so that two cores can do it. Then the rows of
+w+ that finer blocks read learn nothing, and are not used (`Trained` in `core/photo/restore/weights.py`).
 
 Maps are never mirrored: G's pores are not the same on both cheeks, so it could not paint what would be asked of it.
 Degraded maps: true ones averaged down to a quarter or an eighth and enlarged again, and pix2pixHD's rough ones.
@@ -26,13 +27,14 @@ from ...errors import DnpmError
 from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
 from ..perceptual.distance import RANGE_MM, PerceptualDistance
 from ..perceptual.identity import IdentityNetwork
+from ..rehearsal import number
 
 Code = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class RestorationPlan:
-    """How an encoder of degraded maps is trained. fine: the side that is learnt at; the weights are Eq. 12's."""
+    """How an encoder of degraded maps is trained. fine: the side that is learnt at; the weights are Eq. 15's."""
 
     steps: int = 1500
     batch: int = 4
@@ -44,6 +46,9 @@ class RestorationPlan:
     l1: float = 10.0
     perceptual: float = 0.2
     identity: float = 0.1
+    """Of each level of Eq. 14's sum."""
+    identity_levels: int | None = None
+    """Levels that count, from the last on; None: all (Eq. 14, E2Style). pSp takes the embedding alone, 1."""
     l2: float = 0.0
     """Of the square of the difference in half of the metrics' range (pSp's and E2Style's first term)."""
     code: float = 0.0
@@ -78,16 +83,19 @@ class RestorationTrainer:
     def __init__(
         self, network: nn.Module, detail: Detail, material: Material, plan: RestorationPlan, side: int,
         perceptual: PerceptualDistance | None = None, identity: IdentityNetwork | None = None,
+        device: torch.device | str = "cpu",
     ) -> None:  # fmt: skip
         """side: of the maps that the network reads; identity: the trunk of that term, else the perceptual one. Raises
         DnpmError when a term lacks its trunk."""
         trunk = identity if identity is not None else perceptual
         if (perceptual is None and plan.perceptual) or (trunk is None and plan.identity):
             raise DnpmError("the perceptual and identity terms need a perceptual distance; give both the weight 0")
-        self.trunk = trunk
-        self.network, self.detail, self.material, self.plan = network, detail, material, plan
-        self.side, self.perceptual, self.step = side, perceptual, 0
-        self.mask = torch.from_numpy(np.asarray(material.mask, np.float32))
+        self.device = torch.device(device)
+        self.trunk = trunk.to(self.device) if trunk is not None else None
+        self.network, self.detail = network.to(self.device), detail.to(self.device)
+        self.material, self.plan, self.side, self.step = material, plan, side, 0
+        self.perceptual = perceptual.to(self.device) if perceptual is not None else None
+        self.mask = torch.from_numpy(np.asarray(material.mask, np.float32)).to(self.device)
         self.optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], plan.rate)
 
     def run(self) -> Iterator[dict[str, float]]:
@@ -97,7 +105,7 @@ class RestorationTrainer:
             warm = min(1.0, (self.step + 1) / 30)
             rate = warm * plan.rate * 0.5 * (1 + np.cos(np.pi * self.step / plan.steps))
             self.optimizer.param_groups[0]["lr"] = float(rate)
-            losses = self._once()
+            losses = self.once()
             if not all(np.isfinite(v) for v in losses.values()):
                 raise DnpmError(f"the loss burst at step {self.step}; try a smaller rate than {plan.rate:g}")
             self.step += 1
@@ -118,16 +126,17 @@ class RestorationTrainer:
                 low = degrade(true, int(rng.choice(plan.factors)))
             given.append(_sized(low, self.side))
             wanted.append(_sized(true, plan.fine))
-        return torch.cat(given), torch.cat(wanted)
+        return torch.cat(given).to(self.device), torch.cat(wanted).to(self.device)
 
-    def _once(self) -> dict[str, float]:
+    def once(self) -> dict[str, float]:
+        """One step's losses; on the meta device they are nan (`rehearsal.py`)."""
         plan = self.plan
         given, wanted = self.batch()
         weight, code = _sized(self.mask[None, None], plan.fine), self.network(given)
         made = restored(self.detail, code, plan.fine) * weight
         l1 = ((made - wanted).abs() * weight).sum() / (weight.sum() * len(made))
         # The pictures that the perceptual term sees are maps over RANGE_MM: L1 and L2 are taken of the same pictures.
-        total, losses = plan.l1 * l1 / RANGE_MM, {"l1_mm": float(l1.detach())}
+        total, losses = plan.l1 * l1 / RANGE_MM, {"l1_mm": number(l1)}
         if plan.l2:
             square = ((made - wanted).square() * weight).sum() / (weight.sum() * len(made))
             total = total + plan.l2 * square / RANGE_MM**2
@@ -137,11 +146,11 @@ class RestorationTrainer:
             if plan.perceptual and self.perceptual is not None:
                 term = self.perceptual(made, wanted).mean()
                 total = total + plan.perceptual_every * plan.perceptual * term
-                losses["perceptual"] = float(term.detach())
+                losses["perceptual"] = number(term)
             if plan.identity and self.trunk is not None:
-                term = identity_distance(self.trunk, made, wanted)
+                term = identity_distance(self.trunk, made, wanted, plan.identity_levels)
                 total = total + plan.perceptual_every * plan.identity * term
-                losses["identity"] = float(term.detach())
+                losses["identity"] = number(term)
         self.optimizer.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -174,13 +183,16 @@ def restored(detail: Detail, code: Tensor, resolution: int) -> Tensor:
     return detail.generator.synthesis(detail.w_mean + code, resolution)
 
 
-def identity_distance(trunk: PerceptualDistance | IdentityNetwork, a: Tensor, b: Tensor) -> Tensor:
-    """Eq. 15: the mean over levels of 1 - cosine of the features, pooled to 4 x 4 places of the face."""
+def identity_distance(
+    trunk: PerceptualDistance | IdentityNetwork, a: Tensor, b: Tensor, levels: int | None = None
+) -> Tensor:  # fmt: skip
+    """Eq. 14: the sum over levels of 1 - cosine of the features, pooled to 4 x 4 places of the face; mean over (B, 1,
+    H, W) mm. levels: so many from the last on, None for all of them; the trunks here have five as ArcFace has."""
     terms = []
     for x, y in zip(trunk.layers(_picture(trunk, a)), trunk.layers(_picture(trunk, b)), strict=True):
         pooled = [functional.adaptive_avg_pool2d(f, 4).flatten(1) for f in (x, y)]
         terms.append(1 - functional.cosine_similarity(pooled[0], pooled[1].detach(), dim=1).mean())
-    return torch.stack(terms).mean()
+    return torch.stack(terms[-levels:] if levels else terms).sum()
 
 
 def _picture(trunk: Any, maps: Tensor) -> Tensor:
@@ -201,6 +213,7 @@ def _sized(x: Tensor, size: int) -> Tensor:
 
 def validate(network: nn.Module, detail: Detail, material: Material, side: int, fine: int) -> dict[str, float]:
     """Millimetres off in the mask at `fine` texels: restored from 1/4, 1/8 and rough maps, and those themselves."""
+    device = detail.w_mean.device
     weight = _sized(torch.from_numpy(np.asarray(material.mask, np.float32))[None, None], fine)
     kinds: dict[str, Callable[[int], Tensor]] = {
         "quarter": lambda k: degrade(_tensor(material.maps[k]), 4),
@@ -216,7 +229,7 @@ def validate(network: nn.Module, detail: Detail, material: Material, side: int, 
             true = _sized(_tensor(material.maps[k]), fine)
             for name, make in kinds.items():
                 low = make(k)
-                made = restored(detail, network(_sized(low, side)), fine)
+                made = restored(detail, network(_sized(low, side).to(device)), fine).cpu()
                 for key, image in ((name, made), (f"{name}_before", _sized(low, fine))):
                     sums[key] += float(((image - true).abs() * weight).sum() / weight.sum())
     network.train()

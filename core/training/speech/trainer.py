@@ -92,7 +92,12 @@ class SpeechTrainer:
     """One decoder in training. `step` counts what is done; `run` goes on from there."""
 
     def __init__(
-        self, decoder: SpeechDecoder, clips: list[Clip], loss: MotionLoss, plan: Plan, device: str = "cpu"
+        self,
+        decoder: SpeechDecoder,
+        clips: list[Clip],
+        loss: MotionLoss,
+        plan: Plan,
+        device: torch.device | str = "cpu",
     ) -> None:
         """Raises DnpmError when there is no clip, or a clip's features do not fit."""
         if not clips:

@@ -17,12 +17,13 @@ from dnpm.core.evaluation.competitors.psp import PSP
 from dnpm.core.photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, RestorationConfig, count_parameters
 from dnpm.core.photo.restore.pix2pix import CONFIGS as PIX
 from dnpm.core.photo.restore.pix2pix import GlobalGenerator, Pix2PixConfig, as_input
+from dnpm.core.photo.restore.trained import trained_rows
 from dnpm.core.photo.restore.weights import CARD, FILES, check_generator, load_photo, photo_dir, save_photo
 
 CONFIG_F = 30_363_962
 CARD_ENTRIES = {
     "name": "try", "data": "none", "licence": "GPL-3.0-or-later", "commands": ["dnpm …"], "scores": {},
-    "generator_sha256": "abc",
+    "generator_sha256": "abc", "trained": {"restoration": [{"resolution": 32, "rows": [0, 8], "steps": 3}]},
 }  # fmt: skip
 
 
@@ -123,6 +124,63 @@ def test_damaged_foreign_or_missing_weights_are_named(folder, tmp_path_factory):
         load_photo(folder)
     with pytest.raises(DnpmError, match="no photo networks"):
         photo_dir(tmp_path_factory.mktemp("empty"))
+
+
+def reread(folder, **changes):
+    """The networks after some entries of their card were changed (None takes one out)."""
+    card = json.loads((folder / CARD).read_text()) | changes
+    (folder / CARD).write_text(json.dumps({k: v for k, v in card.items() if v is not None}))
+    return load_photo(folder)
+
+
+def stages(*rows: tuple[int, int, int]) -> dict:
+    return {"restoration": [{"resolution": r, "rows": [a, b], "steps": 1} for r, a, b in rows]}
+
+
+def test_rows_that_were_never_trained_stay_the_sliders(folder):
+    """The finest rows hold the random numbers that the training began with."""
+    loaded, sliders = load_photo(folder), torch.randn(2, 18, 8)
+    rough = torch.randn(2, 1, 32, 32) * 0.1
+    made, all_rows = loaded.code(rough, sliders), loaded.restoration(rough)
+    assert torch.equal(made[:, :8], all_rows[:, :8])
+    assert torch.equal(made[:, 8:], sliders[:, 8:])
+    assert not torch.isclose(all_rows[:, 8:], sliders[:, 8:]).all()
+    # A later training at the whole size frees the rest; stages add up.
+    loaded = reread(folder, trained=stages((32, 0, 8), (1024, 14, 18)))
+    assert np.flatnonzero(loaded.rows).tolist() == [*range(8), 14, 15, 16, 17]
+
+
+def test_cards_without_the_entry_were_trained_at_the_networks_side_or_256(folder):
+    assert np.flatnonzero(reread(folder, trained=None).rows).tolist() == list(range(8))
+    assert trained_rows({}, 18, 1024, "card").sum() == 14
+
+
+@pytest.mark.parametrize(
+    "trained",
+    [
+        [], {}, {"restoration": []}, {"restoration": [{"resolution": 256}]}, stages((256, 0, 18)), stages((256, 4, 2)),
+        stages((1024, -1, 3)), stages((1024, 0, 19)), stages((10**9, 0, 3)), stages((256, 0, True)),
+        {"restoration": [{"resolution": "256", "rows": [0, 1]}]}, {"restoration": [{"resolution": 256, "rows": 3}]},
+    ],
+)  # fmt: skip
+def test_damaged_entries_are_told(folder, trained):
+    with pytest.raises(DnpmError, match=r"photo\.json.*trained"):
+        reread(folder, trained=trained)
+
+
+def test_a_card_must_say_what_was_trained(tmp_path):
+    pix, restoration = GlobalGenerator(PIX["tiny"]), DegradedEncoder(CONFIGS["tiny"])
+    with pytest.raises(DnpmError, match="trained"):
+        save_photo(tmp_path, pix, restoration, {k: v for k, v in CARD_ENTRIES.items() if k != "trained"})
+
+
+def test_the_shipped_networks_use_the_rows_that_their_training_at_256_reached(repository):
+    loaded = load_photo(repository / "weights")
+    assert np.flatnonzero(loaded.rows).tolist() == list(range(14))
+    # The head of the finest four is as it was made: its batch norm never moved.
+    assert loaded.restoration.heads[2][0].weight.eq(1).all()
+    assert loaded.restoration.heads[2][0].bias.eq(0).all()
+    assert not loaded.restoration.heads[1][0].bias.eq(0).any()
 
 
 def test_what_is_not_finite_is_not_saved(tmp_path):

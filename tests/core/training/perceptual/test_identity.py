@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
 from dnpm.core.photo.landmarks.graph import Graph, Step
+from dnpm.core.training.perceptual import perceptual
 from dnpm.core.training.perceptual.identity import IdentityNetwork
 from dnpm.core.training.photo.restoration import identity_distance
 
@@ -51,10 +52,28 @@ def test_distance_is_nought_for_the_same_and_grows_gradients(seed: int, size: in
     a.requires_grad_(True)
     assert abs(identity_distance(network, a, a).item()) < 1e-5
     distance = identity_distance(network, a, b)
-    assert 0 < distance.item() <= 2
+    assert 0 < distance.item() <= 2 * 3, "three levels here"
     distance.backward()
     assert a.grad is not None
     assert a.grad.abs().sum() > 0
+
+
+def test_it_is_the_sum_over_levels() -> None:
+    """Eq. 14; a mean would weigh each of ArcFace's five levels by .02 where the paper has .1."""
+    network = IdentityNetwork(small_graph(), SIDE, "small")
+    a, b = (torch.randn(2, 1, 24, 24, generator=torch.Generator().manual_seed(k)) * 0.2 for k in (1, 2))
+    parts = [identity_distance(network, a, b, k).item() for k in (1, 2, 3)]
+    levels = [
+        1 - torch.nn.functional.cosine_similarity(
+            *(torch.nn.functional.adaptive_avg_pool2d(f, 4).flatten(1) for f in pair), dim=1
+        ).mean().item()
+        for pair in zip(*(network.layers((x / network.range_mm).clamp(-1, 1).expand(-1, 3, -1, -1)) for x in (a, b)),
+                        strict=True)
+    ]  # fmt: skip
+    assert parts == pytest.approx([levels[2], levels[1] + levels[2], sum(levels)], rel=1e-4)
+    assert identity_distance(network, a, b).item() == pytest.approx(parts[2])
+    five = perceptual("efficientnet-lite0")
+    assert len(five.layers(torch.zeros(1, 3, 64, 64))) == 5, "as many as ArcFace's"
 
 
 def test_several_pictures_are_as_each_alone() -> None:

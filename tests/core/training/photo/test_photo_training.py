@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -114,9 +114,21 @@ class Wavy(torch.nn.Module):
         return torch.einsum("bk,khw->bhw", w.flatten(1), self.waves)[:, None]
 
 
-def restoration(steps: int = 40) -> RestorationTrainer:
+@dataclass
+class Painted:
+    """As much of `Detail` as the training reads."""
+
+    generator: SimpleNamespace
+    w_mean: torch.Tensor
+
+    def to(self, device: torch.device) -> Painted:
+        """Where it is already, or meta."""
+        return Painted(SimpleNamespace(synthesis=self.generator.synthesis.to(device)), self.w_mean.to(device))
+
+
+def restoration(steps: int = 40, device: str = "cpu") -> RestorationTrainer:
     wavy = Wavy(32, 8)
-    detail = SimpleNamespace(generator=SimpleNamespace(synthesis=wavy), w_mean=torch.zeros(18, 8))
+    detail = Painted(SimpleNamespace(synthesis=wavy), torch.zeros(18, 8))
     codes = torch.randn(60, 18, 8, generator=torch.Generator().manual_seed(1))
     basis = torch.randn(3, 18 * 8, generator=torch.Generator().manual_seed(2))
     codes = (torch.randn(60, 3, generator=torch.Generator().manual_seed(3)) @ basis).reshape(60, 18, 8)
@@ -125,7 +137,18 @@ def restoration(steps: int = 40) -> RestorationTrainer:
     network = DegradedEncoder(CONFIGS["tiny"])
     network.set_basis(codes)
     plan = RestorationPlan(steps, 8, 3e-3, fine=32, perceptual=0.0, identity=0.0, rough=0.0)
-    return RestorationTrainer(network, detail, Material(maps, MASK), plan, 32)
+    return RestorationTrainer(network, detail, Material(maps, MASK), plan, 32, device=device)
+
+
+@pytest.mark.parametrize("make", [
+    lambda: restoration(device="meta"), lambda: Pix2PixTrainer(pairs(), MASK, PLAN, "meta"),
+])  # fmt: skip
+def test_all_of_a_step_is_on_the_device(make):
+    """Operators on a device refuse tensors of another one: here the one without numbers stands for a GPU."""
+    trainer = make()
+    for step in (0, trainer.plan.steps - 1):
+        trainer.step = step
+        assert all(np.isnan(v) for v in trainer.once().values())
 
 
 def error_of(trainer: RestorationTrainer) -> float:

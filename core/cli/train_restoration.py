@@ -1,0 +1,213 @@
+"""Train the restoration encoder E_deg: a rough map to w+ (Eq. 11 to 15), after pix2pixHD.
+
+dnpm train restoration --folder build/photo --maps build/maps --out build/weights        ...and write both networks
+dnpm train restoration ... --perceptual lpips-vgg --trunk vgg16-397923af.pth             the paper's perceptual term
+dnpm train restoration ... --dry-run                                                     sizes, memory, speed
+
+It goes on where it was stopped; Ctrl-C ends after the step in hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import DnpmError
+from ..face_model.locate import ROOT, face_model_path
+from ..options import add_perceptual, device_of, perceptual_of, perceptual_weight_of, use_threads
+from .train_photo import add_common, estimate, plain
+
+if TYPE_CHECKING:
+    import torch
+
+    from ..detail.weights import Detail
+    from ..face_model.model import FaceModel
+    from ..photo.restore.degraded_encoder import DegradedEncoder
+    from ..training.perceptual import PerceptualDistance
+    from ..training.perceptual.identity import IdentityNetwork
+    from ..training.photo.restoration import RestorationPlan
+
+FINE = 256
+"""The side at which maps are compared, where the network's own is not smaller."""
+_FACES = 4
+"""People whose pictures are restored at the size of use for the card."""
+
+
+def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`restoration` beside the other networks."""
+    parser = what.add_parser(
+        "restoration", help="a rough map to w+ (E_deg, Eq. 11 to 15)", description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    add_common(parser)
+    parser.add_argument(
+        "--maps", type=Path, metavar="DIR",
+        help="a data set of maps, or the folder that `train detail` keeps its maps in (default: the pairs' own)",
+    )  # fmt: skip
+    parser.add_argument("--weights", type=Path, metavar="DIR", help="whose G the codes are for (default: shipped)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the networks are written")
+    parser.add_argument("--steps", type=int, default=1500)
+    for name, value in (("l1", 10.0), ("perceptual-weight", 0.2), ("identity", 0.1)):
+        parser.add_argument(
+            f"--{name}", type=float, default=value, help=f"weight of the term in Eq. 15 (default {value})"
+        )
+    add_perceptual(parser, prefer="vgg", weight_too=True)
+    parser.add_argument(
+        "--perceptual-every", type=int, default=3, metavar="N",
+        help="steps a look at the perceptual and identity terms, which take longest, weighed as much more (default 3)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--identity-network", type=Path, metavar="FILE",
+        help="a face recognition network (TFLite, 112 x 112) for the identity term; default: the perceptual trunk",
+    )  # fmt: skip
+    parser.add_argument("--name", default="photo", help="of the networks, for the card")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Rough maps of every pair, training, figures, both networks and their card. 130 when it was stopped."""
+    from .. import tensorfile
+    from ..detail.card import GENERATOR, check_face_model, weights_dir
+    from ..detail.uv_map import mask_at
+    from ..detail.weights import load_detail
+    from ..face_model.model import FaceModel
+    from ..photo.restore.pix2pix import CONFIGS, GlobalGenerator
+    from ..training.checkpoint import restore_network
+    from ..training.perceptual.identity import IdentityNetwork
+    from ..training.photo.material import material_of
+    from ..training.photo.pairs import open_pairs
+    from ..training.photo.restoration import RestorationTrainer, validate
+    from ..training.photo.run import STATE, fit
+
+    use_threads(args)
+    device = device_of(args)
+    folder, started = args.folder or ROOT / "build" / "photo", time.monotonic()
+    person = IdentityNetwork.load(args.identity_network) if args.identity_network else None
+    model = FaceModel.load(face_model_path(args.face_model))
+    weights = weights_dir(args.weights)
+    detail = load_detail(weights)
+    check_face_model(detail.card, model)
+    plan = plan_of(args, detail)
+    distance = perceptual_of(args) if plan.perceptual or plan.identity else None
+    mask = mask_at(model.detail_mask, CONFIGS[args.config].resolution)
+    if args.dry_run:
+        return _dry(args, plan, detail, distance, person, device)
+    state = folder / "pix2pix" / STATE
+    if not state.is_file():
+        raise DnpmError(f"{state}: pix2pixHD has not been trained there yet; `dnpm train pix2pix --folder {folder}`")
+    generator = GlobalGenerator(CONFIGS[args.config])
+    restore_network("generator", generator, tensorfile.load(state)[0])
+    pairs, held = open_pairs(folder / "pairs", "train"), open_pairs(folder / "pairs", "validation")
+    generator.eval().to(device)
+    material = material_of(generator, pairs, mask, args.maps)
+    test = material_of(generator, held, mask, None)
+    network = _network(args, detail, model)
+    trainer = RestorationTrainer(
+        network, detail, material, plan, network.config.resolution, distance, person, device
+    )  # fmt: skip
+    digest = tensorfile.sha256(weights / GENERATOR)
+    belongs = {"plan": plain(asdict(plan)), "config": plain(asdict(network.config)), "generator": digest,
+               "perceptual": distance.name if distance is not None else "",
+               "identity_network": person.name if person is not None else "", "identity_term": "sum over levels",
+               "data": hashlib.sha256(material.maps[0].tobytes()).hexdigest()}  # fmt: skip
+    if not fit(trainer, folder / "restoration", "restoration", belongs, plan.steps):
+        return 130
+    scores = validate(network, trainer.detail, test, network.config.resolution, plan.fine)
+    first = json.loads((folder / "pix2pix" / "scores.json").read_text(encoding="utf-8"))
+    card = {
+        "name": args.name, "licence": "GPL-3.0-or-later", "generator_sha256": digest,
+        "data": f"{first['pairs']} pictures of our own faces (teacher's maps, CC0 face data), rendered and degraded; "
+                f"{len(material.maps)} maps of the teacher",
+        "commands": [first["command"], "dnpm " + " ".join(sys.argv[1:])],
+        "hours": round(first["hours"] + (time.monotonic() - started) / 3600, 2),
+        "scores": {"pix2pix": first["scores"], "restoration": scores},
+    } | told(plan, distance, person)  # fmt: skip
+    finish(args.out, model, trainer.detail.to("cpu"), generator.cpu(), network.cpu(), card)
+    print(json.dumps(scores))
+    print(args.out)
+    return 0
+
+
+def plan_of(args: argparse.Namespace, detail: Detail) -> RestorationPlan:
+    """The command line's plan. Raises DnpmError when it contradicts itself."""
+    from ..photo.restore.degraded_encoder import CONFIGS
+    from ..training.photo.restoration import RestorationPlan
+
+    fine = min(FINE, CONFIGS[args.config].resolution, detail.generator.config.resolution)
+    plan = RestorationPlan(
+        args.steps, args.batch, l1=args.l1, perceptual=perceptual_weight_of(args), identity=args.identity,
+        perceptual_every=args.perceptual_every, fine=fine, seed=args.seed,
+    )  # fmt: skip
+    return replace(plan, rate=args.rate) if args.rate else plan
+
+
+def told(plan: RestorationPlan, distance: PerceptualDistance | None, person: IdentityNetwork | None) -> dict[str, Any]:
+    """What the card says of the losses, and of the rows of w+ that were learnt."""
+    from ..photo.restore.trained import stage
+
+    trunk = person if person is not None else distance
+    identity = "none"
+    if plan.identity and trunk is not None:
+        place = "" if person is not None else ", in the place of ArcFace's"
+        identity = f"sum over the levels of {trunk.name}{place} (Eq. 14)"
+    return {
+        "perceptual": distance.name if distance is not None and plan.perceptual else "none", "identity": identity,
+        "losses": {"l1": plan.l1, "perceptual": plan.perceptual, "identity": plan.identity},
+        "trained": {"restoration": [stage(plan.fine, plan.steps)]},
+    }  # fmt: skip
+
+
+def finish(
+    out: Path, model: FaceModel, detail: Detail, generator: Any, network: DegradedEncoder, card: dict[str, Any]
+) -> None:
+    """Measure at the size of use, write both networks with their card. Raises DnpmError when that is impossible."""
+    from ..evaluation.restoration import measure
+    from ..photo.restore.weights import load_photo, save_photo
+
+    save_photo(out, generator, network, card)
+    measured = measure(model, detail, load_photo(out), _FACES, detail.generator.config.resolution)
+    card["scores"] = card["scores"] | {"in_use": measured}
+    save_photo(out, generator, network, card)
+
+
+def _network(args: argparse.Namespace, detail: Detail, model: FaceModel) -> DegradedEncoder:
+    """A fresh network for codes of this G."""
+    import torch
+
+    from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
+    from ..training.photo.material import codes_of_sliders
+
+    torch.manual_seed(args.seed)
+    of_e = detail.encoder.config
+    network = DegradedEncoder(fitted_to(CONFIGS[args.config], of_e.w_dim, of_e.groups))
+    if network.config.basis:
+        network.set_basis(codes_of_sliders(detail, model, 600, args.seed))
+    return network
+
+
+def _dry(
+    args: argparse.Namespace, plan: RestorationPlan, detail: Detail, distance: PerceptualDistance | None,
+    person: IdentityNetwork | None, device: torch.device,
+) -> int:  # fmt: skip
+    """Sizes and estimates; needs neither pairs nor a trained pix2pixHD."""
+    from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
+    from ..training.photo.pairs import blank_pairs
+    from ..training.photo.restoration import Material, RestorationTrainer
+    from ..training.rehearsal import META
+
+    of_e = detail.encoder.config
+    with META:
+        network = DegradedEncoder(fitted_to(CONFIGS[args.config], of_e.w_dim, of_e.groups))
+    blank = blank_pairs(plan.fine).maps
+    trainer = RestorationTrainer(
+        network, detail, Material(blank, blank[0]), replace(plan, rough=0.0), network.config.resolution, distance,
+        person, META,
+    )  # fmt: skip
+    print(json.dumps(estimate(trainer, network, plan, device), indent=2))
+    return 0
