@@ -10,11 +10,14 @@ A second run with the same options makes what is missing. Copies are muted, nois
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from ..capture import options
 from ..errors import DnpmError
 from ..options import add_device, device_of
+
+SENTENCES = 600
 
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,7 +28,10 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="where the set is made")
     parser.add_argument(
-        "--sentences", type=int, default=600, help="to be spoken, over all voices (default %(default)s)"
+        "--sentences",
+        type=int,
+        metavar="N",
+        help=f"to be spoken, over all voices (default {SENTENCES}; with --captures and no voice installed, none)",
     )
     parser.add_argument("--voices", metavar="NAMES", help="with commas between (default: all that are installed)")
     parser.add_argument("--copies", type=int, default=1, help="altered copies of each sentence (default %(default)s)")
@@ -43,6 +49,18 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.set_defaults(run=run)
 
 
+def sentences_of(args: argparse.Namespace, voices: bool) -> int:
+    """How many sentences are spoken. Captures alone need no voice: without one there are none, unless they or voices
+    were asked for by name."""
+    if args.sentences is not None:
+        return int(args.sentences)
+    if args.captures is not None and not voices and not args.voices:
+        print("no voice is installed: the captures alone (`dnpm data speech --list` says what is missing)",
+              file=sys.stderr)  # fmt: skip
+        return 0
+    return SENTENCES
+
+
 def run(args: argparse.Namespace) -> int:
     """Make the set, print its folder."""
     from ..training.speech.voices import installed, missing
@@ -54,15 +72,15 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.out is None:
         raise DnpmError("--out DIR is needed: where the set is made")
-    if min(args.sentences, args.copies, args.capture_copies) < 0:
+    if min(args.sentences or 0, args.copies, args.capture_copies) < 0:
         raise DnpmError("--sentences, --copies and --capture-copies must not be negative")
     from ..speech.encoders import open_encoder
     from ..training.speech.making import Recipe, make
 
     names = lambda text: tuple(n.strip() for n in (text or "").split(",") if n.strip())  # noqa: E731
     recipe = Recipe(
-        args.sentences, names(args.voices) or None, args.copies, args.captures, args.capture_copies,
-        names(args.hold_out), seed=args.seed, capture_fps=args.fps, capture_scale=args.scale,
+        sentences_of(args, bool(installed())), names(args.voices) or None, args.copies, args.captures,
+        args.capture_copies, names(args.hold_out), seed=args.seed, capture_fps=args.fps, capture_scale=args.scale,
     )  # fmt: skip
     count = make(recipe, args.out, open_encoder(args.encoder, args.encoder_file, str(device_of(args))))
     print(f"{args.out}: {count} clips")

@@ -11,9 +11,10 @@ number counted from 1. The text names its model for the reader; what counts is w
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,16 +146,15 @@ def read_preset(path: str | os.PathLike[str]) -> Preset:
 def write_preset(path: str | os.PathLike[str], preset: Preset) -> None:
     """Write a preset beside its place, then rename it there. Raises DnpmError when the folder cannot be written."""
     path = Path(path)
-    beside = ""
+    # Not tempfile's mkstemp: its files are for their owner alone, and so would be the finished one.
+    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".part")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(to_text(preset))
-        Path(beside).replace(path)
+        beside.write_text(to_text(preset), encoding="utf-8")
+        beside.replace(path)
     except OSError as error:
-        if beside:
-            Path(beside).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            beside.unlink()
         raise DnpmError(
             f"{path}: cannot save the preset ({error.strerror or error}); choose another folder in the preferences"
         ) from error

@@ -9,15 +9,34 @@ stay. The card says it, in its entry "trained": {"restoration": [{"resolution": 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...detail.config import w_layers
 from ...errors import DnpmError
+from ...jsonfile import to_dataclass
 
 _USUAL = 256
 """Cards without the entry are older: every training of restoration ended at this side, or at the network's own."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A training at a side `resolution`: it reached these rows, half open."""
+
+    resolution: int
+    rows: tuple[int, int]
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        reached = w_layers(self.resolution) if 4 <= self.resolution <= 2**16 else 0
+        if not 0 <= self.rows[0] < self.rows[1] <= reached:
+            raise DnpmError(
+                f"rows {self.rows[0]} to {self.rows[1]} cannot be trained at {self.resolution} texels, which reach "
+                f"{reached} rows"
+            )
 
 
 def stage(resolution: int, steps: int) -> dict[str, Any]:
@@ -31,29 +50,17 @@ def trained_rows(card: Mapping[str, Any], count: int, side: int, name: str) -> n
     side: of the maps that the network reads, for cards without the entry. Raises DnpmError, naming the card, when the
     entry is damaged or names rows that its resolution does not reach.
     """
-    if "trained" not in card:
-        stages: Any = [stage(min(_USUAL, side), 0)]
-    else:
-        stages = card["trained"].get("restoration") if isinstance(card["trained"], dict) else None
-    rows = np.zeros(count, bool)
-    if not isinstance(stages, list) or not stages:
+    entry = card.get("trained", {"restoration": [stage(min(_USUAL, side), 0)]})
+    found = entry.get("restoration") if isinstance(entry, dict) else None
+    if not isinstance(found, list) or not found:
         raise DnpmError(f'{name}: its entry "trained" names no stage of the restoration; the card is damaged')
-    for one in stages:
-        first, last, resolution = _numbers(one, name)
-        if not 0 <= first < last <= min(count, w_layers(resolution)):
-            raise DnpmError(
-                f'{name}: its entry "trained" says rows {first} to {last} at {resolution} texels, where there are '
-                f"{min(count, w_layers(resolution))}; the card is damaged"
-            )
+    rows = np.zeros(count, bool)
+    for number, one in enumerate(found):
+        try:
+            first, last = to_dataclass(Stage, one, f"trained.restoration.{number}").rows
+        except DnpmError as error:
+            raise DnpmError(f'{name}: its entry "trained" is damaged ({error})') from error
+        if last > count:
+            raise DnpmError(f'{name}: its entry "trained" names row {last - 1} of {count}; the card is damaged')
         rows[first:last] = True
     return rows
-
-
-def _numbers(one: object, name: str) -> tuple[int, int, int]:
-    try:
-        first, last, resolution = (*one["rows"], one["resolution"])  # type: ignore[index]
-        if not all(type(n) is int for n in (first, last, resolution)) or not 4 <= resolution <= 2**16:
-            raise ValueError("they must be whole numbers")
-    except (KeyError, TypeError, ValueError) as error:
-        raise DnpmError(f'{name}: its entry "trained" cannot be read ({error}); the card is damaged') from error
-    return first, last, resolution

@@ -131,9 +131,11 @@ def finetune(
     return found
 
 
-def rehearsal(old: Detail, data: MapDataset, recipe: Recipe) -> FinetuneTrainer:
-    """A trainer as `finetune` would make it, on the meta device: to count what its steps would need. `old` moves there
-    as well, and loses its numbers."""
+def rehearsal(
+    old: Detail, data: MapDataset, recipe: Recipe, device: torch.device = META
+) -> FinetuneTrainer:  # fmt: skip
+    """A trainer as `finetune` would make it, with no shift, codes of 0 and no maps to show D: on the meta device its
+    steps count what they would need. `old` moves there as well, and loses its numbers."""
     artist = ArtistMaps.read(data, recipe.resolution)
     discriminator, spread, fresh = _discriminator(recipe, spread_of(data))
     plan = plan_of(recipe, old, discriminator, fresh)
@@ -141,7 +143,7 @@ def rehearsal(old: Detail, data: MapDataset, recipe: Recipe) -> FinetuneTrainer:
     codes = torch.zeros(len(artist), config.w_layers, config.w_dim)
     shift = torch.zeros(1, 1, recipe.resolution, recipe.resolution)
     return FinetuneTrainer(
-        plan, old, discriminator, BlankBatches(plan), spread, artist, codes, shift, recipe.weights, META,
+        plan, old, discriminator, BlankBatches(plan), spread, artist, codes, shift, recipe.weights, device,
         recipe.microbatch,
     )  # fmt: skip
 

@@ -64,8 +64,9 @@ def dry_run(trainer: GeneratorTrainer, maps: int | None, device: torch.device) -
 
         return run
 
-    measure({"begun": lambda: [trainer.apply(of_g) for of_g in (True, False)]})
-    works = measure({name: whole(name, part) for name, (part, share) in parts.items() if share})
+    runs = {name: whole(name, part) for name, (part, share) in parts.items() if share}
+    measure(runs)  # Moments appear in the first steps; then they count in every part.
+    works = measure(runs)
     speed = Speed.of(device)
     seconds = {name: speed.seconds(work) for name, work in works.items()}
     step = sum(seconds[name] * parts[name][1] for name in seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,7 +105,7 @@ def test_a_folder_that_cannot_be_written_is_named_and_the_old_file_stays(tmp_pat
     def refuse(*_args, **_kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(presets.tempfile, "mkstemp", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(DnpmError, match="Permission denied"):
         presets.write_preset(file, presets.Preset("m", {"Age": 2.0}))
     assert file.read_text() == before
@@ -147,3 +148,11 @@ def test_a_damaged_step_is_told(text: object) -> None:
     data = {"format": presets.FORMAT, "model": "m", "w_offset": text}
     with pytest.raises(DnpmError, match="w_offset"):
         presets.from_text(json.dumps(data), "text")
+
+
+def test_a_preset_is_for_everyone_whom_the_umask_allows(tmp_path):
+    """`dnpm reconstruct` wrote face.json for its owner alone."""
+    presets.write_preset(tmp_path / "face.json", presets.preset_of(Names, np.zeros(4, np.float32)))
+    plain = tmp_path / "plain"
+    plain.write_bytes(b"")
+    assert (tmp_path / "face.json").stat().st_mode == plain.stat().st_mode

@@ -134,11 +134,11 @@ def test_sets_that_do_not_fit(tiny_model, parts, tmp_path: Path, stripes):
 
 def test_weights_of_losses_count(parts, make_recipe):
     detail, data, _ = parts
-    with rehearsal(detail, data, make_recipe(weights=Weights(0.0, 0.0)), torch.device("cpu")) as trainer:
-        trainer._only(trainer.generator)
-        assert trainer.extra_loss(0).item() == 0
-        # The new G is still the old one and the shift: there is nothing to keep it from.
-        trainer.weights = Weights(0.0, 4.0)
-        assert trainer.extra_loss(0).item() < 1e-4
-        trainer.weights = Weights(4.0, 0.0)
-        assert trainer.extra_loss(0).item() > 0.1
+    trainer = rehearsal(detail, data, make_recipe(weights=Weights(0.0, 0.0)), torch.device("cpu"))
+    trainer._only(trainer.generator)
+    assert trainer.extra_loss(0).item() == 0
+    # The new G is still the old one and the shift: there is nothing to keep it from.
+    trainer.weights = Weights(0.0, 4.0)
+    assert trainer.extra_loss(0).item() < 1e-4
+    trainer.weights = Weights(4.0, 0.0)
+    assert trainer.extra_loss(0).item() > 0.1

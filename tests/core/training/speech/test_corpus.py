@@ -14,7 +14,8 @@ from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.training.speech import making
+from dnpm.core.speech import encoders
+from dnpm.core.training.speech import making, voices
 from dnpm.core.training.speech.captures import read_takes
 from dnpm.core.training.speech.corpus import Corpus, Maker
 from dnpm.core.training.speech.making import Recipe, make
@@ -109,6 +110,29 @@ def test_captures_of_any_layout(tmp_path: Path, ears):
     assert make(Recipe(0, captures=tmp_path, capture_copies=1, hold_out=("two",)), out, ears) == 3
     clip = Corpus(out).clip(Corpus(out).of("validation")[0])
     np.testing.assert_allclose(clip.motion[:, JAW], np.interp(np.arange(75) / 30, times, values[:, JAW]), atol=1e-3)
+
+
+def test_captures_alone_need_no_voice(tmp_path: Path, ears, monkeypatch: pytest.MonkeyPatch, capsys):
+    """`--captures` ended in "no voice is installed", though nothing was to be spoken."""
+    times = np.arange(90) / 30
+    values = np.zeros((90, 52), np.float32)
+    values[:, JAW] = 0.5 + 0.4 * np.sin(6 * times)
+    (tmp_path / "takes").mkdir()
+    write_track(tmp_path / "takes" / "a.csv", Track(times, values))
+    soundfile.write(tmp_path / "takes" / "a.wav", np.zeros(48000) + 0.01, 16000)
+    monkeypatch.setattr(voices, "installed", dict)
+    monkeypatch.setattr(encoders, "open_encoder", lambda *_: ears)
+    out = tmp_path / "set"
+    command = ["data", "speech", "--captures", str(tmp_path / "takes"), "--out", str(out), "--device", "cpu"]
+    assert main([*command, "--capture-copies", "0"]) == 0
+    assert "no voice is installed: the captures alone" in capsys.readouterr().err
+    assert [entry.name for entry in Corpus(out).entries] == ["a_000"]
+    # What is asked for by name must be there.
+    for asked in (["--sentences", "5"], ["--voices", "flite-slt"]):
+        assert main([*command, *asked, "--out", str(tmp_path / "other")]) == 2
+        assert "no voice is installed" in capsys.readouterr().err
+    assert main(["data", "speech", "--out", str(tmp_path / "third")]) == 2
+    assert "no voice is installed" in capsys.readouterr().err
 
 
 def test_captures_that_are_none_are_refused(tmp_path: Path):
