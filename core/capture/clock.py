@@ -57,6 +57,8 @@ class _Seconds:
     clocked: bool = False
     rate: float | None = None
     """Frames a second, where the column says so by itself."""
+    alike: float = 0.0
+    """Another rate that is written in the same way."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -163,8 +165,7 @@ def _seconds(stamps: Stamps, live_link: bool, asked: float | None) -> _Seconds |
         found = timecode.decoded(fields[new], fraction[new], digits, stamps.drop, live_link, asked)
         value = np.full(len(given), np.nan)
         value[rows] = found.seconds[np.cumsum(new) - 1]
-        rounded = 0.5 / found.rate / 10**digits if digits else 0.0
-        return _Seconds(value, rounded, found.how, 1 / found.rate, True, found.rate)
+        return _Seconds(value, found.quantum, found.how, 1 / found.rate, True, found.rate, alike=found.alike)
     scale = np.array([3600.0, 60.0, 1.0])[-stamps.parts :]
     seconds = cells @ scale
     wraps = np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -DAY_S / 2)
@@ -272,7 +273,7 @@ def _ordered(clock: Clock, table: Table) -> None:
     step = float(np.median(np.abs(steps)))
     order = np.argsort(clock.times, kind="stable")
     rising = np.diff(clock.times[order])
-    if not (rising > 0.25 * step).all():
+    if not (rising > 0.6 * step).all():  # Two stretches over each other would be mixed.
         bad = int(np.flatnonzero(steps <= 0)[0]) + 1
         row = table.numbers[clock.rows[bad]]
         raise DnpmError(
@@ -306,6 +307,8 @@ def _regular(clock: Clock, seconds: _Seconds, table: Table) -> None:
         clock.fps = min(fits, key=lambda rate: (rate not in own, round(errors[rate] / tolerance, 1), rate % 1 > 0))
         begin = clock.times[0] + float(np.mean(clock.times - clock.times[0] - index / clock.fps))
         clock.times = (clock.times[0] if abs(begin - clock.times[0]) <= tolerance else begin) + index / clock.fps
+        if seconds.alike and clock.fps == seconds.rate:
+            clock.how += f" (as at {seconds.alike:.5g})"
         return
     near = min(rates, key=lambda rate: abs(rate - mean), default=mean)
     clock.fps = near if abs(near / mean - 1) < 2e-3 else mean

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,15 +49,16 @@ def read_json(value: object) -> Table:
     return table
 
 
-def _bare(key: object) -> str:
-    return _BARE.sub("", str(key).lower())
+@lru_cache(maxsize=10_000)
+def _bare(key: str) -> str:
+    return _BARE.sub("", key.lower())
 
 
 def _entry(value: object, wanted: tuple[str, ...]) -> tuple[str, Any] | None:
     """The first entry of an object under one of these keys, in their order, whatever its capitals."""
     if not isinstance(value, Mapping):
         return None
-    found = {_bare(key): (str(key), entry) for key, entry in value.items()}
+    found = {_bare(key): (key, entry) for key, entry in value.items()}
     return next((found[key] for key in wanted if key in found), None)
 
 
@@ -158,20 +160,21 @@ def _shapes(frame: object, number: int) -> dict[str, float]:
     if frame is None or frame == []:
         return {}
     found = _entry(frame, _SHAPES)
-    within = found[1] if found is not None else frame
+    within, first = found[1] if found is not None else frame, None
     for _ in range(3):  # faceBlendshapes: [{categories: [...]}], or a list a face
         categories = _entry(within, ("categories",))
         if categories is not None:
             within = categories[1]
-        elif (
-            isinstance(within, list) and within and (isinstance(within[0], list) or _entry(within[0], ("categories",)))
-        ):
-            within = within[0]
+            continue
+        first = within[0] if isinstance(within, list) and within else None
+        if isinstance(first, list) or _entry(first, ("categories",)):
+            within = first
     if isinstance(within, Mapping):
         named = list(within.items())
     elif isinstance(within, list):
-        named = [(_entry(e, _NAMES), _entry(e, _SCORES)) for e in within[:_MOST_NAMES]]
-        named = [(name[1], score[1]) for name, score in named if name and score]
+        name, score = _entry(first, _NAMES), _entry(first, _SCORES)
+        entries = [entry for entry in within[:_MOST_NAMES] if isinstance(entry, Mapping)]
+        named = [(entry.get(name[0]), entry.get(score[0])) for entry in entries] if name and score else []
     elif within is None:
         return {}
     else:

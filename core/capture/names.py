@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -74,6 +75,7 @@ class Columns:
         return out
 
 
+@lru_cache(maxsize=10_000)
 def channel_of(title: str) -> tuple[int, bool] | None:
     """A column's title -> its place in CHANNELS, and whether it is one side of a shape that ARKit has once only."""
     parts = [_BARE.sub("", part) for part in _PARTS.split(title.lower())]

@@ -28,8 +28,9 @@ from .values import bridged, in_radians, lost_rows, scale_of
 SUFFIXES = (".csv", ".tsv", ".txt", ".json")
 MOST_BYTES, MOST_JSON_BYTES = 120_000_000, 64_000_000
 """Three quarters of an hour of Live Link Face; five minutes of MediaPipe's results, which repeat every name."""
+_MOST_JSON_PARTS = 3_000_000
 _EXPRESSIONS = len(ARKIT_NAMES)
-_SHOWN = 5
+_SHOWN, _FEW = 5, 10
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,8 @@ def _table(data: bytes, name: str) -> Table:
         return read_table(text)
     if len(data) > MOST_JSON_BYTES:
         raise DnpmError(f"has {len(data) / 1e6:.0f} MB; at most {MOST_JSON_BYTES / 1e6:.0f} MB of JSON are read")
+    if text.count("{") + text.count("[") > _MOST_JSON_PARTS:  # Each takes 64 bytes and more, however short it is.
+        raise DnpmError(f"has more than {_MOST_JSON_PARTS:,} lists and objects: cut it in parts")
     return read_json(jsonfile.parse(text, name, constants=True))
 
 
@@ -157,6 +160,11 @@ def interpreted(table: Table, source: str, fps: float | None = None, scale: floa
     columns = columns_of(table.titles)
     if not columns.present[:_EXPRESSIONS].any():
         raise NotACaptureError("none of its columns has an ARKit name (jawOpen, eyeBlinkLeft, …)")
+    unknown = [*columns.unknown, *columns_of(table.others).unknown]
+    known = int(columns.present[:_EXPRESSIONS].sum())
+    if known < _FEW and len(unknown) >= max(_FEW, 3 * known):  # FACS names of older Audio2Face, with one in common
+        others = ", ".join(unknown[:_SHOWN])
+        raise NotACaptureError(f"only {known} of its {known + len(unknown)} names are ARKit's; there are {others}, …")
     clock = clock_of(table, _same(table.values), fps)
     values = columns.gathered(table.values[clock.rows])
     there = values[:, columns.present]
@@ -176,7 +184,6 @@ def interpreted(table: Table, source: str, fps: float | None = None, scale: floa
     present = columns.present & held
     if columns.present[_EXPRESSIONS:].any():
         rotations = values[:, _EXPRESSIONS:].astype(np.float32)
-    unknown = [*columns.unknown, *columns_of(table.others).unknown]
     if unknown:
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         notes.append(f"not understood: {', '.join(unknown[:_SHOWN])}{more}")

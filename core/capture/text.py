@@ -198,10 +198,10 @@ def _titles(lines: Iterator[tuple[int, str]]) -> tuple[str, list[str]]:
 
 
 def _number(cell: str) -> float | None:
-    """A cell, also with a decimal comma; NaN where it is empty. None where it is no number."""
+    """A cell, also with a decimal comma or a percent sign; NaN where it is empty. None where it is no number."""
     if cell.lower() in _EMPTY:
         return float("nan")
     try:
-        return float(cell.replace(",", "."))
+        return float(cell.removesuffix("%").replace(",", "."))
     except ValueError:
         return None

@@ -27,13 +27,14 @@ _DAY_S = 24 * 3600
 
 @dataclass(frozen=True)
 class Timecode:
-    """seconds (N,) from the first midnight on; base: frames that are counted in a second; rate: those that pass in
-    one; how: a few words."""
+    """seconds (N,) from the first midnight on, rounded by at most `quantum`; rate: frames that pass in one; how: a few
+    words; alike: another rate that is written in the same way, 0 if there is none."""
 
     seconds: np.ndarray
-    base: int
     rate: float
     how: str
+    quantum: float
+    alike: float = 0.0
 
 
 def exact_rate(fps: float) -> float:
@@ -50,13 +51,15 @@ def decoded(
     Raises DnpmError when the rate cannot be told, or contradicts the one that was asked for.
     """
     hours, minutes, seconds, frames = fields.T
+    if _restates_milliseconds(frames, fraction, digits):
+        return _milliseconds(fields, fraction)
     if not live_link and _counts_rows(fraction, digits):
         frames = np.floor(frames)
     top = int(frames.max())
     step = np.median(_steps(seconds, frames)) if len(_steps(seconds, frames)) else 1.0
     if top >= 240 or (top >= 60 and step >= 8):
         return _milliseconds(fields, frames)
-    base, how = _base(seconds, frames, step, drop, live_link and digits == 3, asked)
+    base, how = _base(seconds, frames, step, live_link and digits == 3, asked)
     whole = (hours * 60 + minutes) * 60 + seconds
     if base < 60 and _counts_to_base(minutes, seconds, base):
         whole, how = (hours * base + minutes) * base + seconds, f"{how}; seconds and minutes count to {base} too"
@@ -74,7 +77,8 @@ def decoded(
         if asked is None:
             rate, how = base * NTSC, f"drop-frame {how}"
     wraps = np.cumsum(np.diff(count, prepend=count[:1]) < -day / 2)
-    return Timecode((count + wraps * day) / rate, base, rate, how)
+    alike = base * NTSC if base in _PULLED and not drop and asked is None else 0.0
+    return Timecode((count + wraps * day) / rate, rate, how, 0.5 / rate / 10**digits if digits else 0.0, alike)
 
 
 def _steps(seconds: np.ndarray, frames: np.ndarray) -> np.ndarray:
@@ -84,7 +88,7 @@ def _steps(seconds: np.ndarray, frames: np.ndarray) -> np.ndarray:
 
 
 def _base(
-    seconds: np.ndarray, frames: np.ndarray, step: float, drop: bool, live_link: bool, asked: float | None
+    seconds: np.ndarray, frames: np.ndarray, step: float, live_link: bool, asked: float | None
 ) -> tuple[int, str]:
     top = int(frames.max())
     over = np.isin(np.diff(seconds), (1, -59))
@@ -93,8 +97,7 @@ def _base(
     if len(guesses):
         base = _counted(guesses, top)
         if base:
-            alike = f" (as at {base * NTSC:.5g})" if base in _PULLED and not drop and asked is None else ""
-            return _agreeing(base, step, asked), f"timecode, frames start again at {base}{alike}"
+            return _agreeing(base, step, asked), f"timecode, frames start again at {base}"
     if asked is not None:
         base = round(asked)
         if base <= top:
@@ -141,6 +144,16 @@ def _counts_rows(fraction: np.ndarray, digits: int) -> bool:
     return digits == 3 and len(fraction) > 2 and bool(np.mean(np.diff(fraction) % 1000 == 1) > 0.9)
 
 
+def _restates_milliseconds(frames: np.ndarray, fraction: np.ndarray, digits: int) -> bool:
+    """Whether the fraction is no part of a frame, but the milliseconds of the second, as NeuroSync writes it."""
+    whole = np.floor(frames)
+    if digits != 3 or np.ptp(whole) < 8:
+        return False
+    # Its frames are cut off, not rounded: they may be one too low. A true fraction would be anything up to 1.
+    aways = [fraction / 1000 - whole / base for base in BASES]
+    return any(bool(((away > -2e-3) & (away < 1 / base + 2e-3)).all()) for away, base in zip(aways, BASES, strict=True))
+
+
 def _counts_to_base(minutes: np.ndarray, seconds: np.ndarray, base: int) -> bool:
     """Whether a minute follows its second `base - 1`, as in skellytracker's files, where every field counts to 30."""
     later = np.diff(minutes) == 1
@@ -153,4 +166,4 @@ def _milliseconds(fields: np.ndarray, last: np.ndarray) -> Timecode:
         raise DnpmError(f"its timecodes count to {last.max():.0f} in the last field, which is neither frames nor ms")
     seconds = (fields[:, 0] * 60 + fields[:, 1]) * 60 + fields[:, 2] + np.floor(last) / 1000
     wraps = np.cumsum(np.diff(seconds, prepend=seconds[:1]) < -_DAY_S / 2)
-    return Timecode(seconds + wraps * _DAY_S, 1000, 1000.0, "timecode with milliseconds")
+    return Timecode(seconds + wraps * _DAY_S, 1000.0, "timecode with milliseconds", 5e-4)

@@ -22,7 +22,7 @@ from ..errors import DnpmError
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file, and what settles its choices."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the capture (CSV, TSV or JSON)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write NAME.csv here, with times from 0 s")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write NAME.csv here; a time of day counts from 0 s")
     options.add_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 

@@ -133,15 +133,23 @@ def test_one_timecode_a_second(forms, written, rate, form):
     assert read_capture(half, fps=rate).seconds == pytest.approx(1.2, rel=0.03)
 
 
-@pytest.mark.parametrize("fields", ["MM:SS:FF", "HH:MM:SS.FF", "HH:MM:SS:mmm", "HH:MM:SS:mmm.count", "dates"])
-def test_other_timecodes(forms, written, fields):
-    count, rate = 100, 25
+@pytest.mark.parametrize("fields", ["MM:SS:FF", "HH:MM:SS.FF", "HH:MM:SS:mmm", "HH:MM:SS:mmm.count", "dates",
+                                    "NeuroSync"])  # fmt: skip
+@pytest.mark.parametrize("count", [100, 20])
+def test_other_timecodes(forms, written, fields, count):
+    """NeuroSync writes the milliseconds of the second in place of the frame's fraction."""
+    if count < 25 and fields in ("MM:SS:FF", "HH:MM:SS.FF", "HH:MM:SS:mmm"):
+        return  # Nothing in one second tells what the last field counts, or there is too little of it.
+    rate = 25
     times = np.arange(count) / rate
     labels = {
         "MM:SS:FF": [forms.timecode(k, 25)[3:] for k in range(count)],
         "HH:MM:SS.FF": [forms.timecode(k, 25, ".") for k in range(count)],
         "HH:MM:SS:mmm": [f"00:00:{int(t):02d}:{round(t % 1 * 1000):03d}" for t in times],
         "HH:MM:SS:mmm.count": [f"00:00:{int(t):02d}:{round(t % 1 * 1000):02d}.{k:03d}" for k, t in enumerate(times)],
+        "NeuroSync": [
+            f"00:00:{int(t):02d}:{int(t % 1 * 1000 / (1000 / 25)):02d}.{int(t % 1 * 1000):03d}" for t in times
+        ],
         "dates": [f"2024-05-01T10:00:{t:06.3f}Z" for t in times],
     }[fields]
     is_right(read_capture(written(forms.plain("Timecode", labels, forms.performance(times)))), forms, rate, count)
@@ -156,6 +164,17 @@ def test_face_landmark_links_running_fraction(forms, written, rate):
     rows = forms.live_link(labels, forms.performance(np.arange(count) / rate))
     rows = [rows[0], *([row[0], "52", *row[2:]] for row in rows[1:])]
     is_right(read_capture(written(rows)), forms, rate, count)
+
+
+def test_a_phone_that_is_a_little_slow(forms, written):
+    """Live Link Face labels what its camera gives, here 59.904 frames a second, with thousandths of frames of 60."""
+    numbers = 35.273 + np.arange(400) * 60 / 59.904
+    labels = [forms.timecode(int(n), 60, fraction=f".{int(n % 1 * 1000):03d}") for n in numbers]
+    capture = read_capture(written(forms.live_link(labels, forms.performance(np.arange(400) / 59.904))))
+    assert capture.track.times[-1] - capture.track.times[0] == pytest.approx(399 / 59.904, abs=1e-4)
+    assert capture.fps == pytest.approx(59.904, rel=1e-3)
+    assert capture.gaps == 0
+    assert "as at" not in capture.fps_from
 
 
 def test_fields_that_all_count_to_30(forms, written):
@@ -200,6 +219,9 @@ def test_rows_in_another_order_are_sorted_and_jumps_back_refused(forms, written)
     again = written([*rows, *rows[1:]])
     with pytest.raises(DnpmError, match=r"take\.csv: line 92: its time is 2\.96.* before the line above"):
         read_capture(again)
+    labels = [f"{t - (0.18 if k > 40 else 0):.4f}" for k, t in enumerate(times)]
+    with pytest.raises(DnpmError, match=r"line 43: its time is 0\.1466 s before"):
+        read_capture(written(forms.plain("time", labels, forms.performance(times))))
     joined = read_capture(again, fps=30)
     assert joined.seconds == pytest.approx(6.0)
     assert "run back" in joined.fps_from

@@ -118,6 +118,7 @@ def test_other_encodings_and_nan(written):
         ([1, 2, 3], "no track"),
         ([[0.1, 0.2, "word", "x"]], "no track"),
         ({"facsNames": ["jawDrop"], "weightMat": [[0], [1]]}, "none of its 1 names is ARKit's"),
+        ({"facsNames": ["cheekPuffL", *(f"lip{k}" for k in range(12))], "weightMat": [[0] * 13] * 9}, "only 1 of its"),
         ({"facsNames": ["jawOpen"], "weightMat": [[0, 1], [1, 0], [1, 1]]}, "have not one value for each"),
         ({"exportFps": "fast", "facsNames": ["jawOpen"], "weightMat": [[0], [1]]}, "exportFps must be a rate"),
         ({"exportFps": 0, "facsNames": ["jawOpen"], "weightMat": [[0], [1]]}, "exportFps must be a rate"),
@@ -153,3 +154,8 @@ def test_hostile_json(written, text):
     with pytest.raises(DnpmError, match=r"take\.json: ") as caught:
         read_capture(written(text, "take.json"))
     assert len(str(caught.value)) < 500
+
+
+def test_many_small_lists(written):
+    with pytest.raises(DnpmError, match=r"take\.json: has more than 3,000,000 lists"):
+        read_capture(written("[" + "[]," * 3_000_000 + "[]]", "take.json"))

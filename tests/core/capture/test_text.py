@@ -158,6 +158,12 @@ def test_values_in_percent(forms, written):
             read_capture(written(forms.plain("time", labels, factor * wanted)))
 
 
+def test_percent_signs(written):
+    lines = [f"{k / 30:.4f};{k}%" for k in range(60)]
+    capture = read_capture(written("time;jawOpen\n" + "\n".join(lines)))
+    assert capture.value_range == pytest.approx((0, 0.59))
+
+
 def test_rotations_in_degrees(written):
     lines = [f"{k / 30:.4f},0.5,{20 * np.sin(k / 9):.5f}" for k in range(60)]
     capture = read_capture(written("time,jawOpen,headYaw\n" + "\n".join(lines)))
