@@ -208,7 +208,7 @@ def _plain(stamps: Stamps, numbers: np.ndarray, coarse: bool) -> _Seconds | None
     if clocked:
         value = value - first
         notes = [f"its clock begins at {first:g} s: counted from its first row"]
-    return _Seconds(value, 0.5 * unit / 10**stamps.digits, how, unit, clocked, None, notes)
+    return _Seconds(value, 0.5 * unit / 10**stamps.digits, how, unit, clocked, notes=notes)
 
 
 def _forward(values: np.ndarray) -> np.ndarray:

@@ -112,8 +112,10 @@ def test_a_device_clock_counts_from_its_first_row(forms, written):
     times = np.arange(60) / 30
     for begin, clocked in ((1.7e9, True), (48.25, True), (2.5, False)):
         labels = [f"{(begin + t) * 1000:.0f}" for t in times]
-        track = read_capture(written(forms.plain("timestamp", labels, forms.performance(times)))).track
+        capture = read_capture(written(forms.plain("timestamp", labels, forms.performance(times))))
+        track = capture.track
         assert track.clocked == clocked
+        assert ("counted from its first row" in capture.line()) == clocked
         assert track.times[0] == pytest.approx(0 if clocked else begin, abs=1e-3)
 
 
