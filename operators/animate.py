@@ -13,8 +13,8 @@ from ..core.face_model.arkit import ARKIT_NAMES
 from ..core.face_model.model import FaceModel
 from ..core.speech.formats import SUFFIXES
 from .base import Result
-from .long import LongDeed, Work, scene_of, still_there
-from .scene import compat, models, motion, names, session, sounds
+from .long import LongDeed, Work, scene_of
+from .scene import compat, models, motion, names, session, sounds, state
 
 if TYPE_CHECKING:
     from ..panels.speech import SpeechProperties
@@ -95,7 +95,7 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
                 job.cancel()
             seconds += job.seconds
             parts.append(curves)
-        return self._keyed(still_there(uid, name), scene_of(scene_uid), sources, wishes, parts)
+        return self._keyed(state.still_there(uid, name), scene_of(scene_uid), sources, wishes, parts)
 
     def _keyed(
         self,

@@ -9,17 +9,21 @@ import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import bpy
 import numpy as np
 
-from ..core.backend.types import Pending
+from ..core.backend.types import Pending, Reply
 from ..core.batch.sequence import Sequence, open_sequence
 from ..core.errors import DnpmError
-from .base import FaceDeed
-from .long import LongDeed, Work, scene_of, still_there, told
-from .scene import baked, detail_image, names, session
+from .base import FaceDeed, Result
+from .long import LongDeed, Work, scene_of, told
+from .scene import baked, detail_image, names, session, state
 from .scene.tracks import Wish
+
+if TYPE_CHECKING:
+    from ..panels.sequence import SequenceProperties
 
 _MAPS_A_REQUEST = {"cpu": 2}
 _MAPS_ON_A_CARD = 16
@@ -44,7 +48,7 @@ class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
     bl_idname = "dnpm.bake_sequence"
     bl_label = "Bake Detail Sequence"
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         return self.start(context)
 
     def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
@@ -60,15 +64,15 @@ class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
         made_with = yield from self._facts(size)
         self.holds = True  # The scene goes through its frames: nothing else may move it.
         try:
-            sampling = baked.sample(still_there(uid, name), scene_of(scene_uid), frames)
+            sampling = baked.sample(state.still_there(uid, name), scene_of(scene_uid), frames)
             wishes = yield from told(sampling, "looking at the frames", _SAMPLING_SHARE)
         finally:
             self.holds = False
-        face = still_there(uid, name)
+        face = state.still_there(uid, name)
         maps = yield from _missing(face, wishes, made_with, sequence, others)
         changing = any(not np.array_equal(w.identity, wishes[frames[0]].identity) for w in wishes.values())
         yield from _compute(maps, sequence, size)
-        face = still_there(uid, name)
+        face = state.still_there(uid, name)
         try:
             baked.show(face, sequence, frames)
         except RuntimeError as error:
@@ -98,7 +102,7 @@ class DNPM_OT_live_detail(FaceDeed, bpy.types.Operator):
         baked.hide(face)
 
 
-def _range(group: bpy.types.PropertyGroup, scene: bpy.types.Scene) -> range:
+def _range(group: SequenceProperties, scene: bpy.types.Scene) -> range:
     first, last = (scene.frame_start, scene.frame_end) if group.frames == "SCENE" else (group.first, group.last)
     if last < first:
         raise DnpmError(f"frames {first} to {last}: the last must not come before the first")
@@ -107,7 +111,7 @@ def _range(group: bpy.types.PropertyGroup, scene: bpy.types.Scene) -> range:
     return range(first, last + 1)
 
 
-def _folder(group: bpy.types.PropertyGroup, face: bpy.types.Object) -> Path:
+def _folder(group: SequenceProperties, face: bpy.types.Object) -> Path:
     if group.folder.startswith("//") and not bpy.data.filepath:
         raise DnpmError("save the .blend first, or choose a folder that does not begin with //")
     if not group.folder.strip():
@@ -149,6 +153,7 @@ def _compute(maps: list[_Map], sequence: Sequence, size: int) -> Generator[tuple
     pending = _ask(batches[0], channel, size) if batches else None
     try:
         for k, batch in enumerate(batches):
+            assert pending is not None, "the batch was asked for"
             share = _SAMPLING_SHARE + (1 - _SAMPLING_SHARE) * done / len(maps)
             reply = yield from _answer(pending, share, f"map {done + 1} of {len(maps)}")
             pending = _ask(batches[k + 1], channel, size) if k + 1 < len(batches) else None
@@ -187,7 +192,7 @@ def _ask(batch: list[_Map], channel: str, size: int) -> Pending:
     return session.ready_client().submit(channel, "displacements", arrays=arrays, params=params)
 
 
-def _answer(pending: Pending, share: float, text: str) -> Generator[tuple[float, str], None, object]:
+def _answer(pending: Pending, share: float, text: str) -> Generator[tuple[float, str], None, Reply]:
     while (reply := pending.reply) is None:
         yield share, text
     if reply.error is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import DnpmError
-from .base import FaceDeed
+from .base import FaceDeed, Result
 from .scene import detail_image, live, names, repair, session, tracks
 
 
@@ -67,7 +67,7 @@ class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
     )
     filter_glob: bpy.props.StringProperty(default="*.exr", options={"HIDDEN"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
@@ -102,7 +102,7 @@ class DNPM_OT_restart_backend(bpy.types.Operator):
     bl_label = "Restart"
     bl_options = {"REGISTER"}
 
-    def execute(self, context: bpy.types.Context) -> set[str]:
+    def execute(self, context: bpy.types.Context) -> Result:
         session.restart()
         live.backend_changed()
         live.run_timer()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import bpy
 from bpy.app.handlers import persistent
@@ -10,7 +11,8 @@ from bpy.app.handlers import persistent
 from ..core.errors import DnpmError
 from .scene import compat, detail_image, groups, live, looks, registry, state, tracks, waiting
 
-Deed = Callable[[bpy.types.Object, bpy.types.Depsgraph], None]
+Deed = Callable[[bpy.types.Object, Any], object]
+"""Something to be done with a face and the depsgraph that shows it."""
 _busy = False
 
 
@@ -85,7 +87,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
             if state.is_editable(face):
                 _or_say(scene, face, live.follow_frame, depsgraph)
         return
-    if bpy.app.is_job_running("RENDER"):
+    if compat.is_render_running():
         return
     playing = compat.in_background() or any(
         window.screen.is_animation_playing for window in bpy.context.window_manager.windows
@@ -103,7 +105,7 @@ def _shown(depsgraph: bpy.types.Depsgraph | None) -> list[bpy.types.Object]:
     return [face for face in faces if state.is_editable(face)]
 
 
-def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed: Deed, depsgraph: bpy.types.Depsgraph) -> None:
+def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed: Deed, depsgraph: Any) -> None:
     """A handler has nobody to report to: the console hears of it, and the panel."""
     try:
         deed(face, depsgraph)

@@ -17,7 +17,7 @@ from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from .animate import LONGEST_S
 from .base import FaceDeed, Result
-from .long import LongDeed, Work, scene_of, still_there, told
+from .long import LongDeed, Work, scene_of, told
 from .scene import baked, compat, head, models, motion, sounds, state
 
 _HEADS = [
@@ -183,7 +183,7 @@ class DNPM_OT_export_live_link(LongDeed, bpy.types.Operator):
         uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
 
         def read(graph: bpy.types.Depsgraph) -> tuple[np.ndarray, Quaternion]:
-            values = state.expression_vector(still_there(uid, name), model, graph)
+            values = state.expression_vector(state.still_there(uid, name), model, graph)
             if turning is None:
                 return values, Quaternion()
             return values, _object(turning).evaluated_get(graph).matrix_basis.to_quaternion()
@@ -191,7 +191,7 @@ class DNPM_OT_export_live_link(LongDeed, bpy.types.Operator):
         self.holds = True
         try:
             found = yield from told(
-                baked.through(still_there(uid, name), scene_of(scene_uid), range(first, last + 1), read),
+                baked.through(state.still_there(uid, name), scene_of(scene_uid), range(first, last + 1), read),
                 "looking at the frames",
             )
         finally:

@@ -124,14 +124,6 @@ class LongDeed(OperatorMixin):
         return {"FINISHED"}
 
 
-def still_there(uid: int, name: str) -> bpy.types.Object:
-    """The face, found again. Raises DnpmError when it was deleted meanwhile."""
-    face = state.find(uid)
-    if face is None:
-        raise DnpmError(f"{name}: was deleted, or cannot be written any more")
-    return face
-
-
 def scene_of(uid: int) -> bpy.types.Scene:
     """The scene, found again. Raises DnpmError when it was deleted meanwhile."""
     for scene in bpy.data.scenes:

@@ -10,8 +10,8 @@ import bpy
 from ..core.backend.photo import Photo, PhotoFace, PhotoJob
 from ..core.errors import DnpmError
 from .base import FaceDeed, Result
-from .long import LongDeed, Work, scene_of, still_there
-from .scene import compat, models, names, photo_points, photos, pictures, session
+from .long import LongDeed, Work, scene_of
+from .scene import compat, models, names, photo_points, photos, pictures, session, state
 
 if TYPE_CHECKING:
     from ..panels.photo import PhotoItem
@@ -46,7 +46,7 @@ class _FromPhotos(LongDeed):
         finally:
             job.cancel()
         backgrounds = [bpy.data.images.get(image) if image else None for image in images]
-        photos.write(still_there(uid, name), scene_of(scene_uid), made, backgrounds)
+        photos.write(state.still_there(uid, name), scene_of(scene_uid), made, backgrounds)
         return self._told(made)
 
     def _told(self, made: PhotoFace) -> str:

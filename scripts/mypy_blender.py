@@ -23,6 +23,7 @@ _ALWAYS_THERE = {
       ("collection", "cursor", "cycles", "display", "display_settings", "eevee", "render", "unit_settings",
        "view_settings")),
     "bpy.types.Image.colorspace_settings",
+    "bpy.types.ImageTexture.image_user",
     "bpy.types.RenderSettings.ffmpeg",
     "bpy.types.SceneDisplay.shading",
     # Materials and worlds that this extension touches are its own, and made of nodes.

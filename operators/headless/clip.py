@@ -21,7 +21,7 @@ from ...core.batch.sliders import look_of, w_offset_of
 from ...core.capture.read import read_capture
 from ...core.capture.track import Track
 from ...core.errors import DnpmError
-from ..scene import create, detail_image, live, motion, names, photo_offset, sounds, tracks
+from ..scene import create, detail_image, live, motion, photo_offset, sounds, tracks
 from . import camera, export, film, studio
 from .batch import quiet
 from .maker import Maker
@@ -79,8 +79,7 @@ def build(
     identity, expression, detail = maker.sliders(item)
     face = create.new_face(scene, identity, expression, detail, "DNPM Face", look_of(item))
     photo_offset.write(face, w_offset_of(item), amount=1.0)
-    subdivision = face.modifiers[names.SUBDIVISION]
-    subdivision.levels = subdivision.render_levels = item.settings.subdivision
+    create.set_levels(face, item.settings.subdivision)
     frames = _FIRST + np.arange(len(track.times))
     scene.frame_start, scene.frame_end = int(frames[0]), int(frames[-1])
     label = args.audio.stem

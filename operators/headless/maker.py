@@ -74,8 +74,7 @@ class Maker:
         scene = bpy.context.scene
         face = create.new_face(scene, identity, expression, detail, item.name, look_of(item))
         photo_offset.write(face, w_offset_of(item), amount=1.0)
-        subdivision = face.modifiers[names.SUBDIVISION]
-        subdivision.levels = subdivision.render_levels = wanted.subdivision
+        create.set_levels(face, wanted.subdivision)
         if detail > 0 or {"exr", "map_png"} & set(wanted.outputs):
             resolution = None if wanted.map_size == detail_image.FULL else wanted.map_size
             live.update_now(face, resolution=resolution)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ SLICE_S = 0.05
 
 def sample(face: bpy.types.Object, scene: bpy.types.Scene, frames: range) -> Generator[float, None, dict[int, Wish]]:
     """The sliders at every frame, as whatever animates them makes them; else as `through`."""
-    model, uid = models.model_of(face), face.session_uid
+    model, uid, name = models.model_of(face), face.session_uid, face.name
 
     def read(graph: bpy.types.Depsgraph) -> Wish:
-        found = state.find(uid)
+        found = state.still_there(uid, name)
         values = state.identity_vector(found, graph), state.expression_vector(found, model, graph)
         return Wish(*values, controls.read(found, graph))
 
@@ -55,21 +55,22 @@ def through(
 
 
 @contextmanager
-def _light(face: bpy.types.Object):
+def _light(face: bpy.types.Object) -> Iterator[None]:
     """Inside, the face is drawn without its modifiers: a frame takes milliseconds."""
+    uid = face.session_uid
     shown = {modifier.name: modifier.show_viewport for modifier in face.modifiers}
     for modifier in face.modifiers:
         modifier.show_viewport = False
     try:
         yield
     finally:
-        for name, value in shown.items():
-            if name in face.modifiers:
-                face.modifiers[name].show_viewport = value
+        found = state.find(uid)  # It may have been deleted meanwhile.
+        for modifier in found.modifiers if found is not None else ():
+            modifier.show_viewport = shown.get(modifier.name, modifier.show_viewport)
 
 
 @contextmanager
-def _frame_kept(scene: bpy.types.Scene):
+def _frame_kept(scene: bpy.types.Scene) -> Iterator[None]:
     frame, subframe = scene.frame_current, scene.frame_subframe
     try:
         yield
@@ -129,10 +130,12 @@ def show(face: bpy.types.Object, sequence: Sequence, frames: range) -> None:
     if modifier is None or modifier.texture is None:
         raise DnpmError(f"{face.name}: its Displace modifier was deleted: press Repair Face")
     image = _load(sequence.path(frames[0]))
-    name = f"{names.DETAIL} {face.name} baked"
-    texture = modifier.texture if detail_image.is_baked(face) else detail_image.new_texture(name, image)
+    # Baked before, its texture goes on being used, unless the artist has put another kind there.
+    texture = modifier.texture if detail_image.is_baked(face) else None
     if not detail_image.is_baked(face):
         group.live_texture = modifier.texture
+    if not isinstance(texture, bpy.types.ImageTexture):
+        texture = detail_image.new_texture(f"{names.DETAIL} {face.name} baked", image)
     texture.image = image
     _set_user(texture.image_user, frames)
     group.is_png = sequence.form == "PNG16"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import bpy
 
@@ -39,9 +39,14 @@ def user_folder(package: str, name: str) -> Path:
     return Path(bpy.utils.user_resource("CONFIG", path="dnpm_face")) / name
 
 
-def is_rendering(depsgraph: bpy.types.Depsgraph | None) -> bool:
+def is_rendering(depsgraph: bpy.types.Depsgraph | None) -> TypeGuard[bpy.types.Depsgraph]:
     """Whether this depsgraph is a final render's."""
     return depsgraph is not None and depsgraph.mode == "RENDER"
+
+
+def is_render_running() -> bool:
+    """Whether a render runs beside the window: it owns the pixels then."""
+    return bool(bpy.app.is_job_running("RENDER"))
 
 
 def in_background() -> bool:

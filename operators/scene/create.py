@@ -142,6 +142,13 @@ def add_subdivision(obj: bpy.types.Object) -> None:
     subdivision.use_limit_surface = False
 
 
+def set_levels(obj: bpy.types.Object, levels: int) -> None:
+    """How fine a new face's mesh is, shown and rendered."""
+    subdivision = obj.modifiers[names.SUBDIVISION]
+    assert isinstance(subdivision, bpy.types.SubsurfModifier)
+    subdivision.levels = subdivision.render_levels = levels
+
+
 def add_displacement(obj: bpy.types.Object) -> None:
     """The modifier that lifts the mesh by a new, flat map."""
     give_map(obj, obj.modifiers.new(names.DETAIL, "DISPLACE"))

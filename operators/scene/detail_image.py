@@ -24,10 +24,10 @@ NEW_SIZE = 64
 def displace_modifier(obj: bpy.types.Object) -> bpy.types.DisplaceModifier | None:
     """The modifier that carries the map; it may have been renamed."""
     named = obj.modifiers.get(names.DETAIL)
-    if named is not None and named.type == "DISPLACE":
+    if isinstance(named, bpy.types.DisplaceModifier):
         return named
     for modifier in obj.modifiers:
-        if modifier.type == "DISPLACE" and modifier.uv_layer == names.DETAIL:
+        if isinstance(modifier, bpy.types.DisplaceModifier) and modifier.uv_layer == names.DETAIL:
             return modifier
     return None
 
@@ -35,7 +35,7 @@ def displace_modifier(obj: bpy.types.Object) -> bpy.types.DisplaceModifier | Non
 def find_image(obj: bpy.types.Object) -> bpy.types.Image | None:
     """The face's map; None when the image, its texture or the modifier is gone."""
     texture = live_texture(obj)
-    image = texture.image if texture is not None and texture.type == "IMAGE" else None
+    image = texture.image if isinstance(texture, bpy.types.ImageTexture) else None
     # A baked sequence whose live map was deleted is nothing to write to.
     return None if image is not None and image.source == "SEQUENCE" else image
 
@@ -74,13 +74,13 @@ def shown_image(obj: bpy.types.Object) -> bpy.types.Image | None:
     """What modifier and shader read: the live map, or the baked sequence."""
     modifier = displace_modifier(obj)
     texture = modifier.texture if modifier is not None else None
-    return texture.image if texture is not None and texture.type == "IMAGE" else None
+    return texture.image if isinstance(texture, bpy.types.ImageTexture) else None
 
 
 def levels(obj: bpy.types.Object) -> tuple[float, float]:
     """Millimetres of one unit of the shown image's values, and the value that stands for 0."""
     group = getattr(obj, names.SEQUENCE, None)
-    if is_baked(obj) and group.is_png:
+    if group is not None and is_baked(obj) and group.is_png:
         return 65535 * png.MM_PER_STEP, png.NEUTRAL / 65535
     return 1.0, 0.0
 
@@ -166,7 +166,9 @@ def write_map(obj: bpy.types.Object, displacement: np.ndarray) -> None:
         _check_data(obj, image)
         image.scale(side, side)
     _write_pixels(image, displacement)
-    live_texture(obj).update_tag()
+    texture = live_texture(obj)
+    assert texture is not None, "it holds the image"
+    texture.update_tag()
     obj.update_tag()
 
 

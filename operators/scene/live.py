@@ -175,7 +175,7 @@ def receive(reply: Reply) -> None:
 
 def tick() -> float | None:
     """The timer: take answers, ask for whole maps, end when nothing is under way."""
-    if bpy.app.is_job_running("RENDER"):
+    if compat.is_render_running():
         return 0.5  # the render owns the pixels
     replies = take_answers()
     busy = False

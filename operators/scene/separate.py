@@ -42,19 +42,27 @@ def give_own_data(obj: bpy.types.Object) -> None:
     if _shared_mesh(obj):
         obj.data = obj.data.copy()
     if _shared_map(obj):
-        texture, image = detail_image.live_texture(obj).copy(), detail_image.find_image(obj)
-        if image is not None:
-            texture.image = detail_image.copy_of(image)
-            tracks.copied(image, texture.image)
-        if detail_image.is_baked(obj):  # The sequence on disk serves both.
-            getattr(obj, names.SEQUENCE).live_texture = texture
-        else:
-            detail_image.displace_modifier(obj).texture = texture
+        _give_own_map(obj)
         materials.give_own(obj)
     data_name = obj.name
     obj.data.name = data_name
-    texture = detail_image.live_texture(obj)
-    if texture is not None:
-        texture.name = f"{names.DETAIL} {data_name}"
-        if texture.image is not None:
-            texture.image.name = f"{names.DETAIL} {data_name}"
+    texture, image = detail_image.live_texture(obj), detail_image.find_image(obj)
+    for part in (texture, image):
+        if part is not None:
+            part.name = f"{names.DETAIL} {data_name}"
+
+
+def _give_own_map(obj: bpy.types.Object) -> None:
+    shared, image = detail_image.live_texture(obj), detail_image.find_image(obj)
+    if shared is None:
+        return
+    texture = shared.copy()
+    if image is not None and isinstance(texture, bpy.types.ImageTexture):
+        copy = detail_image.copy_of(image)
+        tracks.copied(image, copy)
+        texture.image = copy
+    modifier = detail_image.displace_modifier(obj)
+    if detail_image.is_baked(obj):  # The sequence on disk serves both.
+        getattr(obj, names.SEQUENCE).live_texture = texture
+    elif modifier is not None:
+        modifier.texture = texture

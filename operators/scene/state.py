@@ -69,6 +69,14 @@ def find(session_uid: int) -> bpy.types.Object | None:
     return face if face is not None and is_editable(face) else None
 
 
+def still_there(session_uid: int, name: str) -> bpy.types.Object:
+    """The face, found again after time has passed. Raises DnpmError when it was deleted meanwhile."""
+    face = find(session_uid)
+    if face is None:
+        raise DnpmError(f"{name}: was deleted, or cannot be written any more")
+    return face
+
+
 def the_face(context: bpy.types.Context) -> bpy.types.Object:
     """The face that an operator works on: the active object. Raises DnpmError when that is no face."""
     obj = context.active_object

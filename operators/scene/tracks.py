@@ -124,7 +124,7 @@ def wrote(obj: bpy.types.Object, displacement: np.ndarray, digest: str, *, full:
 def copied(source: bpy.types.Image, copy: bpy.types.Image) -> None:
     """`copy` was given the pixels that `source` has in memory."""
     seen = _looked_at(source)
-    _pixels[copy.session_uid] = Pixels(seen.digest, seen.full, tuple(copy.size), seen.sample, is_packed=False)
+    _pixels[copy.session_uid] = Pixels(seen.digest, seen.full, _size(copy), seen.sample, is_packed=False)
 
 
 def pack(obj: bpy.types.Object) -> None:
@@ -155,15 +155,20 @@ def _looked_at(image: bpy.types.Image | None) -> Pixels:
     if pixels is None:
         # New, loaded, appended: it shows what it says, unless its pixels are newer than what it says.
         digest = "" if image.is_dirty or detail_image.is_flat(image) else str(image.get(names.MAP_DIGEST, ""))
-        pixels = _pixels[image.session_uid] = Pixels(digest, bool(digest), tuple(image.size))
-    elif tuple(image.size) != pixels.size or not (pixels.is_packed or image.is_dirty):
+        pixels = _pixels[image.session_uid] = Pixels(digest, bool(digest), _size(image))
+    elif _size(image) != pixels.size or not (pixels.is_packed or image.is_dirty):
         # Read again, unless somebody packed it.
         if _holds(image, pixels):
             pixels.is_packed = True
         else:
             pixels.lose()
-        pixels.size = tuple(image.size)
+        pixels.size = _size(image)
     return pixels
+
+
+def _size(image: bpy.types.Image) -> tuple[int, int]:
+    width, height = image.size
+    return width, height
 
 
 def _holds(image: bpy.types.Image, pixels: Pixels) -> bool:

@@ -180,6 +180,35 @@ def test_json_of_another_program_with_a_rate_that_is_given(backend, face, tmp_pa
     assert "Its values go from 0 to 1.5: limited to 0 to 1" in said
 
 
+@pytest.mark.parametrize("operator", ["export_live_link", "bake_sequence"])
+def test_a_face_that_is_deleted_on_the_way_is_named(backend, face, tmp_path, monkeypatch, operator):
+    """While an operator goes through the frames a script, or a handler of another add-on, may remove the face."""
+    from dnpm.operators.scene import baked
+
+    scene = bpy.context.scene
+    scene.frame_start, scene.frame_end = 1, 9
+    scene.frame_set(4)
+    face.dnpm_sequence.folder = str(tmp_path / "maps")
+    name, seen = face.name, []
+
+    def removing(scene, depsgraph=None):
+        seen.append(scene.frame_current)
+        if len(seen) == 3:
+            bpy.data.objects.remove(bpy.data.objects[name])
+
+    monkeypatch.setattr(baked, "SLICE_S", 0.0)
+    bpy.app.handlers.frame_change_post.append(removing)
+    try:
+        options = {"filepath": str(tmp_path / "a.csv")} if operator == "export_live_link" else {}
+        with pytest.raises(RuntimeError, match=f"{name}: was deleted") as told:
+            getattr(bpy.ops.dnpm, operator)("EXEC_DEFAULT", **options)
+        assert "Traceback" not in str(told.value)
+    finally:
+        bpy.app.handlers.frame_change_post.remove(removing)
+    assert scene.frame_current == 4
+    assert not (tmp_path / "a.csv").exists()
+
+
 def test_no_such_bone(backend, face, capture):
     before = len(bpy.data.actions)
     for armature, message in (("", "choose the armature"), (face.name, "has no bone")):
