@@ -147,7 +147,20 @@ def _frames(value: object) -> Table | None:
     mediapipe = any(map(_from_mediapipe, frames[:1000]))
     table = _made("MediaPipe JSON" if mediapipe else "JSON of frames", titles, list(range(len(titles))), out)
     table.stamps = _stamps(frames)
+    faces = max(map(_faces, frames[:1000]))
+    if faces > 1:
+        table.notes.append(f"the first of {faces} faces")
     return table
+
+
+def _faces(frame: object) -> int:
+    """How many faces a frame has values of."""
+    found = _entry(frame, _SHAPES)
+    within = found[1] if found is not None else frame
+    if not isinstance(within, list) or not within:
+        return 0
+    lists = isinstance(within[0], list) or _entry(within[0], ("categories",)) is not None
+    return len(within) if lists else 1
 
 
 def _is_frame(frame: object) -> bool:

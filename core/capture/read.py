@@ -7,6 +7,7 @@ into a `Capture`. A reader of another kind of file, of videos say, makes a Table
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,10 +26,11 @@ from .text import decoded, read_table
 from .track import Track
 from .values import bridged, in_radians, lost_rows, scale_of
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".json")
+SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl")
 MOST_BYTES, MOST_JSON_BYTES = 120_000_000, 64_000_000
 """Three quarters of an hour of Live Link Face; five minutes of MediaPipe's results, which repeat every name."""
 _MOST_JSON_PARTS = 3_000_000
+_LINES = re.compile(r"\s*\{[^\n]*\}[ \t\r]*\n\s*\{")
 _EXPRESSIONS = len(ARKIT_NAMES)
 _SHOWN, _FEW = 5, 10
 
@@ -147,6 +149,8 @@ def _table(data: bytes, name: str) -> Table:
         raise DnpmError(f"has {len(data) / 1e6:.0f} MB; at most {MOST_JSON_BYTES / 1e6:.0f} MB of JSON are read")
     if text.count("{") + text.count("[") > _MOST_JSON_PARTS:  # Each takes 64 bytes and more, however short it is.
         raise DnpmError(f"has more than {_MOST_JSON_PARTS:,} lists and objects: cut it in parts")
+    if _LINES.match(text):  # JSON Lines: a frame a line.
+        text = "[" + ",".join(line for line in text.splitlines() if line.strip()) + "]"
     return read_json(jsonfile.parse(text, name, constants=True))
 
 

@@ -103,6 +103,15 @@ def test_what_is_not_0_alone(written):
     assert capture.channels == 2
 
 
+def test_a_frame_a_line_and_two_faces(forms, written):
+    frames = forms_of(forms.performance(TIMES), TIMES)["mediapipe web"]
+    for frame in frames:
+        frame["faceBlendshapes"].append({"categories": [{"categoryName": "jawOpen", "score": 0.9}]})
+    capture = read_capture(written("\n".join(map(json.dumps, frames)) + "\n", "take.jsonl"))
+    np.testing.assert_allclose(capture.track.expression, forms.performance(TIMES), atol=1e-6)
+    assert "the first of 2 faces" in capture.line()
+
+
 def test_other_encodings_and_nan(written):
     text = json.dumps({"fps": 30, "names": ["jawOpen", "mouthClose"], "frames": [[k / 9, 0.1] for k in range(9)]})
     for encoding in ("utf-8-sig", "utf-16"):

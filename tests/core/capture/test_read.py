@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -136,6 +137,44 @@ def test_what_is_no_file_to_read(tmp_path: Path):
     for fps in (0, -1, float("nan"), float("inf")):
         with pytest.raises(DnpmError, match="must be above 0"):
             read_capture(tmp_path / "huge.csv", fps=fps)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.sampled_from(["take.csv", "take.json", "link.csv"]),
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 40), st.binary(max_size=12)), min_size=1, max_size=6),
+    st.sampled_from([None, 30.0]),
+)  # fmt: skip
+def test_damaged_bytes_end_in_one_line(forms, written, name, edits, fps):
+    """Bytes cut out and put in anywhere: a track, or one line that names the file."""
+    times = np.arange(12) / 30
+    rows = forms.plain("time", [f"{t:.4f}" for t in times], forms.performance(times))
+    if name == "link.csv":
+        rows = forms.live_link(
+            [forms.timecode(k + 25, 30, fraction=".595") for k in range(12)], forms.performance(times)
+        )
+    data = forms.text([row[:9] for row in rows]).encode()
+    if name == "take.json":
+        frames = [
+            {"timestamp": 33 * k, "blendshapes": [{"categoryName": "jawOpen", "score": k / 12}]} for k in range(12)
+        ]
+        data = json.dumps(frames).encode()
+    for place, length, new in edits:
+        place %= len(data) + 1
+        data = data[:place] + new + data[place + length :]
+    path = written(data, name)
+    capture, said = None, ""
+    try:
+        capture = read_capture(path, fps=fps)
+    except DnpmError as error:
+        said = str(error)
+    if capture is None:
+        assert str(path) in said
+        assert "\n" not in said
+        return
+    assert np.isfinite(capture.track.expression).all()
+    assert (np.diff(capture.track.times) > 0).all()
+    assert "\n" not in capture.line()
 
 
 def test_a_folder_has_one_capture_a_name(forms, written, tmp_path: Path):
