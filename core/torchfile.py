@@ -34,8 +34,9 @@ _BYTES = {
 """Bytes of an element of a storage, by the name of its type."""
 
 
-def load_tensors(path: str | os.PathLike[str], again: str, allowed: Sequence[type] = ()) -> Any:
-    """A checkpoint's dictionaries, lists and tensors, on the CPU. `allowed`: plain classes beside torch's own.
+def load_tensors(path: str | os.PathLike[str], again: str, allowed: Sequence[type | tuple[Any, str]] = ()) -> Any:
+    """A checkpoint's dictionaries, lists and tensors, on the CPU. `allowed`: plain classes beside torch's own, and what
+    stands for a name, with that name.
 
     Raises DnpmError, naming the file, when it is missing, damaged, too large, or holds more than tensors and plain
     containers. `again`: what to do about it.

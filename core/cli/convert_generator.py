@@ -1,7 +1,8 @@
 """A StyleGAN2 generator that another project trained -> this project's files, without running its code.
 
-Reads the .pkl files of stylegan2-ada-pytorch and stylegan3 (StyleGAN2 networks) and the .pt files of rosinality's
-stylegan2-pytorch. The result holds a generator alone; `dnpm train encoder --generator DIR` learns the way from sliders.
+Reads StyleGAN2 networks of stylegan2-ada-pytorch and stylegan3, of rosinality's stylegan2-pytorch, the decoders of pSp,
+e4e and ReStyle, and BasicSR's, from .pkl, .pt and .pth files. The result holds a generator alone; `dnpm train encoder
+--generator DIR` learns the way from sliders.
 
 dnpm convert network-snapshot-025000.pkl --out build/mine --scale-mm 0.9
 dnpm convert 550000.pt --out build/mine --one-channel
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """File in, folder out, and what its numbers mean."""
     parser.add_argument("file", type=Path, metavar="FILE", help="the checkpoint (.pkl, .pt)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the result")
-    parser.add_argument("--key", metavar="NAME", help="network of the file (default the averaged one: G_ema, g_ema)")
+    parser.add_argument("--key", metavar="NAME", help="network of the file (default the averaged one, or the only one)")
     parser.add_argument(
         "--scale-mm", type=float, default=1.0, metavar="MM",
         help="millimetres of displacement that one unit of its output stands for (default %(default)s)",
@@ -44,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     card = save_generator(
         args.out,
         found.generator,
-        {"name": args.file.stem, "source": found.source, "file": args.file.name,
+        {"name": args.file.stem, "source": found.source, "network": found.network, "file": args.file.name,
          "file_sha256": tensorfile.sha256(args.file), "notes": list(found.notes),
          "licence": "that of the file it was converted from"},
     )  # fmt: skip
@@ -55,10 +56,12 @@ def run(args: argparse.Namespace) -> int:
     if not torch.equal(images, before):
         raise DnpmError(f"{args.out}: gives other images than were read; the disk may be faulty, convert it again")
     c = generator.config
+    where = f", {found.network}" if found.network else ""
     print(
-        f"{found.source}: {c.resolution} x {c.resolution}, {c.img_channels} channel(s), base {c.channel_base}, at most "
-        f"{c.channel_max} channels, {card['parameters']:,} parameters\n{CHECKED} maps: mean {images.mean():+.4f} mm, "
-        f"standard deviation {images.std():.4f} mm, {images.min():.3f} to {images.max():.3f}",
+        f"{found.source}{where}: {c.resolution} x {c.resolution}, {c.img_channels} channel(s), base {c.channel_base}, "
+        f"at most {c.channel_max} channels, {card['parameters']:,} parameters\n"
+        f"{CHECKED} maps: mean {images.mean():+.4f} mm, standard deviation {images.std():.4f} mm, "
+        f"{images.min():.3f} to {images.max():.3f}",
         file=sys.stderr,
     )
     for note in found.notes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -20,15 +20,20 @@ from torch import Tensor
 
 from ...inputs import brief, one_line
 from ...pickles import BoundedUnpickler, Budget, check_key
+from . import numpy_values
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _DIMENSIONS_MAX, _NAME_MAX = 8, 1000
+_BFLOAT = "BFloat16Storage"
 _STORAGES: dict[str, str] = {
     "DoubleStorage": "<f8", "FloatStorage": "<f4", "HalfStorage": "<f2", "LongStorage": "<i8", "IntStorage": "<i4",
-    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?",
+    "ShortStorage": "<i2", "CharStorage": "i1", "ByteStorage": "u1", "BoolStorage": "?", _BFLOAT: "<i2",
 }  # fmt: skip
-# Numbers and names in a network's settings, of which nothing is needed.
-_DTYPES = {"float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool"}
+# Names in a network's settings, of which nothing is needed.
+_NAMES = {
+    "float16", "float32", "float64", "bfloat16", "int8", "int16", "int32", "int64", "uint8", "bool", "channels_last",
+    "contiguous_format", "preserve_format", "strided",
+}  # fmt: skip
 
 
 class RefusedError(Exception):
@@ -66,6 +71,24 @@ class Network(metaclass=_Frozen):
 
     def tensors(self) -> dict[str, Tensor]:
         """Parameters and buffers of this network and all within, by their dotted names. Raises DamagedError."""
+        return tensors_of(self._found())
+
+    def names(self) -> list[str]:
+        """The names of `tensors`. Raises DamagedError."""
+        return list(self._found())
+
+    def value(self, name: str) -> Any:
+        """An attribute by its dotted name (`mapping.fc0.bias_gain`); None when there is none."""
+        network = self
+        *path, leaf = name.split(".")
+        for part in path:
+            inner = _dictionary(network.state.get("_modules"), "_modules").get(part)
+            if not isinstance(inner, Network):
+                return None
+            network = inner
+        return network.state.get(leaf)
+
+    def _found(self) -> dict[str, _Tensor]:
         found: dict[str, _Tensor] = {}
         todo, seen = [("", self)], {id(self)}
         while todo:
@@ -82,10 +105,7 @@ class Network(metaclass=_Frozen):
                     raise DamagedError("a network that is part of two, or of itself")
                 seen.add(id(part))
                 todo.append((f"{prefix}{name}.", part))
-        storages = {id(t.storage): t.storage.data.nbytes for t in found.values()}
-        if sum(math.prod(t.size) * t.storage.data.itemsize for t in found.values()) > 2 * sum(storages.values()):
-            raise DamagedError("tensors that share their bytes")
-        return {name: value.tensor() for name, value in found.items()}
+        return found
 
 
 class _Persistent(metaclass=_Frozen):
@@ -144,10 +164,10 @@ class _Stand(_Sealed):
 class _Storage(_Sealed):
     """The bytes of tensors, and the type of their numbers."""
 
-    __slots__ = ("data",)
+    __slots__ = ("data", "is_bfloat")
 
-    def __init__(self, data: np.ndarray) -> None:
-        self.data = data
+    def __init__(self, data: np.ndarray, is_bfloat: bool = False) -> None:
+        self.data, self.is_bfloat = data, is_bfloat
 
 
 class _Tensor(_Sealed):
@@ -164,7 +184,23 @@ class _Tensor(_Sealed):
         # Where there is one number alone, its stride says nothing, and may be anything.
         steps = tuple(s * data.itemsize if n > 1 else 0 for n, s in zip(self.size, self.stride, strict=True))
         view = np.lib.stride_tricks.as_strided(data[self.offset :], self.size, steps, writeable=False)
-        return torch.from_numpy(view.copy())
+        made = torch.from_numpy(view.copy())
+        return made.view(torch.bfloat16) if self.storage.is_bfloat else made
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether a value that was read is a tensor, of `torch.load` or of a pickle."""
+    return isinstance(value, Tensor | _Tensor)
+
+
+def tensors_of(values: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The tensors among a dictionary's values, by their names. Raises DamagedError when they share their bytes."""
+    found = {name: value for name, value in values.items() if is_tensor(value)}
+    views = [t for t in found.values() if isinstance(t, _Tensor)]
+    storages = {id(t.storage): t.storage.data.nbytes for t in views}
+    if sum(math.prod(t.size) * t.storage.data.itemsize for t in views) > 2 * sum(storages.values()):
+        raise DamagedError("tensors that share their bytes")
+    return {name: value.tensor() if isinstance(value, _Tensor) else value for name, value in found.items()}
 
 
 def load_pickle(data: bytes) -> Any:
@@ -231,8 +267,12 @@ def _stands_for(module: str, name: str) -> Any:
         return _Persistent
     if (module, name) in _FIXED:
         return _FIXED[module, name]
-    if module == "torch" and name in _DTYPES:
+    if module == "torch" and name in _NAMES:
         return f"torch.{name}"
+    if module.split(".")[0] == "numpy":
+        return _numpy(numpy_values.stand_for(module, name))
+    if module.startswith("dnnlib.tflib"):
+        raise RefusedError("it is a TensorFlow network; convert it with stylegan2-ada-pytorch's legacy.py first")
     if module.startswith("torch.nn.modules."):
         return Network
     return None
@@ -258,7 +298,7 @@ def _read_storage(budget: Budget, data: Any = None) -> _Storage:
     rest = memoryview(data)[file.tell() :]
     if count < 0 or int.from_bytes(rest[:8], "little", signed=True) != count or len(rest) - 8 != count * dtype.itemsize:
         raise DamagedError("a tensor has not as many bytes as it says")
-    return _Storage(np.frombuffer(rest, dtype, count, 8))
+    return _Storage(np.frombuffer(rest, dtype, count, 8), kind == _BFLOAT)
 
 
 class _Plain(BoundedUnpickler):
@@ -299,6 +339,13 @@ def _text_bytes(text: Any = None, encoding: Any = None) -> bytes:
     return text.encode("latin1")
 
 
+def _no_bytes(*values: Any) -> bytes:
+    """Stands for `bytes`, by which old pickles write none."""
+    if values:
+        raise RefusedError("it wants to use bytes")
+    return b""
+
+
 def _new_object(kind: Any = None, base: Any = None, state: Any = None) -> Any:
     """Stands for `copyreg._reconstructor`."""
     if kind is _Dict:
@@ -318,7 +365,11 @@ def _members(values: Any = ()) -> frozenset[Any]:
 
 
 def _ignored(*_: Any) -> None:
-    """Stands for devices and numbers of numpy in a network's settings."""
+    """Stands for devices in a network's settings."""
+
+
+def _numpy(stand: Any) -> Any:
+    return _Stand(stand) if callable(stand) else stand
 
 
 def _size(values: Any = ()) -> tuple[Any, ...]:
@@ -337,13 +388,15 @@ def _dictionary(value: Any, what: str) -> dict[str, Any]:
 _FIXED: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): _Dict,
     ("copyreg", "_reconstructor"): _Stand(_new_object), ("copy_reg", "_reconstructor"): _Stand(_new_object),
-    ("dnnlib.util", "EasyDict"): _Dict, ("dnnlib", "EasyDict"): _Dict,
+    ("argparse", "Namespace"): _Dict, ("dnnlib.util", "EasyDict"): _Dict, ("dnnlib", "EasyDict"): _Dict,
     ("torch._utils", "_rebuild_tensor"): _Stand(_rebuild_tensor),
     ("torch._utils", "_rebuild_tensor_v2"): _Stand(_rebuild_tensor),
     ("torch._utils", "_rebuild_parameter"): _Stand(_rebuild_parameter),
+    ("torch._utils", "_rebuild_parameter_with_state"): _Stand(_rebuild_parameter),
     ("torch", "Size"): _Stand(_size), ("torch", "device"): _Stand(_ignored),
     ("_codecs", "encode"): _Stand(_text_bytes),
 }  # fmt: skip
 for _module in ("builtins", "__builtin__"):
+    _FIXED[_module, "bytes"] = _Stand(_no_bytes)
     _FIXED |= {(_module, "set"): _Stand(_members), (_module, "frozenset"): _Stand(_members), (_module, "dict"): _Dict}
     _FIXED[_module, "object"] = "object"

@@ -1,13 +1,8 @@
-"""Generators trained elsewhere -> ours: `.pkl` of stylegan2-ada-pytorch and stylegan3, `.pt` of rosinality's StyleGAN2.
-
-Both are the network of Karras et al. 2020 with other names; sizes are read from the shapes. The second writes its
-modulated kernels without the factor 1 / sqrt(fan in) that it applies in use; here it is multiplied in.
-"""
+"""Generators trained elsewhere -> ours: the StyleGAN2 networks of stylegan2-ada-pytorch and stylegan3, of rosinality's
+stylegan2-pytorch and what was built on it (pSp, e4e, ReStyle), and of BasicSR. Sizes are read from the shapes."""
 
 from __future__ import annotations
 
-import argparse
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -17,15 +12,14 @@ import torch
 from torch import Tensor
 
 from ...errors import DnpmError
-from ...inputs import one_line, opened, read_start, reading, regular_file
-from ...torchfile import load_tensors
+from ...inputs import one_line, reading
 from ..config import GeneratorConfig
-from ..generator import Generator, official_state
-from .safe_pickle import DamagedError, Network, RefusedError, read_pickle
+from ..generator import Generator
+from .checkpoint import find_generator, open_checkpoint
+from .layouts import our_state
+from .safe_pickle import DamagedError
 
-_MOST_BYTES = 4_000_000_000
 _AVERAGED_OVER = 8192
-_TAPS = (1.0, 3.0, 3.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -34,13 +28,16 @@ class Foreign:
 
     generator: Generator
     source: str
+    """The project whose names it had."""
+    network: str
+    """Where in the file it lay: `G_ema`, `state_dict/decoder`; empty when nothing was around it."""
     notes: tuple[str, ...]
 
 
 def read_generator(path: Path, *, key: str | None = None, one_channel: bool = False, scale_mm: float = 1.0) -> Foreign:
-    """Read a `.pkl` or `.pt` of either project; nothing in it is run.
+    """Read a `.pkl` or `.pt` of any of these projects; nothing in it is run.
 
-    key: which network of the file (by default the averaged one, G_ema or g_ema). one_channel: average the colours into
+    key: which network of the file (by default the averaged one, or the only one). one_channel: average the colours into
     one, which is exact, since the image is linear in ToRGB's weights. scale_mm: millimetres that one unit of the
     network's output stands for. Raises DnpmError when the file is damaged, wants to run code, or is another network.
     """
@@ -49,10 +46,13 @@ def read_generator(path: Path, *, key: str | None = None, one_channel: bool = Fa
 
 
 def _read(path: Path, key: str | None, one_channel: bool, scale_mm: float) -> Foreign:
-    regular_file(path, _MOST_BYTES)
-    archive = read_start(path, 2) == b"PK" or path.suffix in (".pt", ".pth")
-    state, source = _rosinality(path, key or "g_ema") if archive else _official(path, key or "G_ema")
     notes: list[str] = []
+    content = open_checkpoint(path)
+    try:
+        found = find_generator(content, key, path)
+        state = our_state(found, str(path), notes)
+    except DamagedError as error:
+        raise DnpmError(f"{path}: is damaged ({error})") from error
     if one_channel:
         if not any(name.endswith("torgb.weight") and len(value) > 1 for name, value in state.items()):
             raise DnpmError(f"{path}: has one channel already; leave out --one-channel")
@@ -71,7 +71,7 @@ def _read(path: Path, key: str | None, one_channel: bool, scale_mm: float) -> Fo
             z = torch.randn(_AVERAGED_OVER, config.z_dim, generator=torch.Generator().manual_seed(0))
             generator.mapping.w_avg.copy_(generator.mapping(z).mean(0))
         notes.append(f"The file had no average of w; it was taken over {_AVERAGED_OVER} random z.")
-    return Foreign(generator, source, tuple(notes))
+    return Foreign(generator, found.project, found.label, tuple(notes))
 
 
 def infer_config(state: Mapping[str, Tensor], what: str) -> GeneratorConfig:
@@ -104,97 +104,6 @@ def infer_config(state: Mapping[str, Tensor], what: str) -> GeneratorConfig:
     if config.resolutions != tuple(resolutions) or any(config.channels(r) != n for r, n in widths.items()):
         raise DnpmError(f"{what}: its widths {widths} do not follow min(base // resolution, maximum)")
     return config
-
-
-def _official(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
-    try:
-        with opened(path) as file:
-            content = read_pickle(file, regular_file(path))
-        if not isinstance(content, dict) or not isinstance(content.get(key), Network):
-            raise DnpmError(f"{path}: holds no network {key!r}, but {_names(content)}; name one with --key")
-        state = content[key].tensors()
-    except RefusedError as error:
-        raise DnpmError(
-            f"{path}: is not opened, because {error}. A file of stylegan2-ada-pytorch or stylegan3 holds networks "
-            "alone; convert only files whose origin you trust"
-        ) from error
-    except DamagedError as error:
-        raise DnpmError(f"{path}: is no checkpoint of stylegan2-ada-pytorch, or damaged ({error})") from error
-    if any(name.startswith("mapping.embed") for name in state):
-        raise DnpmError(f"{path}: is a conditional generator (it wants a label beside z), which cannot be converted")
-    return official_state({k: v.float() for k, v in state.items()}), "stylegan2-ada-pytorch"
-
-
-def _rosinality(path: Path, key: str) -> tuple[dict[str, Tensor], str]:
-    # Training checkpoints hold their command line as a Namespace: a plain container.
-    content = load_tensors(path, "convert only files whose origin you trust", (argparse.Namespace,))
-    state = content.get(key) if isinstance(content, dict) else None
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise DnpmError(f"{path}: holds no network {key!r}, but {_names(content)}; name one with --key")
-    result = rosinality_state({str(k): v.float() for k, v in state.items()}, str(path))
-    average = content.get("latent_avg")
-    if isinstance(average, Tensor):
-        result["mapping.w_avg"] = average.float().flatten()
-    return result, "rosinality/stylegan2-pytorch"
-
-
-def rosinality_state(state: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
-    """Rosinality's names and factors -> official ones. Raises DnpmError at an unknown name or another filter."""
-    result: dict[str, Tensor] = {}
-    for name, value in state.items():
-        if name.endswith(".kernel"):
-            _check_filter(name, value, what)
-        elif m := re.fullmatch(r"style\.(\d+)\.(weight|bias)", name):
-            result[f"mapping.fc{int(m[1]) - 1}.{m[2]}"] = value
-        elif name == "input.input":
-            result["synthesis.b4.const"] = _of_rank(4, name, value, what)[0]
-        elif m := re.fullmatch(r"noises\.noise_(\d+)", name):
-            result[f"{_layer(int(m[1]))}.noise_const"] = _of_rank(4, name, value, what)[0, 0]
-        elif m := re.fullmatch(r"(conv1|convs\.(\d+))\.(.+)", name):
-            layer = _layer(0 if m[2] is None else int(m[2]) + 1)
-            result |= _part(f"{name} of {what}", layer, m[3], value, demodulated=True)
-        elif m := re.fullmatch(r"to_rgb(1|s\.(\d+))\.(.+)", name):
-            layer = f"synthesis.b{4 if m[2] is None else 2 ** (int(m[2]) + 3)}.torgb"
-            result |= _part(f"{name} of {what}", layer, m[3], value, demodulated=False)
-        else:
-            raise DnpmError(f"{what}: {name} is no part of rosinality's StyleGAN2 generator")
-    return result
-
-
-def _of_rank(rank: int, name: str, value: Tensor, what: str) -> Tensor:
-    if value.ndim != rank or not value.numel():
-        raise DnpmError(f"{what}: {name} must have {rank} dimensions, has the shape {tuple(value.shape)}")
-    return value
-
-
-def _layer(k: int) -> str:
-    """The k-th convolution with noise: one at 4 x 4, two at each further resolution."""
-    return "synthesis.b4.conv1" if k == 0 else f"synthesis.b{2 ** ((k + 1) // 2 + 2)}.conv{(k + 1) % 2}"
-
-
-def _part(what: str, layer: str, name: str, value: Tensor, demodulated: bool) -> dict[str, Tensor]:
-    if name == "conv.weight" and value.ndim == 5 and value.numel():
-        kernel = value[0]
-        # With demodulation the factor only weighs the small number under the root; it is kept, to be exact.
-        return {f"{layer}.weight": kernel / math.sqrt(kernel[0].numel()) if demodulated else kernel}
-    if m := re.fullmatch(r"conv\.modulation\.(weight|bias)", name):
-        return {f"{layer}.affine.{m[1]}": value}
-    if name == "noise.weight" and value.numel() == 1:
-        return {f"{layer}.noise_strength": value.reshape(())}
-    if name in ("activate.bias", "bias"):
-        return {f"{layer}.bias": value.flatten()}
-    raise DnpmError(f"{what} is no part of rosinality's StyleGAN2 generator")
-
-
-def _check_filter(name: str, kernel: Tensor, what: str) -> None:
-    taps = torch.tensor(_TAPS)
-    expected = torch.outer(taps, taps) / 16
-    if kernel.shape != expected.shape or not torch.allclose(kernel, expected, rtol=1e-4):
-        raise DnpmError(f"{what}: {name} is another filter than [1, 3, 3, 1], with which this generator works alone")
-
-
-def _names(content: object) -> str:
-    return one_line(", ".join(str(k) for k in content) if isinstance(content, dict) else type(content).__name__)
 
 
 def _fill_in(expected: Mapping[str, Tensor], state: dict[str, Tensor], notes: list[str]) -> None:

@@ -11,6 +11,7 @@ import types
 from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import torch
 
 SOURCE = "import os\nos.mkdir('was_run')\n"
@@ -67,6 +68,11 @@ def network(state: dict[str, torch.Tensor]) -> Persistent:
             place.register_buffer(leaf, value.clone())
         else:
             place.register_parameter(leaf, torch.nn.Parameter(value.clone()))
+        if leaf == "weight":
+            # As there: numbers of numpy, which a pickle writes by numpy's own functions.
+            rate = 0.01 if path[0] == "mapping" else 1
+            place.weight_gain, place.bias_gain = rate / np.sqrt(value[0].numel()), rate
+            place.activation = "linear" if path[-1] in ("affine", "torgb") else "lrelu"
     made.init_kwargs = {"epochs": 3.0, "dtype": torch.float32, "device": torch.device("cpu")}
     return made
 
