@@ -42,11 +42,11 @@ test-all: face-model speech-encoder landmarks ## the whole test suite, Blender's
 test-gui: face-model extension ## a real Blender with its window, driven: make test-gui BLENDER=/path/to/blender
 	@$(PY) tests/gui/run.py --blender "$(BLENDER)" --out build/gui
 
-lint: venv ## ruff, formatting, types on core
+lint: venv ## ruff, formatting, types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@mkdir -p build/lint && ln -sfn ../.. build/lint/dnpm
-	@cd build/lint && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml -p dnpm.core
+	@cd build/lint && ../../$(VENV)/bin/mypy --config-file ../../pyproject.toml -p dnpm.core -p dnpm.operators -p dnpm.panels
 
 format: venv ## what ruff can mend by itself
 	@$(VENV)/bin/ruff check --fix .

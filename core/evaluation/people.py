@@ -163,7 +163,10 @@ def learnt(painter: Painter, count: int, maps: int, resolution: int, seed: int) 
     model = painter.model
     teacher = Teacher(model, resolution, int(painter.detail.card["seed"]))
     linear = LinearRegression(model, teacher, maps)
-    rivals = {"r2_linear": linear, "r2_mlp": ComponentsMlp(model, teacher, maps, seed)}
+    rivals: dict[str, LinearRegression | ComponentsMlp] = {
+        "r2_linear": linear,
+        "r2_mlp": ComponentsMlp(model, teacher, maps, seed),
+    }
     half = (count + 1) // 2
     pairs = unit_pairs(model, half, seed) + mixture_pairs(model, count - half, seed)
     scores = {key: Score(teacher.mask, linear.mean) for key in ("r2", *rivals)}
