@@ -21,7 +21,8 @@ from ...errors import DnpmError
 from ...inputs import one_line, opened, read_start, regular_file
 from ...torchfile import load_tensors
 from .numpy_values import NAMES, Dtype, scalar
-from .safe_pickle import DamagedError, Network, RefusedError, is_tensor, read_pickle, tensors_of
+from .safe_pickle import Network, is_tensor, read_pickle, tensors_of
+from .sealed import DamagedError, RefusedError
 
 _MOST_BYTES = 4_000_000_000
 _OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -21,6 +21,7 @@ from torch import Tensor
 from ...inputs import brief, one_line
 from ...pickles import BoundedUnpickler, Budget, check_key
 from . import numpy_values
+from .sealed import DamagedError, Frozen, RefusedError, Sealed, Stand
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _DIMENSIONS_MAX, _NAME_MAX = 8, 1000
@@ -36,22 +37,7 @@ _NAMES = {
 }  # fmt: skip
 
 
-class RefusedError(Exception):
-    """The pickle wants more than tensors and plain containers."""
-
-
-class DamagedError(Exception):
-    """The pickle contradicts itself."""
-
-
-class _Frozen(type):
-    """Classes that a pickle can name, but not change: its BUILD instruction sets attributes on whatever it is given."""
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        raise RefusedError(f"it sets {name} on a class")
-
-
-class Network(metaclass=_Frozen):
+class Network(metaclass=Frozen):
     """Stands for a torch module of whatever class: its state alone."""
 
     __slots__ = ("state",)
@@ -108,7 +94,7 @@ class Network(metaclass=_Frozen):
         return found
 
 
-class _Persistent(metaclass=_Frozen):
+class _Persistent(metaclass=Frozen):
     """Stands for `_reconstruct_persistent_obj`: takes the state, leaves the source code that lies beside it."""
 
     def __new__(cls, meta: Any = None) -> Network:  # type: ignore[misc]
@@ -120,7 +106,7 @@ class _Persistent(metaclass=_Frozen):
         return network
 
 
-class _Dict(dict, metaclass=_Frozen):
+class _Dict(dict, metaclass=Frozen):
     """Stands for EasyDict and OrderedDict."""
 
     __slots__ = ()
@@ -140,28 +126,7 @@ class _Dict(dict, metaclass=_Frozen):
         """Attributes of a dictionary say nothing about a network."""
 
 
-class _Sealed:
-    """Instances that a pickle can hold, but not change once they were checked."""
-
-    __slots__ = ()
-
-    def __setstate__(self, _: Any) -> None:
-        raise RefusedError("it changes what it was given")
-
-
-class _Stand(_Sealed):
-    """A function of this file in the place of one that the pickle names."""
-
-    __slots__ = ("_function",)
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._function(*arguments)
-
-
-class _Storage(_Sealed):
+class _Storage(Sealed):
     """The bytes of tensors, and the type of their numbers."""
 
     __slots__ = ("data", "is_bfloat")
@@ -170,7 +135,7 @@ class _Storage(_Sealed):
         self.data, self.is_bfloat = data, is_bfloat
 
 
-class _Tensor(_Sealed):
+class _Tensor(Sealed):
     """A view of a storage, not yet made; its bounds were checked (`_rebuild_tensor`)."""
 
     __slots__ = ("offset", "size", "storage", "stride")
@@ -219,7 +184,7 @@ def read_pickle(file: BinaryIO, size: int) -> Any:
 class _Unpickler(BoundedUnpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("torch.storage", "_load_from_bytes"):
-            return _Stand(partial(_read_storage, self.budget))
+            return Stand(partial(_read_storage, self.budget))
         stands = _stands_for(module, name)
         if stands is None:
             raise RefusedError(f"it wants to use {one_line(module, 80)}.{one_line(name, 80)}")
@@ -369,7 +334,7 @@ def _ignored(*_: Any) -> None:
 
 
 def _numpy(stand: Any) -> Any:
-    return _Stand(stand) if callable(stand) else stand
+    return Stand(stand) if callable(stand) else stand
 
 
 def _size(values: Any = ()) -> tuple[Any, ...]:
@@ -387,16 +352,16 @@ def _dictionary(value: Any, what: str) -> dict[str, Any]:
 
 _FIXED: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): _Dict,
-    ("copyreg", "_reconstructor"): _Stand(_new_object), ("copy_reg", "_reconstructor"): _Stand(_new_object),
+    ("copyreg", "_reconstructor"): Stand(_new_object), ("copy_reg", "_reconstructor"): Stand(_new_object),
     ("argparse", "Namespace"): _Dict, ("dnnlib.util", "EasyDict"): _Dict, ("dnnlib", "EasyDict"): _Dict,
-    ("torch._utils", "_rebuild_tensor"): _Stand(_rebuild_tensor),
-    ("torch._utils", "_rebuild_tensor_v2"): _Stand(_rebuild_tensor),
-    ("torch._utils", "_rebuild_parameter"): _Stand(_rebuild_parameter),
-    ("torch._utils", "_rebuild_parameter_with_state"): _Stand(_rebuild_parameter),
-    ("torch", "Size"): _Stand(_size), ("torch", "device"): _Stand(_ignored),
-    ("_codecs", "encode"): _Stand(_text_bytes),
+    ("torch._utils", "_rebuild_tensor"): Stand(_rebuild_tensor),
+    ("torch._utils", "_rebuild_tensor_v2"): Stand(_rebuild_tensor),
+    ("torch._utils", "_rebuild_parameter"): Stand(_rebuild_parameter),
+    ("torch._utils", "_rebuild_parameter_with_state"): Stand(_rebuild_parameter),
+    ("torch", "Size"): Stand(_size), ("torch", "device"): Stand(_ignored),
+    ("_codecs", "encode"): Stand(_text_bytes),
 }  # fmt: skip
 for _module in ("builtins", "__builtin__"):
-    _FIXED[_module, "bytes"] = _Stand(_no_bytes)
-    _FIXED |= {(_module, "set"): _Stand(_members), (_module, "frozenset"): _Stand(_members), (_module, "dict"): _Dict}
+    _FIXED[_module, "bytes"] = Stand(_no_bytes)
+    _FIXED |= {(_module, "set"): Stand(_members), (_module, "frozenset"): Stand(_members), (_module, "dict"): _Dict}
     _FIXED[_module, "object"] = "object"

@@ -17,7 +17,7 @@ from ..config import GeneratorConfig
 from ..generator import Generator
 from .checkpoint import find_generator, open_checkpoint
 from .layouts import our_state
-from .safe_pickle import DamagedError
+from .sealed import DamagedError
 
 _AVERAGED_OVER = 8192
 

@@ -14,7 +14,8 @@ import torch
 from dnpm.core.cli.main import main
 from dnpm.core.detail.config import GeneratorConfig
 from dnpm.core.detail.foreign import read_generator
-from dnpm.core.detail.foreign.safe_pickle import DamagedError, RefusedError, load_pickle
+from dnpm.core.detail.foreign.safe_pickle import load_pickle
+from dnpm.core.detail.foreign.sealed import DamagedError, RefusedError
 from dnpm.core.detail.generator import Generator
 from dnpm.core.errors import DnpmError
 from dnpm.tests.core.detail.foreign.files import (
