@@ -1,4 +1,4 @@
-"""Captures in, whatever wrote them, and out as Live Link Face's CSV."""
+"""Imports captures of many programs, and exports Live Link Face CSV."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _HEADS = [
     ("EMPTY", "An Empty", "An empty beside the face, for a rig to follow"),
 ]
 _OUTSIDE = 1e-3
-"""Values that are limited to 0 to 1 by less are not worth a word."""
+"""Smaller excesses over 0 to 1 are limited without a warning."""
 
 
 class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
@@ -42,13 +42,12 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
     filter_glob: bpy.props.StringProperty(default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN"})
     rate: bpy.props.FloatProperty(
         name="Capture Rate",
-        description="Frames a second of the capture, where the file does not tell. 0: from the file",
+        description="Frames per second of the capture, if the file leaves them open. 0: from the file",
         min=0.0, soft_max=240.0, precision=3, options={"SKIP_SAVE"},
     )  # fmt: skip
     full: bpy.props.FloatProperty(
         name="Full Value",
-        description="The value that is a full expression (1, or 100 in percent), where the file does not tell. 0: from "
-        "the file",
+        description="Value of a full expression (1, or 100 for percent), if the file leaves it open. 0: from the file",
         min=0.0, soft_max=100.0, options={"SKIP_SAVE"},
     )  # fmt: skip
     start: bpy.props.EnumProperty(

@@ -1,3 +1,5 @@
-"""Captured performances: ARKit's 52 values over time, whatever wrote the file. numpy and the standard library alone,
-because Blender's process imports it; a reader that needs more (of videos) lives elsewhere and hands a `Table` to
-`read.interpreted`."""
+"""Captured performances: the 52 ARKit values over time, from the files of many programs.
+
+Blender's process imports this package: it needs numpy and the standard library only. A reader that needs more (for
+videos, say) belongs elsewhere and passes a `Table` to `read.interpreted`.
+"""

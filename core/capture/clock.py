@@ -1,7 +1,7 @@
-"""From a column of time to seconds and a rate, or the reason why these cannot be told.
+"""From a time column to seconds and a frame rate, or the reason why these cannot be determined.
 
-Times are read as they are meant by the program that wrote them; every decision is put into words (`Clock.how`). What
-leaves a choice is refused with the option that makes it.
+Times are read the way the program that wrote them meant them; every decision is described in `Clock.how`. Ambiguous
+times are refused with the option that settles them.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ RATES = tuple(
     sorted([10, 12, 12.5, 15, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240, *(n * timecode.NTSC for n in (24, 30, 48,
             60, 120))])
 )  # fmt: skip
-"""Rates of video and captures; times that fit one within their own rounding are put exactly on its grid."""
+"""Common frame rates; times that match one within their rounding are snapped to its grid."""
 SLOWEST, FASTEST = 0.05, 1000.0
 LONGEST_GAP_S, LONGEST_S = 600.0, 4 * 3600.0
 _UNNAMED = ((1.0, "seconds"), (1e-3, "milliseconds"), (1e-6, "microseconds"), (1e-9, "nanoseconds"))
 _CAPTURE_STEP = (4e-3, 0.2)
-"""Seconds from frame to frame in captures, 5 to 250 a second: tells the unit of a column that does not name it."""
+"""Frame intervals of captures (5 to 250 fps): they identify the unit of a column that does not name one."""
 _OWN_CLOCK_S = 10.0
 
 
 @dataclass
 class Clock:
-    """times (M,) rising seconds; rows (M,): which of the table's rows they belong to; fps: the rate; how: where it is
-    from, in a few words; clocked: a time of day or of a device, not seconds from a sound's begin."""
+    """times (M,): increasing seconds; rows (M,): indices of the table's rows; fps: frames per second; how: a short
+    description of where the rate comes from; clocked: a time of day or a device clock, not seconds from the start of a
+    sound."""
 
     times: np.ndarray
     rows: np.ndarray
@@ -48,7 +49,7 @@ class Clock:
 
 @dataclass
 class _Seconds:
-    """A column in seconds: value (N,), NaN where a cell is empty; quantum: seconds that it may be rounded by."""
+    """A column in seconds: value (N,), NaN where a cell is empty; quantum: the largest rounding error in seconds."""
 
     value: np.ndarray
     quantum: float
@@ -56,16 +57,16 @@ class _Seconds:
     unit: float = 1.0
     clocked: bool = False
     rate: float | None = None
-    """Frames a second, where the column says so by itself."""
+    """Frames per second, where the column itself states it."""
     alike: float = 0.0
     """Another rate that is written in the same way."""
     notes: list[str] = field(default_factory=list)
 
 
 def clock_of(table: Table, same: np.ndarray, asked: float | None) -> Clock:
-    """same: (N,) bool, rows that hold exactly what the row before holds; asked: the rate that the user gave.
+    """same: (N,) bool, rows whose values equal those of the previous row; asked: the frame rate given by the user.
 
-    Raises DnpmError when rate or order cannot be told, or the times contradict what is stated or asked.
+    Raises DnpmError when rate or order cannot be determined, or the times contradict a stated or given rate.
     """
     count = len(table.values)
     stamps = _usable(table)
@@ -93,9 +94,9 @@ def clock_of(table: Table, same: np.ndarray, asked: float | None) -> Clock:
     except DnpmError:
         if asked is None:
             raise
-        return Clock(np.arange(count) / asked, np.arange(count), asked, "given; its own times run back")
+        return Clock(np.arange(count) / asked, np.arange(count), asked, "given; its own times go backwards")
     _regular(clock, seconds, table)
-    said = f"its times say {clock.fps:.4g} frames a second"
+    said = f"its times give {clock.fps:.4g} frames per second"
     if table.rate is not None and abs(table.rate / clock.fps - 1) > 0.02:
         if asked is None:
             raise DnpmError(f"{said}, {table.rate_title} states {table.rate:g}; {GIVE_RATE}")
@@ -106,7 +107,7 @@ def clock_of(table: Table, same: np.ndarray, asked: float | None) -> Clock:
 
 
 def _usable(table: Table) -> Stamps | None:
-    """The first column of time whose cells differ; clocks before frame numbers."""
+    """The first time column whose cells differ; clocks are preferred to frame numbers."""
     for column in sorted(table.stamps, key=lambda column: kind_of(column.title) == "frame"):
         stamps = stamps_of(column, table.numbers, table.unit)
         if stamps.given.any() and (stamps.fields[stamps.given] != stamps.fields[stamps.given][0]).any():
@@ -115,13 +116,13 @@ def _usable(table: Table) -> Stamps | None:
 
 
 def _counted(table: Table, stamps: Stamps | None, same: np.ndarray, asked: float | None) -> Clock:
-    """Rows by frame numbers, or one after the other, at a rate that is stated or given."""
+    """Rows placed by frame number, or one after the other, at a stated or given rate."""
     rate = asked or table.rate
     if rate is None:
         if stamps is None:
-            named = f"its column {table.stamps[0].title!r} stands still" if table.stamps else "it has no column of time"
+            named = f"its column {table.stamps[0].title!r} never changes" if table.stamps else "it has no time column"
             raise DnpmError(f"{named}; {GIVE_RATE}")
-        raise DnpmError(f"its column {stamps.title!r} holds frame numbers, or seconds of single frames; {GIVE_RATE}")
+        raise DnpmError(f"its column {stamps.title!r} holds frame numbers, or whole seconds; {GIVE_RATE}")
     how = "given" if asked else f"stated ({table.rate_title})"
     exact = timecode.exact_rate(rate)
     if stamps is None:
@@ -197,7 +198,7 @@ def _plain(stamps: Stamps, numbers: np.ndarray, coarse: bool) -> _Seconds | None
             fits = [_UNNAMED[0]]
         if not fits:
             raise DnpmError(
-                f"its column {stamps.title!r} goes on by {step:g} from row to row, which is no capture's rate in "
+                f"its column {stamps.title!r} advances by {step:g} per row, which is not a capture rate in "
                 "seconds, milliseconds or frames; name its unit in its title (time_s, time_ms)"
             )
         unit, how = fits[0][0], f"times in {fits[0][1]}"
@@ -207,12 +208,12 @@ def _plain(stamps: Stamps, numbers: np.ndarray, coarse: bool) -> _Seconds | None
     clocked = abs(first) > DAY_S or ("stamp" in stamps.title.lower() and abs(first) > _OWN_CLOCK_S)
     if clocked:
         value = value - first
-        notes = [f"its clock begins at {first:g} s: counted from its first row"]
+        notes = [f"its clock starts at {first:g} s: times are counted from the first row"]
     return _Seconds(value, 0.5 * unit / 10**stamps.digits, how, unit, clocked, notes=notes)
 
 
 def _forward(values: np.ndarray) -> np.ndarray:
-    """Empty cells as the cell before them; those at the begin as the first that is given."""
+    """Empty cells filled with the previous value, leading ones with the first value."""
     given = np.isfinite(values)
     last = np.maximum.accumulate(np.where(given, np.arange(len(values)), 0))
     last[: int(np.argmax(given))] = int(np.argmax(given))
@@ -220,7 +221,7 @@ def _forward(values: np.ndarray) -> np.ndarray:
 
 
 def _bridged(values: np.ndarray, given: np.ndarray, first_of_run: np.ndarray) -> np.ndarray:
-    """Empty cells, and cells that repeat the one before, between their neighbours; at either end on by a step."""
+    """Empty and repeated cells interpolated between their neighbours; the ends continue by the median step."""
     solid = given & first_of_run
     rows, known = np.flatnonzero(solid), values[solid]
     step = float(np.median(np.diff(known))) if len(known) > 1 else 0.0
@@ -232,27 +233,27 @@ def _bridged(values: np.ndarray, given: np.ndarray, first_of_run: np.ndarray) ->
 
 
 def _spread(seconds: _Seconds, first_of_run: np.ndarray, runs: np.ndarray, asked: float | None) -> Clock:
-    """Rows that share a time: those of whole units tell the rate, and each stands in its unit by its number."""
+    """Rows that share a time stamp: the number of rows in complete units gives the rate; they are spread evenly."""
     starts = np.flatnonzero(first_of_run)
     marks = _forward(seconds.value)[starts]
     steps = np.diff(marks)
     unit = float(steps[steps > 0].min()) if (steps > 0).any() else seconds.unit
     whole = runs[1:-1][np.isclose(steps[1:], unit)] if len(runs) > 2 else runs[:0]
-    what = "a timecode a second" if unit == 1 else f"a time every {unit:g} s"
+    what = "one timecode per second" if unit == 1 else f"one time stamp every {unit:g} s"
     if len(whole):
         fps = float(whole.mean() / unit)
         near = [rate for rate in RATES if ((whole >= np.floor(rate * unit)) & (whole <= np.ceil(rate * unit))).all()]
         if near:
             fps = min(near, key=lambda rate: abs(rate - fps))
         if asked is not None and abs(asked / fps - 1) > 0.02:
-            raise DnpmError(f"it has {what}, and {fps:g} rows in each, not {asked:g}; {LEAVE_RATE}")
-        how = f"rows from one mark to the next: {what}"
+            raise DnpmError(f"it has {what} with {fps:g} rows in each, not {asked:g}; {LEAVE_RATE}")
+        how = f"rows from one time stamp to the next; {what}"
     elif asked is not None:
         fps, how = asked, f"given; {what}"
         if asked * unit < runs.max() - 1:
-            raise DnpmError(f"it has {what}, and {runs.max()} rows in one; {asked:g} frames a second do not fit")
+            raise DnpmError(f"it has {what} with {runs.max()} rows in one; {asked:g} frames per second do not fit")
     else:
-        raise DnpmError(f"it has {what}, and no whole one; {GIVE_RATE}")
+        raise DnpmError(f"it has {what}, and no complete one; {GIVE_RATE}")
     if asked is not None:
         fps = timecode.exact_rate(asked)
     times = np.empty(len(first_of_run))
@@ -260,40 +261,40 @@ def _spread(seconds: _Seconds, first_of_run: np.ndarray, runs: np.ndarray, asked
         step = min(1 / fps, unit / length)
         inside = np.arange(length) * step
         times[start : start + length] = marks[k] + inside
-        if k == 0 and len(runs) > 1:  # The first may have begun anywhere: its last row stands before the next mark.
+        if k == 0 and len(runs) > 1:  # The first unit may be incomplete: its rows end at the next time stamp.
             times[:length] = marks[1] - (length - np.arange(length)) * step
     return Clock(times, np.arange(len(times)), fps, how)
 
 
 def _ordered(clock: Clock, table: Table) -> None:
-    """Rows that stand in another order are sorted; times that run back are refused."""
+    """Sort rows that are out of order; refuse times that go backwards over earlier rows."""
     steps = np.diff(clock.times)
     if (steps > 0).all():
         return
     step = float(np.median(np.abs(steps)))
     order = np.argsort(clock.times, kind="stable")
     rising = np.diff(clock.times[order])
-    if not (rising > 0.6 * step).all():  # Two stretches over each other would be mixed.
+    if not (rising > 0.6 * step).all():  # Sorting would interleave two overlapping stretches.
         bad = int(np.flatnonzero(steps <= 0)[0]) + 1
         row = table.numbers[clock.rows[bad]]
         raise DnpmError(
-            f"{table.unit} {row}: its time is {-steps[bad - 1]:g} s before the {table.unit} above; cut the file "
-            "there, or give its rate (--fps, Capture Rate in Blender) to take the rows one after the other"
+            f"{table.unit} {row}: its time is {-steps[bad - 1]:g} s before the previous {table.unit}; split the file "
+            "there, or give its rate (--fps, Capture Rate in Blender) to read the rows in file order"
         )
     clock.moved = int((clock.times < np.maximum.accumulate(clock.times)).sum())
     clock.times, clock.rows = clock.times[order], clock.rows[order]
 
 
 def _regular(clock: Clock, seconds: _Seconds, table: Table) -> None:
-    """The rate, the frames that are missing, and times on their exact grid where they only differ by rounding."""
+    """Set the rate and count missing frames; snap times to an exact grid where they differ from it by rounding only."""
     steps = np.diff(clock.times)
     slots = np.maximum(np.rint(steps / np.median(steps)), 1)
     clock.missing = int(slots.sum() - len(slots))
     if (steps > LONGEST_GAP_S).any() and len(steps) > 1:
         bad = int(np.argmax(steps > LONGEST_GAP_S)) + 1
         row = table.numbers[clock.rows[bad]]
-        raise DnpmError(f"{table.unit} {row}: {steps[bad - 1]:.0f} s pass before it; cut the file there")
-    if clock.fps:  # Spread rows know their rate.
+        raise DnpmError(f"{table.unit} {row}: {steps[bad - 1]:.0f} s pass before it; split the file there")
+    if clock.fps:  # Known already for spread rows.
         return
     index = np.r_[0.0, np.cumsum(slots)]
     mean = float(index[-1] / (clock.times[-1] - clock.times[0]))
@@ -303,12 +304,12 @@ def _regular(clock: Clock, seconds: _Seconds, table: Table) -> None:
     errors = {rate: _error(clock.times, index, rate) for rate in [*rates, mean]}
     fits = [rate for rate in rates if errors[rate] <= tolerance]
     if fits:
-        # A short clip may fit 24 and 23.976: the closer, and of equals the whole one.
+        # A short clip may fit both 24 and 23.976: take the closer one, on a tie the integer.
         clock.fps = min(fits, key=lambda rate: (rate not in own, round(errors[rate] / tolerance, 1), rate % 1 > 0))
         begin = clock.times[0] + float(np.mean(clock.times - clock.times[0] - index / clock.fps))
         clock.times = (clock.times[0] if abs(begin - clock.times[0]) <= tolerance else begin) + index / clock.fps
         if seconds.alike and clock.fps == seconds.rate:
-            clock.how += f" (as at {seconds.alike:.5g})"
+            clock.how += f" ({seconds.alike:.5g} reads the same)"
         return
     near = min(rates, key=lambda rate: abs(rate - mean), default=mean)
     clock.fps = near if abs(near / mean - 1) < 2e-3 else mean
@@ -317,15 +318,15 @@ def _regular(clock: Clock, seconds: _Seconds, table: Table) -> None:
 
 
 def _error(times: np.ndarray, index: np.ndarray, rate: float) -> float:
-    """How far times are from a grid at most, in seconds, whatever its begin."""
+    """The largest distance of times from a regular grid in seconds, for the best offset."""
     away = times - times[0] - index / rate
     return float(np.ptp(away) / 2)
 
 
 def _checked(clock: Clock) -> Clock:
     if not SLOWEST <= clock.fps <= FASTEST:
-        raise DnpmError(f"its times say {clock.fps:.4g} frames a second, which is no capture's rate")
+        raise DnpmError(f"its times give {clock.fps:.4g} frames per second, which is not a capture rate")
     lasts = clock.times[-1] - clock.times[0]
     if lasts > LONGEST_S:
-        raise DnpmError(f"it lasts {lasts / 3600:.1f} hours; at most {LONGEST_S / 3600:.0f} are read: cut it in parts")
+        raise DnpmError(f"it lasts {lasts / 3600:.1f} hours; at most {LONGEST_S / 3600:.0f} are read: split it")
     return clock

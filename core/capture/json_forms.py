@@ -1,8 +1,8 @@
-"""Captures as JSON, in the forms of the programs that write them.
+"""Captures as JSON, in the forms of several programs.
 
-- Audio2Face (Omniverse, and who writes its form): `facsNames`, `weightMat` (frames x names), `exportFps`.
-- BEAT (the iPhone app of the data set): `names`, `frames` of {`weights`, `time`, `rotation`}.
-- MediaPipe face landmarker results, one a frame: `faceBlendshapes` of {`categories` of {`categoryName`, `score`}}, as
+- Audio2Face (Omniverse) and compatible programs: `facsNames`, `weightMat` (frames x names), `exportFps`.
+- BEAT (the data set's iPhone recordings): `names`, `frames` of {`weights`, `time`, `rotation`}.
+- MediaPipe face landmarker results, one per frame: `faceBlendshapes` of {`categories` of {`categoryName`, `score`}}, as
   its JavaScript has it, or `face_blendshapes`/`blendshapes` of {`category_name`, `score`}; times in ms, or none.
 - Frames of {name: value}, in a list or under `frames`, with or without times (programs with ARKit on a phone or PyLive
   Link Face), and curves of {name: values}, as `dnpm animate` writes them.
@@ -38,11 +38,11 @@ def read_json(value: object) -> Table:
     table = _matrix(value) or _curves(value) or _frames(value)
     if table is None:
         raise NotACaptureError(
-            "is JSON, but no track: readable are Audio2Face (facsNames, weightMat), BEAT (names, frames), MediaPipe "
-            "results (faceBlendshapes), frames of {name: value} and curves of {name: values}"
+            "is JSON, but not a capture; supported are Audio2Face (facsNames, weightMat), BEAT (names, frames), "
+            "MediaPipe results (faceBlendshapes), frames of {name: value} and curves of {name: values}"
         )
     if len(table.values) > _MOST_ROWS:
-        raise DnpmError(f"has more than {_MOST_ROWS:,} frames: cut it in parts")
+        raise DnpmError(f"has more than {_MOST_ROWS:,} frames: split it")
     rate = _rate(value)
     if rate is not None:
         table.rate_title, table.rate = rate
@@ -55,7 +55,7 @@ def _bare(key: str) -> str:
 
 
 def _entry(value: object, wanted: tuple[str, ...]) -> tuple[str, Any] | None:
-    """The first entry of an object under one of these keys, in their order, whatever its capitals."""
+    """The first entry of an object under one of these keys, in this order, ignoring case."""
     if not isinstance(value, Mapping):
         return None
     found = {_bare(key): (key, entry) for key, entry in value.items()}
@@ -63,18 +63,18 @@ def _entry(value: object, wanted: tuple[str, ...]) -> tuple[str, Any] | None:
 
 
 def _rate(value: object) -> tuple[str, float] | None:
-    """A rate that is stated at the top, or among what is said about the recording."""
+    """A rate stated at the top level or in the metadata."""
     for place in (value, (_entry(value, _HEADS) or ("", None))[1]):
         found = _entry(place, _RATES)
         if found is not None and found[1] is not None:
             if not _is_number(found[1]) or not found[1] > 0:
-                raise DnpmError(f"{found[0]} must be a rate in frames a second, is {brief(found[1])}")
+                raise DnpmError(f"{found[0]} must be a rate in frames per second, is {brief(found[1])}")
             return found[0], float(found[1])
     return None
 
 
 def _matrix(value: object) -> Table | None:
-    """Names at the top, a list of numbers a frame."""
+    """Names at the top level, a list of numbers per frame."""
     names = _entry(value, ("facsnames", "names", "blendshapenames", "blendshapekeys", "channels"))
     rows = _entry(value, ("weightmat", "frames", "weights", "blendshapevalues", "values", "blendshapes"))
     if names is None or rows is None or not isinstance(names[1], list) or not isinstance(rows[1], list):
@@ -93,7 +93,7 @@ def _matrix(value: object) -> Table | None:
             damaged += 1
     table = _made("Audio2Face JSON" if names[0] == "facsNames" else "JSON of names and frames", titles, channels, out)
     if damaged > len(out) / 2:
-        raise DnpmError(f"{rows[0]}: most frames have not one value for each of the {len(titles)} {names[0]}")
+        raise DnpmError(f"{rows[0]}: most frames do not have one value for each of the {len(titles)} {names[0]}")
     table.stamps = _stamps(rows[1]) or _parallel(value, len(out))
     stated = _entry(value, ("numframes",))
     if stated and _is_number(stated[1]) and stated[1] > len(out):
@@ -105,7 +105,7 @@ def _matrix(value: object) -> Table | None:
 
 
 def _curves(value: object) -> Table | None:
-    """A list of numbers a name."""
+    """A list of numbers per name."""
     inner = _entry(value, ("curves", "blendshapes", "channels"))
     curves = inner[1] if inner and isinstance(inner[1], Mapping) else value
     if not isinstance(curves, Mapping):
@@ -128,7 +128,7 @@ def _curves(value: object) -> Table | None:
 
 
 def _frames(value: object) -> Table | None:
-    """An object a frame."""
+    """One object per frame."""
     inner = _entry(value, _LISTS)
     frames = value if isinstance(value, list) else inner[1] if inner else None
     if not isinstance(frames, list) or not any(map(_is_frame, frames[:1000])):
@@ -142,7 +142,7 @@ def _frames(value: object) -> Table | None:
     out = np.full((len(frames), len(titles)), np.nan)
     for k, shape in enumerate(shapes):
         if shape:
-            out[k] = 0.0  # Some write only what is not 0.
+            out[k] = 0.0  # Some programs write nonzero values only.
             out[k, [place[title] for title in shape]] = list(shape.values())
     mediapipe = any(map(_from_mediapipe, frames[:1000]))
     table = _made("MediaPipe JSON" if mediapipe else "JSON of frames", titles, list(range(len(titles))), out)
@@ -154,7 +154,7 @@ def _frames(value: object) -> Table | None:
 
 
 def _faces(frame: object) -> int:
-    """How many faces a frame has values of."""
+    """The number of faces in a frame."""
     found = _entry(frame, _SHAPES)
     within = found[1] if found is not None else frame
     if not isinstance(within, list) or not within:
@@ -169,12 +169,12 @@ def _is_frame(frame: object) -> bool:
 
 
 def _shapes(frame: object, number: int) -> dict[str, float]:
-    """ARKit's names and values in a frame; empty where there was no face."""
+    """ARKit names and values of a frame; empty if there is no face."""
     if frame is None or frame == []:
         return {}
     found = _entry(frame, _SHAPES)
     within, first = found[1] if found is not None else frame, None
-    for _ in range(3):  # faceBlendshapes: [{categories: [...]}], or a list a face
+    for _ in range(3):  # faceBlendshapes: [{categories: [...]}], or one list per face
         categories = _entry(within, ("categories",))
         if categories is not None:
             within = categories[1]
@@ -203,7 +203,7 @@ def _from_mediapipe(frame: object) -> bool:
 
 
 def _stamps(frames: list[Any]) -> list[Column]:
-    """What the frames say about time."""
+    """The times stored in the frames."""
     first = next((frame for frame in frames if isinstance(frame, Mapping)), {})
     titles = [str(k) for k, v in first.items() if kind_of(str(k)) is not None and isinstance(v, int | float | str)]
     return [
@@ -213,7 +213,7 @@ def _stamps(frames: list[Any]) -> list[Column]:
 
 
 def _parallel(value: object, count: int) -> list[Column]:
-    """Lists of times beside the values."""
+    """Lists of times next to the values."""
     if not isinstance(value, Mapping):
         return []
     found = [(str(k), v) for k, v in value.items() if kind_of(str(k)) is not None and isinstance(v, list)]

@@ -1,8 +1,8 @@
-"""What columns are called: ARKit's names in the spellings of the programs that write them.
+"""Column names: ARKit's names in the spellings used by different programs.
 
 `eyeBlinkLeft` (Apple), `EyeBlinkLeft` (Live Link Face), `eyeBlink_L` (ICT-FaceKit, Unity), `eye_blink_left` (Python
-programs), `eyeBlink.L` (Blender), `blendShapes.EyeBlinkLeft` (Audio2Face-3D), with any capitals. ICT-FaceKit splits
-browInnerUp and cheekPuff into two sides: their mean is the value.
+programs), `eyeBlink.L` (Blender), `blendShapes.EyeBlinkLeft` (Audio2Face-3D), in any case. ICT-FaceKit splits
+browInnerUp and cheekPuff into two sides, which are averaged.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _BARE = re.compile(r"[^a-z0-9]")
 _PARTS = re.compile(r"[.:/|]")
 _PREFIXES = ("arkit", "blendshapes", "blendshape", "bs", "face", "head", "morph")
 _OTHERS = frozenset({"blendshapecount", "neutral", "blendshapes", "facedetected", "confidence", "subject", "face"})
-"""Columns of those files that hold no channel, and are no surprise."""
+"""Known columns that are not channels."""
 
 
 def _spellings() -> tuple[dict[str, int], dict[str, int]]:
@@ -37,7 +37,7 @@ def _spellings() -> tuple[dict[str, int], dict[str, int]]:
             if name in ROTATION_NAMES:
                 continue
             if not low.endswith(side):
-                # The shape of one side only, where ARKit has one for both.
+                # One side of a shape that ARKit has once.
                 if not low.endswith(("left", "right")):
                     halves |= {low + side: k, low + side[0]: k}
                 continue
@@ -52,8 +52,8 @@ _WHOLE, _HALVES = _spellings()
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns hold which channels: places[i] is the column of a table that is added to channel targets[i], times
-    shares[i] (one half where both sides of a shape are given); unknown: titles that are not understood."""
+    """Which columns hold which channels: column places[i] of a table is added to channel targets[i] with weight
+    shares[i] (one half where both sides of a shape are given); unknown: unrecognised titles."""
 
     places: np.ndarray
     targets: np.ndarray
@@ -77,7 +77,7 @@ class Columns:
 
 @lru_cache(maxsize=10_000)
 def channel_of(title: str) -> tuple[int, bool] | None:
-    """A column's title -> its place in CHANNELS, and whether it is one side of a shape that ARKit has once only."""
+    """A column title -> its index in CHANNELS, and whether it is one side of a shape that ARKit has once; or None."""
     parts = [_BARE.sub("", part) for part in _PARTS.split(title.lower())]
     for start in range(len(parts)):
         key = "".join(parts[start:])
@@ -105,7 +105,7 @@ def columns_of(titles: list[str]) -> Columns:
     for target, uses in sorted(found.items()):
         if len(uses) > 1 and not (len(uses) == 2 and uses[0][1] and uses[1][1]):
             both = " and ".join(repr(one_line(titles[place], 40)) for place, _ in uses[:2])
-            raise DnpmError(f"its columns {both} are both {CHANNELS[target]}: take one of them out")
+            raise DnpmError(f"its columns {both} are both {CHANNELS[target]}: remove one of them")
         places += [place for place, _ in uses]
         targets += [target] * len(uses)
         shares += [1 / len(uses)] * len(uses)

@@ -1,8 +1,8 @@
-"""Any capture file to a track, and what was decided on the way.
+"""Reads any capture file into a track, and reports what was decided.
 
 `read_capture` is the one reader: the operator, `dnpm capture`, `dnpm data speech --captures` and evaluation use it.
-Text with separators and JSON are read (`text.py`, `json_forms.py`); both hand on a `Table`, which `interpreted` turns
-into a `Capture`. A reader of another kind of file, of videos say, makes a Table with its rate and goes the same way.
+Delimited text (`text.py`) and JSON (`json_forms.py`) become a `Table`, which `interpreted` turns into a `Capture`. A
+reader for another kind of file, such as videos, builds a Table with its rate and does the same.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .values import bridged, in_radians, lost_rows, scale_of
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl")
 MOST_BYTES, MOST_JSON_BYTES = 120_000_000, 64_000_000
-"""Three quarters of an hour of Live Link Face; five minutes of MediaPipe's results, which repeat every name."""
+"""45 minutes of Live Link Face; five minutes of MediaPipe results, which repeat every name in every frame."""
 _MOST_JSON_PARTS = 3_000_000
 _LINES = re.compile(r"\s*\{[^\n]*\}[ \t\r]*\n\s*\{")
 _EXPRESSIONS = len(ARKIT_NAMES)
@@ -39,8 +39,9 @@ _SHOWN, _FEW = 5, 10
 class Capture:
     """A track, and how it was read.
 
-    fps: frames a second, fps_from: where they are from; channels: how many of the 52 the file has; value_range: the
-    least and the greatest value; bridged: what was left out or filled, with counts; notes: what else was decided.
+    fps: frames per second; fps_from: where the rate comes from; channels: how many of the 52 expressions the file has;
+    value_range: the smallest and largest value; bridged: counts of rows that were filled or left out; notes: other
+    decisions.
     """
 
     source: str
@@ -55,46 +56,46 @@ class Capture:
 
     @property
     def gaps(self) -> int:
-        """Rows that were bridged, left out or put in order, and frames that are missing."""
+        """The number of rows that were filled, left out or reordered, and of missing frames."""
         return sum(count for count, _ in self.bridged)
 
     @property
     def seconds(self) -> float:
-        """How long it lasts, the last frame included."""
+        """Duration, including the last frame."""
         return float(self.track.times[-1] - self.track.times[0]) + 1 / self.fps
 
     def summary(self) -> dict[str, Any]:
         """What `dnpm capture --json` prints."""
         return {
-            "frames": len(self.track.times), "fps": round(self.fps, 3), "fps_from": self.fps_from,
+            "frames": len(self.track.times), "fps": round(float(self.fps), 3), "fps_from": self.fps_from,
             "channels": self.channels, "seconds": round(self.seconds, 4),
             "value_range": [round(value, 6) for value in self.value_range], "gaps": self.gaps,
         }  # fmt: skip
 
     def line(self) -> str:
-        """The same in one line, with what was decided."""
+        """One line of text with all decisions."""
         low, high = self.value_range
         gaps = ", ".join(f"{count} {what}" for count, what in self.bridged)
         parts = [
-            f"{len(self.track.times)} frames at {self.fps:.5g} a second ({self.fps_from})", f"{self.seconds:.2f} s",
+            f"{len(self.track.times)} frames at {self.fps:.5g} fps ({self.fps_from})", f"{self.seconds:.2f} s",
             f"{self.channels} of {_EXPRESSIONS} channels", f"values {low:.3g} to {high:.3g}",
             f"gaps: {gaps or 'none'}", *self.notes,
         ]  # fmt: skip
         return f"{self.source}: {self.form}; " + "; ".join(parts)
 
     def from_zero(self) -> Track:
-        """Its track, counted from the first frame if its times are a time of day."""
+        """The track, with times counted from the first frame if they are a time of day."""
         track = self.track
         return replace(track, times=track.times - track.times[0], clocked=False) if track.clocked else track
 
 
 def read_capture(path: str | Path, fps: float | None = None, scale: float | None = None) -> Capture:
-    """Read a file. fps: the rate, where the file leaves it open; scale: the value that is a full expression.
+    """Read a file. fps, scale: the frame rate and the value of a full expression, where the file leaves them open.
 
-    Raises DnpmError that names the file, and the line where there is one, when it is no capture, when rate, order or
-    scale cannot be told, or when they contradict what is given here.
+    Raises DnpmError naming the file, and the line if there is one, when the file is not a capture, when its rate, order
+    or scale cannot be determined, or when they contradict the given ones. NotACaptureError is a subclass.
     """
-    for name, value in (("the rate that is given", fps), ("the scale that is given", scale)):
+    for name, value in (("the given rate", fps), ("the given scale", scale)):
         if value is not None and not (np.isfinite(value) and 0 < value <= 1e6):
             raise DnpmError(f"{name}, {value:g}, must be above 0")
     name = inputs.shown_path(path)
@@ -102,12 +103,12 @@ def read_capture(path: str | Path, fps: float | None = None, scale: float | None
     with inputs.reading(path):
         try:
             return interpreted(_table(data, name), name, fps, scale)
-        except NotACaptureError as error:  # A folder's other files are told by this class.
+        except NotACaptureError as error:  # `read_folder` skips these files.
             raise NotACaptureError(f"{name}: {error}") from error
 
 
 def read_open(path: str | Path, fps: float | None = None, scale: float | None = None) -> Capture:
-    """As `read_capture`, of several files: what is given serves those that leave it open, and not the others."""
+    """As `read_capture`, for several files: fps and scale apply only to files that leave them open."""
     try:
         return read_capture(path)
     except NotACaptureError:
@@ -121,10 +122,10 @@ def read_open(path: str | Path, fps: float | None = None, scale: float | None = 
 def read_folder(
     folder: Path, fps: float | None = None, scale: float | None = None, wanted: Callable[[Path], bool] | None = None
 ) -> Iterator[tuple[Path, Capture | str]]:
-    """The captures of a folder by name, one a name (CSV before the others), read as by `read_open`: path and capture,
-    or the reason why a file that is something else (a transcript, phones) is left out. wanted: which paths to look at.
+    """The captures of a folder, sorted, one per name (CSV preferred), read by `read_open`: the path and the capture, or
+    the reason for skipping a file that is not a capture (a transcript, phones). wanted: selects the paths to read.
 
-    Raises DnpmError on a capture that cannot be read.
+    Raises DnpmError when a capture cannot be read.
     """
     paths = [path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()]
     paths.sort(key=lambda path: (path.stem, SUFFIXES.index(path.suffix.lower())))
@@ -147,35 +148,37 @@ def _table(data: bytes, name: str) -> Table:
         return read_table(text)
     if len(data) > MOST_JSON_BYTES:
         raise DnpmError(f"has {len(data) / 1e6:.0f} MB; at most {MOST_JSON_BYTES / 1e6:.0f} MB of JSON are read")
-    if text.count("{") + text.count("[") > _MOST_JSON_PARTS:  # Each takes 64 bytes and more, however short it is.
-        raise DnpmError(f"has more than {_MOST_JSON_PARTS:,} lists and objects: cut it in parts")
-    if _LINES.match(text):  # JSON Lines: a frame a line.
+    if text.count("{") + text.count("[") > _MOST_JSON_PARTS:  # Each takes at least 64 bytes in memory.
+        raise DnpmError(f"has more than {_MOST_JSON_PARTS:,} lists and objects: split it")
+    if _LINES.match(text):  # JSON Lines: one frame per line.
         text = "[" + ",".join(line for line in text.splitlines() if line.strip()) + "]"
     return read_json(jsonfile.parse(text, name, constants=True))
 
 
 def interpreted(table: Table, source: str, fps: float | None = None, scale: float | None = None) -> Capture:
-    """Decide about a table's times, names and values. Raises DnpmError as `read_capture`, without the file's name."""
+    """Interpret a table's names, times and values. Raises DnpmError as `read_capture`, without the file's name."""
     if len(table.values) < 2:
-        raise DnpmError(f"holds no track; two frames at least are needed, it has {len(table.values)}")
+        raise DnpmError(f"has {len(table.values)} frames; at least two frames are needed")
     if np.isinf(table.values).any():
         bad = int(np.flatnonzero(np.isinf(table.values).any(1))[0])
-        raise DnpmError(f"{table.unit} {table.numbers[bad]}: holds numbers that are not finite")
+        raise DnpmError(f"{table.unit} {table.numbers[bad]}: has values that are not finite")
     columns = columns_of(table.titles)
     if not columns.present[:_EXPRESSIONS].any():
         raise NotACaptureError("none of its columns has an ARKit name (jawOpen, eyeBlinkLeft, …)")
     unknown = [*columns.unknown, *columns_of(table.others).unknown]
     known = int(columns.present[:_EXPRESSIONS].sum())
-    if known < _FEW and len(unknown) >= max(_FEW, 3 * known):  # FACS names of older Audio2Face, with one in common
+    if known < _FEW and len(unknown) >= max(_FEW, 3 * known):  # FACS names of older Audio2Face versions share one name
         others = ", ".join(unknown[:_SHOWN])
-        raise NotACaptureError(f"only {known} of its {known + len(unknown)} names are ARKit's; there are {others}, …")
+        raise NotACaptureError(
+            f"only {known} of its {known + len(unknown)} names are ARKit names; the others are {others}, …"
+        )
     clock = clock_of(table, _same(table.values), fps)
     values = columns.gathered(table.values[clock.rows])
     there = values[:, columns.present]
     lost = ~np.isfinite(there).any(1) | lost_rows(there, there.shape[1])
     values[lost] = np.nan
     if lost.all():
-        raise DnpmError("holds no face in any of its frames")
+        raise DnpmError("has no face in any frame")
     partly = int((~np.isfinite(values).all(1) & ~lost).sum())
     unit, note = scale_of(values[:, :_EXPRESSIONS], scale)
     values[:, :_EXPRESSIONS] /= unit
@@ -190,11 +193,11 @@ def interpreted(table: Table, source: str, fps: float | None = None, scale: floa
         rotations = values[:, _EXPRESSIONS:].astype(np.float32)
     if unknown:
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-        notes.append(f"not understood: {', '.join(unknown[:_SHOWN])}{more}")
+        notes.append(f"unrecognised: {', '.join(unknown[:_SHOWN])}{more}")
     inside = values[:, :_EXPRESSIONS][:, present[:_EXPRESSIONS]]
     counts = (
         (int(lost.sum()), "without a face"), (partly, "with empty values"), (clock.repeated, "repeated"),
-        (clock.moved, "out of order"), (clock.missing, "missing"), (table.cut, "cut off"),
+        (clock.moved, "out of order"), (clock.missing, "missing"), (table.cut, "truncated"),
     )  # fmt: skip
     track = Track(
         clock.times, values[:, :_EXPRESSIONS].astype(np.float32),
@@ -208,7 +211,7 @@ def interpreted(table: Table, source: str, fps: float | None = None, scale: floa
 
 
 def _same(values: np.ndarray) -> np.ndarray:
-    """(N,) bool: rows with the same values as the row before, empty ones included."""
+    """(N,) bool: rows whose values (including missing ones) equal those of the previous row."""
     before, after = values[:-1], values[1:]
     equal = (before == after) | (np.isnan(before) & np.isnan(after))
     return np.r_[False, equal.all(1)]

@@ -1,4 +1,4 @@
-"""A track at other times: as long as it was, and as strong."""
+"""Resamples tracks, keeping their length and peaks."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from .track import Track
 from .write import LIVE_LINK_RATE
 
 _CLOCK_S = 1.1 / (LIVE_LINK_RATE * 1000)
-"""A timecode counts thousandths of a 60th: two of them may be wrong by half of one each."""
+"""Our timecodes count thousandths of a 60th of a second; two of them may each be off by half of one."""
 _FLATTENED = 0.02
-"""A turning point that would lose more than this keeps its value."""
+"""A peak that would lose more than this keeps its value."""
 _LONGEST_FRAME_S = 0.1
-"""A track's last frame lasts as long as the others, but not where frames are keys far apart."""
+"""The last frame lasts one frame interval, but no longer than this in sparsely keyed tracks."""
 
 
 def resampled(track: Track, rate: float, first: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """The track at first + k / rate seconds after its begin, for as long as it lasts: times (N,) from 0, expression
+    """The track at first + k / rate seconds after its start, for its whole duration: times (N,) from 0, expression
     (N, 52), rotations (N, 9) or None.
 
-    Its begin is its first frame where its times are a time of day, else the time 0. Its last frame lasts as long as the
-    others: N / rate differs from the track's length by less than a new frame. Values are those of `sampled`.
+    The start is the first frame if times are a time of day, else time 0. The last frame lasts one frame interval:
+    N / rate differs from the track's duration by less than one new frame. Values are those of `sampled`.
     """
     times = track.times - track.times[0] if track.clocked else track.times
     lasts = min(1 / track.rate, _LONGEST_FRAME_S)
@@ -32,11 +32,11 @@ def resampled(track: Track, rate: float, first: float = 0.0) -> tuple[np.ndarray
 
 
 def sampled(times: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """(T, C) values at (T,) rising times -> (N, C) float32 at (N,) rising times, the ends held.
+    """(T, C) values at (T,) increasing times -> (N, C) float32 at (N,) increasing times, the ends held.
 
-    Linear in between; a frame that stands where a wanted time does, as exactly as a timecode can say, gives it its own
-    values. A blink or lips that close may last for a frame or two, and would be flattened where they fall in between:
-    a turning point goes to the nearest wanted time with its own value, if that is closer than half a step.
+    Linear interpolation; where a frame and a wanted time coincide within the precision of a timecode, the frame's
+    values are copied. A blink or lip closure may last only one or two frames and would be flattened between wanted
+    times: a peak or valley is assigned to the nearest wanted time within half a step.
     """
     if len(times) < 2:
         return np.repeat(values[:1], len(wanted), 0).astype(np.float32)
@@ -53,7 +53,7 @@ def sampled(times: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.nda
 
 
 def _keep_turns(times: np.ndarray, values: np.ndarray, wanted: np.ndarray, out: np.ndarray) -> None:
-    """Put peaks and valleys that `out` shows nowhere where they belong, the strongest where two meet."""
+    """Write peaks and valleys that `out` misses to the nearest wanted time; of two at one time, the stronger."""
     nearest = np.searchsorted((wanted[1:] + wanted[:-1]) / 2, times)
     close = np.abs(wanted[nearest] - times) <= np.median(np.diff(wanted)) / 2 + 1e-9
     for column in range(values.shape[1]):
@@ -62,15 +62,15 @@ def _keep_turns(times: np.ndarray, values: np.ndarray, wanted: np.ndarray, out: 
         if not len(rows):
             continue
         loss = np.abs(curve[rows] - out[nearest[rows], column])
-        begins = np.r_[True, (np.diff(rows) > 1) | (np.diff(curve[rows]) != 0)]  # of peaks, level ones among them
+        begins = np.r_[True, (np.diff(rows) > 1) | (np.diff(curve[rows]) != 0)]  # one per peak, which may be flat
         least = np.minimum.reduceat(loss, np.flatnonzero(begins))[np.cumsum(begins) - 1]
         rows, loss = rows[least > _FLATTENED], loss[least > _FLATTENED]
-        rows = rows[np.argsort(loss, kind="stable")]  # Of two in one place the last that is written stays.
+        rows = rows[np.argsort(loss, kind="stable")]  # The last write to an index stays.
         out[nearest[rows], column] = curve[rows]
 
 
 def _turns(curve: np.ndarray) -> np.ndarray:
-    """(T,) bool: frames of a peak or a valley, however many frames it is level."""
+    """(T,) bool: frames that belong to a peak or valley, including flat ones."""
     signs = np.sign(np.diff(curve))
     moving = np.flatnonzero(signs)
     if not len(moving):

@@ -1,6 +1,6 @@
-"""Cells of time, as they are written: timecodes, clock times, seconds, milliseconds, frame numbers.
+"""Time cells as they are written: timecodes, clock times, seconds, milliseconds, frame numbers.
 
-A cell is split into numbers here; what they mean is decided in `clock.py` from the whole column.
+Cells are split into numbers here; `clock.py` decides from the whole column what they mean.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ UNITS = {
     "ms": 1e-3, "msec": 1e-3, "millis": 1e-3, "millisecond": 1e-3, "milliseconds": 1e-3,
     "us": 1e-6, "micros": 1e-6, "microseconds": 1e-6, "ns": 1e-9, "nanos": 1e-9, "nanoseconds": 1e-9,
 }  # fmt: skip
-"""Seconds in the units that titles and cells name."""
+"""Seconds per unit, for units named in titles and cells."""
 _CLOCK = re.compile(
     r"(?:time|timecode|smpte|tc|timestamp|elapsed|elapsedtime|clock|t|audioposition)?"
     rf"(?:in)?({'|'.join(sorted(UNITS, key=len, reverse=True))})?"
@@ -37,9 +37,9 @@ _EMPTY = ("", "nan", "null", "none", "n/a", "na", "-")
 class Stamps:
     """A column's cells as numbers, NaN where a cell is empty.
 
-    parts: 1 for plain numbers, else how many fields the cells have between colons; fields: (N, parts), the last with
-    its fraction; fraction: (N,) the digits behind the point as an integer; digits: how many there are at most; drop:
-    a semicolon, the mark of drop-frame timecode; unit: seconds in one, where the title or the cells say it.
+    parts: 1 for plain numbers, else the number of fields separated by colons; fields: (N, parts), the last including
+    its fraction; fraction: (N,) the digits after the decimal point as an integer; digits: the largest number of them;
+    drop: a semicolon, which marks drop-frame timecode; unit: seconds per unit, where the title or the cells name one.
     """
 
     title: str
@@ -50,7 +50,7 @@ class Stamps:
     drop: bool
     unit: float | None
     frames: bool
-    """The title says that these are frame numbers."""
+    """The title names frame numbers."""
 
     @property
     def given(self) -> np.ndarray:
@@ -59,7 +59,7 @@ class Stamps:
 
 
 def kind_of(title: str) -> str | None:
-    """ "clock" or "frame" for the title of a column of time, else None."""
+    """ "clock" or "frame" for the title of a time column, else None."""
     bare = _BARE.sub("", title.lower())
     if _FRAME.fullmatch(bare):
         return "frame"
@@ -67,13 +67,13 @@ def kind_of(title: str) -> str | None:
 
 
 def unit_of(title: str) -> float | None:
-    """Seconds in the unit that a title names: `timestamp_ms`, `time (s)`, `seconds`; None where it names none."""
+    """Seconds per unit named in a title (`timestamp_ms`, `time (s)`, `seconds`), or None."""
     match = _CLOCK.fullmatch(_BARE.sub("", title.lower()))
     return UNITS[match[1]] if match and match[1] else None
 
 
 def stamps_of(column: Column, numbers: np.ndarray, place: str = "line") -> Stamps:
-    """Raises DnpmError that names the row when a cell is no time, or is written in another way than the others."""
+    """Raises DnpmError naming the row when a cell is not a time, or has another form than the cells before it."""
     count = len(column.cells)
     fields, fraction = np.full((count, 4), np.nan), np.zeros(count)
     parts = digits = 0
@@ -84,9 +84,9 @@ def stamps_of(column: Column, numbers: np.ndarray, place: str = "line") -> Stamp
             continue
         found = _parsed(text)
         if found is None or (parts and len(found.values) != parts):
-            other = "" if found is None else ", unlike those before"
+            other = "" if found is None else " of the same form as those before"
             raise DnpmError(
-                f"{place} {numbers[row]}: {one_line(cell, 40)!r} is not a time{other}; readable are seconds, "
+                f"{place} {numbers[row]}: {one_line(cell, 40)!r} is not a time{other}; supported are seconds, "
                 "milliseconds, frame numbers, HH:MM:SS.mmm and timecodes HH:MM:SS:FF"
             )
         parts = len(found.values)

@@ -1,4 +1,4 @@
-"""What the readers of files hand on: named columns of numbers, a row a frame, and whatever is said about time."""
+"""What the file readers return: named columns of numbers, one row per frame, and the time columns."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..errors import DnpmError
 
 
 class NotACaptureError(DnpmError):
-    """The file may be sound, but it is something else than a capture: a transcript, say."""
+    """The file may be valid, but is not a capture: a transcript, for example."""
 
 
 @dataclass
 class Column:
-    """A column of times or frame numbers: its title, and its cells as they are written ("" where one is empty)."""
+    """A column of times or frame numbers: its title and its cells as text ("" where empty)."""
 
     title: str
     cells: list[str] = field(default_factory=list)
@@ -23,11 +23,11 @@ class Column:
 
 @dataclass
 class Table:
-    """A file's rows before anything is decided about them.
+    """The rows of a file before they are interpreted.
 
     values: (N, C) float64 under `titles`, each a channel that `names.channel_of` knows, NaN where there is no value;
-    numbers: (N,) for messages, where a row stands in the file, counted in `unit`s; stamps: the columns of time; rate:
-    frames a second as the file states it under `rate_title`.
+    numbers: (N,) line or frame numbers for messages, counted in `unit`s; stamps: the time columns; rate: frames per
+    second stated by the file under `rate_title`.
     """
 
     form: str
@@ -39,9 +39,9 @@ class Table:
     rate: float | None = None
     rate_title: str = ""
     live_link: bool = False
-    """Its columns are Live Link Face's: a timecode, and a count of 61 values."""
+    """The columns are those of Live Link Face: a timecode and a count of 61 values."""
     cut: int = 0
-    """Rows that broke off at the file's end, and were left out."""
+    """Truncated rows at the end of the file, which were left out."""
     others: list[str] = field(default_factory=list)
-    """Titles of columns that are not handed on."""
+    """Titles of the columns that were not read."""
     notes: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""Captures as text with separators (CSV, TSV): encoding, separator, decimal mark and damaged rows are found out."""
+"""Captures as delimited text (CSV, TSV): encoding, separator, decimal mark and damaged rows are detected."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _MARKS = (
 )  # fmt: skip
 _SEPARATORS = ",;\t|"
 _TITLES_WITHIN = 30
-"""Lines above the titles: some programs write a few about the recording."""
+"""Lines searched for the titles: some programs write a few lines about the recording first."""
 _EMPTY = frozenset({"", "nan", "null", "none", "n/a", "na", "-"})
 _MOST_DAMAGED = 0.5
 _MOST_COLUMNS, _MOST_CHARACTERS, _MOST_ROWS = 4000, 100_000, 1_000_000
-"""Of titles, of a line, of a file: four hours at 60 a second have 864,000 rows."""
+"""Per file, per line, per file: four hours at 60 frames per second are 864,000 rows."""
 _LIVE_LINK_COUNT = 61
 
 
 def decoded(data: bytes) -> str:
-    """Text in the encoding that its byte order mark or its zeros tell; else UTF-8, or Latin-1 where it is not that.
+    """Text in the encoding given by its byte order mark or its zero bytes; else UTF-8, or Latin-1 if that fails.
 
     Raises DnpmError when it is not text.
     """
     mark, encoding = next((entry for entry in _MARKS if data.startswith(entry[0])), (b"", None))
     data = data[len(mark) :]
     if encoding is None:
-        # Titles are Latin letters: in UTF-16 every other byte of them is 0.
+        # Titles are ASCII: in UTF-16 every other byte is 0.
         begin = data[:4000]
         even, odd = begin[0::2].count(0), begin[1::2].count(0)
         if max(even, odd) > 0.4 * len(begin) / 2:
@@ -46,19 +46,19 @@ def decoded(data: bytes) -> str:
     try:
         text = data.decode(encoding or "utf-8")
     except UnicodeDecodeError as error:
-        if encoding in ("utf-16-le", "utf-16-be"):  # Cut in the middle of a character.
+        if encoding in ("utf-16-le", "utf-16-be"):  # Truncated within a character.
             text = data.decode(encoding, "ignore")
         elif encoding is None:
-            text = data.decode("latin-1")  # Names in another alphabet; ours are plain letters.
+            text = data.decode("latin-1")  # Other columns may have accents; ARKit names are ASCII.
         else:
             raise DnpmError(f"is not {encoding} text ({error.reason} at byte {error.start})") from error
     if "\0" in text:
-        raise DnpmError("is not text, but holds zeros")
+        raise DnpmError("is not text (it contains zero bytes)")
     return text
 
 
 class _Rows:
-    """The rows of a file under its titles, as they are read."""
+    """Collects the rows of a file."""
 
     def __init__(self, titles: list[str]) -> None:
         self.titles = titles
@@ -72,11 +72,11 @@ class _Rows:
         self.damaged: list[int] = []
 
     def add(self, number: int, cells: list[str]) -> str:
-        """Take a line in; or say what is wrong with it."""
+        """Add a line, or return what is wrong with it."""
         if len(cells) < len(self.titles) or any(cells[len(self.titles) :]):
             row = np.full(len(self.channels), np.nan)
             if not (0 <= self.count == len(cells) - 1 and cells[self.count] == "0"):
-                self.damaged.append(len(self.values))  # Else a time and a count of 0: there was no face.
+                self.damaged.append(len(self.values))  # Otherwise a time and a count of 0: no face.
         else:
             row, wrong = self._values(cells)
             if wrong:
@@ -90,7 +90,7 @@ class _Rows:
         return ""
 
     def without_cut(self) -> int:
-        """Leave out a last line that broke off: what is left of its last number may be anything."""
+        """Remove a truncated last line, whose last number may be incomplete; return how many were removed."""
         if not self.damaged or self.damaged[-1] != len(self.values) - 1:
             return 0
         self.damaged.pop()
@@ -105,9 +105,9 @@ class _Rows:
         cut += self.without_cut()
         if len(self.damaged) > _MOST_DAMAGED * len(self.values):
             raise DnpmError(
-                f"line {self.numbers[self.damaged[0]]} and {len(self.damaged) - 1} more have not one value for each of "
-                f"the {len(self.titles)} names; are there decimal commas between commas that separate? Save it with "
-                "semicolons"
+                f"line {self.numbers[self.damaged[0]]} and {len(self.damaged) - 1} more do not have one value for each "
+                f"of the {len(self.titles)} names; are there decimal commas in a file that is separated by commas? "
+                "Save it with semicolons"
             )
         values = np.array(self.values).reshape(len(self.values), len(self.channels))
         sizes = np.array(self.sizes)
@@ -124,7 +124,7 @@ class _Rows:
         )  # fmt: skip
 
     def _values(self, cells: list[str]) -> tuple[np.ndarray, str]:
-        """The channels' values, NaN where there are none, and what is wrong with them."""
+        """The channels' values (NaN: missing), and what is wrong with them."""
         for mark in ".,":
             with contextlib.suppress(ValueError):
                 return np.array([float(cells[k].replace(mark, ".")) for k in self.channels]), ""
@@ -139,7 +139,7 @@ class _Rows:
 
 
 def read_table(text: str) -> Table:
-    """Raises DnpmError that names the line when it is no track."""
+    """Raises DnpmError naming the line when the text is not a capture."""
     lines = _lines(text)
     separator, titles = _titles(lines)
     rows, problem = _Rows(titles), ""
@@ -150,21 +150,21 @@ def read_table(text: str) -> Table:
         if problem:
             raise DnpmError(problem)
         if len(rows.values) == _MOST_ROWS:
-            raise DnpmError(f"has more than {_MOST_ROWS:,} rows: cut it in parts")
+            raise DnpmError(f"has more than {_MOST_ROWS:,} rows: split it")
         wrong = rows.add(number, cells)
-        problem = f"line {number}: {wrong}" if wrong else ""  # The last line may be like this: it broke off.
+        problem = f"line {number}: {wrong}" if wrong else ""  # Allowed in the last line only, which may be truncated.
     return rows.table(int(bool(problem)))
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that are not empty, with their numbers from 1."""
+    """Non-empty lines with their numbers, from 1."""
     end = "\n" if "\n" in text else "\r"
     number, seen = 1, 0
     for match in re.finditer(r"[^\r\n]+", text):
         number += text.count(end, seen, match.start())
         seen = match.start()
         if match.end() - seen > _MOST_CHARACTERS:
-            raise DnpmError(f"line {number}: has {match.end() - seen:,} characters, more than any track")
+            raise DnpmError(f"line {number}: has {match.end() - seen:,} characters, too many for a capture")
         yield number, match[0]
 
 
@@ -174,11 +174,11 @@ def _split(line: str, separator: str) -> list[str]:
     try:
         return [cell.strip() for cell in next(csv.reader([line], delimiter=separator))]
     except csv.Error as error:
-        raise DnpmError(f"is not text with separators ({one_line(error)})") from error
+        raise DnpmError(f"is not delimited text ({one_line(error)})") from error
 
 
 def _titles(lines: Iterator[tuple[int, str]]) -> tuple[str, list[str]]:
-    """The separator, and the first line that has ARKit's names by it."""
+    """The separator, and the first line in which it separates ARKit names."""
     first: list[str] | None = None
     for k, (_, line) in enumerate(lines):
         if k >= _TITLES_WITHIN:
@@ -191,9 +191,9 @@ def _titles(lines: Iterator[tuple[int, str]]) -> tuple[str, list[str]]:
             return splits[known.index(max(known))]
         first = first or max((cells for _, cells in splits), key=len)
     if first is None:
-        raise DnpmError("holds no track; a line of column names and two frames at least are needed")
+        raise DnpmError("is empty; a line of column names and at least two frames are needed")
     if sum(_number(cell) is not None for cell in first) > len(first) / 2:
-        raise DnpmError("has no line of names above its numbers: put the names of its columns there (jawOpen, …)")
+        raise DnpmError("has no line of column names: add one above the numbers (jawOpen, eyeBlinkLeft, …)")
     raise NotACaptureError("none of its columns has an ARKit name (jawOpen, eyeBlinkLeft, …)")
 
 

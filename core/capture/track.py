@@ -1,4 +1,4 @@
-"""What a capture is in memory: ARKit's values at times."""
+"""A capture in memory: ARKit values over time."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DAY_S = 24 * 3600.0
 
 @dataclass(frozen=True)
 class Track:
-    """times (T,) float64 seconds, rising; expression (T, 52) float32 in ARKit's order; missing: names without a
-    column, which are 0; rotations: (T, 9) float32 radians in the order of ROTATION_NAMES, None where the file has none.
+    """times (T,) float64 seconds, increasing; expression (T, 52) float32 in ARKit's order; missing: names that the file
+    lacks, whose values are 0; rotations: (T, 9) float32 radians in the order of ROTATION_NAMES, or None.
     """
 
     times: np.ndarray
@@ -25,9 +25,9 @@ class Track:
     missing: tuple[str, ...] = ()
     rotations: np.ndarray | None = None
     clocked: bool = False
-    """Its times are a time of day (a `Timecode` column), not seconds from the sound's begin."""
+    """Times are a time of day (a `Timecode` column), not seconds from the start of the sound."""
 
     @property
     def rate(self) -> float:
-        """Frames a second, from the median step."""
+        """Frames per second, from the median step."""
         return float(1.0 / np.median(np.diff(self.times)))

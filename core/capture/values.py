@@ -1,4 +1,4 @@
-"""The values of a capture: their scale, rows in which the face was lost, and the bridges over these."""
+"""Values of a capture: their scale, rows in which the face was lost, and interpolation across these."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from ..errors import DnpmError
 from .options import GIVE_SCALE
 
 UNIT_MOST, PERCENT = 2.0, (10.0, 200.0)
-"""Full expressions are 1, and rigs go a little beyond; in percent something moves by more than 10."""
+"""A full expression is 1 and rigs may exceed it; in percent, something exceeds 10."""
 _LEAST_SHARE = 0.01
 _LEAST_COLUMNS = 20
 _STANDS = 0.1
 DEGREES_FROM = 3.2
-"""No head or eye turns by that many radians."""
+"""Heads and eyes do not turn by that many radians."""
 
 
 def scale_of(values: np.ndarray, asked: float | None) -> tuple[float, str]:
-    """What stands for a full expression in (N, 52) values with NaN where there are none, and a note if it is not 1.
+    """The value of a full expression in (N, 52) values (NaN: missing), and a note if it is not 1.
 
-    Raises DnpmError when it cannot be told.
+    Raises DnpmError when it cannot be determined.
     """
     if asked is not None:
         return asked, f"{asked:g} is a full expression, as given"
@@ -31,12 +31,12 @@ def scale_of(values: np.ndarray, asked: float | None) -> tuple[float, str]:
     share = float((size > UNIT_MOST).mean())
     if PERCENT[0] < top <= PERCENT[1] and share >= _LEAST_SHARE:
         return 100.0, "in percent, divided by 100"
-    few = "" if share >= _LEAST_SHARE else f" in {(size > UNIT_MOST).sum()} places alone"
+    few = "" if share >= _LEAST_SHARE else f" in only {(size > UNIT_MOST).sum()} places"
     raise DnpmError(f"its values reach {top:.6g}{few}: neither 0 to 1 nor 0 to 100; {GIVE_SCALE}")
 
 
 def in_radians(rotations: np.ndarray) -> tuple[np.ndarray, str]:
-    """Rotations (N, 9) as Live Link Face writes them, radians; degrees where they are too large for those."""
+    """Rotations (N, 9) in radians, as Live Link Face writes them; converted from degrees where they are too large."""
     size = np.abs(rotations[np.isfinite(rotations)])
     if len(size) and size.max() > DEGREES_FROM:
         if size.max() > 360:
@@ -46,11 +46,11 @@ def in_radians(rotations: np.ndarray) -> tuple[np.ndarray, str]:
 
 
 def lost_rows(values: np.ndarray, columns: int) -> np.ndarray:
-    """(N,) bool: rows in which every value is exactly 0 because there was no face.
+    """(N,) bool: rows in which every value is exactly 0 because the face was lost.
 
-    values: (N, C), all channels; columns: how many of these the file has. A face at rest is 0 as well. So it must
-    break off: on either side at least two channels stand at a tenth or more, and do not head for 0. A file of few
-    columns may well be 0 throughout.
+    values: (N, C), all channels of the file; columns: their number. A face at rest is 0 too, so the zeros must be
+    abrupt: on both sides, at least two channels are above 0.1 and not approaching 0. Files with few columns are left
+    alone, because they may well be 0.
     """
     zero = (values == 0).all(1)
     if columns < _LEAST_COLUMNS or not zero.any() or zero.all():
@@ -70,9 +70,9 @@ def _breaks_off(edge: np.ndarray, further: np.ndarray) -> bool:
 
 
 def bridged(times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, C) with NaN -> without, linear over times, the ends held; and (C,) bool, columns that hold anything.
+    """(N, C) values with NaN interpolated linearly over time (the ends held), and (C,) bool, columns with any values.
 
-    Columns that hold nothing become 0.
+    Columns without values become 0.
     """
     held = np.isfinite(values)
     filled = np.where(held, values, 0.0)

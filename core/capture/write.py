@@ -17,7 +17,7 @@ from ..face_model.arkit import ARKIT_NAMES
 from .track import DAY_S, ROTATION_NAMES, Track
 
 LIVE_LINK_RATE = 60.0
-"""Frames a second that our timecodes count."""
+"""Frames per second that our timecodes count."""
 
 
 def write_track(path: Path, track: Track) -> None:
@@ -35,9 +35,9 @@ def write_track(path: Path, track: Track) -> None:
 def write_live_link(path: Path, track: Track) -> None:
     """Apple's Live Link Face layout: names with capitals, the right before the left for jaw and mouth, 61 columns.
 
-    The timecode counts 60 frames a second, with thousandths of a frame: any frame rate comes back. It begins at the
-    track's own time; a clip within one second begins later, so that it passes into a new second, which shows what is
-    counted. Rotations that the track lacks are written as 0. Raises DnpmError when it cannot be written.
+    The timecode counts 60 frames per second with thousandths of a frame, so any frame rate is preserved. It starts at
+    the track's own time; a clip within one second is shifted across a second boundary, from which a reader can infer
+    the count. Rotations that the track lacks are written as 0. Raises DnpmError when it cannot be written.
     """
     times = np.asarray(track.times, np.float64)
     if np.floor(times[0]) == np.floor(times[-1]) and len(times) > 1:

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "face": ("face", "identity and expression sliders to displacement map, meshes and a picture"),
     "reconstruct": ("reconstruct", "photos to faces: sliders, camera, colours, displacement map"),
     "animate": ("animate", "a sound file to the ARKit curves of a speaking face"),
-    "capture": ("capture", "read a captured performance, whatever wrote it, and write our CSV"),
+    "capture": ("capture", "read a captured performance from many programs and write our CSV"),
     "batch": ("batch", "render many faces headless from a JSON job file"),
     "demo": ("demo", "render the demonstration's pictures, map and .blend"),
     "figures": ("figures", "render the paper's Figures 3 and 4 with these weights"),

@@ -136,7 +136,7 @@ def track_pairs(model: FaceModel, folder: Path, count: int, seed: int) -> list[t
         raise DnpmError(f"{folder}: no such folder of tracks")
     read = [capture for _, capture in read_folder(folder)]
     for capture in read:
-        print(f"left out: {capture}" if isinstance(capture, str) else capture.line(), file=sys.stderr)
+        print(f"skipped: {capture}" if isinstance(capture, str) else capture.line(), file=sys.stderr)
     captures = [capture for capture in read if isinstance(capture, Capture)]
     if not captures:
         raise DnpmError(f"{folder}: holds no track ({', '.join(SUFFIXES)})")

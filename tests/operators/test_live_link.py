@@ -138,11 +138,11 @@ def test_a_track_in_seconds_without_some_columns(backend, face, tmp_path):
     ("name", "text", "options", "message"),
     [
         ("a.csv", "a,b\n1,2\n3,4\n", {}, "ARKit name"),
-        ("a.csv", "", {}, "holds no track"),
+        ("a.csv", "", {}, "is empty"),
         ("none.csv", None, {}, "no such file"),
         ("a.csv", "time,jawOpen\n0.00,1\n0.04,0\n", {"head": "OBJECT"}, "no columns for the head"),
         ("a.csv", "time,jawOpen\n0,1\n1,0\n2,0\n", {}, "frame numbers.*Capture Rate"),
-        ("a.csv", "time,jawOpen\n0.00,1\n0.04,0\n", {"rate": 60.0}, "its times say 25 frames a second, not 60"),
+        ("a.csv", "time,jawOpen\n0.00,1\n0.04,0\n", {"rate": 60.0}, "its times give 25 frames per second, not 60"),
         ("a.csv", "time,jawOpen\n0.00,5\n0.04,0\n", {}, "reach 5.*Full Value"),
         ("a.csv", "time,cheekPuff\n0.00,1\n0.04,0\n", {}, "nothing moves"),
     ],
@@ -169,14 +169,14 @@ def test_json_of_another_program_with_a_rate_that_is_given(backend, face, tmp_pa
     """One line says what was read; values beyond 0 to 1 are limited, and that is said too."""
     rows = [[1.5 * k / 9, 0.1] for k in range(10)]
     (tmp_path / "a.json").write_text(json.dumps({"facsNames": ["JawOpen", "eyeBlink_L"], "weightMat": rows}))
-    with pytest.raises(RuntimeError, match=r"a\.json: it has no column of time; .*Capture Rate"):
+    with pytest.raises(RuntimeError, match=r"a\.json: it has no time column; .*Capture Rate"):
         read_in(tmp_path / "a.json")
     bpy.context.scene.render.fps = 30
     assert read_in(tmp_path / "a.json", rate=30.0) == {"FINISHED"}
     points = jaw_curve(face).keyframe_points
     assert np.allclose([point.co[1] for point in points], np.clip(np.arange(10) / 6, 0, 1), atol=1e-6)
     said = capfd.readouterr().out
-    assert "a.json: Audio2Face JSON; 10 frames at 30 a second (given); 0.33 s; 2 of 52 channels" in said
+    assert "a.json: Audio2Face JSON; 10 frames at 30 fps (given); 0.33 s; 2 of 52 channels" in said
     assert "Its values go from 0 to 1.5: limited to 0 to 1" in said
 
 

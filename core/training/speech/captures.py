@@ -1,4 +1,4 @@
-"""Captured takes: a folder of captures (Live Link Face, or whatever else is read) beside sounds of the same names.
+"""Captured takes: a folder of captures (docs/capture.md) next to sounds of the same names.
 
 Only the columns that a take holds data in are learnt from it; those that are missing, or 0 all along, say nothing.
 """
@@ -23,8 +23,8 @@ _APART_S = 1.0
 
 @dataclass(frozen=True)
 class Take:
-    """One capture: its name, its sound, its curves from 0 s, which of the 52 columns carry data (52,) bool, and a line
-    about what was read."""
+    """One capture: its name, its sound, its curves from 0 s, which of the 52 columns carry data (52,) bool, and one
+    line on how it was read."""
 
     name: str
     sound: Path
@@ -34,9 +34,9 @@ class Take:
 
 
 def read_takes(folder: Path, fps: float | None = None, scale: float | None = None) -> tuple[list[Take], list[str]]:
-    """Every pair of a capture and a sound of the same name, sorted; and why other files beside sounds are left out.
+    """All pairs of a capture and a sound of the same name, sorted; and the reasons for skipping other files.
 
-    fps, scale: for captures that leave them open. Raises DnpmError when there is no pair, or one is bad.
+    fps, scale: for captures that leave them open. Raises DnpmError when there is no pair, or one cannot be used.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -45,7 +45,7 @@ def read_takes(folder: Path, fps: float | None = None, scale: float | None = Non
     for path, capture in read_folder(folder, fps, scale, lambda path: _sound_of(path) is not None):
         sound = _sound_of(path)
         if isinstance(capture, str):
-            skipped.append(f"left out: {capture}")
+            skipped.append(f"skipped: {capture}")
         elif sound is not None:
             takes.append(take_of(path, capture, sound))
     if not takes:
@@ -76,5 +76,5 @@ def take_of(curves: Path, capture: Capture, sound: Path) -> Take:
 
 
 def resampled_curves(track: Track, times: np.ndarray) -> np.ndarray:
-    """(T, 52) float32 at times (T,) seconds, the ends held; blinks and closures keep their strength."""
+    """(T, 52) float32 at times (T,) seconds, the ends held; short blinks and lip closures keep their peaks."""
     return sampled(track.times, track.expression, times)

@@ -123,12 +123,12 @@ def test_other_encodings_and_nan(written):
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({}, "no track"),
-        ([1, 2, 3], "no track"),
-        ([[0.1, 0.2, "word", "x"]], "no track"),
+        ({}, "not a capture"),
+        ([1, 2, 3], "not a capture"),
+        ([[0.1, 0.2, "word", "x"]], "not a capture"),
         ({"facsNames": ["jawDrop"], "weightMat": [[0], [1]]}, "none of its 1 names is ARKit's"),
         ({"facsNames": ["cheekPuffL", *(f"lip{k}" for k in range(12))], "weightMat": [[0] * 13] * 9}, "only 1 of its"),
-        ({"facsNames": ["jawOpen"], "weightMat": [[0, 1], [1, 0], [1, 1]]}, "have not one value for each"),
+        ({"facsNames": ["jawOpen"], "weightMat": [[0, 1], [1, 0], [1, 1]]}, "do not have one value for each"),
         ({"exportFps": "fast", "facsNames": ["jawOpen"], "weightMat": [[0], [1]]}, "exportFps must be a rate"),
         ({"exportFps": 0, "facsNames": ["jawOpen"], "weightMat": [[0], [1]]}, "exportFps must be a rate"),
         ({"fps": 60, "frames": [{"time": k / 30, "jawOpen": 0.5} for k in range(9)]}, "fps states 60; .*--fps"),
@@ -149,7 +149,7 @@ def test_stated_and_measured_rates_that_differ_are_settled(written):
     capture = read_capture(written(json.dumps(value), "take.json"), fps=60)
     assert capture.seconds == pytest.approx(10 / 60)
     missing = {"exportFps": 30, "numFrames": 12, "facsNames": ["jawOpen"], "weightMat": [[0.5]] * 10}
-    assert read_capture(written(json.dumps(missing), "take.json")).bridged == ((2, "cut off"),)
+    assert read_capture(written(json.dumps(missing), "take.json")).bridged == ((2, "truncated"),)
 
 
 @pytest.mark.parametrize(

@@ -103,8 +103,8 @@ def test_the_line_says_what_was_decided(forms, written):
     line = read_capture(written(rows)).line()
     assert "\n" not in line
     said = (
-        "take.csv: CSV; 90 frames at 30 a second (timecode, frames start again at 30 (as at 29.97))", "3.00 s",
-        "52 of 52 channels", "values 0 to 1", "gaps: 1 without a face", "in percent", "not understood: x",
+        "take.csv: CSV; 90 frames at 30 fps (timecode, frames restart at 30 (29.97 reads the same))", "3.00 s",
+        "52 of 52 channels", "values 0 to 1", "gaps: 1 without a face", "in percent", "unrecognised: x",
     )  # fmt: skip
     assert [part for part in said if part not in line] == []
 
@@ -116,7 +116,7 @@ def test_a_device_clock_counts_from_its_first_row(forms, written):
         capture = read_capture(written(forms.plain("timestamp", labels, forms.performance(times))))
         track = capture.track
         assert track.clocked == clocked
-        assert ("counted from its first row" in capture.line()) == clocked
+        assert ("counted from the first row" in capture.line()) == clocked
         assert track.times[0] == pytest.approx(0 if clocked else begin, abs=1e-3)
 
 

@@ -124,19 +124,19 @@ def test_a_last_line_that_breaks_off_is_left_out(forms, written, rows, left):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "holds no track"),
-        ("time,jawOpen\n", "two frames"),
+        ("", "is empty"),
+        ("time,jawOpen\n", "at least two frames"),
         ("time,jawOpen\n0.00,1\n", "two frames"),
         ("time,a,b\n0,1,1\n1,1,1\n", "ARKit name"),
-        ("12:00:00:00,61,0.1,0.2\n12:00:00:01,61,0.1,0.2\n", "no line of names"),
-        ("when,jawOpen\n0,1\n1,1\n", "no column of time"),
+        ("12:00:00:00,61,0.1,0.2\n12:00:00:01,61,0.1,0.2\n", "no line of column names"),
+        ("when,jawOpen\n0,1\n1,1\n", "no time column"),
         ("time,jawOpen\n0.00,1\n0.04,open\n0.08,1\n", "line 3: 'open' is not a number"),
-        ("time,jawOpen\n0.00,1\n\n\n0.04,inf\n0.08,1\n", "line 5: holds numbers that are not finite"),
+        ("time,jawOpen\n0.00,1\n\n\n0.04,inf\n0.08,1\n", "line 5: has values that are not finite"),
         ("time,jawOpen\n0.00,nan\n0.04,\n0.08,\n", "no face in any"),
         ("time,jawOpen,jaw_open\n0.00,1,1\n0.04,1,1\n", "'jawOpen' and 'jaw_open' are both jawOpen"),
         ("time,jawOpen,jawLeft\n" + "0,00,0,1,0,2\n0,04,0,1,0,2\n" * 3, "decimal commas"),
-        ("time,jawOpen\n0.00,\0\n", "holds zeros"),
-        ("time,jawOpen\n0.00,50\n" + "".join(f"{k / 25},0.5\n" for k in range(1, 300)), "reach 50 in 1 places"),
+        ("time,jawOpen\n0.00,\0\n", "contains zero bytes"),
+        ("time,jawOpen\n0.00,50\n" + "".join(f"{k / 25},0.5\n" for k in range(1, 300)), "reach 50 in only 1 places"),
     ],
 )  # fmt: skip
 def test_what_is_no_track_is_refused(written, text, message):
@@ -176,7 +176,7 @@ def test_hostile_text(written):
         ("time,jawOpen\n" + "0.00," + "1" * 5000 + "\n0.04,1\n", "not finite"),
         ("time,jawOpen\n" + "9" * 5000 + ",1\n0.04,1\n", "is not a time"),
         ("jawOpen," * 5000 + "\n", "more than 4000 columns"),
-        ("time,jawOpen\n0.00,1\n" + "1," * 60_000, "characters, more than any track"),
+        ("time,jawOpen\n0.00,1\n" + "1," * 60_000, "characters, too many for a capture"),
     ):
         with pytest.raises(DnpmError, match=f"take.csv: .*{message}") as caught:
             read_capture(written(text))

@@ -40,7 +40,7 @@ def test_one_line(take, tmp_path, capsys):
     assert main(["capture", str(take), "--fps", "30", "--out", str(tmp_path / "out")]) == 0
     out = capsys.readouterr().out
     assert out.count("\n") == 1
-    assert "15 frames at 30 a second (given; frame numbers); 0.50 s; 2 of 52 channels; values 0 to 1; gaps: none" in out
+    assert "15 frames at 30 fps (given; frame numbers); 0.50 s; 2 of 52 channels; values 0 to 1; gaps: none" in out
     assert "written to" in out
 
 

@@ -166,11 +166,11 @@ def test_the_command_scores_anyones_curves(tmp_path: Path, capsys: pytest.Captur
     assert result["closure_q10"] == 1
     assert result["silence_rms"] > 0.05  # These curves do not know that the sound ends after six seconds.
     assert result["reasons"] == {}
-    assert ["480 frames at 60 a second" in line for line in result["read"]] == [True, True]
+    assert ["480 frames at 60 fps" in line for line in result["read"]] == [True, True]
     assert main(command) == 0
     shown = capsys.readouterr().out
     assert "jaw_r" in shown
-    assert "reference.csv: CSV; 480 frames at 60 a second (times in seconds)" in shown
+    assert "reference.csv: CSV; 480 frames at 60 fps (times in seconds)" in shown
     assert main([*command[:-1], str(tmp_path / "absent.csv")]) == 2
     assert "absent.csv: no such file" in capsys.readouterr().err
 

@@ -102,7 +102,7 @@ def test_captures_of_any_layout(tmp_path: Path, ears):
     soundfile.write(tmp_path / "three.wav", np.zeros(4000), 16000)
     takes, skipped = read_takes(tmp_path)
     assert ["three.txt: none of its columns" in line for line in skipped] == [True]
-    assert "150 frames at 60 a second" in takes[0].line
+    assert "150 frames at 60 fps" in takes[0].line
     assert [t.name for t in takes] == ["one", "two"]
     assert np.flatnonzero(takes[0].carried).tolist() == [JAW]
     assert takes[0].track.times[0] == 0
