@@ -26,6 +26,7 @@ from .zipinput import ZipInput
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _MOST_BYTES, _MOST_PICKLE = 4_000_000_000, 64_000_000
 _RANK = 16
+_REFUSED = "is not opened: it holds more than tensors, or is damaged ({})"
 _BYTES = {
     "DoubleStorage": 8, "FloatStorage": 4, "HalfStorage": 2, "BFloat16Storage": 2, "LongStorage": 8, "IntStorage": 4,
     "ShortStorage": 2, "CharStorage": 1, "ByteStorage": 1, "BoolStorage": 1, "UntypedStorage": 1,
@@ -41,6 +42,18 @@ def load_tensors(path: str | os.PathLike[str], again: str, allowed: Sequence[typ
     Raises DnpmError, naming the file, when it is missing, damaged, too large, or holds more than tensors and plain
     containers. `again`: what to do about it.
     """
+    archive = look_through(path, again)
+    with reading(path, again):
+        try:
+            with torch.serialization.safe_globals(list(allowed)):
+                # Mapped: what is not used is not read.
+                return torch.load(path, map_location="cpu", weights_only=True, mmap=True if archive else None)
+        except Exception as error:  # torch raises nearly anything on a damaged file; nothing of it was run
+            raise DnpmError(_REFUSED.format(one_line(error))) from error
+
+
+def look_through(path: str | os.PathLike[str], again: str) -> bool:
+    """Whether a checkpoint is a zip archive. Raises DnpmError where its pickle's sizes are not those of the file."""
     size = regular_file(path, _MOST_BYTES)
     archive = read_start(path, 4) == b"PK\3\4"
     with reading(path, again):
@@ -50,13 +63,11 @@ def load_tensors(path: str | os.PathLike[str], again: str, allowed: Sequence[typ
             else:
                 with opened(path) as file:
                     _look_through_old(file, size)
-            with torch.serialization.safe_globals(list(allowed)):
-                # Mapped: what is not used is not read.
-                return torch.load(path, map_location="cpu", weights_only=True, mmap=True if archive else None)
         except DnpmError:
             raise
-        except Exception as error:  # torch raises nearly anything on a damaged file; nothing of it was run
-            raise DnpmError(f"is not opened: it holds more than tensors, or is damaged ({one_line(error)})") from error
+        except Exception as error:  # a damaged pickle raises nearly anything
+            raise DnpmError(_REFUSED.format(one_line(error))) from error
+    return archive
 
 
 class _Inert:

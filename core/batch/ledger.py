@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from .. import jsonfile
+from ..errors import DnpmError
 from .job import Item
 
 MARKER = "done.json"
+_MOST_MARKER = 1_000_000
 
 
 def fingerprint(item: Item, identity: np.ndarray, expression: np.ndarray, made_with: dict[str, str]) -> str:
@@ -31,12 +34,12 @@ def fingerprint(item: Item, identity: np.ndarray, expression: np.ndarray, made_w
 def is_done(folder: Path, wanted: str) -> bool:
     """True when the folder's marker has this fingerprint and every file that it lists is there in its full size."""
     try:
-        marker = json.loads((folder / MARKER).read_text(encoding="utf-8"))
+        marker = jsonfile.read(folder / MARKER, most=_MOST_MARKER)
         files: dict[str, int] = marker["files"]
         return marker["fingerprint"] == wanted and all(
             (folder / name).stat().st_size == size for name, size in files.items()
         )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (DnpmError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return False  # no marker, or a damaged one: the item is simply made again
 
 

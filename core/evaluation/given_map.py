@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,12 @@ from scipy import ndimage
 from ..errors import DnpmError
 from ..face_model.landmark_uv import landmark_uv
 from ..face_model.model import FaceModel
+from ..inputs import one_line, reading, regular_file
 
 FACESCAPE_CROP = (600, 2500, 1100, 3000)
 """Rows and columns of FaceScape's 4096 x 4096 maps that hold the face (docs of `core/face_model/readers`)."""
-_LARGEST = 16384
+_LARGEST, _MOST_BYTES = 8192, 1_000_000_000
+_FORMATS = ("PNG", "TIFF", "PPM", "BMP", "TGA", "JPEG", "JPEG2000", "WEBP")
 # Ellipses (centre x, centre y, half width, half height) in parts of FaceScape's crop, x to the right, y down.
 _FACESCAPE: dict[str, tuple[tuple[float, float, float, float], ...]] = {
     "forehead": ((0.5, 0.175, 0.2, 0.06),),
@@ -52,21 +55,22 @@ def read_heights(path: Path, mid: float | None, range_mm: float | None) -> tuple
     mid: the grey value that stands for 0; range_mm: from there to the top. Without a range the heights are parts of
     it. Raises DnpmError when the file cannot be read or is no single-channel map.
     """
-    if not path.is_file():
-        raise DnpmError(f"{path}: no such map; give an EXR in millimetres, or a 16- or 8-bit grey picture")
+    regular_file(path, _MOST_BYTES, "give an EXR in millimetres, or a 16- or 8-bit grey picture")
     if path.suffix.lower() == ".exr":
         return _read_exr(path), 0.0, True
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, _LARGEST**2
-    try:
-        with Image.open(path) as image:
+    with reading(path, "give a 16- or 8-bit grey picture, or an EXR in millimetres"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        # Only formats that maps are kept in: some of Pillow's other readers start programs.
+        try:
+            opened = Image.open(path, formats=_FORMATS)
+        except Image.DecompressionBombError as error:
+            raise DnpmError(f"has too many pixels; a map of at most {_LARGEST} x {_LARGEST} is read") from error
+        with opened as image:
+            _check_size(path, *image.size)
             if image.mode not in ("L", "I;16", "I;16B", "I") and len(set(image.getbands()) - {"A"}) != 1:
                 raise DnpmError(f"{path}: is a picture in colour ({image.mode}), not a displacement map; save it grey")
             bits = 8 if image.mode.startswith("L") else 16
             grey = np.asarray(image if bits == 16 else image.convert("L"), np.float64)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DnpmError(f"{path}: cannot be read as a picture ({error})") from error
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
     middle = float(mid if mid is not None else (128, 32768)[bits == 16])
     top = 2.0**bits - 1 - middle
     if not 0 <= middle < 2**bits - 1 or (range_mm is not None and not range_mm > 0):
@@ -156,14 +160,23 @@ def _ellipse(shape: tuple[int, int], place: tuple[float, float, float, float]) -
 
 
 def _read_exr(path: Path) -> np.ndarray:
-    try:
+    with reading(path, "give an EXR of one plane of heights in millimetres"):
+        header = OpenEXR.File(str(path), header_only=True).header()
+        low, high = header["dataWindow"]
+        width, height = (int(b) - int(a) + 1 for a, b in zip(low, high, strict=True))
+        _check_size(path, width, height)
+        if width * height * len(header["channels"]) > 2 * _LARGEST**2:
+            raise DnpmError(f"has {len(header['channels'])} channels of {width} x {height}; give the heights alone")
         channels = OpenEXR.File(str(path), separate_channels=True).channels()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise DnpmError(f"{path}: cannot be read as EXR ({error})") from error
-    for name in ("Y", "Z", "R"):
-        if name in channels:
-            heights = np.asarray(channels[name].pixels, np.float64)
-            if heights.ndim != 2 or not np.isfinite(heights).all():
-                raise DnpmError(f"{path}: channel {name} holds numbers that are not finite, or is no plane")
-            return heights
-    raise DnpmError(f"{path}: has no channel Y, Z or R, but {', '.join(sorted(channels))}")
+        for name in ("Y", "Z", "R"):
+            if name in channels:
+                heights = np.asarray(channels[name].pixels, np.float64)
+                if heights.ndim != 2 or not np.isfinite(heights).all():
+                    raise DnpmError(f"channel {name} holds numbers that are not finite, or is not a plane")
+                return heights
+        raise DnpmError(f"has no channel Y, Z or R, but {one_line(', '.join(sorted(channels)))}")
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    if min(width, height) < 1 or width * height > _LARGEST**2:
+        raise DnpmError(f"{path}: is {width} x {height}; a map of at most {_LARGEST} x {_LARGEST} is read")

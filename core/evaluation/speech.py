@@ -26,16 +26,17 @@ What cannot be measured is null, and `reasons` says why.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import jsonfile
 from ..capture import options
 from ..capture.read import Capture, read_open
 from ..capture.track import Track
 from ..errors import DnpmError
+from ..inputs import brief
 from ..speech import silence
 from ..speech.audio import open_sound
 from ..speech.formats import READ
@@ -113,12 +114,7 @@ def score(ours: Track, reference: Track | None, phones: list[Phone] | None, last
 
 def read_phones(path: Path) -> list[Phone]:
     """A JSON list of [start s, end s, phone, word]; stress digits are dropped. Raises DnpmError naming the entry."""
-    try:
-        entries = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
-        raise DnpmError(f"{path}: is no JSON ({error})") from error
+    entries = jsonfile.read(path)
     if not isinstance(entries, list) or not entries:
         raise DnpmError(f"{path}: must hold a list of [start s, end s, ARPAbet phone, word]")
     phones = []
@@ -128,10 +124,10 @@ def read_phones(path: Path) -> list[Phone]:
             phone = Phone(
                 float(start), float(end), str(name).strip().upper().rstrip("012"), str(rest[0]) if rest else ""
             )
-        except (TypeError, ValueError) as error:
-            raise DnpmError(f"{path}, entry {i}: {entry!r} is no [start s, end s, phone, word]") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DnpmError(f"{path}, entry {i}: {brief(entry)} is not [start s, end s, phone, word]") from error
         if not (np.isfinite([phone.start, phone.end]).all() and 0 <= phone.start <= phone.end):
-            raise DnpmError(f"{path}, entry {i}: {entry!r} ends before it begins, or has no times")
+            raise DnpmError(f"{path}, entry {i}: {brief(entry)} ends before it begins, or has no times")
         phones.append(phone)
     return sorted(phones, key=lambda phone: phone.start)
 

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .. import jsonfile
 from ..backend.devices import name as device_name
 from ..detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
 from ..detail.encoder import Encoder
@@ -27,6 +28,7 @@ from ..detail.generator import Generator
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
 from ..face_model.model import FaceModel
+from ..inputs import reading
 from ..options import add_device, add_perceptual, device_of, perceptual_of
 from ..training.encoder import sources
 from ..training.encoder.inputs import make_inputs
@@ -198,10 +200,9 @@ def _steps(minutes: float, kinds: list[str], trainer: Any) -> int:
 def _budget(path: Path, begun: Budget, steps: Any) -> Budget:
     """What an earlier run wrote down, when it is the same; else a new one. Raises DnpmError when it is another's."""
     if path.is_file():
-        try:
-            known = Budget(**json.loads(path.read_text()))
-        except (OSError, ValueError, TypeError) as error:
-            raise DnpmError(f"{path}: cannot be read ({error}); delete the folder, or use another --folder") from error
+        again = "delete the folder, or use another --folder"
+        with reading(path, again):
+            known = jsonfile.to_dataclass(Budget, jsonfile.read(path, again), "its budget")
         if (there := asdict(known) | {"steps": 0}) != asdict(begun):
             different = ", ".join(k for k, v in asdict(begun).items() if there[k] != v)
             raise DnpmError(f"{path.parent}: was begun with other settings ({different}); use another --folder")

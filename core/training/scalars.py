@@ -8,6 +8,7 @@ Format: tensorflow/core/util/event.proto, tensorflow/core/lib/io/record_writer.h
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 import struct
@@ -17,8 +18,10 @@ from pathlib import Path
 from types import TracebackType
 
 from ..errors import DnpmError
+from ..inputs import read_text, reading
 
 CSV = "log.csv"
+_MOST_LOG = 100_000_000
 
 
 class ScalarLog:
@@ -87,11 +90,16 @@ def crc32c(data: bytes) -> int:
 
 def _shorten(path: Path, step: int) -> list[str]:
     """Take out the rows beyond `step`; the columns' names."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))
+    again = "use another folder, or delete it"
+    with reading(path, again):
+        try:
+            rows = list(csv.reader(io.StringIO(read_text(path, _MOST_LOG, again), newline="")))
+        except csv.Error as error:
+            raise DnpmError(f"is not a CSV file ({error})") from error
     if not rows or rows[0][:1] != ["step"]:
-        raise DnpmError(f"{path}: is no log of a training; use another folder, or delete it")
-    kept = rows[:1] + [row for row in rows[1:] if len(row) == len(rows[0]) and int(row[0]) <= step]
+        raise DnpmError(f"{path}: is not the log of a training; {again}")
+    with reading(path, again):
+        kept = rows[:1] + [row for row in rows[1:] if len(row) == len(rows[0]) and int(row[0]) <= step]
     beside = path.with_suffix(".part")
     with beside.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(kept)

@@ -8,13 +8,14 @@ What lies in it, in centimetres, y up, the face along +z, the subject's left at 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from ... import jsonfile
 from ...errors import DnpmError
+from ...inputs import brief
 from ..arkit import ARKIT_NAMES
 from ..model import FaceModel
 from .assemble import arkit_first, checked_count, detail_layer, drop_unused, identity_labels
@@ -120,18 +121,13 @@ def arkit_name(name: str) -> str:
 
 
 def _config(path: Path) -> dict:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); give ICT-FaceKit's FaceXModel") from error
-    except ValueError as error:
-        raise DnpmError(f"{path}: is no JSON ({error})") from error
+    config = jsonfile.read(path, "give ICT-FaceKit's FaceXModel")
     names = config.get("expressions") if isinstance(config, dict) else None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise DnpmError(f"{path}: has no list of names under `expressions`")
     for name in names:
-        if Path(name).name != name:
-            raise DnpmError(f"{path}: expression {name!r} is no plain file name")
+        if Path(name).name != name or not name.isprintable():
+            raise DnpmError(f"{path}: expression {brief(name)} is not a plain file name")
     return config
 
 
@@ -142,7 +138,7 @@ def _landmarks(config: dict, renumber: np.ndarray, folder: Path) -> np.ndarray:
         return np.full(68, -1, np.int32)
     try:
         indices = np.array(given, dtype=np.int64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DnpmError(f"{folder / 'vertex_indices.json'}: idx_to_landmark_verts is no list of numbers") from error
     if indices.shape != (68,) or indices.min() < 0 or indices.max() >= len(renumber):
         raise DnpmError(f"{folder / 'vertex_indices.json'}: idx_to_landmark_verts must be 68 vertices of the mesh")

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DnpmError
+from ...inputs import one_line, read_text
 from ..build.tucker import identity_modes
 from ..model import FaceModel
 from .assemble import Rectangle, arkit_first, checked_count, detail_layer, identity_labels
@@ -131,11 +132,9 @@ def _natural(path: Path) -> list[tuple[int, str]]:
 
 def _landmarks(path: Path, n_v: int) -> np.ndarray:
     try:
-        indices = np.array(path.read_text(encoding="utf-8").replace(",", " ").split(), dtype=np.int64)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
-        raise DnpmError(f"{path}: must hold 68 whole numbers ({error})") from error
+        indices = np.array(read_text(path, 1_000_000).replace(",", " ").split(), dtype=np.int64)
+    except (ValueError, OverflowError) as error:
+        raise DnpmError(f"{path}: must hold 68 whole numbers ({one_line(error)})") from error
     if indices.shape != (68,) or indices.min() < -1 or indices.max() >= n_v:
         raise DnpmError(f"{path}: must hold 68 indices of {n_v} vertices (-1 for none), holds {len(indices)}")
     return indices.astype(np.int32)

@@ -20,6 +20,7 @@ from ...face_model.locate import ROOT
 from ...face_model.looks import TONES, Look
 from ...face_model.model import FaceModel
 from ...face_model.sampling import random_expression, random_identity
+from ...inputs import regular_file
 from ..camera import Camera, turned
 from ..landmarks.detect import find_faces
 from ..landmarks.networks import LandmarkNetworks
@@ -30,6 +31,7 @@ from .points import mediapipe_points
 FORMAT = "dnpm-landmark-offsets-1"
 FILE = "landmark_offsets.safetensors"
 _SIZE = 400
+_FARTHEST_MM = 100.0
 _AGAIN = "make it again with `dnpm build landmark-offsets`"
 
 
@@ -87,12 +89,13 @@ def save_offsets(path: Path, offsets: np.ndarray, model: FaceModel, command: str
 def load_offsets(explicit: str | os.PathLike[str] | None = None) -> np.ndarray:
     """(468, 3) float32 mm of a file, else the shipped one. Raises DnpmError when it is missing, damaged or another."""
     path = Path(explicit) if explicit else ROOT / "weights" / FILE
-    if not path.is_file():
-        raise DnpmError(f"{path}: the landmarks' offsets are missing; {_AGAIN}")
+    regular_file(path, again=f"the landmarks' offsets; {_AGAIN}")
     arrays, metadata = tensorfile.load(path)
     offsets = arrays.get("offsets")
     if metadata.get("format") != FORMAT or offsets is None or offsets.shape != (468, 3):
         raise DnpmError(f"{path}: holds no landmarks' offsets; {_AGAIN}")
+    if not (np.abs(offsets) <= _FARTHEST_MM).all():
+        raise DnpmError(f"{path}: has landmarks' offsets of more than {_FARTHEST_MM:g} mm; {_AGAIN}")
     return np.asarray(offsets, np.float32)
 
 

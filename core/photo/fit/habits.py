@@ -26,6 +26,7 @@ from ... import tensorfile
 from ...errors import DnpmError
 from ...face_model.locate import ROOT
 from ...face_model.model import FaceModel
+from ...inputs import regular_file
 from .expectation import Expectation, by_name
 from .response import FEATURES, MIRRORED
 
@@ -204,8 +205,7 @@ class Grades:
         Raises DnpmError when the file is missing, damaged or another.
         """
         path = Path(explicit) if explicit else ROOT / "weights" / FILE
-        if not path.is_file():
-            raise DnpmError(f"{path}: the landmarks' habits are missing; {_AGAIN}")
+        regular_file(path, again=f"the landmarks' habits; {_AGAIN}")
         arrays, metadata = tensorfile.load(path)
         if metadata.get("format") != FORMAT:
             raise DnpmError(f"{path}: holds no landmarks' habits of this version; {_AGAIN}")
@@ -222,7 +222,9 @@ class Grades:
             same = metadata.get("model") == model.name and len(response) == FEATURES + model.n_id + model.n_exp
             grades.append(Habits(response if same else response[:FEATURES], modes, float(rest[0])))
         weights, deviation = arrays.get("scores.weights"), arrays.get("scores.deviation")
-        if weights is None or deviation is None or weights.shape != (len(deviation) + 1, *deviation.shape):
+        if weights is None or deviation is None or deviation.ndim != 1 or weights.shape != (
+            len(deviation) + 1, len(deviation)
+        ):  # fmt: skip
             raise DnpmError(f"{path}: holds no map from scores to expressions; {_AGAIN}")
         known = same and deviation.shape == (model.n_exp,)
         expectation = Expectation(weights.astype(float), deviation.astype(float)) if known else None

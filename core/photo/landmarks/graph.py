@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...errors import DnpmError
+from ...inputs import one_line, reading
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,10 @@ class Step:
     options: dict[str, Any] = field(default_factory=dict)
 
 
+_MOST_STEPS, _MOST_NUMBERS, _MOST_PRODUCTS = 20_000, 1 << 29, 1 << 37
+"""Of one pass through a network. The largest of the three takes some 200 steps, 2^24 numbers and 2^28 products."""
+
+
 class Graph(nn.Module):
     """constants: number -> tensor; inputs and outputs: the numbers of the network's own."""
 
@@ -35,8 +40,10 @@ class Graph(nn.Module):
     ) -> None:
         """Raises DnpmError on an operator that is not known, or a tensor that nothing makes."""
         super().__init__()
+        if len(steps) > _MOST_STEPS:
+            raise DnpmError(f"a network has {len(steps)} operators; at most {_MOST_STEPS} are run")
         if unknown := sorted({step.kind for step in steps} - set(_KINDS)):
-            raise DnpmError(f"a network has operators that are not known here: {', '.join(unknown)}")
+            raise DnpmError(f"a network has operators that are not known here: {one_line(', '.join(unknown))}")
         made = {*constants, *inputs}
         for step in steps:
             if not made.issuperset(k for k in step.inputs if k >= 0):
@@ -48,6 +55,30 @@ class Graph(nn.Module):
         for number, value in constants.items():
             self.register_buffer(f"c{number}", value)
         self.numbers = frozenset(constants)
+
+    def shapes(self, *inputs: tuple[int, ...]) -> dict[int, tuple[int, ...]]:
+        """Number of each tensor -> its shape, for inputs of these shapes, found without computing or making room.
+
+        Raises DnpmError when an operator does not fit what it reads, or a pass would take far more numbers or products
+        than any such network does.
+        """
+        known: dict[int, Tensor] = {k: torch.empty(s, device="meta") for k, s in zip(self.inputs, inputs, strict=True)}
+        # Sizes, axes and amounts of padding are numbers that an operator looks at.
+        looked_at = {k for step in self.steps if step.kind in _LOOKS for k in step.inputs[1:]}
+        for k in self.numbers:
+            value = self.get_buffer(f"c{k}")
+            known[k] = value if k in looked_at and value.numel() < 100 else value.to("meta")
+        numbers = products = 0
+        for step in self.steps:
+            with reading(f"operator {step.kind}"):
+                given = [known[k] for k in step.inputs if k >= 0]
+                made = _KINDS[step.kind](given, step.options)
+                known[step.outputs[0]] = made
+            numbers += made.numel()
+            products += made.numel() * (given[1][:1].numel() if step.kind in _SUMS else 1)
+            if numbers > _MOST_NUMBERS or products > _MOST_PRODUCTS:
+                raise DnpmError(f"a network's {step.kind} makes more numbers than such networks have")
+        return {k: tuple(value.shape) for k, value in known.items()}
 
     def forward(self, *values: Tensor) -> list[Tensor]:
         """The inputs in order -> the outputs in order."""
@@ -163,6 +194,8 @@ def _l2(given: list[Tensor], options: dict[str, Any]) -> Tensor:
     return functional.normalize(given[0], dim=-1, eps=1e-6)
 
 
+_LOOKS = ("PAD", "STRIDED_SLICE", "MEAN", "SUM", "TRANSPOSE")
+_SUMS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 _KINDS: dict[str, Callable[[list[Tensor], dict[str, Any]], Tensor]] = {
     "CONV_2D": _conv,
     "DEPTHWISE_CONV_2D": _depthwise,

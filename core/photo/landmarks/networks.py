@@ -7,7 +7,7 @@ scores       146 of those points in the picture's pixels -> 52 scores by ARKit's
 
 from __future__ import annotations
 
-import json
+import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from ... import tensorfile
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
 from ...face_model.locate import ROOT
+from ...inputs import brief, reading
+from ...jsonfile import is_whole, to_dataclass
 from .build import FILE, FORMAT, NETWORKS
 from .graph import Graph, Step
 
@@ -36,6 +38,14 @@ SCORES_OF = (
 """The points that the third network reads, in its order (face_blendshapes_graph.cc)."""
 SCORE_NAMES = ("_neutral", *sorted(name for name in ARKIT_NAMES if name != "tongueOut"))
 """The third network's outputs in its order, which is the alphabet's."""
+
+
+_SHAPES: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
+    "face_detector": ((1, DETECTOR_SIZE, DETECTOR_SIZE, 3), [(1, 896, 16), (1, 896, 1)]),
+    "face_landmarks_detector": ((1, POINTS_SIZE, POINTS_SIZE, 3), [(1, 1, 1, 1434), (1, 1, 1, 1)]),
+    "face_blendshapes": ((1, len(SCORES_OF), 2), [(52,)]),
+}  # fmt: skip
+"""What each network reads, and gives first."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +65,16 @@ class LandmarkNetworks:
         arrays, metadata = tensorfile.load(file)
         if metadata.get("format") != FORMAT:
             raise DnpmError(f"{file}: holds no landmark networks of this project; {_BUILD}")
-        try:
-            described = json.loads(metadata["networks"])
+        described = tensorfile.metadata_json(file, metadata, "networks", _BUILD)
+        with reading(file, _BUILD):
             detector, points, scores = (_graph(described[name], name, arrays) for name in NETWORKS)
-            return cls(detector, points, scores, arrays["canonical.points"], arrays["canonical.triangles"])
-        except (KeyError, ValueError, TypeError, RuntimeError) as error:
-            raise DnpmError(f"{file}: does not fit its description ({error}); {_BUILD}") from error
+            canonical, triangles = arrays["canonical.points"], arrays["canonical.triangles"]
+            wrong = canonical.shape != (468, 3) or canonical.dtype.kind != "f" or triangles.dtype.kind not in "iu"
+            if wrong or triangles.ndim != 2 or triangles.shape[1] != 3 or not triangles.size:
+                raise DnpmError("its canonical face is not one of 468 points and triangles")
+            if triangles.min() < 0 or triangles.max() >= len(canonical):
+                raise DnpmError("its canonical face's triangles name points that are not there")
+            return cls(detector, points, scores, canonical, triangles)
 
     def boxes(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """(1, 128, 128, 3), -1 to 1 -> (896, 16) as centre, size and six key points in pixels of the square, and
@@ -105,6 +119,8 @@ def landmarks_path(explicit: str | os.PathLike[str] | None = None) -> Path:
 
 
 def _graph(described: dict, name: str, arrays: dict[str, np.ndarray]) -> Graph:
+    if not isinstance(described, dict):
+        raise DnpmError(f"the description of {name} is not an object")
     constants = {
         int(key.rpartition(".")[2]): torch.from_numpy(
             value.astype(np.float32) if value.dtype == np.float16 else value.copy()
@@ -112,8 +128,19 @@ def _graph(described: dict, name: str, arrays: dict[str, np.ndarray]) -> Graph:
         for key, value in arrays.items()
         if key.startswith(f"{name}.")
     }
-    steps = [Step(**step) for step in described["steps"]]
-    return Graph(steps, constants, described["inputs"], described["outputs"]).eval()
+    for key in ("steps", "inputs", "outputs"):
+        if not isinstance(described.get(key), list):
+            raise DnpmError(f"the description of {name} lacks the list {key!r}")
+    if not all(is_whole(k, 0) for k in (*described["inputs"], *described["outputs"])):
+        raise DnpmError(f"the inputs and outputs of {name} must be whole numbers")
+    steps = [to_dataclass(Step, step, f"{name}: an operator") for step in described["steps"]]
+    graph = Graph(steps, constants, described["inputs"], described["outputs"]).eval()
+    reads, gives = _SHAPES[name]
+    found = graph.shapes(reads)
+    shapes = [found[k] for k in graph.outputs]
+    if [math.prod(shape) for shape in shapes[: len(gives)]] != [math.prod(shape) for shape in gives]:
+        raise DnpmError(f"{name} gives the shapes {brief(shapes)}, not {gives}")
+    return graph
 
 
 def _anchors() -> Tensor:

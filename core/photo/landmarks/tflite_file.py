@@ -5,16 +5,17 @@ Half-precision constants that the file widens by DEQUANTIZE are widened here, on
 
 from __future__ import annotations
 
-import struct
 from typing import Any
 
 import numpy as np
 
 from ...errors import DnpmError
+from ...inputs import reading
 from .graph import Step
 
 VERSION = "tflite==2.18.0"
 _IDENTIFIER = b"TFL3"
+_MOST_PARTS = 20_000
 _TYPES: dict[int, Any] = {0: np.float32, 1: np.float16, 2: np.int32, 4: np.int64}
 _PADDING, _ACTIVATION = {0: "SAME", 1: "VALID"}, {0: "NONE", 1: "RELU", 3: "RELU6"}
 
@@ -26,11 +27,13 @@ def read_network(data: bytes, name: str) -> tuple[list[Step], dict[int, np.ndarr
     except ImportError as error:
         raise DnpmError(f"the landmark networks are read by {VERSION}: `pip install --no-deps {VERSION}`") from error
     if data[4:8] != _IDENTIFIER:
-        raise DnpmError(f"{name}: is no TFLite file")
+        raise DnpmError(f"{name}: is not a TFLite file")
     codes = {value: key for key, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-    try:
+    with reading(name, "give a TFLite file of such a network"):
         model = tflite.Model.GetRootAsModel(data, 0)
         graph = model.Subgraphs(0)
+        if max(graph.TensorsLength(), graph.OperatorsLength()) > _MOST_PARTS:
+            raise DnpmError(f"has more than {_MOST_PARTS:,} tensors or operators")
         constants: dict[int, np.ndarray] = {}
         for number in range(graph.TensorsLength()):
             tensor = graph.Tensors(number)
@@ -38,7 +41,8 @@ def read_network(data: bytes, name: str) -> tuple[list[Step], dict[int, np.ndarr
             if buffer.DataLength():
                 kind = _TYPES[tensor.Type()]
                 shape = tensor.ShapeAsNumpy() if tensor.ShapeLength() else ()
-                constants[number] = np.frombuffer(buffer.DataAsNumpy().tobytes(), kind).reshape(tuple(shape))
+                # A view: as many tensors as like may name the same buffer.
+                constants[number] = buffer.DataAsNumpy().view(kind).reshape(tuple(shape))
         steps = []
         for k in range(graph.OperatorsLength()):
             operator = graph.Operators(k)
@@ -57,9 +61,12 @@ def read_network(data: bytes, name: str) -> tuple[list[Step], dict[int, np.ndarr
         used = {k for step in steps for k in step.inputs}
         constants = {k: v for k, v in constants.items() if k in used}
         first, last = ([int(i) for i in a] for a in (graph.InputsAsNumpy(), graph.OutputsAsNumpy()))
-        return steps, constants, first, last
-    except (KeyError, ValueError, TypeError, IndexError, AttributeError, struct.error) as error:
-        raise DnpmError(f"{name}: is no TFLite network that this reader knows ({error})") from error
+        if sum(value.nbytes for value in constants.values()) > 2 * len(data):
+            raise DnpmError("its tensors share their bytes many times over")
+        for number, value in constants.items():
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise DnpmError(f"tensor {number} holds numbers that are not finite")
+        return steps, {number: value.copy() for number, value in constants.items()}, first, last
 
 
 def _options(tflite: Any, kind: str, operator: Any) -> dict[str, Any]:

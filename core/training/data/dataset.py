@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +24,11 @@ class MapDataset:
         opened = [form.open_shard(folder, about, shard) for shard in about.shards]
         self._shards = [tensors for tensors, _ in opened]
         self._ends = np.cumsum([shard.count for shard in about.shards]) if about.shards else np.zeros(0, int)
-        self.keys = [key for _, metadata in opened for key in json.loads(metadata["keys"])]
+        self.keys = [
+            key
+            for (_, metadata), shard in zip(opened, about.shards, strict=True)
+            for key in form.keys_of(folder / shard.file, metadata, shard.count)
+        ]
         """What each sample is called where it comes from ("12/3_mouth_stretch")."""
         self._small = {
             name: np.concatenate([np.asarray(s[name]) for s in self._shards]) if self._shards else np.zeros(0, int)
@@ -147,8 +150,4 @@ class MapDataset:
 
 def read_mask(folder: Path, about: form.About) -> np.ndarray:
     """The shared mask, (R, R) float32 in [0, 1]. Raises DnpmError when it is missing or of another size."""
-    tensors, _ = tensorfile.load(folder / "mask.safetensors")
-    mask = tensors.get("mask")
-    if mask is None or mask.shape != (about.resolution,) * 2 or mask.dtype != np.uint8:
-        raise DnpmError(f"{folder / 'mask.safetensors'}: is no uint8 mask of {about.resolution} x {about.resolution}")
-    return mask.astype(np.float32) / 255
+    return form.stored_mask(folder, about).astype(np.float32) / 255

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ... import tensorfile
+from ... import jsonfile, tensorfile
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ...inputs import reading, shown_path
+from ...jsonfile import to_dataclass
 
 FORMAT = "dnpm-maps-1"
 NAME = "dataset.json"
@@ -28,6 +31,7 @@ ZERO = 32768
 """The grey that stands for 0 mm in uint16 maps."""
 KNOWN_IDENTITY, KNOWN_EXPRESSION = 1, 2
 """Bits of a sample's `known`."""
+_MOST_TEXELS = 8192
 _MAKE = "make it with `dnpm data`"
 
 
@@ -101,28 +105,35 @@ def face_model_entry(model: FaceModel) -> dict[str, str]:
 def read_about(folder: Path) -> About:
     """dataset.json of a folder. Raises DnpmError when it is missing, damaged or of another format."""
     path = folder / NAME
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DnpmError(f"{folder}: is no data set ({NAME} cannot be read: {error.strerror}); {_MAKE}") from error
-    except ValueError as error:
-        raise DnpmError(f"{path}: is no JSON ({error}); {_MAKE} again") from error
+    if not path.is_file():
+        raise DnpmError(f"{folder}: is not a data set ({NAME} is not there); {_MAKE}")
+    data = jsonfile.read(path, f"{_MAKE} again")
     if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise DnpmError(f"{path}: is no data set of format {FORMAT}; {_MAKE}")
+        raise DnpmError(f"{path}: is not a data set of format {FORMAT}; {_MAKE}")
     values = {k: v for k, v in data.items() if k in About.__dataclass_fields__}
-    try:
-        values["shards"] = [Shard(**shard) for shard in data["shards"]]
-        about = About(**values)
-        sizes = (about.resolution, about.n_id, about.n_exp, *(s.count for s in about.shards), about.people)
-        sound = all(isinstance(n, int) and n >= 0 for n in sizes) and about.resolution > 1 and about.scale_mm > 0
-        sound &= about.dtype in DTYPES and len(about.expression_names) == about.n_exp
+    with reading(path, f"{_MAKE} again"):
+        if not isinstance(data.get("shards"), list):
+            raise DnpmError("an entry is missing or of another type: shards must be a list")
+        shards = [to_dataclass(Shard, shard, f"shards[{k}]") for k, shard in enumerate(data["shards"])]
+        about = to_dataclass(About, values | {"shards": []}, "an entry is missing or of another type")
+        about.shards = shards
+        counts = (about.n_id, about.n_exp, about.people, *(n for s in shards for n in (s.count, s.bytes)))
+        sound = all(0 <= n < 2**48 for n in counts) and 1 < about.resolution <= _MOST_TEXELS
+        sound &= about.dtype in DTYPES and 0 < about.scale_mm <= 1000
+        sound &= len(about.expression_names) == about.n_exp and set(about.counts) <= set(SPLITS)
         # A file's name, no path out of the folder.
-        sound &= all(Path(s.file).name == s.file for s in about.shards)
-    except (KeyError, TypeError) as error:
-        raise DnpmError(f"{path}: an entry is missing or of another type ({error}); {_MAKE} again") from error
-    if not sound:
-        raise DnpmError(f"{path}: its entries contradict each other; {_MAKE} again")
+        sound &= all(Path(s.file).name == s.file and s.file.isprintable() for s in shards)
+        if not sound or len({s.file for s in shards}) != len(shards):
+            raise DnpmError("its entries contradict each other")
     return about
+
+
+def keys_of(path: Path, metadata: Mapping[str, str], count: int) -> list[str]:
+    """What a shard's metadata calls its samples. Raises DnpmError when they are not as many texts."""
+    keys = tensorfile.metadata_json(path, metadata, "keys", f"{_MAKE} again")
+    if not jsonfile.is_names(keys) or len(keys) != count:
+        raise DnpmError(f"{shown_path(path)}: its metadata must name each of its {count} samples; {_MAKE} again")
+    return list(keys)
 
 
 def write_about(folder: Path, about: About) -> None:
@@ -158,6 +169,15 @@ def open_shard(folder: Path, about: About, shard: Shard) -> tuple[dict[str, np.n
         if name not in tensors or tensors[name].shape != shape or tensors[name].dtype != dtype:
             raise DnpmError(f"{path}: {name} must be {dtype} {shape}; the shard does not belong here, {_MAKE} again")
     return tensors, metadata
+
+
+def stored_mask(folder: Path, about: About) -> np.ndarray:
+    """The set's mask as it is stored, (R, R) uint8. Raises DnpmError when it is missing or of another size."""
+    path = folder / "mask.safetensors"
+    mask = tensorfile.load(path)[0].get("mask")
+    if mask is None or mask.shape != (about.resolution,) * 2 or mask.dtype != np.uint8:
+        raise DnpmError(f"{path}: is not a uint8 mask of {about.resolution} x {about.resolution}; {_MAKE} again")
+    return mask
 
 
 def to_mm(stored: np.ndarray, about: About) -> np.ndarray:

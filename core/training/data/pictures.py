@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ from ...batch.png import MM_PER_STEP, NEUTRAL
 from ...errors import DnpmError
 from ...evaluation.given_map import read_heights
 from ...face_model.model import FaceModel
+from ...inputs import brief, one_line, read_text
 
 SUFFIXES = (".exr", ".png")
+_MOST_TABLE, _LARGEST = 20_000_000, 1000.0
 
 
 def read_map(path: Path, range_mm: float | None = None) -> np.ndarray:
@@ -57,35 +60,35 @@ def read_table(path: Path, model: FaceModel) -> dict[str, Row]:
     expression names. Without any id column the identity is unknown, without any expression the expression is. Raises
     DnpmError with the line when a number is none, and on columns that the model does not have.
     """
+    lines = io.StringIO(read_text(path, _MOST_TABLE), newline="")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = list(reader.fieldnames or [])
-            rows = list(reader)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DnpmError(f"{path}: is no CSV file ({error})") from error
+        reader = csv.DictReader(lines)
+        columns = list(reader.fieldnames or [])
+        rows = list(reader)
+    except csv.Error as error:
+        raise DnpmError(f"{path}: is not a CSV file ({error})") from error
     ids = {f"id_{k}": k for k in range(model.n_id)}
     unknown = [c for c in columns if c not in {"file", "person", *ids, *model.expression_names}]
     if "file" not in columns or unknown:
         raise DnpmError(
             f"{path}: needs a column `file`, and none but person, id_0 to id_{model.n_id - 1} and {model.name}'s "
-            f"expressions; unknown: {', '.join(unknown[:8]) or 'none'}"
+            f"expressions; unknown: {one_line(', '.join(unknown[:8])) or 'none'}"
         )
     table: dict[str, Row] = {}
     for line, row in enumerate(rows, 2):
         name = row["file"] or ""
         if name in table:
-            raise DnpmError(f"{path}, line {line}: {name} occurs twice")
+            raise DnpmError(f"{path}, line {line}: {one_line(name, 60)} occurs twice")
         identity, expression = np.zeros(model.n_id, np.float32), np.zeros(model.n_exp, np.float32)
         for column in columns:
             if column in ("file", "person"):
                 continue
             try:
                 value = float(row[column] or 0)
+                if not abs(value) <= _LARGEST:
+                    raise ValueError("beyond all measure")
             except (TypeError, ValueError) as error:
-                raise DnpmError(f"{path}, line {line}: {column} is {row[column]!r}, no number") from error
+                raise DnpmError(f"{path}, line {line}: {column} is {brief(row[column])}, not a number") from error
             if column in ids:
                 identity[ids[column]] = value
             else:

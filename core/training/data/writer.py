@@ -168,7 +168,7 @@ class MapWriter:
 
     @property
     def _mask(self) -> np.ndarray:
-        return np.asarray(tensorfile.load(self.folder / "mask.safetensors")[0]["mask"], np.float32) / 255
+        return form.stored_mask(self.folder, self.about).astype(np.float32) / 255
 
     def _continued(self, wanted: form.About, mask: np.ndarray) -> form.About:
         """The set that is there, and what is in it."""
@@ -181,11 +181,11 @@ class MapWriter:
                 raise DnpmError(
                     f"{self.folder}: is a data set with another {name.replace('_', ' ')}; choose another folder"
                 )
-        if not np.array_equal(tensorfile.load(self.folder / "mask.safetensors")[0]["mask"], mask):
+        if not np.array_equal(form.stored_mask(self.folder, there), mask):
             raise DnpmError(f"{self.folder}: is a data set with another mask; choose another folder")
         for shard in there.shards:
             tensors, metadata = form.open_shard(self.folder, there, shard)
-            self._keys.update(json.loads(metadata["keys"]))
+            self._keys.update(form.keys_of(self.folder / shard.file, metadata, shard.count))
             self._splits.update(zip(tensors["person"].tolist(), tensors["split"].tolist(), strict=True))
         return there
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import jsonfile
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
 from .. import teacher as teacher_package
@@ -47,7 +48,7 @@ def fill(
     }  # fmt: skip
     stem = folder / f"{split}_{resolution}"
     note = stem.with_suffix(".json")
-    if note.is_file() and json.loads(note.read_text()) != recipe:
+    if note.is_file() and jsonfile.read(note, "delete it, or use another folder") != recipe:
         raise DnpmError(f"{note}: these maps were painted by another recipe; use another folder, or delete this one")
     note.write_text(json.dumps(recipe))
     maps = _open(stem.with_suffix(".f16"), (count, resolution, resolution), np.float16)

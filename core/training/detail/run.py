@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ... import tensorfile
+from ... import jsonfile, tensorfile
 from ...detail.card import face_model_entry
 from ...detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
 from ...detail.encoder import Encoder
@@ -31,6 +31,7 @@ from ...detail.generator import Generator
 from ...detail.weights import load_detail, save_detail
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ...inputs import brief, reading
 from . import cache
 from .crisp import sharpen
 from .fit import CPU, CoefficientLoss, codes, fit_encoder, fit_mapping
@@ -198,10 +199,17 @@ class State:
         self.hours = 0.0
         recipe = {"maps": plan.maps, "components_from": plan.components_from, "seed": plan.seed}
         if self._path.is_file():
-            kept = json.loads(self._path.read_text())
-            if kept["recipe"] != recipe:
-                raise DnpmError(f"{folder}: belongs to another plan ({kept['recipe']}); give another --folder")
-            self.done, self.hours = kept["done"], kept["hours"]
+            again = "delete it, or give another --folder"
+            kept = jsonfile.read(self._path, again)
+            if not isinstance(kept, dict) or not jsonfile.is_names(kept.get("done")):
+                raise DnpmError(f"{self._path}: does not say which stages are done; {again}")
+            if kept.get("recipe") != recipe:
+                raise DnpmError(
+                    f"{folder}: belongs to another plan ({brief(kept.get('recipe'))}); give another --folder"
+                )
+            if not jsonfile.is_number(kept.get("hours"), 0):
+                raise DnpmError(f"{self._path}: hours must be a number, is {brief(kept.get('hours'))}; {again}")
+            self.done, self.hours = list(kept["done"]), float(kept["hours"])
         self._recipe = recipe
 
     def finish(self, stage: str, started: float) -> None:
@@ -217,9 +225,12 @@ class State:
         if not self._bands.is_file():
             return None
         tensors, _ = tensorfile.load(self._bands)
-        places = sorted(int(name.split(".")[0]) for name in tensors if name.endswith(".mean"))
-        part = lambda r, name: torch.from_numpy(tensors[f"{r}.{name}"].copy())  # noqa: E731
-        return [Band(r, part(r, "mean"), part(r, "components"), part(r, "sigma"), part(r, "weight")) for r in places]
+        with reading(self._bands, "delete it, or give another --folder"):
+            places = sorted(int(name.split(".")[0]) for name in tensors if name.endswith(".mean"))
+            part = lambda r, name: torch.from_numpy(tensors[f"{r}.{name}"].copy())  # noqa: E731
+            return [
+                Band(r, part(r, "mean"), part(r, "components"), part(r, "sigma"), part(r, "weight")) for r in places
+            ]
 
     def keep_bands(self, bands: list[Band]) -> None:
         """Write the bands."""

@@ -20,6 +20,8 @@ from ... import tensorfile
 from ...detail import config
 from ...detail.encoder import Encoder
 from ...errors import DnpmError
+from ...inputs import reading
+from ...networkfile import built
 from .. import checkpoint
 from .inputs import PointInputs
 from .trainer import EncoderTrainer, Plan
@@ -53,7 +55,7 @@ def save_state(path: Path, trainer: EncoderTrainer, about: Mapping[str, Any]) ->
 
 def load_state(path: Path, trainer: EncoderTrainer, about: Mapping[str, Any]) -> None:
     """Go on from a state. Raises DnpmError when it belongs to another plan, naming what differs."""
-    trainer.restore(checkpoint.load_state(path, STATE_FORMAT, plan_json(trainer.plan) | dict(about)))
+    checkpoint.resume(trainer, path, STATE_FORMAT, plan_json(trainer.plan) | dict(about))
 
 
 def save_points(path: Path, encoder: Encoder, inputs: PointInputs, w_mean: Tensor, about: Mapping[str, Any]) -> None:
@@ -74,17 +76,21 @@ def load_points(path: Path) -> PointEncoder:
     arrays, metadata = tensorfile.load(path)
     if metadata.get("format") != POINTS_FORMAT:
         raise DnpmError(f"{path}: is no encoder of points; `dnpm train encoder --inputs 1700` writes one")
-    encoder = Encoder(config.from_json(config.EncoderConfig, json.loads(metadata["config"])))
-    try:
-        state = {k.removeprefix("encoder."): torch.from_numpy(v.copy()) for k, v in arrays.items() if "." in k}
-        encoder.load_state_dict(state)
+    again = "train it again with `dnpm train encoder --inputs 1700`"
+    sizes, about = (tensorfile.metadata_json(path, metadata, key, again) for key in ("config", "about"))
+    with reading(path, again):
+        sizes = config.from_json(config.EncoderConfig, sizes)
         inputs = PointInputs(arrays["picks"], arrays["basis"], float(metadata["scale_mm"]))
-        w_mean = torch.from_numpy(arrays["w_mean"].copy())
-    except (KeyError, RuntimeError, ValueError) as error:
-        raise DnpmError(f"{path}: does not fit its description ({str(error).splitlines()[0]})") from error
-    if inputs.n_exp != encoder.config.n_exp or inputs.basis.shape[1] != inputs.n_exp:
-        raise DnpmError(f"{path}: {len(inputs.picks)} points do not fit the encoder's {encoder.config.n_exp} inputs")
-    return PointEncoder(encoder.eval().requires_grad_(False), inputs, w_mean, json.loads(metadata["about"]))
+        picks, basis, w_mean = inputs.picks, inputs.basis, arrays["w_mean"]
+        if picks.ndim != 1 or picks.dtype.kind not in "iu" or basis.ndim != 2 or not inputs.scale_mm > 0:
+            raise DnpmError("its points are not a list of vertices and a table of their positions")
+        if inputs.n_exp != sizes.n_exp or basis.shape[1] != inputs.n_exp:
+            raise DnpmError(f"{len(picks)} points do not fit the encoder's {sizes.n_exp} inputs")
+        if w_mean.shape not in ((sizes.w_dim,), (sizes.w_layers, sizes.w_dim)) or not isinstance(about, dict):
+            raise DnpmError(f"w_mean has the shape {w_mean.shape}, or it does not say what it was trained on")
+        state = {k.removeprefix("encoder."): v for k, v in arrays.items() if "." in k}
+        encoder = built(lambda: Encoder(sizes), state, path, again)
+    return PointEncoder(encoder, inputs, torch.from_numpy(w_mean.astype(np.float32)), about)
 
 
 def _text(values: Any) -> str:

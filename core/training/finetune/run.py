@@ -24,7 +24,9 @@ from torch import Tensor
 from ... import tensorfile
 from ...detail.weights import Detail, save_detail
 from ...errors import DnpmError
-from ..checkpoint import Stop, load_state, network_arrays, restore_network, save_state, stop_on_signal
+from ...inputs import reading
+from ...networkfile import built
+from ..checkpoint import Stop, load_state, network_arrays, resume, save_state, stop_on_signal
 from ..data.dataset import MapDataset
 from ..generator.batches import Batches
 from ..generator.discriminator import Discriminator, DiscriminatorConfig
@@ -171,21 +173,23 @@ def _discriminator(recipe: Recipe, spread: float) -> tuple[Discriminator, float,
         torch.random.set_rng_state(state)
         return made, spread, True
     arrays, about = tensorfile.load(recipe.discriminator)
-    try:
-        if about["format"] != DISCRIMINATOR_KIND:
-            raise ValueError(about["format"])
+    again = "give a discriminator of `dnpm train generator`"
+    with reading(recipe.discriminator, again):
+        if about.get("format") != DISCRIMINATOR_KIND:
+            raise DnpmError(f"is not of the format {DISCRIMINATOR_KIND}")
         sizes = {k: int(about[k]) for k in DiscriminatorConfig.__dataclass_fields__}
         kept = float(about["spread_mm"])
-    except (KeyError, ValueError) as error:
-        raise DnpmError(f"{recipe.discriminator}: is no discriminator of `dnpm train generator` ({error})") from error
+        if not 0 < kept <= 1000:
+            raise DnpmError(f"its spread_mm is {kept:g}")
+        config = DiscriminatorConfig(**sizes)
     if sizes["resolution"] != recipe.resolution:
         raise DnpmError(
             f"{recipe.discriminator}: judges maps of {sizes['resolution']}; add --resolution {sizes['resolution']}, or "
             "leave it out for a fresh one"
         )
-    made = Discriminator(DiscriminatorConfig(**sizes))
-    restore_network("discriminator", made, arrays)
-    return made, kept, False
+    held = {k.removeprefix("discriminator."): v for k, v in arrays.items() if k.startswith("discriminator.")}
+    made = built(lambda: Discriminator(config), held, recipe.discriminator, again)
+    return made.train().requires_grad_(True), kept, False
 
 
 def _codes(
@@ -195,7 +199,11 @@ def _codes(
     kind = "dnpm-finetune-codes-1"
     done = torch.zeros(0, old.generator.config.w_layers, old.generator.config.w_dim)
     if path.is_file():
-        done = torch.from_numpy(load_state(path, kind, belongs)["codes"].copy())
+        with reading(path, "delete it, or use another folder"):
+            done = torch.from_numpy(load_state(path, kind, belongs)["codes"].astype(np.float32))
+            rows = (old.generator.config.w_layers, old.generator.config.w_dim)
+            if done.shape[1:] != rows or len(done) > len(artist):
+                raise DnpmError(f"holds codes of the shape {tuple(done.shape)}")
     side = min(recipe.code_resolution, recipe.resolution)
     for part in fit_codes(old, artist, side, recipe.code_steps, 4, len(done)):
         done = torch.cat([done, part.cpu()])
@@ -211,7 +219,7 @@ def _adapt(trainer: FinetuneTrainer, work: Path, belongs: dict[str, Any], stop: 
     """The stage `generator`; False when stopped before its end."""
     path, kind, plan = work / "generator.safetensors", "dnpm-finetune-generator-1", trainer.plan
     if path.is_file():
-        trainer.restore(load_state(path, kind, belongs))
+        resume(trainer, path, kind, belongs)
     first, started = trainer.step, time.monotonic()
     saved = said = started
     with ScalarLog(work, trainer.step) as log:
@@ -235,7 +243,7 @@ def _follow(follower: EncoderFollower, path: Path, belongs: dict[str, Any], stop
     """The stage `encoder`; False when stopped before its end."""
     kind = "dnpm-finetune-encoder-1"
     if path.is_file():
-        follower.restore(load_state(path, kind, belongs))
+        resume(follower, path, kind, belongs)
     saved = said = time.monotonic()
     recent = []
     for value in follower.run():

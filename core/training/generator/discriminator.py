@@ -36,7 +36,8 @@ class DiscriminatorConfig:
 
     def __post_init__(self) -> None:
         r = self.resolution
-        if r < 8 or r & (r - 1) or self.channel_base < r or min(self.channel_max, self.group) < 1:
+        wide = max(self.channel_max, self.resolution, self.group) > 8192 or self.channel_base > 2**24
+        if r < 8 or r & (r - 1) or self.channel_base < r or min(self.channel_max, self.group) < 1 or wide:
             raise DnpmError(f"discriminator configuration: a power of two >= 8, channel_base at least that, got {self}")
 
     def channels(self, resolution: int) -> int:

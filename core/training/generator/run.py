@@ -24,7 +24,8 @@ from ... import tensorfile
 from ...detail.generator import Generator
 from ...detail.generator_files import save_generator
 from ...evaluation import distance
-from ..checkpoint import load_state, network_arrays, save_state, stop_on_signal
+from ...inputs import reading
+from ..checkpoint import network_arrays, resume, save_state, stop_on_signal
 from ..data.dataset import MapDataset
 from ..scalars import ScalarLog
 from .batches import Batches
@@ -70,9 +71,9 @@ def train(
     belongs = plan.as_json() | {"data": data_entry(data), "spread_mm": spread}
     best, hours = float("inf"), 0.0
     if resumed:
-        arrays = load_state(state, STATE_KIND, belongs)
-        trainer.restore(arrays)
-        best, hours = float(arrays["best"][0]), float(arrays["hours"][0])
+        with reading(state, "delete it, or use another folder"):
+            arrays = resume(trainer, state, STATE_KIND, belongs)
+            best, hours = float(arrays["best"][0]), float(arrays["hours"][0])
         say(me, f"goes on from step {trainer.step} of {plan.steps}")
     for network in (trainer.generator, trainer.mean, trainer.discriminator):
         me.same(network.state_dict().values())

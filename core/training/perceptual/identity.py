@@ -7,6 +7,7 @@ such networks were taught on is seldom told.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from torch.nn import functional
 
 from ... import tensorfile
 from ...errors import DnpmError
+from ...inputs import read_bytes, reading
 from ...photo.landmarks.graph import Graph
 from ...photo.landmarks.tflite_file import read_network
 from .distance import RANGE_MM
 
+_MOST_BYTES = 500_000_000
 _CONVERT = "give a TFLite file of a face recognition network, such as MobileFaceNet's"
 
 
@@ -36,10 +39,7 @@ class IdentityNetwork(nn.Module):
     @classmethod
     def load(cls, path: Path) -> IdentityNetwork:
         """Raises DnpmError when the file is missing, is no TFLite, or holds another kind of network."""
-        try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise DnpmError(f"{path}: cannot be read ({error.strerror or error}); {_CONVERT}") from error
+        data = read_bytes(path, _MOST_BYTES, _CONVERT)
         steps, constants, inputs, outputs = read_network(data, str(path))
         for step in steps:
             if step.kind == "RESHAPE":
@@ -47,11 +47,9 @@ class IdentityNetwork(nn.Module):
                 step.options["shape"] = [-1, *step.options["shape"][1:]]
         held = {k: torch.from_numpy(np.asarray(v, np.float32) if v.dtype == np.float16 else v.copy())
                 for k, v in constants.items()}  # fmt: skip
-        try:
+        with reading(path, _CONVERT):
             graph = Graph(steps, held, inputs, outputs)
-        except DnpmError as error:
-            raise DnpmError(f"{path}: {error}; {_CONVERT}") from error
-        return cls(graph, 112, f"{Path(path).name} (sha256 {tensorfile.sha256(path)[:12]})")
+            return cls(graph, 112, f"{Path(path).name} (sha256 {tensorfile.sha256(path)[:12]})")
 
     def layers(self, picture: Tensor) -> list[Tensor]:
         """(B, 3, H, W) in [-1, 1] -> (B, C, h, w) of each level, the embedding last, as (B, C, 1, 1)."""
@@ -64,16 +62,15 @@ def _levels(graph: Graph, side: int, name: str) -> list[int]:
     """The numbers of the last tensor of each size, and of the output."""
     if len(graph.inputs) != 1 or len(graph.outputs) != 1:
         raise DnpmError(f"{name}: has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs, not one each")
-    whole, graph.outputs = graph.outputs, [step.outputs[0] for step in graph.steps]
     try:
-        with torch.inference_mode():
-            made = graph(torch.zeros(1, side, side, 3))
-    except (RuntimeError, IndexError) as error:
+        shapes = graph.shapes((1, side, side, 3))
+    except DnpmError as error:
         raise DnpmError(f"{name}: does not take pictures of {side} x {side} RGB ({error}); {_CONVERT}") from error
-    last: dict[int, int] = {}
-    for number, value in zip(graph.outputs, made, strict=True):
-        if value.ndim == 4 and 1 < value.shape[1] < side and value.shape[1] == value.shape[2]:
-            last[value.shape[1]] = number
-    if len(last) < 2 or made[graph.outputs.index(whole[0])].numel() < 32:
+    whole, last = graph.outputs[0], {}
+    for number in (step.outputs[0] for step in graph.steps):
+        shape = shapes[number]
+        if len(shape) == 4 and 1 < shape[1] < side and shape[1] == shape[2]:
+            last[shape[1]] = number
+    if len(last) < 2 or math.prod(shapes[whole]) < 32:
         raise DnpmError(f"{name}: is no face recognition network (features of several sizes, then numbers); {_CONVERT}")
-    return [*(last[size] for size in sorted(last, reverse=True) if last[size] != whole[0]), whole[0]]
+    return [*(last[size] for size in sorted(last, reverse=True) if last[size] != whole), whole]

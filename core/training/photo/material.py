@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from ...photo.restore.pix2pix import GlobalGenerator, as_input
 from ..data.dataset import MapDataset
 from ..detail import samples
 from ..teacher.teacher import resize
-from .pairs import Pairs
+from .pairs import Pairs, mapped, open_note
 from .restoration import Material
 
 _MOST = 4000
@@ -44,9 +43,8 @@ def _maps_of(folder: Path) -> Iterator[np.ndarray]:
     """(R, R) float32 mm each: of a data set, or of the maps that `dnpm train detail` keeps in its folder."""
     note = folder / "train_512.json"
     if note.is_file():
-        size = int(json.loads(note.read_text(encoding="utf-8"))["resolution"])
-        done = np.fromfile(note.with_suffix(".done"), np.uint8)
-        cached = np.memmap(note.with_suffix(".f16"), np.float16, "r", shape=(len(done), size, size))
+        done, size = open_note(note)
+        cached = mapped(note.with_suffix(".f16"), (len(done), size, size))
         yield from (np.asarray(cached[k], np.float32) for k in np.flatnonzero(done)[:_MOST])
         return
     data = MapDataset.open(folder)

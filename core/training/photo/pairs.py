@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import multiprocessing
 import os
 import sys
@@ -18,9 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import jsonfile
 from ...errors import DnpmError
 from ...face_model.looks import IRISES, TONES, Look
 from ...face_model.model import FaceModel
+from ...inputs import brief, read_bytes, regular_file
 from ...photo.camera import Camera, rotation_of, turned
 from ...photo.render import Lights, Paint, render, skin_normals
 from ...photo.texture import Texture, fill_mirrored, normalise, unwrap, uv_table
@@ -29,6 +32,7 @@ from ..detail.cache import teacher_fingerprint
 from ..teacher.teacher import Teacher, resize
 
 FORMAT = 1
+_MOST_PICTURES = 10_000_000
 VIEWS = 4
 """Pictures of one face, its map being what takes longest."""
 _PEOPLE = 48
@@ -57,7 +61,7 @@ def make_pairs(
         "resolution": resolution, "teacher": teacher_fingerprint(),
     }  # fmt: skip
     note = folder / f"{split}.json"
-    if note.is_file() and json.loads(note.read_text(encoding="utf-8")) != recipe:
+    if note.is_file() and jsonfile.read(note, "delete it, or use another folder") != recipe:
         raise DnpmError(f"{note}: these pairs were made by another recipe; use another folder, or delete this one")
     note.write_text(json.dumps(recipe), encoding="utf-8")
     shapes = ((count, 4, resolution, resolution), (count, resolution, resolution))
@@ -86,14 +90,31 @@ def open_pairs(folder: Path, split: str) -> Pairs:
     note = folder / f"{split}.json"
     if not note.is_file():
         raise DnpmError(f"{folder}: holds no pairs for {split}; `dnpm train pix2pix` makes them")
-    size = int(json.loads(note.read_text(encoding="utf-8"))["resolution"])
-    done = np.fromfile(folder / f"{split}.done", np.uint8)
-    textures = np.memmap(folder / f"{split}_t.f16", np.float16, "r", shape=(len(done), 4, size, size))
-    maps = np.memmap(folder / f"{split}_m.f16", np.float16, "r", shape=(len(done), size, size))
+    done, size = open_note(note)
+    textures = mapped(folder / f"{split}_t.f16", (len(done), 4, size, size))
+    maps = mapped(folder / f"{split}_m.f16", (len(done), size, size))
     whole = int(np.argmin(np.append(done, 0)))
     if not whole:
         raise DnpmError(f"{folder}: holds no finished pairs for {split}; `dnpm train pix2pix` makes them")
     return Pairs(textures[:whole], maps[:whole])
+
+
+def open_note(note: Path) -> tuple[np.ndarray, int]:
+    """Which of a cache's pictures are done, (n,) uint8, and their side in texels. Raises DnpmError when the note or the
+    list beside it is damaged."""
+    again = "delete the folder: it is made again"
+    recipe = jsonfile.read(note, again)
+    size = recipe.get("resolution") if isinstance(recipe, dict) else None
+    if not isinstance(size, int) or not jsonfile.is_whole(size, 1, 8192):
+        raise DnpmError(f"{note}: resolution must be 1 to 8192, is {brief(size)}; {again}")
+    return np.frombuffer(read_bytes(note.with_suffix(".done"), _MOST_PICTURES, again), np.uint8), size
+
+
+def mapped(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """A cache's numbers, float16, memory-mapped. Raises DnpmError when they are not as many."""
+    if regular_file(path) < 2 * math.prod(shape):
+        raise DnpmError(f"{path}: is shorter than its note says; delete the folder: it is made again")
+    return np.memmap(path, np.float16, "r", shape=shape) if math.prod(shape) else np.zeros(shape, np.float16)
 
 
 def drawn_look(rng: np.random.Generator) -> Look:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DnpmError
-from ..checkpoint import Arrays, load_state, out_of_memory, save_state, stop_on_signal
+from ..checkpoint import Arrays, out_of_memory, resume, save_state, stop_on_signal
 
 STATE = "state.safetensors"
 _SAVE_EVERY, _TELL_EVERY = 200, 25
@@ -39,7 +39,7 @@ def fit(trainer: Trainer, folder: Path, kind: str, belongs: Mapping[str, Any], s
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / STATE
     if path.is_file():
-        trainer.restore(load_state(path, kind, belongs))
+        resume(trainer, path, kind, belongs)
         print(f"{kind}: goes on at step {trainer.step} of {steps}", file=sys.stderr, flush=True)
     recent: deque[dict[str, float]] = deque(maxlen=_TELL_EVERY)
     begun, first = time.monotonic(), trainer.step

@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import tensorfile
+from ... import jsonfile, tensorfile
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
+from ...inputs import brief, reading
+from ...jsonfile import to_dataclass
 from ...speech import silence
 from ...speech.encoders import SpeechEncoder
 from ...speech.encoders.windows import at_rate
@@ -58,19 +60,16 @@ class Corpus:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         path = self.folder / INDEX
-        try:
-            index = json.loads(path.read_text(encoding="utf-8"))
-            if index.get("format") != FORMAT:
-                raise ValueError(f"it is not of format {FORMAT}")
+        index = jsonfile.read(path, "make it with `dnpm data speech`")
+        if not isinstance(index, dict) or index.get("format") != FORMAT or not isinstance(index.get("recipe"), dict):
+            raise DnpmError(f"{path}: is not the list of a speech set of format {FORMAT}; make it again")
+        with reading(path, "make it again"):
             self.recipe: dict[str, Any] = index["recipe"]
-            self.rate, self.width = float(index["recipe"]["rate"]), int(index["recipe"]["width"])
-            self.entries = [Entry(**entry) for entry in index["clips"]]
-        except OSError as error:
-            raise DnpmError(
-                f"{path}: cannot be read ({error.strerror or error}); make it with `dnpm data speech`"
-            ) from error
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise DnpmError(f"{path}: is no list of a speech set, or damaged ({error}); make it again") from error
+            rate, width = self.recipe.get("rate"), self.recipe.get("width")
+            if not jsonfile.is_number(rate, 1, 1000) or not jsonfile.is_whole(width, 1, 65536):
+                raise DnpmError(f"its recipe's rate and width are {brief(rate)} and {brief(width)}")
+            self.rate, self.width = float(rate), int(width)
+            self.entries = [_entry(k, entry) for k, entry in enumerate(index["clips"])]
 
     @property
     def speakers(self) -> tuple[str, ...]:
@@ -85,14 +84,24 @@ class Corpus:
         """Read a clip. Raises DnpmError when it is missing or damaged."""
         path = clip_path(self.folder, entry.name)
         arrays, _ = tensorfile.load(path)
-        try:
+        with reading(path, "make the set again"):
             features, motion, level, carried = (arrays[k] for k in ("features", "motion", "level", "carried"))
-            if features.shape != (len(motion), self.width) or motion.shape[1:] != (len(ARKIT_NAMES),):
-                raise KeyError(f"shapes {features.shape}, {motion.shape}")
-        except KeyError as error:
-            raise DnpmError(f"{path}: is no clip of this set ({error}); make the set again") from error
+            shapes = [a.shape for a in (features, motion, level, carried)]
+            fits = motion.ndim == 2 and features.shape == (len(motion), self.width) and level.ndim == 1
+            if not fits or motion.shape[1] != len(ARKIT_NAMES) or carried.shape != (len(ARKIT_NAMES),):
+                raise DnpmError(f"is not a clip of this set: it has the shapes {brief(shapes)}")
         whole = lambda a: a.astype(np.float32)  # noqa: E731
         return Clip(entry, whole(features), whole(motion), whole(level), carried.astype(bool))
+
+
+def _entry(place: int, values: object) -> Entry:
+    """An entry of the list. Raises DnpmError where it is of another type."""
+    entry = to_dataclass(Entry, values, f"clips[{place}]")
+    for phone in entry.phones:
+        timed = isinstance(phone, list) and len(phone) == 3 and all(jsonfile.is_number(t, 0, 1e6) for t in phone[:2])
+        if not timed or not isinstance(phone[2], str):
+            raise DnpmError(f"clips[{place}]: {brief(phone)} is not [start s, end s, phone]")
+    return entry
 
 
 def open_sets(folders: Sequence[Path]) -> list[Corpus]:
@@ -152,6 +161,6 @@ class Maker:
 
 def clip_path(folder: Path, name: str) -> Path:
     """Where a clip lies. Raises DnpmError on a name that leaves the folder."""
-    if not name or name != Path(name).name:
-        raise DnpmError(f"{folder}: the list names a clip {name!r}, which is no file name")
+    if not name or name != Path(name).name or not name.isprintable():
+        raise DnpmError(f"{folder / INDEX}: names a clip {brief(name)}, which is not a file name")
     return folder / "clips" / f"{name}.safetensors"

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
+from ... import jsonfile
+from ...inputs import reading
 from ...speech.config import to_json
 from ...speech.decoder import SpeechDecoder
-from ..checkpoint import load_state, save_state, stop_on_signal
+from ..checkpoint import resume, save_state, stop_on_signal
 from .plot import save_curves
 from .trainer import Losses, SpeechTrainer
 
@@ -32,10 +34,12 @@ def fit(trainer: SpeechTrainer, folder: Path, about: dict[str, Any], check: Chec
     state, record = folder / "state.safetensors", folder / "history.json"
     history: dict[str, list[tuple[int, float]]] = {}
     if state.is_file():
-        trainer.restore(load_state(state, STATE_FORMAT, _belongs(trainer, about)))
+        resume(trainer, state, STATE_FORMAT, _belongs(trainer, about))
         if record.is_file():
-            kept = json.loads(record.read_text(encoding="utf-8"))
-            history = {k: [(s, v) for s, v in points if s <= trainer.step] for k, points in kept.items()}
+            with reading(record, "delete it, or use another folder"):
+                kept = jsonfile.read(record, constants=True)
+                history = {k: [(int(s), float(v)) for s, v in points] for k, points in kept.items()}
+                history = {k: [(s, v) for s, v in points if s <= trainer.step] for k, points in history.items()}
         _say(f"goes on from step {trainer.step} of {trainer.plan.steps}")
     if trainer.step >= trainer.plan.steps:
         return True

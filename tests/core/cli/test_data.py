@@ -82,4 +82,4 @@ def test_a_sculpt_becomes_a_sample(tiny_model, model_file, tmp_path, capsys):
 
 def test_wrong_input_ends_with_2(tmp_path, capsys):
     assert main(["data", "inspect", str(tmp_path)]) == 2
-    assert "is no data set" in capsys.readouterr().err
+    assert "is not a data set" in capsys.readouterr().err

@@ -191,7 +191,7 @@ def test_ctranslate2_is_read():
      ct2_file() + b"more", ct2_file()[:40]],
 )  # fmt: skip
 def test_damaged_ctranslate2_is_refused(data: bytes):
-    with pytest.raises(DnpmError, match="is no CTranslate2 model, or damaged"):
+    with pytest.raises(DnpmError, match="is not a CTranslate2 model, or damaged"):
         ctranslate2.parse(data, "x.bin")
 
 

@@ -88,5 +88,5 @@ def test_what_a_hard_stop_left_beyond_the_state_is_taken_out(tmp_path: Path):
 
 def test_a_foreign_file_is_not_overwritten(tmp_path: Path):
     (tmp_path / "log.csv").write_text("my,own\n1,2\n")
-    with pytest.raises(DnpmError, match="is no log of a training"):
+    with pytest.raises(DnpmError, match="is not the log of a training"):
         ScalarLog(tmp_path, 0)

@@ -116,9 +116,9 @@ def test_fewer_identities_can_be_taken_but_not_more_than_there_are(folder):
     ("break_it", "message"),
     [
         (lambda f: (f / "vertex_indices.json").unlink(), r"vertex_indices\.json"),
-        (lambda f: (f / "vertex_indices.json").write_text("[1"), "no JSON"),
+        (lambda f: (f / "vertex_indices.json").write_text("[1"), "not valid JSON"),
         (lambda f: (f / "vertex_indices.json").write_text('{"expressions": []}'), "expressions"),
-        (lambda f: (f / "vertex_indices.json").write_text('{"expressions": ["../x"]}'), "no plain file name"),
+        (lambda f: (f / "vertex_indices.json").write_text('{"expressions": ["../x"]}'), "not a plain file name"),
         (lambda f: (f / "jawOpen.obj").unlink(), r"jawOpen\.obj"),
         (lambda f: (f / "jawOpen.obj").write_text("v 0 0 0\nf 1 1 1\n"), "one topology"),
         (lambda f: [p.unlink() for p in f.glob("identity*.obj")], "identity000"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import mmap
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +66,11 @@ def test_another_program_can_read_a_shard(tmp_path):
 
 def test_maps_are_not_loaded_when_opened(tmp_path):
     filled(tmp_path)
-    assert all(isinstance(shard["maps"], np.memmap) for shard in MapDataset.open(tmp_path)._shards)
+    for shard in MapDataset.open(tmp_path)._shards:
+        base = shard["maps"]
+        while isinstance(base, np.ndarray):
+            base = base.base
+        assert isinstance(base.obj if isinstance(base, memoryview) else base, mmap.mmap)
 
 
 def test_no_person_is_in_two_splits(tmp_path):
@@ -178,7 +183,7 @@ def test_damage_is_found(tmp_path):
     with pytest.raises(DnpmError, match=r"shard_00001.*truncated"):
         MapDataset.open(tmp_path)
     path.unlink()
-    with pytest.raises(DnpmError, match=r"shard_00001.*cannot be read"):
+    with pytest.raises(DnpmError, match=r"shard_00001.*no such file"):
         MapDataset.open(tmp_path)
 
 
@@ -212,5 +217,5 @@ def test_another_set_is_not_written_into_the_same_folder(tmp_path, change):
 
 
 def test_no_data_set(tmp_path):
-    with pytest.raises(DnpmError, match="is no data set"):
+    with pytest.raises(DnpmError, match="is not a data set"):
         MapDataset.open(tmp_path)

@@ -141,7 +141,7 @@ def test_a_folder_without_a_table_has_unknown_sliders(tmp_path, tiny_model):
         ("id_0\n1\n", "column `file`"),
         ("file,id_0\nb.exr,1\n", "do not name the same files"),
         ("file,jawOpen\na.exr,2\n", "0 to 1"),
-        ("file,id_0\na.exr,nan\n", "not finite"),
+        ("file,id_0\na.exr,nan\n", "not a number"),
     ],
 )
 def test_a_wrong_table_is_refused(tmp_path, tiny_model, text, says):

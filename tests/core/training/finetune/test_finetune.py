@@ -103,7 +103,7 @@ def test_command_with_a_folder_of_pictures(tiny_model, weights: Path, tmp_path: 
     for k, (change, message) in enumerate((
         (["--resolution", "24"], "24"),
         (["--out", str(weights)], "is the folder of the weights to start from"),
-        (["--discriminator", str(weights / "encoder.safetensors")], "is no discriminator"),
+        (["--discriminator", str(weights / "encoder.safetensors")], "give a discriminator"),
         (["--resolution", "16", "--discriminator", stored], "--resolution 32"),
         (["--encoder-rate", "0"], "rates must be positive"),
     )):  # fmt: skip

@@ -102,7 +102,7 @@ def test_mistakes_are_named(set_folder: Path, tmp_path: Path, capsys):
         (["--config", "paper", "--resolution", "64"], "cannot be averaged to 64"),
         (["--config", "paper", "--resolution", "32", "--start", "components"], "registered maps"),
         (["--precision", "bf16"], "does not compute with bfloat16"),
-        (["--data", str(tmp_path)], "is no data set"),
+        (["--data", str(tmp_path)], "is not a data set"),
     ):
         assert main([*options(set_folder, tmp_path / "g"), *change]) == 2
         assert message in capsys.readouterr().err

@@ -109,4 +109,4 @@ def test_the_command_names_the_file(tmp_path: Path, capsys: pytest.CaptureFixtur
         "--out=x",
     ]
     assert main(words) == 2
-    assert "gone.tflite: cannot be read" in capsys.readouterr().err
+    assert "gone.tflite: no such file" in capsys.readouterr().err

@@ -153,7 +153,7 @@ def test_captures_that_are_none_are_refused(tmp_path: Path):
 def test_a_damaged_set_is_refused(speech_set: Path, tmp_path: Path, ears):
     with pytest.raises(DnpmError, match="make it with `dnpm data speech`"):
         Corpus(tmp_path)
-    for text, message in (("{", "damaged"), ('{"format": "x"}', "not of format"), ("[]", "damaged")):
+    for text, message in (("{", "not valid JSON"), ('{"format": "x"}', "of format"), ("[]", "of format")):
         (tmp_path / "corpus.json").write_text(text)
         with pytest.raises(DnpmError, match=message):
             Corpus(tmp_path)
@@ -161,7 +161,7 @@ def test_a_damaged_set_is_refused(speech_set: Path, tmp_path: Path, ears):
     index["clips"][0]["name"] = "../outside"
     (tmp_path / "corpus.json").write_text(json.dumps(index))
     corpus = Corpus(tmp_path)
-    with pytest.raises(DnpmError, match="no file name"):
+    with pytest.raises(DnpmError, match="not a file name"):
         corpus.clip(corpus.entries[0])
     with pytest.raises(DnpmError, match="no such file"):
         corpus.clip(corpus.entries[1])
