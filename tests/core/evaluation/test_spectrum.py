@@ -130,7 +130,7 @@ def test_unfit_files_are_named(tmp_path: Path, face_model):
     Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "ok.png")
     for name, says in (
         ("colour.png", "colour"), ("broken.png", "cannot be read"), ("broken.exr", "another kind of file"),
-        ("none.png", "no such map"), ("wide.png", "80 x 64"),
+        ("none.png", "no such file"), ("wide.png", "80 x 64"),
     ):  # fmt: skip
         with pytest.raises(DnpmError, match=says):
             given_map(tmp_path / name, "dnpm", face_model, None, None, None)
