@@ -101,8 +101,10 @@ def run(args: argparse.Namespace) -> int:
     except OSError as error:
         raise DnpmError(f"--out {out}: cannot be made ({error.strerror or error})") from error
 
-    _say("displacement map")
     offset = read_preset(args.preset).w_offset if args.preset is not None else None
+    text = to_text(preset_of(model, identity, expression, strength, look, offset))
+    _check_preset(args.preset, out / "face.json", text)
+    _say("displacement map")
     step = from_text(offset or "")
     arrays = {"identity": identity, "expression": expression}
     if step is not None:
@@ -122,7 +124,7 @@ def run(args: argparse.Namespace) -> int:
         write_ply(out / "coarse.ply", coarse, "detail"),
         write_obj(out / "face.obj", fine, model.material_names),
         write_ply(out / "face.ply", fine),
-        _text(out / "face.json", to_text(preset_of(model, identity, expression, strength, look, offset))),
+        _text(out / "face.json", text),
     ]
     if not args.no_picture:
         _say("picture")
@@ -138,6 +140,14 @@ def run(args: argparse.Namespace) -> int:
     }
     print(json.dumps(result, indent=2) if args.json else "\n".join(str(file) for file in files))
     return 0
+
+
+def _check_preset(read: Path | None, written: Path, text: str) -> None:
+    """Raises DnpmError when the preset that was read lies where another face's would be written."""
+    if read is None or not written.exists() or not written.samefile(read):
+        return
+    if written.read_text(encoding="utf-8") != text:
+        raise DnpmError(f"--preset {read}: this face's preset would replace it; choose another --out")
 
 
 def _sliders(args: argparse.Namespace, model: FaceModel) -> tuple[np.ndarray, np.ndarray, float, Look]:

@@ -106,6 +106,17 @@ def test_a_folder_of_any_script_is_told_in_any_encoding(parts, tmp_path, encodin
     assert all(line.startswith(r"\u043b\u0438\u0446\u043e") for line in told)
 
 
+def test_the_preset_that_is_read_is_never_replaced_by_another_face(parts, tmp_path, capsys):
+    assert _face(parts, tmp_path, "--expression=jawOpen=0.5") == 0
+    preset, before = f"--preset={tmp_path / 'face.json'}", (tmp_path / "face.json").read_bytes()
+    assert _face(parts, tmp_path, preset, "--expression=jawOpen=1") == 2
+    assert "face.json: this face's preset would replace it; choose another --out" in capsys.readouterr().err
+    assert (tmp_path / "face.json").read_bytes() == before
+    # The same face again is what was there.
+    assert _face(parts, tmp_path, preset) == 0
+    assert (tmp_path / "face.json").read_bytes() == before
+
+
 def test_a_photos_step_is_added_and_travels_on(parts, tmp_path):
     assert _face(parts, tmp_path / "a", "--expression=jawOpen=0.5") == 0
     preset = json.loads((tmp_path / "a" / "face.json").read_text())
