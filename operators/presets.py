@@ -44,7 +44,8 @@ class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         if taken is not None and self.has_dialog and not self.overwrite:
-            return _ask(self.name)
+            _ask(self.name)
+            return {"CANCELLED"}  # It goes on in the second dialog, or not.
         return FaceDeed.execute(self, context)
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
@@ -56,9 +57,9 @@ class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
         self.report({"INFO"}, f"Saved {path}")
 
 
-def _ask(name: str) -> Result:
+def _ask(name: str) -> None:
     """The same operator once more, which then asks whether to replace the preset."""
-    return own_operators().save_preset("INVOKE_DEFAULT", name=name, overwrite=True)
+    own_operators().save_preset("INVOKE_DEFAULT", name=name, overwrite=True)
 
 
 def _taken(name: str) -> Path | None:

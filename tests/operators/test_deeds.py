@@ -151,7 +151,7 @@ def test_with_a_window_it_asks(face, folder, monkeypatch):
         def report(self, kind, text):
             told.append(text)
 
-    monkeypatch.setattr(operators, "_ask", lambda name: asked.append(f"again {name}") or {"RUNNING_MODAL"})
+    monkeypatch.setattr(operators, "_ask", lambda name: asked.append(f"again {name}"))
     context = SimpleNamespace(window_manager=Manager(), active_object=face)
     first = Bare("Anna")
     first.invoke(context, None)
@@ -159,7 +159,7 @@ def test_with_a_window_it_asks(face, folder, monkeypatch):
     before = (folder / "Anna.json").stat().st_mtime_ns
     second = Bare("Anna")
     second.invoke(context, None)
-    assert second.execute(context) == {"RUNNING_MODAL"}
+    assert second.execute(context) == {"CANCELLED"}
     assert (folder / "Anna.json").stat().st_mtime_ns == before
     third = Bare("Anna")
     third.overwrite = True
