@@ -9,6 +9,7 @@ import bpy
 
 from ..core.backend.photo import Photo, PhotoFace, PhotoJob
 from ..core.errors import DnpmError
+from ..core.photo.choices import SUFFIXES
 from .base import FaceDeed, Result
 from .long import LongDeed, Work, scene_of
 from .scene import compat, models, names, photo_points, photos, pictures, session, state
@@ -20,7 +21,7 @@ _TOLD = {
     "reading": "reading", "landmarks": "looking for the face", "fit": "fitting the face",
     "texture": "taking its colours", "detail": "making detail",
 }  # fmt: skip
-_FILES = "*.jpg;*.jpeg;*.png;*.tif;*.tiff;*.webp;*.bmp;*.tga;*.jp2;*.gif;*.avif;*.ppm"
+_FILES = ";".join(f"*{suffix}" for suffix in SUFFIXES)
 
 
 class _FromPhotos(LongDeed):

@@ -80,7 +80,11 @@ def run(args: argparse.Namespace) -> int:
         raise DnpmError(f"--levels {args.levels}: must be 0 to {MAX_LEVELS}; each makes four times as many faces")
     if args.face < 1:
         raise DnpmError(f"--face {args.face}: faces are counted from 1")
-    files = [file for place in args.photos for file in pictures_in(place)]
+    places = [(place, *pictures_in(place)) for place in args.photos]
+    files = [file for _, found, _ in places for file in found]
+    skipped = [str(place / name) for place, _, others in places for name in others]
+    for name in skipped:
+        print(f"skipped, not a picture by its name: {name}", file=sys.stderr)
     box = _box(args.box, files) if args.box else None
     wish = Wish(box, args.face - 1)
     folders = _folders(files, args.out)
@@ -104,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
             rows.append({"file": str(group[0]), "found": False, "error": str(error)})
     failed = [row for row in rows if "error" in row]
     if args.json:
-        print(json.dumps({"images": rows}, indent=2))
+        print(json.dumps({"images": rows, "skipped": skipped}, indent=2))
     else:
         for row in rows:
             print("\n".join(row.get("files", {}).values()))

@@ -42,7 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def evaluate(args: argparse.Namespace) -> dict:
     """{"images": [{"file", "found", "nme", "nme_64", "landmarks_64", "seconds": {stage: s}}], ...}."""
-    files = pictures_in(args.photos)
+    files, others = pictures_in(args.photos)
+    for name in others:
+        print(f"photo: {name} is not a picture by its name: skipped", file=sys.stderr)
     model = FaceModel.load(face_model_path(args.face_model))
     folder = weights_dir(args.weights)
     detail = load_detail(folder)

@@ -1,6 +1,7 @@
 """Photos from files or arrays, in one form: upright, sRGB, no alpha, of a size that fits.
 
-Reading is Pillow's. Only formats that people keep photos in are tried: some of its other readers start programs.
+Reading is Pillow's, of HEIC libheif's (pillow-heif). Only formats that people keep photos in are tried: some of
+Pillow's other readers start programs.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ import contextlib
 import io
 import os
 import struct
-import warnings
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,19 +19,24 @@ from typing import Any
 import numpy as np
 
 from ..errors import DnpmError
+from ..inputs import one_line, read_bytes
+from .choices import SUFFIXES
+from .tiff_images import TiffError, is_tiff, largest_image
 
-FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "TGA", "JPEG2000", "AVIF")
-SUFFIXES = {
-    ".jpg", ".jpeg", ".jpe", ".mpo", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".pnm", ".tga",
-    ".jp2", ".j2k", ".avif",
-}  # fmt: skip
-"""Endings of the files that are taken from a folder."""
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "TGA", "JPEG2000", "AVIF", "HEIF")
 LONGEST = 2048
 """Pixels of the longer side that are kept: more than a detail map of 1024 texels can show of a face."""
 _GROUND = 0.5
 """sRGB grey that shows through where a picture is transparent."""
-_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, TypeError, KeyError, IndexError, OverflowError)
+_BROKEN = (OSError, SyntaxError, ValueError, EOFError, struct.error, TypeError, KeyError, IndexError, OverflowError,
+           RuntimeError, ArithmeticError)  # fmt: skip
 """What Pillow's readers raise on damaged files."""
+_MOST_BYTES = 500_000_000
+_SIDE_MAX, _PIXELS_MAX, _JPEG_PIXELS_MAX = 65_535, 105_000_000, 300_000_000
+"""What is decoded; a JPEG's pixels are made fewer while they are."""
+_MISSING_MAX = 0.5
+"""Of a JPEG that breaks off; beyond it is not read."""
+_pillow = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -54,52 +61,31 @@ class Picture:
 def read_picture(path: str | os.PathLike[str], longest: int = LONGEST) -> Picture:
     """A photo's file, made smaller when its longer side has more than `longest` pixels.
 
-    Grey, 16 bit, palettes, CMYK and colour profiles become 8 bit sRGB or better; transparent parts become grey; a
-    camera's note that it was held sideways (EXIF) is followed; of an animation the first picture counts. Raises
-    DnpmError when the file is missing, may not be read, is no picture, breaks off, or is too large to be opened safely.
+    Grey, 16 bit, floats, palettes, CMYK and colour profiles become 8 bit sRGB or better; transparent parts become grey;
+    a camera's note that it was held sideways (EXIF) is followed. Of an animation the first picture counts, of a TIFF or
+    DNG the largest image that can be shown, of a JPEG that breaks off what is there. Raises DnpmError when the file is
+    missing, may not be read, is not a picture, is damaged, or is too large to be opened safely.
     """
-    from PIL import Image, UnidentifiedImageError
-
     file = Path(path)
-    if file.is_dir():
-        raise DnpmError(f"{file}: is a folder; name a picture's file")
-    if not file.exists():
-        raise DnpmError(f"{file}: no such file")
-    if not file.is_file():
-        raise DnpmError(f"{file}: is no plain file")
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise DnpmError(f"{file}: cannot be read ({error.strerror or error})") from error
+    data = read_bytes(file, _MOST_BYTES)
     if not data:
         raise DnpmError(f"{file}: is empty (0 bytes)")
-    Image.init()
-    with warnings.catch_warnings():
-        # Pillow warns of 90 megapixels and refuses 180: cameras make pictures between the two.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        try:
-            opened = Image.open(io.BytesIO(data), formats=FORMATS)
-        except UnidentifiedImageError as error:
-            raise DnpmError(
-                f"{file}: is no picture that can be read; save it as JPEG, PNG, TIFF or WebP and try again"
-            ) from error
-        except Image.DecompressionBombError as error:
-            raise DnpmError(
-                f"{file}: has more than {2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:.0f} megapixels; save it smaller"
-            ) from error
-        except _BROKEN as error:
-            raise DnpmError(f"{file}: the picture is damaged ({error})") from error
-        notes: list[str] = []
-        try:
-            image, size = _decoded(opened, longest, notes)
-        except MemoryError as error:
-            raise DnpmError(
-                f"{file}: there is not enough memory for {opened.width} x {opened.height} pixels"
-            ) from error
-        except _BROKEN as error:
-            raise DnpmError(
-                f"{file}: the picture breaks off or is damaged ({error}); copy or download it again"
-            ) from error
+    notes: list[str] = []
+    orientation = 0
+    try:
+        if is_tiff(data):
+            choice = largest_image(data)
+            data, orientation = choice.data, choice.orientation
+            notes += [choice.note] if choice.note else []
+        image, size = _read(data, str(file), longest, orientation, notes)
+    except TiffError as error:
+        raise DnpmError(f"{file}: {error}") from error
+    except MemoryError as error:
+        raise DnpmError(f"{file}: there is not enough memory for its pixels") from error
+    except _BROKEN as error:
+        raise DnpmError(
+            f"{file}: the picture breaks off or is damaged ({one_line(error)}); copy or download it again"
+        ) from error
     return Picture(str(file), image, size, tuple(notes))
 
 
@@ -133,20 +119,27 @@ def picture_of(pixels: np.ndarray, name: str, longest: int = LONGEST) -> Picture
     return Picture(name, np.clip(colour, 0, 1).astype(np.float32), (width, height), tuple(notes))
 
 
-def pictures_in(path: str | os.PathLike[str]) -> list[Path]:
-    """A file -> itself; a folder -> its pictures by their endings, sorted. Raises DnpmError when there are none."""
+def pictures_in(path: str | os.PathLike[str]) -> tuple[list[Path], list[str]]:
+    """A file -> itself; a folder -> its pictures by their endings, sorted, and the names of all else in it.
+
+    Raises DnpmError when there are no pictures.
+    """
     place = Path(path)
     if not place.is_dir():
         if not place.exists():
             raise DnpmError(f"{place}: no such file or folder")
-        return [place]
+        return [place], []
     try:
-        found = sorted(f for f in place.iterdir() if f.suffix.lower() in SUFFIXES and f.is_file())
+        inside = sorted(place.iterdir())
+        # macOS lays a file `._a.jpg` of attributes beside a.jpg on foreign disks.
+        found = [f for f in inside if f.suffix.lower() in SUFFIXES and f.is_file() and not f.name.startswith("._")]
     except OSError as error:
         raise DnpmError(f"{place}: the folder cannot be read ({error.strerror or error})") from error
+    others = [one_line(f.name) for f in inside if f not in set(found)]
     if not found:
-        raise DnpmError(f"{place}: holds no pictures ({', '.join(sorted(SUFFIXES))})")
-    return found
+        held = f"; it holds {one_line(', '.join(others))}" if others else ""
+        raise DnpmError(f"{place}: holds no pictures ({', '.join(sorted(SUFFIXES))}){held}")
+    return found, others
 
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
@@ -166,23 +159,96 @@ def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
         raise DnpmError(f"{file}: cannot be written ({error.strerror or error})") from error
 
 
-def _decoded(opened: Any, longest: int, notes: list[str]) -> tuple[np.ndarray, tuple[int, int]]:
+@contextlib.contextmanager
+def _opened(data: bytes, name: str) -> Iterator[Any]:
+    """Pillow's image, its header read and its size checked. Pillow's own limit of pixels, which is one for all
+    formats, does not count meanwhile."""
+    from PIL import Image, UnidentifiedImageError
+
+    Image.init()
+    if data[4:8] == b"ftyp":
+        _register_heif(data, name)
+    with _pillow:
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            with Image.open(io.BytesIO(data), formats=[f for f in FORMATS if f in Image.OPEN]) as opened:
+                _check_size(opened, name)
+                yield opened
+        except UnidentifiedImageError as error:
+            raise DnpmError(
+                f"{name}: is not a picture that can be read; save it as JPEG, PNG, TIFF or WebP and try again"
+            ) from error
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _register_heif(data: bytes, name: str) -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        if data[8:11] in (b"hei", b"hev") or b"heic" in data[8:64]:
+            raise DnpmError(
+                f"{name}: is a HEIC picture, which needs pillow-heif ({error}): `python -m pip install pillow-heif` in "
+                "the Python that computes, or use the edition of DNPM Face that carries PyTorch"
+            ) from error
+    else:
+        register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+
+
+def _check_size(opened: Any, name: str) -> None:
+    width, height = opened.size
+    most = _JPEG_PIXELS_MAX if opened.format in ("JPEG", "MPO") else _PIXELS_MAX
+    if max(width, height) > _SIDE_MAX or width * height > most:
+        raise DnpmError(
+            f"{name}: is {width} x {height} pixels; at most {_SIDE_MAX} a side and {most / 1e6:.0f} megapixels are "
+            "read: save it smaller"
+        )
+
+
+def _read(
+    data: bytes, name: str, longest: int, orientation: int, notes: list[str]
+) -> tuple[np.ndarray, tuple[int, int]]:  # fmt: skip
+    """A picture's bytes -> (h, w, 3) float32, and its own upright size."""
+    with _opened(data, name) as opened:
+        is_jpeg = opened.format in ("JPEG", "MPO")
+        try:
+            return _decoded(opened, longest, orientation, notes)
+        except OSError:
+            if not is_jpeg:
+                raise
+    # A JPEG that lacks its end: with an end mark behind what is there libjpeg fills up the rest.
+    with _opened(data + b"\xff\xd9", name) as opened:
+        image, size = _decoded(opened, longest, orientation, notes, broken=True)
+    return image, size
+
+
+def _decoded(
+    opened: Any, longest: int, orientation: int, notes: list[str], broken: bool = False
+) -> tuple[np.ndarray, tuple[int, int]]:
     """A just opened image -> (h, w, 3) float32, and its own upright size."""
     from PIL import Image, ImageOps
 
-    if getattr(opened, "n_frames", 1) > 1 and opened.format != "MPO":
-        notes.append(f"has {opened.n_frames} pictures, of which the first was taken")
     whole = opened.size
-    turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    if max(whole) > longest:
+    turned = (opened.getexif().get(0x0112) or orientation) in (5, 6, 7, 8)
+    if opened.format in ("JPEG", "MPO") and max(whole) > longest:
         # JPEG can be decoded at a half, a quarter or an eighth of its size.
         opened.draft(None, tuple(max(1, -(-n * longest // max(whole))) for n in whole))
+    is_animated = opened.format in ("GIF", "WEBP", "PNG", "AVIF") and getattr(opened, "is_animated", False)
     opened.load()
-    image = ImageOps.exif_transpose(opened)
-    size = (whole[1], whole[0]) if turned else whole
+    if broken:
+        notes.append(_missing(opened))
+    if is_animated:
+        notes.append("has several pictures, of which the first was taken")
+    image = opened
+    has_own = bool(image.getexif().get(0x0112))
+    ImageOps.exif_transpose(image, in_place=True)
+    if orientation in _TURNS and not has_own:
+        image = image.transpose(_TURNS[orientation])
+    # What was made smaller while it was decoded had another size itself.
+    size = image.size if image.size in (whole, whole[::-1]) else (whole[::-1] if turned else whole)
     small = _fitting(size, longest, notes)
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "I;16N", "F"):
-        return _deep_grey(image, small), size
+        return _deep_grey(image, small, notes), size
     has_alpha = image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info
     image = _as_srgb(image, has_alpha, notes)
     if image.size != small:
@@ -191,6 +257,25 @@ def _decoded(opened: Any, longest: int, notes: list[str]) -> tuple[np.ndarray, t
     if has_alpha:
         array = _over_ground(array[..., :3], array[..., 3:], notes)
     return np.ascontiguousarray(array), size
+
+
+_TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}
+"""EXIF's orientation -> Pillow's Transpose that undoes it."""
+
+
+def _missing(image: Any) -> str:
+    """What to say of a JPEG that breaks off: libjpeg fills up what is missing with one colour, row by row of blocks.
+
+    Raises OSError when most of it is missing.
+    """
+    pixels = np.asarray(image)
+    rows = pixels.reshape(len(pixels), pixels.shape[1], -1)
+    is_flat = (rows == rows[:, :1]).all((1, 2))
+    lost = len(rows) - (int(np.flatnonzero(~is_flat)[-1]) + 1 if (~is_flat).any() else 0)
+    if lost > _MISSING_MAX * len(rows):
+        raise OSError(f"the lowest {100 * lost / len(rows):.0f} % are missing")
+    below = f"the lowest {100 * lost / len(rows):.0f} % are missing" if lost else "its end is missing"
+    return f"breaks off: {below}, or coarser than the rest; what is there was read"
 
 
 def _as_srgb(image: Any, has_alpha: bool, notes: list[str]) -> Any:
@@ -211,19 +296,34 @@ def _as_srgb(image: Any, has_alpha: bool, notes: list[str]) -> Any:
     return image.convert("RGBA" if has_alpha else "RGB")
 
 
-def _deep_grey(image: Any, size: tuple[int, int]) -> np.ndarray:
-    """Grey with more than 8 bits: whole numbers of 16 bits, or floats from 0 to 1."""
+def _deep_grey(image: Any, size: tuple[int, int], notes: list[str]) -> np.ndarray:
+    """Grey with more than 8 bits: whole numbers of 16 or 32 bits, or floats."""
     from PIL import Image
 
     values = np.asarray(image).astype(np.float32)
     if not np.isfinite(values).all():
         raise ValueError("numbers that are not finite")
-    if image.mode != "F":
-        values /= 65535
-    plane = Image.fromarray(np.clip(values, 0, 1))
+    if image.mode in ("F", "I"):
+        full = _full_scale(values, image.mode == "F")
+        kind = "floats" if image.mode == "F" else "whole numbers of 32 bits"
+        notes.append(f"is grey in {kind} from {values.min():.6g} to {values.max():.6g}, taken for 0 to {full:.0f}")
+    else:
+        full = 65535.0
+    values /= np.float32(full)
+    plane = Image.fromarray(np.clip(values, 0, 1, out=values))
     if plane.size != size:
         plane = plane.resize(size, Image.Resampling.BOX)
     return np.repeat(np.asarray(plane, np.float32)[..., None], 3, 2)
+
+
+def _full_scale(values: np.ndarray, is_float: bool) -> float:
+    """What white is, by the numbers themselves: 1, 255 or 65535; a few highlights may be brighter."""
+    step = max(1, int(np.sqrt(values.size / 1e6)))
+    high = float(np.percentile(values[::step, ::step], 99))
+    for full in (1.0, 255.0, 65535.0) if is_float else (255.0, 65535.0, 2.0**31 - 1):
+        if high <= 1.05 * full:
+            return full
+    raise ValueError(f"grey values up to {values.max():.3g}, of no known scale")
 
 
 def _over_ground(colour: np.ndarray, alpha: np.ndarray, notes: list[str]) -> np.ndarray:

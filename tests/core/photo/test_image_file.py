@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
@@ -65,8 +67,34 @@ def test_alpha_shows_grey(tmp_path: Path) -> None:
     assert "transparent" in picture.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("top", "dtype", "note"),
+    [(1.0, np.float32, "0 to 1"), (254.0, np.float32, "0 to 255"), (65535.0, np.float32, "0 to 65535"),
+     (255, np.int32, "0 to 255"), (60000, np.int32, "0 to 65535")],
+)  # fmt: skip
+def test_grey_on_several_scales(tmp_path: Path, top: float, dtype: type, note: str) -> None:
+    ramp = np.linspace(0, top, 40 * 30).astype(dtype).reshape(30, 40)
+    Image.fromarray(ramp).save(tmp_path / "a.tif")
+    picture = read_picture(tmp_path / "a.tif")
+    full = float(note.split()[-1])
+    np.testing.assert_allclose(picture.image[..., 1], ramp / full, atol=1e-5)
+    assert picture.notes[0].endswith(f"taken for {note}")
+    lit = ramp.astype(np.float32) / np.float32(top)
+    lit[0, 0] = 7.5  # A highlight says nothing of the scale.
+    Image.fromarray(lit).save(tmp_path / "a.tif")
+    assert read_picture(tmp_path / "a.tif").image[-1, -1, 0] == pytest.approx(1)
+    lit[0, 0] = np.nan
+    Image.fromarray(lit).save(tmp_path / "a.tif")
+    with pytest.raises(DnpmError, match="not finite"):
+        read_picture(tmp_path / "a.tif")
+    Image.fromarray(np.full((8, 8), 1e9, np.float32)).save(tmp_path / "a.tif")
+    with pytest.raises(DnpmError, match="of no known scale"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp", "avif", "heic"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_held_sideways(tmp_path: Path, orientation: int) -> None:
+def test_held_sideways(tmp_path: Path, orientation: int, suffix: str) -> None:
     """What a camera notes is undone: the coloured half is above, whichever way the pixels lie."""
     turns = {
         1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -76,11 +104,13 @@ def test_held_sideways(tmp_path: Path, orientation: int) -> None:
     lying = halves() if turns[orientation] is None else halves().transpose(turns[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation
-    lying.save(tmp_path / "a.png", exif=exif)
-    picture = read_picture(tmp_path / "a.png", longest=20)
+    if suffix == "heic":
+        pillow_heif.register_heif_opener()
+    lying.save(tmp_path / f"a.{suffix}", exif=exif.tobytes())  # Of bytes pillow-heif makes HEIF's own turn.
+    picture = read_picture(tmp_path / f"a.{suffix}", longest=20)
     assert picture.size == (40, 30)
     assert picture.image.shape == (15, 20, 3)
-    np.testing.assert_allclose(picture.image[2, 10] * 255, COLOUR, atol=8)
+    np.testing.assert_allclose(picture.image[2, 10] * 255, COLOUR, atol=8 if suffix in ("png", "tif") else 25)
 
 
 def test_a_colour_profile_counts(tmp_path: Path) -> None:
@@ -104,8 +134,30 @@ def test_very_large(tmp_path: Path) -> None:
 
 def test_a_bomb_is_refused(tmp_path: Path) -> None:
     Image.new("1", (20000, 20000)).save(tmp_path / "a.png")
-    with pytest.raises(DnpmError, match="megapixels"):
+    with pytest.raises(DnpmError, match=r"a.png: is 20000 x 20000 pixels; .*megapixels"):
         read_picture(tmp_path / "a.png")
+
+
+def test_a_very_tall_picture_is_refused_before_it_is_decoded(shared_cases: Path) -> None:
+    begin = time.monotonic()
+    with pytest.raises(DnpmError, match=r"png_tall.png: is 1 x 178000000 pixels; at most 65535 a side"):
+        read_picture(shared_cases / "hostile" / "png_tall.png")
+    assert time.monotonic() - begin < 2
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_jpeg_without_its_end_is_read(tmp_path: Path, progressive: bool) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (240, 320, 3), np.uint8)
+    file = tmp_path / "a.jpg"
+    Image.fromarray(noise).save(file, progressive=progressive)
+    whole, data = read_picture(file).image, file.read_bytes()
+    for missing in (3, 200, int(0.2 * len(data))):
+        file.write_bytes(data[:-missing])
+        picture = read_picture(file)
+        assert picture.size == (320, 240)
+        assert "breaks off" in picture.notes[0]
+        upper = np.abs(picture.image - whole)[:160]
+        assert upper.max() < 0.01 if not progressive else upper.mean() < 0.2
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp", "bmp"])
@@ -116,14 +168,16 @@ def test_breaking_off(tmp_path: Path, suffix: str) -> None:
     whole = file.read_bytes()
     for share in (0.02, 0.3, 0.7):
         file.write_bytes(whole[: int(len(whole) * share)])
-        with pytest.raises(DnpmError, match=rf"a\.{suffix}: (the picture|is no picture)"):
+        if (suffix, share) == ("jpg", 0.7):
+            continue  # Most of it is there.
+        with pytest.raises(DnpmError, match=rf"a\.{suffix}: (the picture|is not a picture|holds no image)"):
             read_picture(file)
 
 
 def test_what_is_no_picture(tmp_path: Path) -> None:
     for name, content, message in (
-        ("a.jpg", b"", "empty"), ("b.jpg", b"hello, this is text", "no picture"),
-        ("c.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture"),
+        ("a.jpg", b"", "empty"), ("b.jpg", b"hello, this is text", "not a picture"),
+        ("c.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
     ):  # fmt: skip
         (tmp_path / name).write_bytes(content)
         with pytest.raises(DnpmError, match=message):
@@ -145,10 +199,10 @@ def test_no_permission(tmp_path: Path) -> None:
 def test_no_permission_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     halves().save(tmp_path / "a.png")
 
-    def refuse(self: Path) -> bytes:
+    def refuse(*_: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(DnpmError, match=r"a\.png: cannot be read \(Permission denied\)"):
         read_picture(tmp_path / "a.png")
 
@@ -174,10 +228,16 @@ def test_folders(tmp_path: Path) -> None:
         pictures_in(tmp_path)
     with pytest.raises(DnpmError, match="no such"):
         pictures_in(tmp_path / "none")
-    for name in ("b.JPG", "a.png", "notes.txt"):
+    (tmp_path / "notes.txt").write_bytes(b"x")
+    with pytest.raises(DnpmError, match=r"no pictures .*; it holds notes.txt"):
+        pictures_in(tmp_path)
+    for name in ("b.JPG", "a.png", "._a.png", "c.HEIC", "film.mov"):
         (tmp_path / name).write_bytes(b"x")
-    assert [f.name for f in pictures_in(tmp_path)] == ["a.png", "b.JPG"]
-    assert pictures_in(tmp_path / "a.png") == [tmp_path / "a.png"]
+    (tmp_path / "more").mkdir()
+    found, others = pictures_in(tmp_path)
+    assert [f.name for f in found] == ["a.png", "b.JPG", "c.HEIC"]
+    assert others == ["._a.png", "film.mov", "more", "notes.txt"]
+    assert pictures_in(tmp_path / "a.png") == ([tmp_path / "a.png"], [])
 
 
 def test_writing(tmp_path: Path) -> None:
