@@ -117,7 +117,7 @@ def _images(data: bytes) -> Iterator[TiffImage]:
         (first,) = struct.unpack_from(order + ("Q" if big else "I"), data, 8 if big else 4)
     except struct.error:
         return
-    todo, seen = [first], set()
+    todo, seen = [first], set[int]()
     while todo and len(seen) < _DIRECTORIES_MAX:
         offset = todo.pop(0)
         if offset in seen or not 8 <= offset < len(data):
