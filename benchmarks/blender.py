@@ -1,6 +1,6 @@
 """From the slider to the mesh inside Blender, with the extension's own functions and its backend process.
 
-    python -m dnpm.benchmarks.blender --face-model FILE --weights DIR --device auto --runs 31 --out FILE
+    python -I core/module_main.py benchmarks.blender --face-model FILE --weights DIR --device auto --runs 31 --out FILE
 
 A run moves sliders to where they were not yet, brings keys and map up to them, and lets Blender evaluate the face's
 modifiers as for the viewport. What a window adds (drawing, and up to a tick of the timer that fetches maps) is not in.

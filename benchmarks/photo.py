@@ -1,33 +1,34 @@
 """A photo to a finished face, by stage (landmarks, fit, texture, detail), in a process of its own, with its peak of
 memory. The photo is a render of a known face (512 x 512), so that it needs no picture of anybody.
 
-python -m dnpm.benchmarks.photo --json
+python -I core/module_main.py benchmarks.photo --json
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
-import subprocess
 import sys
 import time
 from statistics import median
 from typing import Any
 
+from ..core import processes, programs
+
 RUNS = 3
+_LIMIT_S = 1800.0
 
 
 def measure(face_model: str | None = None, weights: str | None = None, runs: int = RUNS) -> dict[str, Any]:
     """Figures of a process that does nothing else; {"skipped": why} where a face model cannot be photographed (its
     render shows no face, or it lacks landmarks). Raises RuntimeError with its last lines when it fails otherwise."""
-    command = [sys.executable, "-m", "dnpm.benchmarks.photo", "--json", "--runs", str(runs)]
+    command = programs.module_command(sys.executable, "benchmarks.photo", "--json", "--runs", str(runs))
     for name, value in (("--face-model", face_model), ("--weights", weights)):
         command += [name, value] if value else []
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=dict(os.environ))
+    done = processes.run(command, _LIMIT_S, lifeline=True)
     if done.returncode:
-        raise RuntimeError("\n".join(done.stderr.strip().splitlines()[-8:]))
+        raise RuntimeError("\n".join(done.stderr.decode("utf-8", "replace").strip().splitlines()[-8:]))
     result: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return result
 

@@ -6,7 +6,6 @@ on and must not grow, nor may memory: 600 s at most 1.3 times 60 s.
 
 from __future__ import annotations
 
-import multiprocessing
 import sys
 import tempfile
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ..core.processes import spread
 
 LENGTHS_S = (1, 10, 60, 600)
 _RATE = 44_100
@@ -26,8 +27,8 @@ def measure(weights: str | None, lengths: tuple[int, ...] = LENGTHS_S, threads: 
         for seconds in lengths:
             path = Path(folder) / f"{seconds}.wav"
             _write(path, seconds)
-            with multiprocessing.get_context("spawn").Pool(1) as pool:
-                one = pool.apply(_one, (str(path), weights, threads))
+            # Another process for each: memory that one has had once counts as its peak.
+            ((_, one),) = spread(_one, [(str(path), weights, threads)], 1, _nothing)
             results["decoder"] = one.pop("decoder")
             results["seconds"][str(seconds)] = one
             path.unlink()
@@ -48,7 +49,11 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _one(path: str, weights: str | None, threads: int) -> dict[str, Any]:
+def _nothing() -> None:
+    """What a helper does first."""
+
+
+def _one(job: tuple[str, str | None, int]) -> dict[str, Any]:
     import torch
 
     from ..core.errors import DnpmError
@@ -58,6 +63,7 @@ def _one(path: str, weights: str | None, threads: int) -> dict[str, Any]:
     from ..core.speech.decoder import SpeechDecoder
     from ..core.speech.encoders import open_encoder
 
+    path, weights, threads = job
     torch.set_num_threads(threads)
     try:
         animator = open_animator(weights)

@@ -101,7 +101,7 @@ def add_wheels(folder: Path) -> None:
         if "==" in line and not line.startswith("#")
     )
     wheels = folder / "wheels"
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    command = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
     command += ["--only-binary=:all:", "--dest", str(wheels), *(f"{name}=={pins[name]}" for name in WHEELS)]
     if subprocess.run(command).returncode:
         raise BuildError("the wheels could not be downloaded (pip's message is above)")
@@ -140,7 +140,7 @@ def official_builder() -> Path:
 
 def build(folder: Path, out: Path, *, split: bool) -> list[Path]:
     """Checks the staged folder and packs it. Returns the zips."""
-    builder = [sys.executable, str(official_builder())]
+    builder = [sys.executable, "-I", str(official_builder())]
     before = {file: file.stat().st_mtime_ns for file in out.glob("*.zip")}
     for command in (["validate", str(folder)],
                     ["build", "--source-dir", str(folder), "--output-dir", str(out),

@@ -26,6 +26,9 @@ LIGHT = [
     "core.face_model.model",
     "core.face_model.sampling",
     "core.face_model.units",
+    "core.files",
+    "core.processes",
+    "core.programs",
     "core.speech.card",
     "core.tensorfile",
 ]
@@ -57,8 +60,8 @@ def test_core_knows_no_blender():
 
 def test_imports_are_relative():
     files = [*python_files("core", "operators", "panels"), ROOT / "__init__.py"]
-    # The worker's script makes the package `dnpm` itself, under that name.
-    allowed = {ROOT / "core/backend/worker_main.py"}
+    # The script that makes the package `dnpm` itself, under that name.
+    allowed = {ROOT / "core/module_main.py"}
     wrong = [str(file.relative_to(ROOT)) for file in files if file not in allowed and "dnpm" in imports(file)]
     assert not wrong
 
@@ -118,3 +121,45 @@ def test_what_blender_loads_is_light():
     loaded = set(done.stdout.split())
     assert "bpy" in loaded
     assert not loaded & HEAVY
+
+
+# The module that starts processes, and what starts one or looks for a program elsewhere than in `core/programs.py`.
+STARTS = ROOT / "core" / "processes.py"
+STARTING = {
+    "subprocess": {"Popen", "run", "call", "check_call", "check_output", "getoutput", "getstatusoutput"},
+    "os": {"system", "popen", "fork", "forkpty", "posix_spawn", "posix_spawnp", "startfile"},
+    "shutil": {"which"},
+    "ctypes.util": {"find_library"},
+    "multiprocessing": {"Pool", "Process", "get_context", "Manager", "shared_memory"},
+    "concurrent.futures": {"ProcessPoolExecutor"},
+    "webbrowser": {"open"},
+}
+
+
+def starts(file: Path) -> set[str]:
+    """What a file uses of `STARTING`, as a call or as an import."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute):
+            module, name = ast.unparse(node.value), node.attr
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            for alias in node.names:
+                if alias.name in STARTING.get(node.module or "", ()):
+                    found.add(f"{node.module}.{alias.name}")
+            continue
+        else:
+            continue
+        if name in STARTING.get(module, ()) or (module == "os" and name.startswith(("exec", "spawn"))):
+            found.add(f"{module}.{name}")
+    return found
+
+
+def test_one_place_starts_processes_and_finds_programs():
+    files = python_files("core", "operators", "panels", "benchmarks")
+    assert starts(STARTS) == {
+        "subprocess.Popen",
+        "multiprocessing.get_context",
+        "concurrent.futures.ProcessPoolExecutor",
+    }
+    wrong = {str(file.relative_to(ROOT)): found for file in files if file != STARTS and (found := starts(file))}
+    assert not wrong

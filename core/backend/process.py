@@ -9,13 +9,16 @@ import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, BinaryIO
 
+from .. import processes
 from . import protocol
-from .pythons import Interpreter, environment
+from .pythons import Interpreter
 
-SCRIPT = Path(__file__).with_name("worker_main.py")
+MODULE = "core.backend.worker_main"
+WAIT_POLICY = "PASSIVE"
+"""OpenMP's threads sleep while they wait instead of spinning: beside a busy Blender spinning ones make a map take ten
+times as long. Who has set the policy keeps it."""
 _TAIL_LINES = 12
 
 
@@ -27,24 +30,21 @@ class WorkerProcess:
         self,
         interpreter: Interpreter,
         deliver: Callable[[WorkerProcess, dict[str, Any] | None], None],
-        script: str | os.PathLike[str] = SCRIPT,
     ) -> None:
         self._deliver = deliver
         self._lines: deque[str] = deque(maxlen=_TAIL_LINES)
         self._killing = threading.Lock()
         self.trouble = ""
         """What was wrong with the worker's output, when it was no message."""
-        self._process = subprocess.Popen(
-            interpreter.command(script),
+        self._process = processes.popen(
+            interpreter.command(MODULE),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            bufsize=0,
-            env=environment(),
+            env={"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", WAIT_POLICY)},
             # Ctrl-C in the terminal from which Blender was started is not for the worker; and its process group, which
             # a wrapper script may have filled, can be killed as a whole.
             start_new_session=os.name != "nt",
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
         self._threads = [
             threading.Thread(target=target, name=f"dnpm-backend-{name}", daemon=True)
@@ -70,9 +70,7 @@ class WorkerProcess:
     def kill(self) -> None:
         """End it now, and wait until it is gone. May be called again."""
         with self._killing:
-            if self._process.returncode is None:
-                self._signal()
-                self._process.wait()
+            processes.kill_group(self._process)
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(1.0)
@@ -80,14 +78,6 @@ class WorkerProcess:
             assert stream is not None
             with contextlib.suppress(OSError):
                 stream.close()
-
-    def _signal(self) -> None:
-        if os.name == "nt":
-            self._process.kill()
-            return
-        # Until it has been waited for, nobody else can get its number. macOS refuses when it is dead already.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
 
     def epitaph(self) -> str:
         """How it ended and what it said last, for the user. After `kill`."""

@@ -6,10 +6,11 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import processes, programs
 from ..errors import DnpmError
 
 MINIMUM = (3, 11)
@@ -19,9 +20,6 @@ HOW_TO = (
     "Install the edition of DNPM Face that carries PyTorch; or install it into any Python from 3.11 on "
     "(python -m pip install torch numpy) and set that Python's path in the preferences of DNPM Face"
 )
-# Set for Blender's own Python or by a launcher, they would lead another Python astray.
-_FOREIGN = ("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONEXECUTABLE", "PYTHONSAFEPATH", "__PYVENV_LAUNCHER__")
-
 # Runs in the Python that is looked at, which may be a very old one.
 _PROBE = """
 import json, sys
@@ -30,9 +28,20 @@ if sys.version_info >= (3, 11):
     from importlib import metadata, util
     place = next((k for k, path in enumerate(sys.path) if path.endswith("-packages")), len(sys.path))
     sys.path[place:place] = [folder for folder in sys.argv[2:] if folder not in sys.path]
+    user = None
+    try:
+        import site
+        user = site.getusersitepackages()
+    except Exception:
+        pass
+    found["user"] = user
+    found["only there"] = []
+    from importlib import machinery
     for name in sys.argv[1].split(","):
         try:
             spec = util.find_spec(name)
+            if spec is None and user and machinery.PathFinder.find_spec(name, [user]):
+                found["only there"].append(name)
             found[name] = None if spec is None or spec.origin is None else metadata.version(name)
         except metadata.PackageNotFoundError:
             found[name] = "unknown version"
@@ -52,23 +61,9 @@ class Interpreter:
     paths: tuple[str, ...] = ()
     """Folders that it has to look for packages in besides its own: those of an extension's bundled wheels."""
 
-    def command(self, script: str | os.PathLike[str], *arguments: str) -> list[str]:
-        """The command that runs a script of ours with it."""
-        # -E: no PYTHON... variable counts. -P: the script's folder is no place for modules. -u: what a library prints
-        # is not held back when the process is killed.
-        options = [option for path in self.paths for option in ("--path", path)]
-        return [self.path, "-E", "-P", "-u", "-X", "utf8", os.fspath(script), *options, *arguments]
-
-
-def environment(base: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment for the worker: this process's, without what was meant for this process's Python alone.
-
-    OpenMP's threads sleep while they wait instead of spinning: beside a busy Blender spinning ones make a map take ten
-    times as long. Who has set the policy keeps it.
-    """
-    base = os.environ if base is None else base
-    kept = {name: value for name, value in base.items() if name not in _FOREIGN}
-    return {"OMP_WAIT_POLICY": "PASSIVE"} | kept
+    def command(self, module: str, *arguments: str) -> list[str]:
+        """The command that runs a module of this package with it."""
+        return programs.module_command(self.path, module, *arguments, folders=self.paths)
 
 
 def find(explicit: str | None = None) -> Interpreter:
@@ -106,16 +101,9 @@ def torch_folders(paths: Sequence[str] | None = None) -> tuple[str, ...]:
 
 def probe(path: str, paths: Sequence[str] = ()) -> Interpreter:
     """Ask a Python what it has. Raises DnpmError when it is no Python, too old, or lacks a package."""
-    command = [path, "-E", "-c", _PROBE, ",".join(NEEDED), *paths]
+    path = programs.program(path, HOW_TO)
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=PROBE_LIMIT_S,
-            env=environment(),
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-        )
+        done = processes.run([path, "-I", "-c", _PROBE, ",".join(NEEDED), *paths], PROBE_LIMIT_S)
     except OSError as error:
         raise DnpmError(f"{path}: cannot be run as Python ({error.strerror or error}). {HOW_TO}") from error
     except subprocess.TimeoutExpired as error:
@@ -134,5 +122,7 @@ def probe(path: str, paths: Sequence[str] = ()) -> Interpreter:
     if version < MINIMUM:
         raise DnpmError(f"{path}: is Python {text}; the backend needs {MINIMUM[0]}.{MINIMUM[1]} or newer. {HOW_TO}")
     if missing := [name for name in NEEDED if not found.get(name)]:
-        raise DnpmError(f"{path} (Python {text}) has no {' and no '.join(missing)}. {HOW_TO}")
+        hidden = [name for name in missing if name in found.get("only there", ())]
+        note = f" but in {found['user']}, which is not used" if hidden else ""
+        raise DnpmError(f"{path} (Python {text}) has no {' and no '.join(missing)}{note}. {HOW_TO}")
     return Interpreter(path, text, found["torch"], tuple(paths))

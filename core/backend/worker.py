@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
+from .. import processes
 from ..errors import DnpmError
 from . import protocol, segment
-
-_PARENT_CHECK_S = 2.0
 
 
 class Cancelled(Exception):  # noqa: N818 -- no error
@@ -50,15 +49,15 @@ class Worker:
         self._segments: dict[str, segment.Segment] = {}
         self._cancelled = threading.Event()
         self._ticket: int | None = None
-        self._parent = os.getppid()
 
     def run(self) -> None:
         """Never returns: the process ends when the client goes away."""
         faulthandler.enable()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         threading.Thread(target=self._read, name="messages", daemon=True).start()
-        if os.name != "nt":
-            threading.Thread(target=self._watch_parent, name="parent", daemon=True).start()
+        # A copy of Blender's process (another add-on's fork) may hold the pipe open after Blender is gone.
+        processes.watch_parent(self._end)
+        processes.wake_with_parent()
         engine = self._greet()
         while True:
             message = self._inbox.get()
@@ -158,12 +157,6 @@ class Worker:
                 traceback.print_exc()
         finally:
             self._end()
-
-    def _watch_parent(self) -> None:
-        # A copy of Blender's process (another add-on's fork) may hold the pipe open after Blender is gone.
-        while os.getppid() == self._parent:
-            time.sleep(_PARENT_CHECK_S)
-        self._end()
 
     def _end(self, code: int = 0) -> None:
         for name in list(self._segments):

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TextIO
 
+from .. import processes, programs
 from ..batch import arguments
 from ..errors import DnpmError
 
 RUN = Path(__file__).resolve().parents[2] / "operators" / "headless" / "run.py"
+_BLENDER = ("--background", "--factory-startup", "--python-exit-code", "1", "--python")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,17 +61,14 @@ def start_blender(words: list[str], blender: str | None, python: str | None, out
             raise DnpmError(
                 "no Blender: install its Python module (`pip install bpy==4.5.15`) or name a program with --blender"
             )
-        command = [sys.executable, str(RUN), "--", *words]
+        command = [sys.executable, *programs.ISOLATED, str(RUN), "--", *words]
     else:
-        program = shutil.which(blender)
-        if program is None:
-            raise DnpmError(f"--blender {blender}: no such program")
-        command = [program, "--background", "--factory-startup", "--python-exit-code", "1", "--python", str(RUN), "--"]
-        command += words
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=output)
-    if done.returncode < 0 or done.returncode > 2:
+        program = programs.program(blender, "name Blender's program with --blender")
+        command = [program, *_BLENDER, str(RUN), "--", *words]
+    status = processes.attend(command, output)
+    if status < 0 or status > 2:
         raise DnpmError(
-            f"Blender ended by itself with {done.returncode}: see blender.log in the output folder; "
+            f"Blender ended by itself with {status}: see blender.log in the output folder; "
             "run the command again to go on where it stopped"
         )
-    return done.returncode
+    return status

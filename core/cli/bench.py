@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
+from .. import processes, programs
 from ..detail.card import weights_dir
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
@@ -170,19 +171,17 @@ def _blender(path: Path, weights: str, device: str, runs: int) -> dict[str, Any]
         return {"skipped": "no bpy module in this Python"}
     with tempfile.TemporaryDirectory(prefix="dnpm-bench-") as folder:
         out = Path(folder, "blender.json")
-        command = [sys.executable, "-m", "dnpm.benchmarks.blender", "--face-model", str(path), "--weights", weights]
-        command += ["--device", device, "--runs", str(runs), "--out", str(out)]
-        command += ["--preview", str(_benchmark("backend").PREVIEW)]
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_BLENDER_LIMIT_S,
-            env={**os.environ, "BLENDER_USER_RESOURCES": str(Path(folder, "profile"))},
-        )
+        command = programs.module_command(
+            sys.executable, "benchmarks.blender", "--face-model", str(path), "--weights", weights, "--device", device,
+            "--runs", str(runs), "--out", str(out), "--preview", str(_benchmark("backend").PREVIEW),
+        )  # fmt: skip
+        profile = {"BLENDER_USER_RESOURCES": str(Path(folder, "profile"))}
+        try:
+            done = processes.run(command, _BLENDER_LIMIT_S, lifeline=True, env=profile)
+        except subprocess.TimeoutExpired as error:
+            raise DnpmError(f"the measurement in Blender took longer than {_BLENDER_LIMIT_S:.0f} s") from error
         if done.returncode or not out.is_file():
-            last = (done.stderr.strip() or done.stdout.strip()).splitlines()[-8:]
+            last = (done.stderr.strip() or done.stdout.strip()).decode("utf-8", "replace").splitlines()[-8:]
             raise DnpmError(f"the measurement in Blender failed (exit code {done.returncode}): {' | '.join(last)}")
         return json.loads(out.read_text(encoding="utf-8"))
 

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from .. import processes, programs
 from ..errors import DnpmError
 from ..streams import accept_any_text
 
@@ -71,15 +72,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         # A fit is thousands of small products. Threads that wait for each other made it take 9 s in place of .6 s as
         # soon as another program was busy. (OpenBLAS reads this once, when numpy is imported.)
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    args = _parser(command).parse_args(arguments)
+    programs.leave_working_directory()
     try:
-        return int(args.run(args))
+        with processes.stop_on_signals():
+            args = _parser(command).parse_args(arguments)
+            return int(args.run(args))
     except DnpmError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr)
-        return 130
+        return getattr(stop, "status", 130)
     except BrokenPipeError:
         return 0
 

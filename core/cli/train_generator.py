@@ -3,7 +3,7 @@
 dnpm train generator --data build/maps --out build/g --config default      our G, from the set's components
 dnpm train generator --data build/maps --out build/g --config paper        config-f, from nothing: wants a GPU
 dnpm train generator --data build/maps --out build/g --config default --resolution 128    a coarse one, on two cores
-torchrun --nproc-per-node 4 -m dnpm train generator --data ...             four GPUs (or processes on a CPU)
+torchrun --no-python --nproc-per-node 4 dnpm train generator --data ...    four GPUs (or processes on a CPU)
 dnpm train generator ... --dry-run [--json]                                sizes, memory, images a second
 
 It goes on where it was stopped, bit for bit; Ctrl-C ends after the step in hand and saves. The folder holds the

@@ -39,9 +39,13 @@ def main() -> None:
     deed = "batch"
     if words[:1] == ["clip"]:
         deed, words = "clip", words[1:]
-    importlib.import_module(f"{package()}.core.streams").accept_any_text()
+    name = package()
+    processes = importlib.import_module(f"{name}.core.processes")
+    processes.hold_lifeline()
+    processes.end_on_signals()
+    importlib.import_module(f"{name}.core.streams").accept_any_text()
     try:
-        status = importlib.import_module(f"{package()}.operators.headless.{deed}").main(words)
+        status = importlib.import_module(f"{name}.operators.headless.{deed}").main(words)
     except SystemExit as leaving:  # argparse: --help, wrong usage
         status = leaving.code if isinstance(leaving.code, int) else 2
     sys.stdout.flush()

@@ -8,9 +8,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ import numpy as np
 from ... import tensorfile
 from ...errors import DnpmError
 from ...inputs import reading
+from ...processes import spread
 from ..arkit import ARKIT_NAMES
 from ..detail_layout import detail_layout
 from ..locate import BUILT
@@ -119,13 +118,11 @@ def people(
         np.empty((len(samples), len(ARKIT_NAMES), n_v, 3), np.float32),
     )
     start = time.monotonic()
-    with ProcessPoolExecutor(
-        workers or min(os.cpu_count() or 1, 8), get_context("spawn"), _start, (builder.data.root,)
-    ) as pool:
-        for i, (drawn, rest, deltas) in enumerate(pool.map(_person, samples, chunksize=4)):
-            result.drawn[i], result.rests[i], result.deltas[i] = drawn, rest, deltas
-            if progress and (i + 1) % 40 == 0:
-                progress(f"{i + 1} of {len(samples)} people, {time.monotonic() - start:.0f} s")
+    count = workers or min(os.cpu_count() or 1, 8)
+    for done, (i, made) in enumerate(spread(_person, samples, count, _start, (builder.data.root,)), 1):
+        result.drawn[i], result.rests[i], result.deltas[i] = made
+        if progress and done % 40 == 0:
+            progress(f"{done} of {len(samples)} people, {time.monotonic() - start:.0f} s")
     return result
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-import multiprocessing
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -17,6 +15,9 @@ import numpy as np
 from ... import jsonfile
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ...files import folder as made_folder
+from ...files import grow, write_text
+from ...processes import spread
 from .. import teacher as teacher_package
 from ..teacher.texture import shrink
 from . import samples
@@ -40,7 +41,7 @@ def fill(
 
     What is there already is kept; a cache of another face model, teacher or seed is refused with a DnpmError.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     model = FaceModel.load(model_path)
     recipe = {
         "model": model.metadata.get("inputs", model.name), "seed": seed, "split": split, "resolution": resolution,
@@ -50,26 +51,23 @@ def fill(
     note = stem.with_suffix(".json")
     if note.is_file() and jsonfile.read(note, "delete it, or use another folder") != recipe:
         raise DnpmError(f"{note}: these maps were painted by another recipe; use another folder, or delete this one")
-    note.write_text(json.dumps(recipe))
-    maps = _open(stem.with_suffix(".f16"), (count, resolution, resolution), np.float16)
-    done = _open(stem.with_suffix(".done"), (count,), np.uint8)
+    write_text(note, json.dumps(recipe))
+    maps = open_grown(stem.with_suffix(".f16"), (count, resolution, resolution), np.float16)
+    done = open_grown(stem.with_suffix(".done"), (count,), np.uint8)
     todo = np.flatnonzero(np.asarray(done) == 0)
     pairs = [samples.draw(model, split, i, seed) for i in range(count)]
     if len(todo):
         started = time.monotonic()
         chunks = [todo[i : i + 8] for i in range(0, len(todo), 8)]
-        context = multiprocessing.get_context("spawn")
         arguments = (str(model_path), painted, resolution, seed, split, str(stem.with_suffix(".f16")), count)
-        with context.Pool(processes, _start, arguments) as pool:
-            for k, finished in enumerate(pool.imap_unordered(_paint, chunks)):
-                done[finished] = 1
-                if k % 25 == 0 or k == len(chunks) - 1:
-                    rate = (k + 1) * 8 / (time.monotonic() - started)
-                    print(
-                        f"maps {split} {resolution}: {(k + 1) * 8}/{len(todo)}, {rate:.1f}/s",
-                        file=sys.stderr,
-                        flush=True,
-                    )
+        painting = spread(_paint, chunks, processes, _start, arguments, nice=3)
+        for k, (_, finished) in enumerate(painting):
+            done[finished] = 1
+            if k % 25 == 0 or k == len(chunks) - 1:
+                rate = (k + 1) * 8 / (time.monotonic() - started)
+                print(
+                    f"maps {split} {resolution}: {(k + 1) * 8}/{len(todo)}, {rate:.1f}/s", file=sys.stderr, flush=True
+                )
         maps.flush()
     return MapCache(maps, np.stack([p[0] for p in pairs]), np.stack([p[1] for p in pairs]))
 
@@ -90,22 +88,18 @@ def teacher_fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def _open(path: Path, shape: tuple[int, ...], dtype: type) -> np.memmap:
+def open_grown(path: Path, shape: tuple[int, ...], dtype: type) -> np.memmap:
     """A memory-mapped array that may grow in its first dimension."""
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    with path.open("ab") as file:
-        if file.tell() < size:
-            file.truncate(size)
+    grow(path, int(np.prod(shape)) * np.dtype(dtype).itemsize)
     return np.memmap(path, dtype, "r+", shape=shape)
 
 
 def _start(model_path: str, painted: int, resolution: int, seed: int, split: str, path: str, count: int) -> None:
-    os.nice(3)
     model = FaceModel.load(model_path)
     _worker.update(
         model=model, teacher=teacher_package.Teacher(model, painted, seed), resolution=resolution, seed=seed,
         split=split,
-        maps=_open(Path(path), (count, resolution, resolution), np.float16),
+        maps=open_grown(Path(path), (count, resolution, resolution), np.float16),
     )  # fmt: skip
 
 

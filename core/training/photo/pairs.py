@@ -10,8 +10,6 @@ from __future__ import annotations
 import io
 import json
 import math
-import multiprocessing
-import os
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -23,12 +21,15 @@ from ... import jsonfile
 from ...errors import DnpmError
 from ...face_model.looks import IRISES, TONES, Look
 from ...face_model.model import FaceModel
+from ...files import folder as made_folder
+from ...files import write_text
 from ...inputs import brief, read_bytes, regular_file
 from ...photo.camera import Camera, rotation_of, turned
 from ...photo.render import Lights, Paint, render, skin_normals
 from ...photo.texture import Texture, fill_mirrored, normalise, unwrap, uv_table
+from ...processes import spread
 from ..detail import samples
-from ..detail.cache import teacher_fingerprint
+from ..detail.cache import open_grown, teacher_fingerprint
 from ..teacher.teacher import Teacher, resize
 
 FORMAT = 1
@@ -54,7 +55,7 @@ def make_pairs(
     """`count` pairs of a split ("train", "validation"), VIEWS of each face. Raises DnpmError when the folder holds
     other ones."""
     count = max(1, count // VIEWS) * VIEWS
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     model = FaceModel.load(model_path)
     recipe = {
         "format": FORMAT, "model": model.metadata.get("inputs", model.name), "seed": seed, "split": split,
@@ -63,23 +64,22 @@ def make_pairs(
     note = folder / f"{split}.json"
     if note.is_file() and jsonfile.read(note, "delete it, or use another folder") != recipe:
         raise DnpmError(f"{note}: these pairs were made by another recipe; use another folder, or delete this one")
-    note.write_text(json.dumps(recipe), encoding="utf-8")
+    write_text(note, json.dumps(recipe))
     shapes = ((count, 4, resolution, resolution), (count, resolution, resolution))
-    textures, maps = (_open(folder / f"{split}_{k}.f16", s, np.float16) for k, s in zip("tm", shapes, strict=True))
-    done = _open(folder / f"{split}.done", (count,), np.uint8)
+    textures, maps = (open_grown(folder / f"{split}_{k}.f16", s, np.float16) for k, s in zip("tm", shapes, strict=True))
+    done = open_grown(folder / f"{split}.done", (count,), np.uint8)
     todo = np.flatnonzero(np.asarray(done).reshape(-1, VIEWS).min(1) == 0)
     if len(todo):
         started = time.monotonic()
         arguments = (str(model_path), split, resolution, seed)
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(processes, _start, arguments) as pool:
-            for k, (number, views, target) in enumerate(pool.imap_unordered(_face, todo.tolist())):
-                places = slice(number * VIEWS, (number + 1) * VIEWS)
-                textures[places], maps[places], done[places] = views, target, 1
-                if k % 10 == 0 or k == len(todo) - 1:
-                    rate = (k + 1) * VIEWS / (time.monotonic() - started)
-                    print(f"pairs {split}: {(k + 1) * VIEWS}/{len(todo) * VIEWS}, {rate:.2f}/s",
-                          file=sys.stderr, flush=True)  # fmt: skip
+        faces = spread(_face, todo.tolist(), processes, _start, arguments, nice=3)
+        for k, (_, (number, views, target)) in enumerate(faces):
+            places = slice(number * VIEWS, (number + 1) * VIEWS)
+            textures[places], maps[places], done[places] = views, target, 1
+            if k % 10 == 0 or k == len(todo) - 1:
+                rate = (k + 1) * VIEWS / (time.monotonic() - started)
+                print(f"pairs {split}: {(k + 1) * VIEWS}/{len(todo) * VIEWS}, {rate:.2f}/s",
+                      file=sys.stderr, flush=True)  # fmt: skip
         textures.flush()
         maps.flush()
     return Pairs(textures, maps)
@@ -221,16 +221,7 @@ def _paint_of(model: FaceModel, person: int) -> Paint:
     return paints[key]
 
 
-def _open(path: Path, shape: tuple[int, ...], dtype: type) -> np.memmap:
-    size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-    with path.open("ab") as file:
-        if file.tell() < size:
-            file.truncate(size)
-    return np.memmap(path, dtype, "r+", shape=shape)
-
-
 def _start(model_path: str, split: str, resolution: int, seed: int) -> None:
-    os.nice(3)
     model = FaceModel.load(model_path)
     # Painted at twice the side, as the finished map would be averaged down.
     teacher = Teacher(model, min(1024, 2 * resolution), 0)

@@ -6,13 +6,13 @@ The library keeps one state a process; calls are made one after the other.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ...errors import DnpmError
+from ...programs import find_library
 
 _SYNCHRONOUS, _PHONEME_EVENTS, _PHONEME_IPA = 2, 1, 2
 _END_OF_LIST, _SENTENCE_END, _TERMINATED, _PHONEME = 0, 5, 6, 7
@@ -66,15 +66,14 @@ class _Library:
 
 @lru_cache(maxsize=1)
 def _loaded() -> _Library | None:
-    for name in ("libespeak-ng.so.1", ctypes.util.find_library("espeak-ng")):
-        if not name:
-            continue
-        try:
-            library = _Library(ctypes.CDLL(name))
-        except OSError:
-            continue
-        return library if library.rate > 0 else None
-    return None
+    path = find_library("espeak-ng")
+    if path is None:
+        return None
+    try:
+        library = _Library(ctypes.CDLL(path))
+    except OSError:  # for another processor, or without a library that it needs
+        return None
+    return library if library.rate > 0 else None
 
 
 def available() -> bool:

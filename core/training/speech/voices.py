@@ -7,7 +7,6 @@ None is part of this project: the synthetic set is made with whatever there is, 
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import processes, programs
 from ...errors import DnpmError
 from ...speech.audio import load, resampled
 from . import espeak, kokoro
@@ -61,9 +61,9 @@ class Voice:
 def installed() -> dict[str, Voice]:
     """Name -> voice, of all that work here."""
     voices: list[Voice] = []
-    if shutil.which("flite"):
+    if programs.find_program("flite"):
         voices += [Voice(f"flite-{name}", partial(_flite, name)) for name in FLITE_VOICES]
-    if shutil.which("festival"):
+    if programs.find_program("festival"):
         voices += [Voice(f"festival-{v}", partial(_festival, v)) for v in FESTIVAL_VOICES if _has_festival(v)]
     if espeak.available():
         voices += [Voice(f"espeak-{name}", partial(_espeak, name)) for name in ESPEAK_VOICES if espeak.has(name)]
@@ -75,9 +75,9 @@ def installed() -> dict[str, Voice]:
 def missing() -> list[str]:
     """What is not installed, each with the Debian package that brings it."""
     absent = []
-    if not shutil.which("flite"):
+    if not programs.find_program("flite"):
         absent.append("flite (package flite)")
-    if not shutil.which("festival"):
+    if not programs.find_program("festival"):
         absent.append("festival (packages festival, festvox-kallpc16k, festvox-us-slt-hts)")
     else:
         absent += [f"festival's voice {voice}" for voice in FESTIVAL_VOICES if not _has_festival(voice)]
@@ -114,7 +114,7 @@ def _flite(voice: str, text: str, rate: float) -> Utterance:
             "-o",
             str(path),
         ]
-        printed = _run(command, f"flite's voice {voice}")
+        printed = _run(command, folder, f"flite's voice {voice}")
         samples = load(path)
     phones, start = [], 0.0
     try:
@@ -134,7 +134,7 @@ def _festival(voice: str, text: str, rate: float) -> Utterance:
         script.write_text(
             _FESTIVAL.format(voice=voice, text=spoken, wave=wave, segments=segments, stretch=f"{1 / rate:.4f}")
         )
-        _run(["festival", "--batch", str(script)], f"festival's voice {voice}")
+        _run(["festival", "--batch", str(script)], folder, f"festival's voice {voice}")
         if not (wave.is_file() and segments.is_file()):
             raise DnpmError(f"festival's voice {voice} spoke nothing for {text!r}")
         samples, lines = load(wave), segments.read_text().splitlines()
@@ -175,11 +175,14 @@ def _kokoro(voice: str, text: str, rate: float) -> Utterance:
     return Utterance(np.concatenate(list(resampled(iter([raw]), kokoro.RATE))), joined(phones))
 
 
-def _run(command: list[str], what: str) -> str:
+def _run(command: list[str], folder: str, what: str) -> str:
+    """What the program printed, which stands in a folder of ours meanwhile."""
+    program = programs.program(command[0], f"{what} needs it")
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
+        done = processes.run([program, *command[1:]], _LIMIT_S, folder=folder)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise DnpmError(f"{what} does not answer ({error})") from error
+    said, wrong = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))
     if done.returncode:
-        raise DnpmError(f"{what} failed ({(done.stderr or done.stdout).strip().splitlines()[-1:]})")
-    return done.stdout
+        raise DnpmError(f"{what} failed ({(wrong or said).strip().splitlines()[-1:]})")
+    return said

@@ -47,7 +47,7 @@ def fake_python(folder: Path, script: str) -> str:
     code.write_text(textwrap.dedent(script))
     python = folder / "fake-python"
     python.write_text(
-        f'#!/bin/sh\nfor a in "$@"; do case "$a" in *worker_main.py) exec {sys.executable} {code};; esac; done\n'
+        f'#!/bin/sh\nfor a in "$@"; do case "$a" in *worker_main) exec {sys.executable} {code};; esac; done\n'
         f'exec {sys.executable} "$@"\n'
     )
     python.chmod(0o755)

@@ -121,10 +121,11 @@ def test_the_worker_runs_from_an_extension_of_any_name(tmp_path, tiny_weights, t
     (tmp_path / "dnpm.py").write_text("raise RuntimeError('the wrong dnpm')")
     hello = {"type": "hello", "protocol": protocol.VERSION, "package": dnpm.__version__, "device": "cpu",
              "weights": str(tiny_weights), "face_model": str(tiny_model_file)}  # fmt: skip
-    # -S: without `site`, which would have imported half of the standard library before the script runs.
-    command = [sys.executable, "-E", "-S", str(extension / "core/backend/worker_main.py")]
-    for folder in (tmp_path, *site.getsitepackages()):
+    # -S: without `site`, which would have imported half of the standard library before the script runs. Without -P.
+    command = [sys.executable, "-E", "-S", str(extension / "core/module_main.py")]
+    for folder in (tmp_path, *site.getsitepackages(), Path(np.__file__).parents[1]):
         command += ["--path", str(folder)]
+    command.append("core.backend.worker_main")
     done = subprocess.run(
         command,
         input=protocol.encode(hello),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dnpm.core import programs
 from dnpm.core.backend import pythons
 from dnpm.core.errors import DnpmError
 
@@ -29,7 +30,7 @@ def test_this_python_is_found():
 
 def test_explicit_and_environment(monkeypatch):
     monkeypatch.setenv("DNPM_PYTHON", "/none/python")
-    with pytest.raises(DnpmError, match="/none/python: cannot be run as Python"):
+    with pytest.raises(DnpmError, match="/none/python: no such program"):
         pythons.find()
     assert pythons.find(sys.executable).path == sys.executable, "the explicit one comes first"
 
@@ -51,6 +52,17 @@ def test_pythons_that_will_not_do(tmp_path, text, message):
         pythons.probe(path)
     assert "pip install torch numpy" in str(caught.value)
     assert path in str(caught.value)
+
+
+@posix
+def test_torch_in_the_users_own_folder_is_named_but_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(pythons, "NEEDED", ("torch_of_the_user",))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    site = tmp_path / ".local" / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}" / "site-packages"
+    site.mkdir(parents=True)
+    (site / "torch_of_the_user.py").write_text("")
+    with pytest.raises(DnpmError, match=f"has no torch_of_the_user but in {site}, which is not used"):
+        pythons.probe(sys.executable)
 
 
 @posix
@@ -79,19 +91,14 @@ def test_folders_of_bundled_wheels_are_handed_on(tmp_path, monkeypatch):
     found = pythons.probe(sys.executable, [str(tmp_path)])
     assert found.paths == (str(tmp_path),)
     assert found.torch_version != ""
-    assert found.command("worker.py") == [
-        sys.executable, "-E", "-P", "-u", "-X", "utf8", "worker.py", "--path", str(tmp_path)
+    assert found.command("core.worker")[1:] == [
+        "-I", "-X", "utf8", "-u", str(programs.MODULE_MAIN), "--path", str(tmp_path), "core.worker"
     ]  # fmt: skip
 
 
 def test_what_blender_sets_for_its_own_python_does_not_lead_the_worker_astray(make_client, monkeypatch):
     monkeypatch.setenv("PYTHONHOME", "/none")
     monkeypatch.setenv("PYTHONPATH", "/none")
-    monkeypatch.setenv("DNPM_TEST_KEEPS", "this")
-    clean = pythons.environment()
-    assert "PYTHONHOME" not in clean
-    assert "PYTHONPATH" not in clean
-    assert clean["DNPM_TEST_KEEPS"] == "this"
     assert make_client().call("info").params["device"] == "cpu"
 
 
