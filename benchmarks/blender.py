@@ -24,6 +24,7 @@ import numpy as np
 from .. import register
 from ..core.errors import DnpmError
 from ..core.face_model.sampling import random_expression, random_identity
+from ..core.files import write_text
 from ..operators.scene import create, identity, live, models, names, session, settings, state
 from . import scene_size
 from .timing import clock, summary
@@ -118,7 +119,7 @@ def main() -> None:
     settings.override(settings.Settings(device=args.device, weights=args.weights, face_model=args.face_model))
     status = 0
     try:
-        args.out.write_text(json.dumps(measure(args.runs, args.preview)), encoding="utf-8")
+        write_text(args.out, json.dumps(measure(args.runs, args.preview)))
     except DnpmError as error:
         print(f"error: {error}", file=sys.stderr)
         status = 2

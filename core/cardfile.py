@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any
 from . import jsonfile, tensorfile
 from .errors import DnpmError
 from .face_model.locate import ROOT
+from .files import write_text
 from .inputs import brief, reading, regular_file, shown_path
 
 Kinds = Mapping[str, type | tuple[type, ...]]
@@ -87,12 +87,7 @@ class CardKind:
 
     def write(self, folder: Path, card: Mapping[str, Any]) -> None:
         """Write it beside its place, then rename it. Raises DnpmError when the folder cannot be written."""
-        beside = folder / f"{self.file}.{secrets.token_hex(4)}.part"
-        try:
-            beside.write_text(self.text(card), encoding="utf-8")
-            beside.replace(folder / self.file)
-        except OSError as error:
-            raise DnpmError(f"{folder / self.file}: cannot be written ({error.strerror or error})") from error
+        write_text(folder / self.file, self.text(card))
 
     def checked(self, folder: str | os.PathLike[str], name: str, entry: object) -> Path:
         """The path of a file whose `entry` in the card says `bytes` and `sha256`.

@@ -10,14 +10,15 @@ import contextlib
 import errno
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .errors import DnpmError
+from .inputs import shown_path
 
 PARTIAL = ".partial"
 """In the name of a file that is not finished."""
-_STEM = 40
+STEM_KEPT = 40
 """Characters of a file's name that its unfinished one keeps: names have at most 255 bytes."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _unfinished: set[Path] = set()
@@ -29,7 +30,7 @@ def cannot_write(path: str | os.PathLike[str], error: Exception) -> DnpmError:
     reason = getattr(error, "strerror", None) or (said[-1] if said else type(error).__name__)
     full = getattr(error, "errno", None) in _FULL
     advice = "make room there, or choose another folder" if full else "choose another folder"
-    return DnpmError(f"{os.fspath(path)}: cannot be written ({reason}); {advice}")
+    return DnpmError(f"{shown_path(path)}: cannot be written ({reason}); {advice}")
 
 
 def folder(path: str | os.PathLike[str]) -> Path:
@@ -37,7 +38,7 @@ def folder(path: str | os.PathLike[str]) -> Path:
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
     except FileExistsError as error:
-        raise DnpmError(f"{os.fspath(path)}: is a file where a folder is wanted; choose another folder") from error
+        raise DnpmError(f"{shown_path(path)}: is a file where a folder is wanted; choose another folder") from error
     except (OSError, ValueError) as error:
         raise cannot_write(path, error) from error
     return Path(path)
@@ -48,25 +49,46 @@ def writing(path: str | os.PathLike[str], *failures: type[Exception], make_folde
     """For writers that want a file's name: gives one beside `path`, of the same ending, and renames what was written
     there at the end.
 
-    failures: what the writer raises, besides OSError, when it cannot write. Raises DnpmError that names `path` when it
-    could not be written, or nothing was; whatever else is raised inside passes. Nothing is left beside it then.
+    failures: what the writer raises, besides OSError, when it cannot write. make_folder: make the folder of `path`
+    first. Raises DnpmError that names `path` when it could not be written, or nothing was; whatever else is raised
+    inside passes. Nothing is left beside it then.
     """
-    path = Path(path)
-    if make_folder:
-        folder(path.parent)
-    beside = path.with_name(f".{path.stem[:_STEM]}.{secrets.token_hex(4)}{PARTIAL}{path.suffix}")
-    _unfinished.add(beside)
-    try:
+    with writing_all([path], *failures, make_folder=make_folder) as (beside,):
         yield beside
-        if not beside.stat().st_size:
-            raise DnpmError(f"{path}: nothing was written; make room there, or choose another folder")
-        beside.replace(path)
-    except (OSError, *failures) as error:  # type: ignore[misc] # mypy takes a list of types for no type
-        raise cannot_write(path, error) from error
+
+
+@contextlib.contextmanager
+def writing_all(
+    paths: Sequence[str | os.PathLike[str]], *failures: type[Exception], make_folder: bool = False
+) -> Iterator[list[Path]]:
+    """The same for files that belong together: they are renamed, in this order, once all are written."""
+    wanted = [Path(path) for path in paths]
+    token = secrets.token_hex(4)
+    parts = [p.with_name(f".{p.stem[:STEM_KEPT]}.{token}{PARTIAL}{p.suffix}") for p in wanted]
+    _unfinished.update(parts)
+    at = wanted[0]
+    broken: tuple[type[Exception], ...] = (OSError, *failures)
+    try:
+        if make_folder:
+            at.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield parts
+        except broken:
+            # They are written one after the other: what is there of the last one is not whole.
+            at = next((path for path, part in zip(wanted[::-1], parts[::-1], strict=True) if part.exists()), at)
+            raise
+        for at, part in zip(wanted, parts, strict=True):
+            if not part.stat().st_size:
+                raise DnpmError(f"{shown_path(at)}: nothing was written; make room there, or choose another folder")
+        for at, part in zip(wanted, parts, strict=True):
+            part.replace(at)
+    except broken as error:
+        raise cannot_write(at, error) from error
     finally:
-        with contextlib.suppress(OSError):  # It is gone when all went well; in a folder that is none it never was.
-            beside.unlink()
-        _unfinished.discard(beside)
+        for part in parts:
+            with contextlib.suppress(OSError):  # It is gone when all went well; in a folder that is none it never was.
+                part.unlink()
+        _unfinished.difference_update(parts)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes, *, make_folder: bool = False) -> Path:
@@ -83,12 +105,17 @@ def write_text(path: str | os.PathLike[str], text: str, *, make_folder: bool = F
 
 
 def append_text(path: str | os.PathLike[str], text: str) -> None:
-    """Add to a log. Raises DnpmError when that fails; no half line is left then."""
+    """Add to a log, as UTF-8. Raises DnpmError when that fails; no half line is left then."""
+    append_bytes(path, text.encode("utf-8"))
+
+
+def append_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """The same for bytes."""
     before = None
     try:
         with Path(path).open("ab") as file:
             before = file.tell()
-            file.write(text.encode("utf-8"))
+            file.write(data)
     except OSError as error:
         if before is not None:
             with contextlib.suppress(OSError):

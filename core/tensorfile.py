@@ -7,21 +7,18 @@ nothing that its header says is believed before it was compared with the file's 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import math
 import mmap
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from . import jsonfile
+from . import files, jsonfile
 from .errors import DnpmError
 from .inputs import brief, one_line, opened, shown_path
 
@@ -98,8 +95,16 @@ def metadata_json(path: str | os.PathLike[str], metadata: Mapping[str, str], key
 
 
 def save(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file beside its place, then rename it there: a stop half way leaves the old file whole."""
-    path = Path(path)
+    """Write a safetensors file beside its place, then rename it there: a stop half way leaves the old file whole.
+
+    Folders that are missing are made. Raises DnpmError when it cannot be written.
+    """
+    with files.writing(path, make_folder=True) as beside, beside.open("xb") as file:
+        write(file, tensors, metadata)
+
+
+def write(file: BinaryIO, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+    """Write the format to an open file. Raises OSError."""
     header: dict[str, object] = {"__metadata__": dict(metadata)}
     offset = 0
     arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
@@ -110,21 +115,10 @@ def save(path: str | os.PathLike[str], tensors: Mapping[str, np.ndarray], metada
         offset += array.nbytes
     text = json.dumps(header, sort_keys=True).encode()
     text += b" " * (-len(text) % 8)
-    # Not tempfile's mkstemp: its files are for their owner alone, and so would be the finished one.
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("xb") as file:
-            file.write(len(text).to_bytes(8, "little"))
-            file.write(text)
-            for array in arrays.values():
-                file.write(array.tobytes())
-        beside.replace(path)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with contextlib.suppress(OSError):  # It is gone when all went well; in a folder that is none it never was.
-            beside.unlink()
+    file.write(len(text).to_bytes(8, "little"))
+    file.write(text)
+    for array in arrays.values():
+        file.write(array.tobytes())
 
 
 def sha256(path: str | os.PathLike[str]) -> str:

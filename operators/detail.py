@@ -76,10 +76,7 @@ class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
 
         detail_image.check_live(face)
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".exr")))
-        try:
-            write_exr(detail_image.read_map(face), path)
-        except (OSError, RuntimeError) as error:
-            raise DnpmError(f"{path}: cannot be written ({error}); choose another folder") from error
+        write_exr(detail_image.read_map(face), path)
         self.report({"INFO"}, f"Saved {path}")
 
 

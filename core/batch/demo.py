@@ -10,6 +10,7 @@ import numpy as np
 import OpenEXR
 
 from ..errors import DnpmError
+from ..files import writing
 from . import sheet
 
 ACTOR = 46
@@ -106,8 +107,8 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
     )
     for source, target in (("displacement.exr", "displacement.exr"), ("displacement.png", "displacement_16bit.png"),
                            ("face.blend", "face.blend")):  # fmt: skip
-        shutil.copyfile(close / source, out / target)
-    shutil.copyfile(items / "mesh" / "face.glb", out / "face.glb")
+        _copy(close / source, out / target)
+    _copy(items / "mesh" / "face.glb", out / "face.glb")
     return [
         (out / "expressions.png", "one identity in eight expressions"),
         (out / "identities.png", "eight identities at rest"),
@@ -118,6 +119,11 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
         (out / "face.blend", "the close-up's scene, to open in Blender"),
         (out / "face.glb", "the same face's displaced mesh"),
     ]
+
+
+def _copy(source: Path, target: Path) -> None:
+    with writing(target) as beside:
+        shutil.copyfile(source, beside)
 
 
 def read_exr(path: Path) -> np.ndarray:

@@ -12,12 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import write_bytes
+
 _MAGIC, _VERSION, _ZIP, _LINES = 20000630, 2, 3, 16
 _TYPES = {np.dtype(np.float16): 1, np.dtype(np.float32): 2}
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
-    """(H, W) float16 or float32, row 0 at the top. Written beside, then renamed. Raises OSError."""
+    """(H, W) float16 or float32, row 0 at the top. Raises DnpmError when it cannot be written."""
     if pixels.ndim != 2 or pixels.dtype not in _TYPES:
         raise ValueError(f"cannot write {pixels.dtype} of shape {pixels.shape} as EXR")
     height, width = pixels.shape
@@ -25,9 +27,7 @@ def write(path: Path, pixels: np.ndarray) -> None:
     header = _header(width, height, _TYPES[pixels.dtype])
     blocks = [_block(y, rows[y : y + _LINES]) for y in range(0, height, _LINES)]
     places = len(header) + 8 * len(blocks) + np.cumsum([0, *(len(block) for block in blocks[:-1])])
-    beside = path.with_name(path.name + ".partial")
-    beside.write_bytes(header + places.astype("<u8").tobytes() + b"".join(blocks))
-    beside.replace(path)
+    write_bytes(path, header + places.astype("<u8").tobytes() + b"".join(blocks))
 
 
 def _header(width: int, height: int, kind: int) -> bytes:

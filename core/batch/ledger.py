@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import jsonfile
 from ..errors import DnpmError
+from ..files import write_text
 from .job import Item
 
 MARKER = "done.json"
@@ -49,12 +50,12 @@ def forget(folder: Path) -> None:
 
 
 def mark_done(folder: Path, wanted: str, files: list[Path], facts: dict[str, Any]) -> None:
-    """Write the marker: fingerprint, files with their sizes, and facts for people (sliders, seconds)."""
+    """Write the marker: fingerprint, files with their sizes, and facts for people (sliders, seconds).
+
+    Raises DnpmError when it cannot be written."""
     marker = {
         "fingerprint": wanted,
         "files": {file.relative_to(folder).as_posix(): file.stat().st_size for file in files},
         **facts,
     }
-    beside = folder / f"{MARKER}.partial"
-    beside.write_text(json.dumps(marker, indent=1) + "\n", encoding="utf-8")
-    beside.replace(folder / MARKER)
+    write_text(folder / MARKER, json.dumps(marker, indent=1) + "\n")

@@ -11,13 +11,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import write_bytes
+
 NEUTRAL = 32768
 MM_PER_STEP = 2.0 / 32768
 """16-bit grey maps: (value - 32768) * 2 / 32768 millimetres, that is -2 to 2 mm in steps of 0.06 micrometres."""
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
-    """(H, W) uint8 or uint16 grey, or (H, W, 3) uint8 RGB, row 0 at the top. Written beside, then renamed."""
+    """(H, W) uint8 or uint16 grey, or (H, W, 3) uint8 RGB, row 0 at the top. Raises DnpmError when it cannot be
+    written."""
     if (
         pixels.dtype not in (np.uint8, np.uint16)
         or pixels.ndim not in (2, 3)
@@ -33,9 +36,7 @@ def write(path: Path, pixels: np.ndarray) -> None:
     header = struct.pack(">IIBBBBB", width, height, depth, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header)
     data += _chunk(b"IDAT", zlib.compress(lines.tobytes(), 6)) + _chunk(b"IEND", b"")
-    beside = path.with_name(path.name + ".partial")
-    beside.write_bytes(data)
-    beside.replace(path)
+    write_bytes(path, data)
 
 
 def write_map(path: Path, displacement: np.ndarray) -> None:

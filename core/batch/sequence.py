@@ -10,7 +10,6 @@ import hashlib
 import itertools
 import json
 import re
-import secrets
 import shutil
 import unicodedata
 from collections.abc import Collection
@@ -19,7 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DnpmError
+from ..files import STEM_KEPT, sweep, write_text, writing
+from ..files import folder as made_folder
 from . import exr, png
 
 FORMS = {"EXR16": ".exr", "EXR32": ".exr", "PNG16": ".png"}
@@ -87,58 +87,42 @@ class Sequence:
         if other.form != self.form or not other.has(frame, digest):
             return False
         path = self.path(frame)
-        beside = path.with_name(f"{path.name}.partial")
         self.done.pop(frame, None)
-        try:
+        with writing(path) as beside:
             shutil.copyfile(other.path(frame), beside)
-            beside.replace(path)
-            self.done[frame] = (digest, path.stat().st_size)
-        except OSError as error:
-            beside.unlink(missing_ok=True)
-            raise DnpmError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
+        self.done[frame] = (digest, path.stat().st_size)
         return True
 
     def write(self, frames: list[int], displacement: np.ndarray, digest: str) -> None:
         """The same map (H, W) in mm for these frames. Raises DnpmError when it cannot be written."""
         first = self.path(frames[0])
-        try:
-            for frame in frames:
-                self.done.pop(frame, None)
-            if self.form == "PNG16":
-                png.write_map(first, displacement)
-            else:
-                exr.write(first, np.asarray(displacement, np.float16 if self.form == "EXR16" else np.float32))
-            data = first.read_bytes() if len(frames) > 1 else b""
-            for frame in frames[1:]:
-                beside = self.path(frame).with_name(self.path(frame).name + ".partial")
-                beside.write_bytes(data)
-                beside.replace(self.path(frame))
-            self.done |= {frame: (digest, first.stat().st_size) for frame in frames}
-        except OSError as error:
-            raise DnpmError(f"{first}: cannot be written ({error.strerror or error}); choose another folder") from error
+        for frame in frames:
+            self.done.pop(frame, None)
+        if self.form == "PNG16":
+            png.write_map(first, displacement)
+        else:
+            exr.write(first, np.asarray(displacement, np.float16 if self.form == "EXR16" else np.float32))
+        for frame in frames[1:]:
+            with writing(self.path(frame)) as beside:
+                shutil.copyfile(first, beside)
+        self.done |= {frame: (digest, first.stat().st_size) for frame in frames}
 
     def save(self) -> None:
         """Write the ledger. Raises DnpmError when it cannot be written."""
         path = self.folder / f"{self.stem}.{LEDGER}"
         frames = {str(frame): list(entry) for frame, entry in sorted(self.done.items())}
-        beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-        try:
-            beside.write_text(json.dumps({"format": _FORMAT, "form": self.form, "frames": frames}), encoding="utf-8")
-            beside.replace(path)
-        except OSError as error:
-            raise DnpmError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
+        write_text(path, json.dumps({"format": _FORMAT, "form": self.form, "frames": frames}))
 
 
 def open_sequence(folder: Path, form: str, stem: str) -> Sequence:
     """The sequence of this stem in a folder, made if it is not there, with what its ledger knows.
 
-    A ledger that is damaged or of another form counts as none: the maps are made again. Raises DnpmError when the
+    A ledger that is damaged or of another form counts as none: the maps are made again. What a baking that was killed
+    left half written goes. Raises DnpmError when the
     folder cannot be made.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DnpmError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder") from error
+    made_folder(folder)
+    sweep(folder, f"{stem[:STEM_KEPT]}*")
     return known_sequence(folder, form, stem)
 
 

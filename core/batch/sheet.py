@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from ..files import writing
+
 PAPER = (24, 25, 27)
 INK = (224, 224, 220)
 _COLD, _WARM = np.array([52, 104, 192]), np.array([214, 84, 56])
@@ -92,7 +94,6 @@ def _relief(displacement: np.ndarray, texel_mm: float = 0.2) -> np.ndarray:
 
 
 def save(image: Image.Image, out: Path) -> None:
-    """Written beside, then renamed; the suffix gives the format."""
-    beside = out.with_name(f"partial-{out.name}")
-    image.save(beside, quality=90)
-    beside.replace(out)
+    """The suffix gives the format. Raises DnpmError when it cannot be written."""
+    with writing(out) as beside:
+        image.save(beside, quality=90)

@@ -6,14 +6,12 @@ The latter is what Unreal's Live Link Face importer, Faceit and others read: `Ti
 
 from __future__ import annotations
 
-import contextlib
-import secrets
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
+from ..files import write_text
 from .track import DAY_S, ROTATION_NAMES, Track
 
 LIVE_LINK_RATE = 60.0
@@ -72,16 +70,7 @@ def _rows(track: Track, rotations: bool) -> np.ndarray:
 
 
 def _write(path: Path, lines: list[str]) -> None:
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
-    finally:
-        with contextlib.suppress(OSError):  # It is gone when all went well; in a folder that is none it never was.
-            beside.unlink()
+    write_text(path, "\n".join(lines) + "\n", make_folder=True)
 
 
 def _timecode(seconds: float) -> str:

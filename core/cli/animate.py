@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 
 from ..batch import clip
 from ..errors import DnpmError
+from ..files import write_text
 from ..options import device_of
 from ..speech.formats import READ
 from .batch import start_blender
@@ -117,9 +117,4 @@ def _write_json(path: Path, expression: np.ndarray, fps: float) -> None:
     curves = {
         name: [round(float(v), 5) for v in column] for name, column in zip(ARKIT_NAMES, expression.T, strict=True)
     }
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        beside.write_text(json.dumps({"fps": fps, "frames": len(expression), "curves": curves}), encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
+    write_text(path, json.dumps({"fps": fps, "frames": len(expression), "curves": curves}))

@@ -23,6 +23,7 @@ from .. import processes, programs
 from ..detail.card import weights_dir
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
+from ..files import write_text
 from ..options import add_device
 
 OUT = ROOT / "build" / "bench.json"
@@ -195,10 +196,4 @@ def _progress(what: str) -> None:
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(path.name + ".part")
-        beside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
+    write_text(path, json.dumps(result, indent=2) + "\n", make_folder=True)

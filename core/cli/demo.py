@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from ..batch import demo
+from ..files import write_text
 from . import pictures
 
 
@@ -31,6 +32,6 @@ def run(args: argparse.Namespace) -> int:
     made = demo.make_sheets(items, out)
     listing = "\n".join(f"{file.name:24} {file.stat().st_size / 1e6:7.2f} MB  {what}" for file, what in made)
     text = f"{listing}\nmade from job.json, in {time.monotonic() - start:.0f} s\n"
-    (out / "contents.txt").write_text(text, encoding="utf-8")
+    write_text(out / "contents.txt", text)
     print(f"\n{text}\nThey lie in {out}")
     return 0

@@ -35,6 +35,8 @@ from ..face_model.looks import AMOUNTS, IRISES, TONES, Look, read_look, read_pai
 from ..face_model.model import FaceModel
 from ..face_model.presets import STRENGTH_LIMIT, preset_of, read_preset, to_text
 from ..face_model.w_offset import from_text
+from ..files import folder as made_folder
+from ..files import write_bytes, write_text
 from ..options import add_device
 from . import batch
 
@@ -96,11 +98,7 @@ def run(args: argparse.Namespace) -> int:
     check_face_model(read_card(weights), model)
     identity, expression, strength, look = _sliders(args, model)
     out: Path = args.out
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DnpmError(f"--out {out}: cannot be made ({error.strerror or error})") from error
-
+    made_folder(out)
     offset = read_preset(args.preset).w_offset if args.preset is not None else None
     text = to_text(preset_of(model, identity, expression, strength, look, offset))
     _check_preset(args.preset, out / "face.json", text)
@@ -124,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         write_ply(out / "coarse.ply", coarse, "detail"),
         write_obj(out / "face.obj", fine, model.material_names),
         write_ply(out / "face.ply", fine),
-        _text(out / "face.json", text),
+        write_text(out / "face.json", text),
     ]
     if not args.no_picture:
         _say("picture")
@@ -212,17 +210,7 @@ def _picture(args: argparse.Namespace, model_path: Path, weights: Path, preset: 
             log = Path(folder) / "blender.log"
             tail = log.read_text(errors="replace")[-600:].strip() if log.is_file() else "no log"
             raise DnpmError(f"{path}: Blender made no picture (exit code {status}); the end of its log:\n{tail}")
-        beside = path.with_name(f"{path.name}.partial")
-        beside.write_bytes(made[0].read_bytes())
-        beside.replace(path)
-    return path
-
-
-def _text(path: Path, text: str) -> Path:
-    beside = path.with_name(f"{path.name}.partial")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
-    return path
+        return write_bytes(path, made[0].read_bytes())
 
 
 def _say(what: str) -> None:

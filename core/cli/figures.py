@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from ..batch import figures
+from ..files import folder as made_folder
 from . import pictures
 
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     status = pictures.render(figures.figures_job(pictures.size_of(args), args.samples), work, args, "the figures")
     if status:
         return status
-    args.out.mkdir(parents=True, exist_ok=True)
+    made_folder(args.out)
     for file, what in figures.make_sheets(work / "items", args.out):
         print(f"{file}  {what}")
     print(f"in {time.monotonic() - start:.0f} s")

@@ -9,6 +9,8 @@ from typing import Any
 
 from ..batch import job as jobs
 from ..errors import DnpmError
+from ..files import folder as made_folder
+from ..files import write_text
 from ..options import add_device
 from . import batch
 
@@ -36,10 +38,10 @@ def size_of(args: argparse.Namespace) -> tuple[int, int]:
 def render(data: dict[str, Any], folder: Path, args: argparse.Namespace, what: str) -> int:
     """Run the job `data` into folder/items; returns the exit code. Raises DnpmError when it is no valid job."""
     items = folder / "items"
-    items.mkdir(parents=True, exist_ok=True)
+    made_folder(items)
     jobs.parse(data, folder, what)
     job_file = folder / "job.json"
-    job_file.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    write_text(job_file, json.dumps(data, indent=1) + "\n")
     words = [str(job_file), f"--out={items}"]
     words += [f"--{key.replace('_', '-')}={Path(getattr(args, key)).absolute()}"
               for key in ("face_model", "weights") if getattr(args, key)]  # fmt: skip

@@ -29,6 +29,8 @@ from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from ..face_model.presets import preset_of, write_preset
 from ..face_model.w_offset import to_text
+from ..files import folder as made_folder
+from ..files import write_text
 from ..photo.choices import TRUST
 
 EPILOG = """\
@@ -126,10 +128,7 @@ def write(folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: 
     from ..photo.image_file import write_png
     from ..photo.sheet import write_sheet
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DnpmError(f"{folder}: cannot be made ({error.strerror or error})") from error
+    made_folder(folder)
     write_preset(
         folder / "face.json", preset_of(model, result.identity, result.expression, w_offset=to_text(result.w_offset))
     )
@@ -141,7 +140,7 @@ def write(folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: 
     fine = surface_mesh(model, result.vertices, levels, result.displacement)
     write_obj(folder / "coarse.obj", coarse, model.material_names, "detail")
     write_obj(folder / "face.obj", fine, model.material_names, "detail")
-    _write_text(folder / "photo.json", json.dumps(about(result), indent=1) + "\n")
+    write_text(folder / "photo.json", json.dumps(about(result), indent=1) + "\n")
     names = ["face.json", "texture.png", "seen.png", "displacement.exr", "displacement.png", "coarse.obj", "face.obj",
              "photo.json"]  # fmt: skip
     if with_sheet:
@@ -213,15 +212,6 @@ def _box(text: str, files: Sequence[Path]) -> tuple[float, float, float, float]:
     except ValueError as error:
         raise DnpmError(f"--box {text}: must be four numbers, LEFT,TOP,WIDTH,HEIGHT in pixels") from error
     return left, top, width, height
-
-
-def _write_text(path: Path, text: str) -> None:
-    beside = path.with_name(f"{path.name}.partial")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _say(stage: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..face_model.locate import ROOT, face_model_path
+from ..files import write_text
 from ..options import add_device, add_threads, device_of, use_threads
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     scores = validate(trainer.generator, held, mask)
     note = {"scores": scores, "command": "dnpm " + " ".join(sys.argv[1:]), "pairs": args.pairs,
             "hours": round((time.monotonic() - started) / 3600, 2)}  # fmt: skip
-    (folder / "pix2pix" / "scores.json").write_text(json.dumps(note, indent=2), encoding="utf-8")
+    write_text(folder / "pix2pix" / "scores.json", json.dumps(note, indent=2))
     print(json.dumps(scores))
     return 0
 

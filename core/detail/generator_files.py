@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import tensorfile
 from ..cardfile import CardKind
-from ..errors import DnpmError
+from ..files import write_text
 from ..inputs import reading
 from ..networkfile import built
 from .config import GeneratorConfig, from_json, to_json
@@ -34,12 +34,7 @@ def save_generator(folder: Path, generator: Generator, about: Mapping[str, Any])
         "parameters": sum(p.numel() for p in generator.parameters()),
         "files": {WEIGHTS: {"sha256": tensorfile.sha256(path), "bytes": path.stat().st_size}},
     }
-    beside = folder / f".{CARD}.part"
-    try:
-        beside.write_text(json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-        beside.replace(folder / CARD)
-    except OSError as error:
-        raise DnpmError(f"{folder / CARD}: cannot be written ({error.strerror or error})") from error
+    write_text(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return card
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import OpenEXR
 from PIL import Image, PngImagePlugin
 
 from ..batch.png import MM_PER_STEP, NEUTRAL
-from ..errors import DnpmError
+from ..files import writing
 
 MEANING_EXR = (
     "Signed displacement along the vertex normal in millimetres, outward positive, 0 at rest. Row 0 is the top of the "
@@ -32,10 +31,9 @@ def write_exr(path: Path, displacement: np.ndarray) -> Path:
     }
     channels = {"Y": np.ascontiguousarray(displacement, np.float32)}
 
-    def save(beside: Path) -> None:
+    with writing(path, RuntimeError) as beside:
         OpenEXR.File(header, channels).write(str(beside))
-
-    return _write(path, save)
+    return path
 
 
 def write_png(path: Path, displacement: np.ndarray) -> Path:
@@ -45,18 +43,6 @@ def write_png(path: Path, displacement: np.ndarray) -> Path:
     about.add_text("Description", MEANING_PNG)
     about.add_text("Software", "DNPM Face")
 
-    def save(beside: Path) -> None:
+    with writing(path) as beside:
         Image.fromarray(steps).save(beside, format="PNG", pnginfo=about)
-
-    return _write(path, save)
-
-
-def _write(path: Path, save: Callable[[Path], None]) -> Path:
-    beside = path.with_name(f"{path.stem}.partial{path.suffix}")
-    try:
-        save(beside)
-        beside.replace(path)
-    except (OSError, RuntimeError) as error:
-        beside.unlink(missing_ok=True)
-        raise DnpmError(f"{path}: cannot be written ({error})") from error
     return path

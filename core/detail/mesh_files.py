@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import DnpmError
+from ..files import write_bytes
 from .mesh import Mesh
 
 Layer = Literal["texture", "detail"]
@@ -42,7 +42,7 @@ def write_obj(path: Path, mesh: Mesh, material_names: tuple[str, ...], layer: La
                     parts.append(_rows("f" + " %d/%d/%d" * size + "\n", table))
                 else:
                     parts.append(_rows("f" + " %d//%d" * size + "\n", np.stack([corners, corners], 2)))
-    return _write(path, "".join(parts).encode("ascii"))
+    return write_bytes(path, "".join(parts).encode("ascii"))
 
 
 def write_ply(path: Path, mesh: Mesh, layer: Layer = "texture") -> Path:
@@ -72,7 +72,7 @@ def write_ply(path: Path, mesh: Mesh, layer: Layer = "texture") -> Path:
         block = np.empty(len(chosen), np.dtype([("n", "u1"), ("corners", "<i4", (size,))]))
         block["n"], block["corners"] = size, chosen
         blocks.append(block.tobytes())
-    return _write(path, header.encode("ascii") + vertices.tobytes() + b"".join(blocks))
+    return write_bytes(path, header.encode("ascii") + vertices.tobytes() + b"".join(blocks))
 
 
 def _layer(mesh: Mesh, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
@@ -82,14 +82,3 @@ def _layer(mesh: Mesh, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
 def _rows(line: str, table: np.ndarray) -> str:
     """One line a row; a single call of the formatter is many times quicker than a loop."""
     return (line * len(table)) % tuple(table.ravel().tolist())
-
-
-def _write(path: Path, data: bytes) -> Path:
-    beside = path.with_name(f"{path.name}.partial")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
-    return path

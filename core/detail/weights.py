@@ -7,7 +7,6 @@ map whose strength is 0 does nothing and is not stored.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import tensorfile
+from .. import files, tensorfile
 from ..cardfile import entry_of
 from ..errors import DnpmError
 from ..inputs import reading
@@ -86,18 +85,12 @@ def save_detail(
         "files": {},
     }
     KIND.check(full, "the card to be saved")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".saving-") as beside:
-            for name, arrays in tensors.items():
-                part = Path(beside) / name
-                tensorfile.save(part, arrays, {"format": FORMAT, "part": name.split(".")[0]})
-                full["files"][name] = entry_of(part)
-            (Path(beside) / CARD).write_text(KIND.text(full), encoding="utf-8")
-            for name in (*tensors, CARD):
-                (Path(beside) / name).replace(folder / name)
-    except OSError as error:
-        raise DnpmError(f"{folder}: the weights cannot be written there ({error.strerror or error})") from error
+    with files.writing_all([folder / name for name in (*tensors, CARD)], make_folder=True) as (*parts, card_part):
+        for part, (name, arrays) in zip(parts, tensors.items(), strict=True):
+            with part.open("xb") as file:
+                tensorfile.write(file, arrays, {"format": FORMAT, "part": name.split(".")[0]})
+            full["files"][name] = entry_of(part)
+        card_part.write_text(KIND.text(full), encoding="utf-8")
     return full
 
 

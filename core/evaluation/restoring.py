@@ -35,6 +35,7 @@ from ..detail.weights import Detail, load_detail
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
 from ..face_model.model import FaceModel
+from ..files import write_text
 from ..options import add_device, add_perceptual, device_of, perceptual_of
 from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
 from ..training.detail.cache import MapCache, fill
@@ -237,15 +238,9 @@ def _copy(network: nn.Module) -> nn.Module:
 
 
 def write(folder: Path, name: str, result: dict, text: str) -> None:
-    """name.json and name.md, beside and renamed. Raises DnpmError when they cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, content in ((f"{name}.json", json.dumps(result, indent=2)), (f"{name}.md", text)):
-            beside = folder / f".{file}.part"
-            beside.write_text(content + "\n", encoding="utf-8")
-            beside.replace(folder / file)
-    except OSError as error:
-        raise DnpmError(f"{folder}: the table cannot be written there ({error.strerror or error})") from error
+    """name.json and name.md. Raises DnpmError when they cannot be written."""
+    for file, content in ((f"{name}.json", json.dumps(result, indent=2)), (f"{name}.md", text)):
+        write_text(folder / file, content + "\n", make_folder=True)
 
 
 __all__ = ["FACTORS", "PLANS", "Bench", "add_arguments", "competitor", "degrade", "parameter_count", "parameters",

@@ -28,6 +28,7 @@ from ..detail.generator import Generator
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
 from ..face_model.model import FaceModel
+from ..files import write_text
 from ..inputs import reading
 from ..options import add_device, add_perceptual, device_of, perceptual_of
 from ..training.encoder import sources
@@ -208,8 +209,7 @@ def _budget(path: Path, begun: Budget, steps: Any) -> Budget:
             raise DnpmError(f"{path.parent}: was begun with other settings ({different}); use another --folder")
         return known
     budget = Budget(**asdict(begun) | {"steps": steps()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(budget), indent=2))
+    write_text(path, json.dumps(asdict(budget), indent=2), make_folder=True)
     print(f"table1: {budget.steps} steps for each encoder", file=sys.stderr, flush=True)
     return budget
 
@@ -242,11 +242,5 @@ def _compared(trainer: EncoderTrainer, ours: np.ndarray, truth: np.ndarray, mean
 
 
 def _write(folder: Path, result: dict) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in (("table1.json", json.dumps(result, indent=2)), ("table1.md", table(result))):
-            beside = folder / f".{name}.part"
-            beside.write_text(text + "\n", encoding="utf-8")
-            beside.replace(folder / name)
-    except OSError as error:
-        raise DnpmError(f"{folder}: the table cannot be written there ({error.strerror or error})") from error
+    for name, text in (("table1.json", json.dumps(result, indent=2)), ("table1.md", table(result))):
+        write_text(folder / name, text + "\n", make_folder=True)

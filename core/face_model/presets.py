@@ -11,19 +11,17 @@ number counted from 1. The text names its model for the reader; what counts is w
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from .. import jsonfile
 from ..batch.names import is_reserved
 from ..errors import DnpmError
+from ..files import write_text
 from ..inputs import brief, read_text, shown_path
 from . import w_offset as steps
 from .looks import Look, read_look
@@ -145,19 +143,7 @@ def read_preset(path: str | os.PathLike[str]) -> Preset:
 
 def write_preset(path: str | os.PathLike[str], preset: Preset) -> None:
     """Write a preset beside its place, then rename it there. Raises DnpmError when the folder cannot be written."""
-    path = Path(path)
-    # Not tempfile's mkstemp: its files are for their owner alone, and so would be the finished one.
-    beside = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_text(to_text(preset), encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise DnpmError(
-            f"{path}: cannot save the preset ({error.strerror or error}); choose another folder in the preferences"
-        ) from error
+    write_text(path, to_text(preset), make_folder=True)
 
 
 def file_name(name: str) -> str:

@@ -6,7 +6,6 @@ Pillow's other readers start programs.
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import struct
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DnpmError
+from ..files import writing
 from ..inputs import one_line, read_bytes
 from .choices import SUFFIXES
 from .tiff_images import TiffError, is_tiff, largest_image
@@ -146,17 +146,9 @@ def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
     """(h, w, 3) or (h, w) of 0 to 1 -> an 8-bit PNG, written beside its place and renamed. Raises DnpmError."""
     from PIL import Image
 
-    file = Path(path)
-    beside = file.with_name(file.name + ".part")
     pixels = np.round(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+    with writing(path, make_folder=True) as beside:
         Image.fromarray(pixels).save(beside, format="PNG")
-        beside.replace(file)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink()
-        raise DnpmError(f"{file}: cannot be written ({error.strerror or error})") from error
 
 
 @contextlib.contextmanager

@@ -16,7 +16,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from .. import files
 from ..errors import DnpmError
 from ..inputs import read_text, reading
 
@@ -34,50 +36,36 @@ class ScalarLog:
         """
         self._path = folder / CSV
         self._columns: list[str] = []
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if self._path.is_file():
-                self._columns = _shorten(self._path, step)
-            # One file a run, as TensorBoard expects it: it puts them together by step.
-            stamp = f"{int(time.time())}.{os.getpid()}"
-            self._events = (folder / f"events.out.tfevents.{stamp}.dnpm").open("wb")
-        except OSError as error:
-            raise DnpmError(f"{folder}: the log cannot be written there ({error.strerror or error})") from error
-        self._record(_text(3, b"brain.Event:2"))
+        files.folder(folder)
+        if self._path.is_file():
+            self._columns = _shorten(self._path, step)
+        # One file a run, as TensorBoard expects it: it puts them together by step.
+        self._events = folder / f"events.out.tfevents.{int(time.time())}.{os.getpid()}.dnpm"
+        files.append_bytes(self._events, _record(_text(3, b"brain.Event:2")))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Figures of a step; nan is left empty. Raises DnpmError when they have other names than the CSV's columns."""
+        """Figures of a step; nan is left empty. Raises DnpmError when they have other names than the CSV's columns, or
+        cannot be written."""
         if not self._columns:
             self._columns = ["step", *values]
-            with self._path.open("a", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerow(self._columns)
+            files.append_text(self._path, _rows([self._columns]))
         if unknown := [name for name in values if name not in self._columns]:
             raise DnpmError(f"{self._path}: has no column {', '.join(unknown)}; use another folder, or delete the file")
-        with self._path.open("a", newline="", encoding="utf-8") as file:
-            given = {name: f"{value:.6g}" for name, value in values.items() if not math.isnan(value)}
-            row = [step, *(given.get(c, "") for c in self._columns[1:])]
-            csv.writer(file).writerow(row)
+        given = {name: f"{value:.6g}" for name, value in values.items() if not math.isnan(value)}
+        files.append_text(self._path, _rows([[step, *(given.get(c, "") for c in self._columns[1:])]]))
+        events = b""
         for name, value in values.items():
             if math.isnan(value):
                 continue
             summary = _text(1, _text(1, name.encode()) + struct.pack("<Bf", 2 << 3 | 5, value))
-            self._record(struct.pack("<B", 2 << 3) + _varint(step) + _text(5, summary))
-        self._events.flush()
-
-    def close(self) -> None:
-        """Ends the event file."""
-        self._events.close()
+            events += _record(struct.pack("<B", 2 << 3) + _varint(step) + _text(5, summary))
+        files.append_bytes(self._events, events)
 
     def __enter__(self) -> ScalarLog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
-
-    def _record(self, event: bytes) -> None:
-        body = struct.pack("<Bd", 1 << 3 | 1, time.time()) + event
-        length = struct.pack("<Q", len(body))
-        self._events.write(length + _checksum(length) + body + _checksum(body))
+        """Everything is on disk already."""
 
 
 def crc32c(data: bytes) -> int:
@@ -100,11 +88,21 @@ def _shorten(path: Path, step: int) -> list[str]:
         raise DnpmError(f"{path}: is not the log of a training; {again}")
     with reading(path, again):
         kept = rows[:1] + [row for row in rows[1:] if len(row) == len(rows[0]) and int(row[0]) <= step]
-    beside = path.with_suffix(".part")
-    with beside.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows(kept)
-    beside.replace(path)
+    files.write_text(path, _rows(kept))
     return rows[0]
+
+
+def _rows(rows: list[list[Any]]) -> str:
+    """As CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
+
+
+def _record(event: bytes) -> bytes:
+    body = struct.pack("<Bd", 1 << 3 | 1, time.time()) + event
+    length = struct.pack("<Q", len(body))
+    return length + _checksum(length) + body + _checksum(body)
 
 
 def _checksum(data: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import time
@@ -15,6 +16,8 @@ from ...core.batch import arguments, ledger
 from ...core.batch.job import Item, Job
 from ...core.batch.sliders import look_of, w_offset_of
 from ...core.errors import DnpmError
+from ...core.files import cannot_write, sweep
+from ...core.files import folder as made_folder
 from .maker import Maker
 
 
@@ -28,7 +31,7 @@ def main(words: Sequence[str]) -> int:
         if args.dry_run:
             print("\n".join(item.name for item in job.items))
             return 0
-        args.out.mkdir(parents=True, exist_ok=True)
+        made_folder(args.out)
         with quiet(args.out / "blender.log") as progress, Maker(args) as maker:
             return run(job, args.out, maker, progress, force=args.force)
     except (DnpmError, OSError) as error:
@@ -49,7 +52,8 @@ def run(job: Job, out: Path, maker: Maker, progress: TextIO, *, force: bool = Fa
         except (Exception, SystemExit) as error:
             failed.append(item.name)
             result = f"FAILED: {error}" if isinstance(error, DnpmError) else f"FAILED: {type(error).__name__}: {error}"
-            print(f"item {item.name}\n{traceback.format_exc()}", flush=True)  # into the log
+            with contextlib.suppress(OSError):  # The log may be on a full disk; the line below says what was wrong.
+                print(f"item {item.name}\n{traceback.format_exc()}", flush=True)
         if result is None:
             skipped += 1
             result = "skipped, done before"
@@ -72,7 +76,8 @@ def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | N
     if not force and ledger.is_done(folder, wanted):
         return None
     start = time.monotonic()
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
+    sweep(folder)
     ledger.forget(folder)
     files = maker.make(item, identity, expression, detail, folder)
     facts = {
@@ -100,7 +105,10 @@ class quiet:
     def __enter__(self) -> TextIO:
         sys.stdout.flush()
         self.true_stdout = os.dup(1)
-        descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            descriptor = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as error:
+            raise cannot_write(self.log, error) from error
         os.dup2(descriptor, 1)
         os.close(descriptor)
         encoding = sys.stdout.encoding or "utf-8"
@@ -108,7 +116,8 @@ class quiet:
         return self.progress
 
     def __exit__(self, *_: object) -> None:
-        sys.stdout.flush()
+        with contextlib.suppress(OSError):  # the log's disk may be full
+            sys.stdout.flush()
         self.progress.close()
         os.dup2(self.true_stdout, 1)
         os.close(self.true_stdout)

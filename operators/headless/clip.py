@@ -21,6 +21,8 @@ from ...core.batch.sliders import look_of, w_offset_of
 from ...core.capture.read import read_capture
 from ...core.capture.track import Track
 from ...core.errors import DnpmError
+from ...core.files import folder as made_folder
+from ...core.files import sweep, write_text
 from ..scene import create, detail_image, live, motion, photo_offset, sounds, tracks
 from . import camera, export, film, studio
 from .batch import quiet
@@ -112,12 +114,14 @@ def render(
 ) -> list[Path]:
     """The frames as pictures; those that are there already, of the same clip, are left."""
     folder = args.out / clip.PICTURES
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
+    sweep(args.out)
+    sweep(folder)
     wanted = _fingerprint(args, item, maker)
     if args.force or _known(folder) != wanted:
         for old in folder.glob("frame_*.png"):
             old.unlink()
-        (folder / _LEDGER).write_text(json.dumps({"fingerprint": wanted}), encoding="utf-8")
+        write_text(folder / _LEDGER, json.dumps({"fingerprint": wanted}))
     pictures, start, made = [], time.monotonic(), 0
     for frame in frames:
         path = folder / f"frame_{frame:04d}.png"

@@ -1,4 +1,7 @@
-"""Files out of Blender: pictures, maps as EXR, displaced meshes, scenes. Each is written beside, then renamed."""
+"""Files out of Blender: pictures, maps as EXR, displaced meshes, scenes.
+
+Each is written beside, then renamed; DnpmError names the file that Blender could not write.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,21 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ...core.errors import DnpmError
+from .written import by_blender
 
 MESH_FILES = {"obj": "face.obj", "ply": "face.ply", "gltf": "face.glb"}
 
 
 def render(scene: bpy.types.Scene, path: Path) -> Path:
     """The scene's camera's picture as PNG."""
-    beside = path.with_name(f"partial-{path.name}")
-    scene.render.filepath = str(beside)
     settings = scene.render.image_settings
     settings.file_format = "PNG"
     settings.color_mode = "RGBA" if scene.render.film_transparent else "RGB"
     settings.color_depth = "8"
-    bpy.ops.render.render(write_still=True, scene=scene.name)
-    return _finish(beside, path, "the picture")
+    with by_blender(path) as beside:
+        scene.render.filepath = str(beside)
+        bpy.ops.render.render(write_still=True, scene=scene.name)
+    return path
 
 
 def write_exr(displacement: np.ndarray, path: Path) -> Path:
@@ -40,12 +43,12 @@ def write_exr(displacement: np.ndarray, path: Path) -> Path:
         settings = scene.render.image_settings
         settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGB", "32"
         settings.exr_codec = "ZIP"
-        beside = path.with_name(f"partial-{path.name}")
-        image.save_render(str(beside), scene=scene)
+        with by_blender(path) as beside:
+            image.save_render(str(beside), scene=scene)
     finally:
         bpy.data.images.remove(image)
         bpy.data.scenes.remove(scene)
-    return _finish(beside, path, "the displacement map")
+    return path
 
 
 def write_mesh(objects: Sequence[bpy.types.Object], kind: str, path: Path) -> Path:
@@ -53,17 +56,16 @@ def write_mesh(objects: Sequence[bpy.types.Object], kind: str, path: Path) -> Pa
 
     `kind` is a key of MESH_FILES. Raises DnpmError when the exporter writes nothing.
     """
-    beside = path.with_name(f"partial-{path.name}")
-    with _applied_copies(objects):
+    with _applied_copies(objects), by_blender(path) as beside:
         _EXPORTERS[kind](str(beside))
-    return _finish(beside, path, f"the mesh ({kind})")
+    return path
 
 
 def save_blend(path: Path) -> Path:
     """The whole file, packed images inside."""
-    beside = path.with_name(f"partial-{path.name}")
-    bpy.ops.wm.save_as_mainfile(filepath=str(beside), copy=True, compress=True)
-    return _finish(beside, path, "the scene")
+    with by_blender(path) as beside:
+        bpy.ops.wm.save_as_mainfile(filepath=str(beside), copy=True, compress=True)
+    return path
 
 
 def _obj(path: str) -> None:
@@ -110,10 +112,3 @@ def _applied_copies(objects: Sequence[bpy.types.Object]) -> Iterator[None]:
         for other in selected:
             other.select_set(True)
         layer.objects.active = active
-
-
-def _finish(beside: Path, path: Path, what: str) -> Path:
-    if not beside.is_file() or beside.stat().st_size == 0:
-        raise DnpmError(f"{path}: Blender wrote nothing for {what}; see blender.log")
-    beside.replace(path)
-    return path

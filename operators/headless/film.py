@@ -9,6 +9,7 @@ import bpy
 from ...core.batch.clip import scene_rate
 from ...core.errors import DnpmError
 from ..scene import compat, sounds
+from .written import by_blender
 
 
 def make(pictures: list[Path], path: Path, fps: float, audio: Path, begin: float = 0.0) -> str:
@@ -21,14 +22,11 @@ def make(pictures: list[Path], path: Path, fps: float, audio: Path, begin: float
     scene = bpy.data.scenes.new("DNPM film")
     try:
         note = _fill(scene, pictures, fps, audio, begin)
-        beside = path.with_name(f"partial-{path.name}")
-        _set_up(scene, beside, note == "")
-        bpy.ops.render.render(animation=True, scene=scene.name)
+        with by_blender(path) as beside:
+            _set_up(scene, beside, note == "")
+            bpy.ops.render.render(animation=True, scene=scene.name)
     finally:
         bpy.data.scenes.remove(scene)
-    if not beside.is_file() or beside.stat().st_size == 0:
-        raise DnpmError(f"{path}: Blender wrote no film; see blender.log")
-    beside.replace(path)
     return f"{path}{note}"
 
 

@@ -7,7 +7,6 @@ A shard that the JSON does not name is the rest of a stopped run, and is overwri
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from ... import jsonfile, tensorfile
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ...files import write_text
 from ...inputs import reading, shown_path
 from ...jsonfile import to_dataclass
 
@@ -141,13 +141,7 @@ def write_about(folder: Path, about: About) -> None:
     entries = {
         "format": FORMAT, "units": "mm", **asdict(about), "count": about.count, "statistics": about.statistics(),
     }  # fmt: skip
-    beside = folder / f"{NAME}.{secrets.token_hex(4)}.part"
-    try:
-        beside.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-        beside.replace(folder / NAME)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise DnpmError(f"{folder / NAME}: cannot be written ({error.strerror or error})") from error
+    write_text(folder / NAME, json.dumps(entries, indent=1))
 
 
 def open_shard(folder: Path, about: About, shard: Shard) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -11,7 +11,7 @@ from types import TracebackType
 
 import numpy as np
 
-from ... import tensorfile
+from ... import files, tensorfile
 from ...errors import DnpmError
 from . import form
 
@@ -55,10 +55,7 @@ class MapWriter:
         self._splits: dict[int, int] = {}
         self._waiting: list[_Sample] = []
         stored = np.rint(mask * 255).astype(np.uint8)
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DnpmError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder") from error
+        files.folder(self.folder)
         if (self.folder / form.NAME).exists():
             self.about = self._continued(about, stored)
         else:

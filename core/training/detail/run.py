@@ -31,6 +31,8 @@ from ...detail.generator import Generator
 from ...detail.weights import load_detail, save_detail
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ...files import folder as made_folder
+from ...files import write_text
 from ...inputs import brief, reading
 from . import cache
 from .crisp import sharpen
@@ -72,7 +74,7 @@ def train(
     """Run every stage that is not done yet. Raises DnpmError when the folder belongs to another plan or face model."""
     torch.set_num_threads(plan.threads)
     started = time.monotonic()
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     model = FaceModel.load(model_path)
     state = State(folder, plan)
     size = (generator_config or GENERATORS["default"]).resolution
@@ -216,9 +218,7 @@ class State:
         """Note a stage as done."""
         self.done.append(stage)
         text = {"recipe": self._recipe, "done": self.done, "hours": self.hours + (time.monotonic() - started) / 3600}
-        beside = self._path.with_suffix(".part")
-        beside.write_text(json.dumps(text))
-        beside.replace(self._path)
+        write_text(self._path, json.dumps(text))
 
     def bands(self) -> list[Band] | None:
         """The kept bands, or None."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import files
 from ...batch.sheet import contact_sheet, relief_picture
-from ...errors import DnpmError
 
 COLUMNS = 6
 _FINEST = 1024
@@ -20,14 +20,11 @@ def relief_sheet(
     out: Path, maps: Sequence[np.ndarray], labels: Sequence[str], title: str, columns: int = COLUMNS, size: int = 256
 ) -> None:
     """(R, R) mm each, as a PNG. Raises DnpmError when it cannot be written."""
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory() as folder:
-            tiles = []
-            for k, (one, label) in enumerate(zip(maps, labels, strict=True)):
-                path = Path(folder) / f"{k}.png"
-                relief_picture(path, one * (len(one) / _FINEST), size)
-                tiles.append((path, label))
-            contact_sheet(out, tiles, columns, title)
-    except OSError as error:
-        raise DnpmError(f"{out}: cannot be written ({error.strerror or error})") from error
+    files.folder(out.parent)
+    with tempfile.TemporaryDirectory() as folder:
+        tiles = []
+        for k, (one, label) in enumerate(zip(maps, labels, strict=True)):
+            path = Path(folder) / f"{k}.png"
+            relief_picture(path, one * (len(one) / _FINEST), size)
+            tiles.append((path, label))
+        contact_sheet(out, tiles, columns, title)

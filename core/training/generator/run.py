@@ -187,7 +187,6 @@ class _Keeper:
             "images": t.step * t.plan.batch, "ada_p": round(t.ada.p, 4), "scores": self._scores,
             "plan": t.plan.as_json(), "spread_mm": t.spread_mm,
         }  # fmt: skip
-        folder.mkdir(parents=True, exist_ok=True)
         save_generator(folder, with_mean_w(t.mean, t.plan.seed), about)
 
     def _mask(self, resolution: int) -> Tensor:

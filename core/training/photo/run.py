@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DnpmError
+from ...files import folder as made_folder
 from ..checkpoint import Arrays, out_of_memory, resume, save_state, stop_on_signal
 
 STATE = "state.safetensors"
@@ -36,7 +37,7 @@ def fit(trainer: Trainer, folder: Path, kind: str, belongs: Mapping[str, Any], s
 
     Raises DnpmError when the state is of other settings, the loss bursts or memory ends.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     path = folder / STATE
     if path.is_file():
         resume(trainer, path, kind, belongs)

@@ -8,7 +8,6 @@ that was begun by another recipe is refused.
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 from ... import jsonfile, tensorfile
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
+from ...files import write_text
 from ...inputs import brief, reading
 from ...jsonfile import to_dataclass
 from ...speech import silence
@@ -150,13 +150,7 @@ class Maker:
         path = self.folder / INDEX
         clips = [asdict(self.entries[name]) for name in sorted(self.entries)]
         text = json.dumps({"format": FORMAT, "recipe": self.recipe, "clips": clips}, indent=1)
-        beside = path.with_name(f"{INDEX}.{secrets.token_hex(4)}.part")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            beside.write_text(text + "\n", encoding="utf-8")
-            beside.replace(path)
-        except OSError as error:
-            raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
+        write_text(path, text + "\n", make_folder=True)
 
 
 def clip_path(folder: Path, name: str) -> Path:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ...errors import DnpmError
+from ...files import writing
 
 _WIDTH, _HEIGHT, _MARGIN = 420, 180, 34
 _INK, _FAINT, _LINE, _PAPER = (40, 40, 46), (205, 205, 212), (28, 96, 176), (252, 252, 253)
@@ -22,13 +21,8 @@ def save_curves(path: Path, series: dict[str, list[tuple[int, float]]], columns:
     draw = ImageDraw.Draw(image)
     for k, (title, points) in enumerate(shown.items()):
         _panel(draw, k % columns * _WIDTH, k // columns * _HEIGHT, title, np.array(points, float))
-    beside = path.with_name(f"{path.stem}.{secrets.token_hex(4)}.part.png")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        image.save(beside)
-        beside.replace(path)
-    except OSError as error:
-        raise DnpmError(f"{path}: cannot be written ({error.strerror or error})") from error
+    with writing(path, make_folder=True) as beside:
+        image.save(beside, format="PNG")
 
 
 def _panel(draw: ImageDraw.ImageDraw, left: int, top: int, title: str, points: np.ndarray) -> None:

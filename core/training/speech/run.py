@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ... import jsonfile
+from ...files import write_text
 from ...inputs import reading
 from ...speech.config import to_json
 from ...speech.decoder import SpeechDecoder
@@ -49,7 +50,7 @@ def fit(trainer: SpeechTrainer, folder: Path, about: dict[str, Any], check: Chec
 
     def save() -> None:
         save_state(state, trainer.state(), STATE_FORMAT, _belongs(trainer, about))
-        record.write_text(json.dumps(history), encoding="utf-8")
+        write_text(record, json.dumps(history))
         save_curves(folder / "curves.png", history)
 
     with stop_on_signal() as stop:
