@@ -18,8 +18,8 @@ from .inputs import shown_path
 
 PARTIAL = ".partial"
 """In the name of a file that is not finished."""
-STEM_KEPT = 40
-"""Characters of a file's name that its unfinished one keeps: names have at most 255 bytes."""
+_STEM_BYTES = 180
+"""Of a file's name, that its unfinished one keeps: names have at most 255 bytes."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _unfinished: set[Path] = set()
 
@@ -64,7 +64,8 @@ def writing_all(
     """The same for files that belong together: they are renamed, in this order, once all are written."""
     wanted = [Path(path) for path in paths]
     token = secrets.token_hex(4)
-    parts = [p.with_name(f".{p.stem[:STEM_KEPT]}.{token}{PARTIAL}{p.suffix}") for p in wanted]
+    stems = [p.stem.encode()[:_STEM_BYTES].decode(errors="ignore") for p in wanted]
+    parts = [p.with_name(f".{stem}.{token}{PARTIAL}{p.suffix}") for p, stem in zip(wanted, stems, strict=True)]
     _unfinished.update(parts)
     at = wanted[0]
     broken: tuple[type[Exception], ...] = (OSError, *failures)

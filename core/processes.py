@@ -56,7 +56,7 @@ def stop_on_signals() -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         raise Stopped(number)
 
-    if threading.current_thread() is not threading.main_thread():
+    if not _is_main_thread():
         yield
         return
     wanted = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
@@ -93,6 +93,9 @@ def run(
     process = popen(
         command, cwd=folder, env=more, stdin=subprocess.PIPE if lifeline else subprocess.DEVNULL,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=os.name != "nt",
+        # What is not ours watches nothing. Only where this process is a command line: between a fork and its exec a
+        # process of many threads, as Blender's, had better run no Python.
+        preexec_fn=_die_with_parent if not lifeline and _is_main_thread() and sys.platform == "linux" else None,
     )  # fmt: skip
     pipe, process.stdin = process.stdin, None  # `communicate` would close it.
     try:
@@ -173,7 +176,7 @@ def end_at_once(status: int) -> NoReturn:
 def end_on_signals() -> None:
     """For Blender in a batch: SIGTERM, SIGINT and SIGHUP end this process at once, and leave no half-written file.
     Python's own handlers wait until a render is over."""
-    if threading.current_thread() is not threading.main_thread():
+    if not _is_main_thread():
         return
     receiver, sender = os.pipe()
     os.set_blocking(sender, False)
@@ -194,6 +197,15 @@ def wake_with_parent() -> None:
     """On Linux: when the parent dies this process is woken, should somebody have stopped it (SIGSTOP), so that it sees
     the end of its pipe."""
     _on_parents_death(signal.SIGCONT if hasattr(signal, "SIGCONT") else 0)
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        _on_parents_death(signal.SIGKILL)
+
+
+def _is_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()
 
 
 def _on_parents_death(number: int) -> None:
@@ -251,8 +263,7 @@ def _begin_helper(nice: int, start: Callable[..., None], arguments: tuple[Any, .
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if nice and hasattr(os, "nice"):
         os.nice(nice)
-    if sys.platform == "linux":
-        _on_parents_death(signal.SIGKILL)
+    _die_with_parent()
     parent = multiprocessing.parent_process()
     if parent is not None:
 

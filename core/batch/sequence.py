@@ -18,8 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..files import STEM_KEPT, sweep, write_text, writing
 from ..files import folder as made_folder
+from ..files import sweep, write_text, writing
 from . import exr, png
 
 FORMS = {"EXR16": ".exr", "EXR32": ".exr", "PNG16": ".png"}
@@ -122,7 +122,7 @@ def open_sequence(folder: Path, form: str, stem: str) -> Sequence:
     folder cannot be made.
     """
     made_folder(folder)
-    sweep(folder, f"{stem[:STEM_KEPT]}*")
+    sweep(folder, f"{stem}[_.]*")
     return known_sequence(folder, form, stem)
 
 

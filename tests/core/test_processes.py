@@ -62,6 +62,23 @@ def test_a_run_that_takes_too_long_is_ended_with_all_that_it_started(tmp_path):
     eventually(lambda: not runs(int(note.read_text())), 5)
 
 
+RUNNER = """
+import sys
+from dnpm.core import processes
+processes.run(["/bin/sh", "-c", "echo $$ > {note}; exec sleep 600"], 600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a dead process by itself")
+def test_a_program_that_watches_nothing_ends_when_its_parent_is_killed(tmp_path):
+    note = tmp_path / "pid"
+    parent = subprocess.Popen([sys.executable, "-c", RUNNER.format(note=note)])
+    pid = int(eventually(lambda: note.is_file() and note.read_text()))
+    parent.kill()
+    parent.wait()
+    eventually(lambda: not runs(pid), 5)
+
+
 CHILD = """
 import os, sys, threading, time
 from pathlib import Path
