@@ -28,6 +28,8 @@ def cannot_write(path: str | os.PathLike[str], error: Exception) -> DnpmError:
     """The error to raise when a file or folder could not be written."""
     said = str(error).strip().splitlines()
     reason = getattr(error, "strerror", None) or (said[-1] if said else type(error).__name__)
+    if isinstance(error, FileExistsError | NotADirectoryError):
+        reason = "a file stands where a folder is wanted"
     full = getattr(error, "errno", None) in _FULL
     advice = "make room there, or choose another folder" if full else "choose another folder"
     return DnpmError(f"{shown_path(path)}: cannot be written ({reason}); {advice}")
@@ -37,8 +39,6 @@ def folder(path: str | os.PathLike[str]) -> Path:
     """The folder, made with its parents where it is not there. Raises DnpmError when it cannot be made."""
     try:
         Path(path).mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise DnpmError(f"{shown_path(path)}: is a file where a folder is wanted; choose another folder") from error
     except (OSError, ValueError) as error:
         raise cannot_write(path, error) from error
     return Path(path)

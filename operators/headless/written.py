@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import shutil
@@ -13,14 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...core.errors import DnpmError
-from ...core.files import PARTIAL, writing
+from ...core.files import PARTIAL, cannot_write, writing
 
 _ROOM = 1 << 20
 """Bytes that must still fit on the disk after a file was written: a writer that met its end left less."""
 _PNG_END = bytes.fromhex("0000000049454e44ae426082")
 _ZSTD, _ZSTD_SEEK_END = bytes.fromhex("28b52ffd"), bytes.fromhex("b1ea928f")
 """Begin of a compressed .blend, and the end of its table of frames, which comes last (Zstandard's seekable format)."""
-_FULL = "make room there, or choose another folder"
 
 
 @contextlib.contextmanager
@@ -33,15 +33,20 @@ def by_blender(path: Path) -> Iterator[Path]:
         try:
             yield beside
         except RuntimeError as error:
-            room = _has_room(path.parent)
-            raise DnpmError(f"{path}: Blender cannot write it ({_reason(error)}); {_advice(room)}") from error
+            raise _failure(path, _reason(error)) from error
         if not beside.is_file():
-            raise DnpmError(f"{path}: Blender wrote nothing; {_advice(_has_room(path.parent))}")
+            raise _failure(path, "it wrote nothing")
         whole = _is_whole(beside)
-        if whole is None and not _has_room(path.parent):
-            raise DnpmError(f"{path}: the disk is full, so that Blender may have cut it; {_FULL}")
-        if whole is False:
-            raise DnpmError(f"{path}: Blender wrote a part of it only; {_FULL}")
+        if whole is False or (whole is None and _obstacle(path.parent) is not None):
+            raise _failure(path, "it wrote a part only")
+
+
+def _failure(path: Path, said: str) -> DnpmError:
+    """What stands in the way there, where something does; else what Blender said."""
+    obstacle = _obstacle(path.parent)
+    if obstacle is not None:
+        return cannot_write(path, obstacle)
+    return DnpmError(f"{path}: cannot be written (Blender: {said}); its console or blender.log says more")
 
 
 def _reason(error: RuntimeError) -> str:
@@ -51,25 +56,22 @@ def _reason(error: RuntimeError) -> str:
     return said[-1] if said else type(error).__name__
 
 
-def _advice(room: bool) -> str:
-    return "see blender.log, or choose another folder" if room else _FULL
-
-
-def _has_room(folder: Path) -> bool:
-    """Whether the disk, and the person's share of it, has room for another `_ROOM` bytes."""
-    if not hasattr(os, "posix_fallocate"):
-        return shutil.disk_usage(folder).free >= _ROOM
+def _obstacle(folder: Path) -> OSError | None:
+    """Why another `_ROOM` bytes cannot be written there: the disk, or the person's share of it, is full, or other."""
     trial = folder / f".{secrets.token_hex(4)}{PARTIAL}"
     try:
         descriptor = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            os.posix_fallocate(descriptor, 0, _ROOM)
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(descriptor, 0, _ROOM)
+            elif shutil.disk_usage(folder).free < _ROOM:
+                return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
             trial.unlink()
-    except OSError:
-        return False
-    return True
+    except OSError as error:
+        return error
+    return None
 
 
 def _is_whole(file: Path) -> bool | None:

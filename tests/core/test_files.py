@@ -67,9 +67,9 @@ def test_a_writer_that_writes_nothing_is_found_out(tmp_path):
 
 def test_folders_that_cannot_be(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DnpmError, match=r"file: is a file where a folder is wanted"):
+    with pytest.raises(DnpmError, match=r"file: cannot be written \(a file stands where a folder is wanted\)"):
         files.folder(tmp_path / "file")
-    with pytest.raises(DnpmError, match=r"file.below: cannot be written \(Not a directory\); choose another folder"):
+    with pytest.raises(DnpmError, match=r"file.below: cannot be written \(a file stands where"):
         files.folder(tmp_path / "file" / "below")
     with pytest.raises(DnpmError, match=r"a\.txt: cannot be written"):
         files.write_text(tmp_path / "file" / "a.txt", "x")

@@ -214,7 +214,7 @@ def test_a_damaged_or_foreign_preset_changes_nothing(face, tiny_model, folder, t
 def test_a_folder_that_cannot_be_written_is_reported(face, folder, tmp_path):
     # A file where the folder should be: refused for every user, the superuser too.
     folder.write_text("in the way")
-    with pytest.raises(RuntimeError, match="cannot save the preset"):
+    with pytest.raises(RuntimeError, match="cannot be written"):
         bpy.ops.dnpm.save_preset(name="mine")
     assert folder.read_text() == "in the way"
 
