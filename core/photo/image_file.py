@@ -6,6 +6,7 @@ Pillow's other readers start programs.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import struct
