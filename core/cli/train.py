@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     detail.add_argument("--weights", type=Path, required=True, metavar="DIR", help="where the weights are written")
     detail.add_argument("--maps", type=int, help="teacher maps to learn from")
+    detail.add_argument("--fine-maps", type=int, help="of these at the generator's size")
+    detail.add_argument("--meshes", type=int, help="meshes with expressions; eight people's skins each teach E")
     detail.add_argument("--seed", type=int, default=0)
     detail.add_argument("--processes", type=int, default=2, help="that paint maps side by side")
     add_device(detail)
@@ -67,6 +69,10 @@ def run(args: argparse.Namespace) -> int:
     plan = replace(SMALL if args.small else Plan(), seed=args.seed, processes=args.processes, threads=args.threads)
     if args.maps is not None:
         plan = replace(plan, maps=args.maps)
+    if args.fine_maps is not None:
+        plan = replace(plan, fine_maps=args.fine_maps)
+    if args.meshes is not None:
+        plan = replace(plan, meshes=args.meshes)
     if args.encoder_seconds is not None:
         plan = replace(plan, encoder_seconds=args.encoder_seconds)
     if args.joint:

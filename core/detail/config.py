@@ -132,7 +132,7 @@ GENERATORS: dict[str, GeneratorConfig] = {
     "default": GeneratorConfig(
         channel_base=2048,
         channel_max=128,
-        registered=((16, 64), (32, 96), (64, 112), (128, 112), (256, 52), (512, 16), (1024, 6)),
+        registered=((16, 64), (32, 112), (64, 128), (128, 128), (256, 56), (512, 16), (1024, 8)),
     ),
 }
 
@@ -141,5 +141,5 @@ ENCODERS: dict[str, EncoderConfig] = {
     # These two read points of the mesh V_p instead of sliders: all of their input enters twice, as w_exp does above.
     "paper_1700": EncoderConfig(n_id=0, n_exp=5100, widths=(9216, 2048, 9216, 9216, 13312), batch_norm=False),
     "paper_5000": EncoderConfig(n_id=0, n_exp=15000, widths=(10752, 12288, 10240, 12800, 10240), batch_norm=False),
-    "default": EncoderConfig(n_id=50, n_exp=52, widths=(640, 640, 512, 384, 256), batch_norm=False),
+    "default": EncoderConfig(n_id=84, n_exp=52, widths=(832, 832, 608, 480, 352), batch_norm=False),
 }

@@ -69,7 +69,8 @@ class Detailed3DMM(nn.Module):
         self.generator, self.encoder, self.card = detail.generator, detail.encoder, detail.card
         n_vertices = len(model.neutral)
         sampler = corner_sampler(model.faces, model.faces_detail_uv, n_vertices, len(model.detail_uv)).tocoo()
-        core = torch.from_numpy(model.core.astype("float32").reshape(-1, n_vertices * 3))
+        self.n_shape = model.n_shape
+        core = torch.from_numpy(model.core[: self.n_shape + 1].astype("float32").reshape(-1, n_vertices * 3))
         for name, tensor in (
             ("neutral", torch.tensor(model.neutral)),
             ("core", core),
@@ -103,7 +104,7 @@ class Detailed3DMM(nn.Module):
             if vector.ndim != 2 or vector.shape[1] != width or len(vector) != len(identity):
                 raise DnpmError(f"{name} must be (batch, {width}), is {tuple(vector.shape)}")
         one = identity.new_ones(len(identity), 1)
-        w_id, w_exp = torch.cat([one, identity], 1), torch.cat([one, expression], 1)
+        w_id, w_exp = torch.cat([one, identity[:, : self.n_shape]], 1), torch.cat([one, expression], 1)
         weights = (w_id[:, :, None] * w_exp[:, None, :]).flatten(1)
         return self.neutral + (weights @ self.core).unflatten(1, (-1, 3))
 

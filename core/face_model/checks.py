@@ -44,7 +44,11 @@ def age_regression(model: FaceModel) -> tuple[np.ndarray, float] | None:
         raise DnpmError(f"{what} must be an object of objects, is {brief(entry)}")
     if "age_years" not in entry:
         return None
-    weights = jsonfile.array(entry["age_years"].get("weights"), (model.n_id,), f"{what}: age_years.weights")
+    listed = entry["age_years"].get("weights")
+    # Age follows the shape: the skin components' weights may be left out.
+    count = model.n_shape if isinstance(listed, list) and len(listed) == model.n_shape else model.n_id
+    weights = jsonfile.array(listed, (count,), f"{what}: age_years.weights")
+    weights = np.pad(weights, (0, model.n_id - count))
     intercept = entry["age_years"].get("intercept", 0.0)
     if not jsonfile.is_number(intercept, -1000, 1000) or np.abs(weights).max(initial=0) > 1000:
         raise DnpmError(f"{what}: age_years must be years, is {brief(entry['age_years'])}")

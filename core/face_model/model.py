@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 
@@ -12,6 +13,7 @@ import numpy as np
 from .. import jsonfile, tensorfile
 from ..errors import DnpmError
 from ..inputs import brief, reading
+from . import skin_components
 from .checks import age_regression, check
 
 FORMAT = "dnpm-face-model-1"
@@ -30,7 +32,8 @@ class FaceModel:
     """(V, 3) float32: the mean identity at rest."""
     core: np.ndarray
     """(n_id + 1, n_exp + 1, V, 3) float16 or float32. core[0, 0] is 0; core[k, 0] identity component k at one standard
-    deviation; core[0, e] expression e on the mean identity; core[k, e] what component k adds to expression e."""
+    deviation; core[0, e] expression e on the mean identity; core[k, e] what component k adds to expression e. The rows
+    of skin components (`skin_components`), which follow the shape's, are zero."""
     expression_names: tuple[str, ...]
     identity_labels: tuple[str, ...]
     """What a component does where that is clear ("Face width"), else "Identity 7"."""
@@ -71,6 +74,12 @@ class FaceModel:
         return self.core.shape[1] - 1
 
     @cached_property
+    def n_shape(self) -> int:
+        """Leading identity components that move a vertex; those after them speak of the skin alone."""
+        moving = np.flatnonzero(self.core[1:, 0].any((1, 2)))
+        return int(moving[-1]) + 1 if len(moving) else 0
+
+    @cached_property
     def expression_index(self) -> dict[str, int]:
         """Name -> place in the expression vector."""
         return {name: i for i, name in enumerate(self.expression_names)}
@@ -108,7 +117,7 @@ class FaceModel:
         result = self.neutral_of(identity)
         weights = self._identity(identity)
         for e in np.flatnonzero(expression):
-            delta = np.tensordot(weights, self.core[:, e + 1].astype(np.float32), 1)
+            delta = np.tensordot(weights, self.core[: len(weights), e + 1].astype(np.float32), 1)
             result += expression[e] * delta
         return result
 
@@ -116,39 +125,47 @@ class FaceModel:
     def moved(self) -> np.ndarray:
         """(n_exp, V) bool: the vertices that an expression moves, on any identity."""
         # Whether all bits but the sign's are 0: comparing float16 itself takes ten times as long.
-        bits = self.core[:, 1:].view(f"u{self.core.itemsize}")
+        bits = self.core[: self.n_shape + 1, 1:].view(f"u{self.core.itemsize}")
         return (np.bitwise_or.reduce(bits, axis=0) << 1).any(-1)
 
     @cached_property
     def _rest_table(self) -> np.ndarray:
-        """(n_id + 1, 3 V) float32: the mean at rest, then what each identity component adds."""
-        rest = np.empty((self.n_id + 1, self.neutral.size), np.float32)
+        """(n_shape + 1, 3 V) float32: the mean at rest, then what each shape component adds."""
+        rest = np.empty((self.n_shape + 1, self.neutral.size), np.float32)
         rest[0] = self.neutral.ravel()
-        rest[1:] = self.core[1:, 0].reshape(self.n_id, -1)
+        rest[1:] = self.core[1 : self.n_shape + 1, 0].reshape(self.n_shape, -1)
         return rest
 
     @cached_property
     def _delta_table(self) -> tuple[np.ndarray, np.ndarray]:
-        """Flat places in (n_exp, V, 3) that some identity moves, and (n_id + 1, places) float32: the core there.
+        """Flat places in (n_exp, V, 3) that some identity moves, and (n_shape + 1, places) float32: the core there.
 
         An expression moves a part of the face only, and float16 is slow to compute with: the table is a fraction of the
         core, and one matrix product with it makes all deltas.
         """
         places = np.flatnonzero(np.repeat(self.moved, 3))
-        table = np.empty((self.n_id + 1, len(places)), np.float32)
-        for row, component in zip(table, self.core[:, 1:], strict=True):
+        table = np.empty((self.n_shape + 1, len(places)), np.float32)
+        for row, component in zip(table, self.core[: self.n_shape + 1, 1:], strict=True):
             row[:] = component.reshape(-1)[places]
         return places, table
 
     def _identity(self, identity: np.ndarray) -> np.ndarray:
+        """(n_id,) -> (n_shape + 1,): w_id of Eq. 3 with its leading 1, skin components left out."""
         identity = np.asarray(identity, np.float32)
         if identity.shape != (self.n_id,):
             raise DnpmError(f"{self.name} takes {self.n_id} identity values, got an array of shape {identity.shape}")
-        return np.concatenate([np.ones(1, np.float32), identity])
+        return np.concatenate([np.ones(1, np.float32), identity[: self.n_shape]])
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one safetensors file: the arrays, and the names and metadata as JSON in its header."""
+        """Write one safetensors file: the arrays, and the names and metadata as JSON in its header.
+
+        The core's rows of skin components are zero and not stored: there are more labels than rows then.
+        """
         tensors = {f.name: getattr(self, f.name) for f in fields(self) if f.name in _ARRAYS}
+        stored = self.core.shape[0]
+        while stored > self.n_shape + 1 and not self.core[stored - 1].any():
+            stored -= 1
+        tensors["core"] = self.core[:stored]
         tensors |= {f"vertex_groups.{name}": indices for name, indices in self.vertex_groups.items()}
         header = {name: list(getattr(self, name)) for name in _NAME_LISTS} | {"metadata": self.metadata}
         tensorfile.save(path, tensors, {"format": FORMAT, "name": self.name, "header": json.dumps(header)})
@@ -173,6 +190,7 @@ class FaceModel:
                 raise DnpmError(f"the header's metadata must map names to texts, is {brief(about)}")
             if not all(jsonfile.is_names(header.get(name)) for name in _NAME_LISTS):
                 raise DnpmError(f"the header must list {', '.join(_NAME_LISTS)} as texts")
+        tensors["core"] = with_skin_rows(tensors["core"], header["identity_labels"])
         groups = {k.removeprefix("vertex_groups."): v for k, v in tensors.items() if k.startswith("vertex_groups.")}
         with reading(path, again):
             model = cls(
@@ -184,6 +202,20 @@ class FaceModel:
             )
             age_regression(model)
         return model
+
+
+def with_skin_rows(core: np.ndarray, labels: Sequence[str]) -> np.ndarray:
+    """The core with a row of zeros for each skin component at the end of the labels that it has none for.
+
+    The system gives zeroed memory only where something is written: the rows cost next to nothing. Other labels too many
+    are left to the model's own checks.
+    """
+    stored = len(core) - 1
+    if core.ndim != 4 or not 0 <= stored < len(labels) or not set(labels[stored:]) <= set(skin_components.LABELS):
+        return core
+    full = np.zeros((len(labels) + 1, *core.shape[1:]), core.dtype)
+    full[: len(core)] = core
+    return full
 
 
 _NAME_LISTS = ("expression_names", "identity_labels", "material_names")

@@ -27,25 +27,27 @@ class KeyTable:
 
     @cached_property
     def _rest(self) -> np.ndarray:
-        rest = np.concatenate([self.model.neutral[None], self.model.core[1:, 0].astype(np.float32)])
+        moving = self.model.core[1 : self.model.n_shape + 1, 0]
+        rest = np.concatenate([self.model.neutral[None], moving.astype(np.float32)])
         return units.to_blender(rest).astype(np.float32).reshape(len(rest), -1)
 
     @cached_property
     def _active(self) -> tuple[np.ndarray, np.ndarray]:
-        """Places in (n_exp, V, 3) that some identity moves, flat, and (n_id + 1, places) what each component moves.
+        """Places in (n_exp, V, 3) that some identity moves, flat, and (n_shape + 1, places) what each component moves.
 
         An expression moves a part of the face only: leaving the rest out makes a table of a third, and as much quicker.
         """
         model = self.model
         places = np.flatnonzero(np.repeat(model.moved, 3))
-        table = np.empty((model.n_id + 1, len(places) // 3, 3), np.float32)
-        for row, component in zip(table, model.core[:, 1:], strict=True):
+        table = np.empty((model.n_shape + 1, len(places) // 3, 3), np.float32)
+        for row, component in zip(table, model.core[: model.n_shape + 1, 1:], strict=True):
             row[:] = units.to_blender(component.reshape(-1)[places].reshape(-1, 3).astype(np.float32))
-        return places, table.reshape(model.n_id + 1, -1)
+        return places, table.reshape(model.n_shape + 1, -1)
 
     def coordinates(self, identity: np.ndarray, unit_scale: float) -> np.ndarray:
         """(n_id,) -> (n_exp + 1, V, 3) float32 Blender units: the rest, then each expression at 1 (absolute)."""
-        weights = np.concatenate([np.ones(1, np.float32), np.asarray(identity, np.float32)])
+        shape = np.asarray(identity, np.float32)[: self.model.n_shape]
+        weights = np.concatenate([np.ones(1, np.float32), shape])
         places, table = self._active
         deltas = np.zeros((self.model.n_exp, self.model.neutral.size), np.float32)
         deltas.ravel()[places] = weights @ table
@@ -59,7 +61,8 @@ class KeyTable:
         """Tells two builds of a model apart, as far as a mesh made of them can."""
         digest = hashlib.blake2b(digest_size=8)
         digest.update(self.model.name.encode())
-        for array in (self.model.neutral, self.model.core[1:, 0], self.model.core[0], self.model.faces):
+        shape = self.model.core[1 : self.model.n_shape + 1, 0]
+        for array in (self.model.neutral, shape, self.model.core[0], self.model.faces):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()
 

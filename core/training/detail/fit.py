@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass
 
@@ -16,7 +17,6 @@ from ...detail.encoder import Encoder
 from ...detail.generator import Generator
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
-from . import samples
 from .principal import Band
 
 CPU = torch.device("cpu")
@@ -97,22 +97,22 @@ class CoefficientLoss:
 
 
 def fit_encoder(
-    encoder: Encoder, loss: CoefficientLoss, many: Codes, fine: Codes, check: Codes, seconds: float, seed: int,
-    device: torch.device = CPU,
+    encoder: Encoder, loss: CoefficientLoss, many: Codes, check: Codes, seconds: float, seed: int,
+    device: torch.device = CPU, save: Callable[[Encoder], None] | None = None,
 ) -> Encoder:  # fmt: skip
-    """Adam 5e-4 with cosine decay by the clock; `fine` also has the finest bands. Returns the best on `check`."""
+    """AdamW, 1e-3 with cosine decay by the clock. Returns the best on `check`; `save` gets it every five minutes."""
     torch.manual_seed(seed)
     encoder, loss = encoder.to(device), loss.to(device)
-    many, fine, check = (codes.to(device) for codes in (many, fine, check))
+    many, check = (codes.to(device) for codes in (many, check))
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-3, weight_decay=2e-3)
     best, best_r2, start, step = None, -np.inf, time.monotonic(), 0
+    saved = start
     while (spent := (time.monotonic() - start) / seconds) < 1.0:
         for group in optimizer.param_groups:
             group["lr"] = 1e-3 * (0.5 + 0.5 * np.cos(np.pi * spent)) + 1e-6
         encoder.train()
-        a, b = torch.randint(len(many.identity), (256,)), torch.randint(len(fine.identity), (64,))
-        value = loss(encoder(many.identity[a], many.expression[a]), many.coefficients[a])
-        value = value + 0.3 * loss(encoder(fine.identity[b], fine.expression[b]), fine.coefficients[b])
+        pick = torch.randint(len(many.identity), (256,))
+        value = loss(encoder(many.identity[pick], many.expression[pick]), many.coefficients[pick])
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         optimizer.step()
@@ -123,7 +123,13 @@ def fit_encoder(
                 r2 = loss.r2(encoder(check.identity, check.expression), check.coefficients)
             if r2 > best_r2:
                 best_r2, best = r2, {k: v.clone() for k, v in encoder.state_dict().items()}
-            print(f"encoder: step {step}, loss {value.item():.4f}, held-out R2 {r2:.4f}", file=sys.stderr, flush=True)
+            print(
+                f"encoder: step {step}, loss {value.item():.4f}, held-out R2 {r2:.4f}, {100 * spent:.0f} %",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
+            if save and time.monotonic() - saved > 300:
+                save(encoder)
+                saved = time.monotonic()
     if best is not None:
         encoder.load_state_dict(best)
     return encoder.cpu().eval()
@@ -177,10 +183,3 @@ def fit_mapping(
         mapping.w_avg.copy_(mapping(torch.randn(8192, config.z_dim).to(device)).mean(0))
     mapping.cpu()
     encoder.cpu()
-
-
-def codes(model: FaceModel, split: str, coefficients: Tensor, seed: int) -> Codes:
-    """Inputs of the samples 0 .. n - 1 beside their coefficients."""
-    pairs = [samples.draw(model, split, i, seed) for i in range(len(coefficients))]
-    identity = torch.from_numpy(np.stack([p[0] for p in pairs]))
-    return Codes(identity, torch.from_numpy(np.stack([p[1] for p in pairs])), coefficients)

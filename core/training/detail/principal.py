@@ -108,8 +108,8 @@ def coefficients_of(maps: np.ndarray, bands: list[Band]) -> Tensor:
     return torch.cat([_project(maps[i : i + 64], bands, None)[0] for i in range(0, len(maps), 64)])
 
 
-def _project(maps: np.ndarray, bands: list[Band], resolution: int | None) -> tuple[Tensor, Tensor]:
-    chunk = torch.from_numpy(np.asarray(maps, np.float32))
+def _project(maps: np.ndarray | Tensor, bands: list[Band], resolution: int | None) -> tuple[Tensor, Tensor]:
+    chunk = maps if isinstance(maps, Tensor) else torch.from_numpy(np.asarray(maps, np.float32))
     total, row = None, []
     for band in bands:
         if band.resolution > (resolution or maps.shape[-1]):

@@ -2,7 +2,9 @@
 
     maps        teacher maps on disk                         (maps/)
     bands       principal components band by band            (bands.safetensors)
-    encoder     E on coefficients                            (encoder.safetensors, generator.safetensors)
+    linear      what the teacher's layers are in these       (linear.safetensors)
+    codes       coefficients of very many people             (codes/)
+    encoder     E on these                                   (encoder.safetensors, generator.safetensors)
     joint       G and E together on maps                     (the same files, replaced)
     crisp       G's fine blocks against a discriminator      (the same files, replaced)
     mapping     f: z -> w on E's codes                       (the same files, replaced)
@@ -34,26 +36,33 @@ from ...face_model.model import FaceModel
 from ...files import folder as made_folder
 from ...files import write_text
 from ...inputs import brief, reading
+from ..teacher import Teacher
 from . import cache
 from .crisp import sharpen
-from .fit import CPU, CoefficientLoss, codes, fit_encoder, fit_mapping
+from .fit import CPU, CoefficientLoss, fit_encoder, fit_mapping
 from .joint import place_weights, train_jointly
-from .principal import Band, coefficients_of, directions, learn_bands, plant, project
+from .linear import LinearView, make_codes
+from .principal import Band, directions, learn_bands, plant, project
 
 
 @dataclass(frozen=True)
 class Plan:
     """How much of everything; times in seconds by the clock."""
 
-    maps: int = 9000
-    fine_maps: int = 600
-    check_maps: int = 300
-    components_from: int = 2000
-    encoder_seconds: float = 480
+    maps: int = 3000
+    """At 512 or the generator's size, whichever is less."""
+    fine_maps: int = 400
+    """At the generator's size."""
+    components_from: int = 1500
+    """The rest of the maps says how much the components hold of what they were not made from."""
+    meshes: int = 25_000
+    """(identity, expression) pairs whose coefficients E learns from, each with `linear.SKINS` people's skins."""
+    check_meshes: int = 150
+    encoder_seconds: float = 1500
     mapping_seconds: float = 90
-    joint: tuple[tuple[int, int, float], ...] = ((256, 8, 600),)
+    joint: tuple[tuple[int, int, float], ...] = ((256, 8, 900),)
     """(resolution, batch, seconds) one after the other."""
-    crisp: tuple[tuple[int, int, float], ...] = ((1024, 2, 600),)
+    crisp: tuple[tuple[int, int, float], ...] = ((1024, 2, 480),)
     """(resolution, batch, seconds) of adversarial training."""
     even_places: bool = False
     """Let places that vary little count more. Tried for the first edition: it cost R2 and did not help the nose."""
@@ -62,7 +71,7 @@ class Plan:
     threads: int = 2
 
 
-SMALL = Plan(24, 8, 8, 16, 2, 1, ((64, 2, 2.0),), ((128, 2, 2.0),))
+SMALL = Plan(24, 8, 16, 4, 2, 2, 1, ((64, 2, 2.0),), ((128, 2, 2.0),))
 """Shows that every stage works; learns nothing."""
 
 
@@ -80,16 +89,13 @@ def train(
     size = (generator_config or GENERATORS["default"]).resolution
     coarse = min(size, 512)
     many = cache.fill(folder / "maps", model_path, "train", plan.maps, coarse, coarse, plan.processes, plan.seed)
-    check = cache.fill(
-        folder / "maps", model_path, "validation", plan.check_maps, coarse, coarse, plan.processes, plan.seed
-    )
     fine = many
     if size > coarse:
         fine = cache.fill(folder / "maps", model_path, "train", plan.fine_maps, size, size, plan.processes, plan.seed)
 
     generator_config = generator_config or GENERATORS["default"]
     encoder_config = replace(encoder_config or ENCODERS["default"], n_id=model.n_id, n_exp=model.n_exp)
-    weight = place_weights(check.maps) if plan.even_places else torch.ones(coarse, coarse)
+    weight = place_weights(many.maps[:300]) if plan.even_places else torch.ones(coarse, coarse)
     bands = state.bands()
     if bands is None:
         counts = dict(generator_config.registered)
@@ -113,23 +119,28 @@ def train(
         torch.manual_seed(plan.seed)
         generator, encoder = Generator(generator_config), Encoder(encoder_config)
         plant(generator, bands, places)
-        used = [b for b in bands if b.resolution <= coarse]
-        coefficients = coefficients_of(many.maps, used)
-        check_coefficients, images = project(check.maps, used)
-        truth = torch.from_numpy(np.asarray(check.maps, np.float32))
+        check = np.asarray(many.maps[plan.components_from :][:150])
+        _, images = project(check, [b for b in bands if b.resolution <= coarse])
+        truth = torch.from_numpy(check.astype(np.float32))
         left = float((images - truth).square().mean() / (truth - truth.mean(0)).square().mean())
-        del images, truth
+        del images, truth, check
         print(f"bands hold {1 - left:.4f} of the held-out maps' variance at {coarse}", file=sys.stderr, flush=True)
-        fine_coefficients = coefficients_of(fine.maps, bands)
-        encoder = fit_encoder(
-            encoder, loss, codes(model, "train", coefficients, plan.seed),
-            codes(model, "train", fine_coefficients, plan.seed),
-            codes(model, "validation", check_coefficients, plan.seed), plan.encoder_seconds, plan.seed, device,
-        )  # fmt: skip
+        view = folder / "linear.safetensors"
+        if not view.is_file():
+            LinearView.of(Teacher(model, size, plan.seed), bands).save(view)
+        counts = {"train": plan.meshes, "validation": plan.check_meshes}
+        codes = make_codes(folder / "codes", model_path, view, counts, plan.processes, plan.seed)
         # E is centred: its mean output over the training samples is 0, so w_mean is 0 as well.
-        state.finish("encoder", started)
         w_mean = torch.zeros(generator_config.w_dim)
-        save_detail(weights, generator, encoder, w_mean, card({"held_by_components": 1 - left}))
+
+        def so_far(e: Encoder) -> None:
+            save_detail(weights, generator, e, w_mean, card({"held_by_components": 1 - left}))
+
+        encoder = fit_encoder(
+            encoder, loss, codes["train"], codes["validation"], plan.encoder_seconds, plan.seed, device, so_far
+        )
+        state.finish("encoder", started)
+        so_far(encoder)
     for resolution, batch, seconds in plan.joint:
         stage = f"joint {resolution} {seconds:.0f}"
         if stage in state.done:

@@ -55,6 +55,19 @@ def draw(model: FaceModel, split: str, index: int, seed: int = 0) -> tuple[np.nd
     return identity, expression.astype(np.float32)
 
 
+def other_skins(
+    model: FaceModel, split: str, index: int, count: int, identity: np.ndarray, seed: int = 0
+) -> list[np.ndarray]:
+    """`count` people with the mesh of sample `index`, whose identity this is: the first with its own skin."""
+    rng = np.random.default_rng([seed, SPLITS[split], index, 7])
+    people = [identity]
+    for _ in range(count - 1):
+        other = identity.copy()
+        other[model.n_shape :] = np.clip(rng.standard_normal(model.n_id - model.n_shape), -3, 3)
+        people.append(other)
+    return people
+
+
 def deed(model: FaceModel, name: str, amount: float, other_side: float = 1.0) -> np.ndarray:
     """(n_exp,): `name` at `amount`, and its mirror image (not of jaw and mouth shifts, gaze) at other_side * amount."""
     values = {name: amount}

@@ -1,22 +1,30 @@
-"""Paints creases: every crease has a window of texels with its distance across and its place along, in millimetres."""
+"""Paints creases: a sparse matrix from depths at nodes along each crease to the texels' heights.
+
+A map of creases is linear in the depths at their nodes. A crease that moves has several copies side by side, and a
+shift weighs the two copies it lies between: so the map stays linear, painting is one product, and what a set of
+components says of a map is known without painting it (`training/detail/linear.py`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from scipy import sparse
 from scipy.interpolate import CubicSpline
 from scipy.spatial import cKDTree
 
 from ...face_model.landmark_uv import landmark_uv
 from ...face_model.model import FaceModel
 from .anatomy import Crease
+from .person import MAX_SHIFT_MM, MOVING, NODES, PersonLines
 from .strain import StrainField, bilinear
-from .traits import FAMILIES, Traits
+from .traits import Traits
 
-NODES = 9
-MAX_SHIFT_MM = 1.1
+COPIES_MM = np.linspace(-MAX_SHIFT_MM, MAX_SHIFT_MM, 5, dtype=np.float32)
+"""Where the copies of a crease that moves lie: nearer to each other than a crease is wide."""
 _SAMPLES = 240
+_NEGLIGIBLE = 1e-4
 
 
 class CreasePainter:
@@ -29,15 +37,17 @@ class CreasePainter:
         self.items = list(items)
         self.resolution = len(positions)
         rng = np.random.default_rng([seed, 29])
+        wiggle_rng = np.random.default_rng([seed, 31])
         texels = positions.reshape(-1, 3)
         inside = np.flatnonzero(covered.ravel())
         tree = cKDTree(texels[inside])
         grid_uv = _texel_uv(self.resolution)
-        chunks: list[tuple[np.ndarray, ...]] = []
+        eye_distance = _eye_distance(model)
         node_uv: list[np.ndarray] = []
         node_normal: list[np.ndarray] = []
-        drive = np.zeros((len(items), NODES, model.n_exp), np.float32)
-        noise = np.zeros((len(items), NODES), np.float32)
+        self.drive = np.zeros((len(items), NODES, model.n_exp), np.float32)
+        self.noise = np.zeros((len(items), NODES), np.float32)
+        columns: list[sparse.csc_matrix] = []
         for i, crease in enumerate(self.items):
             curve_uv = _spline(crease.points, _SAMPLES)
             curve = bilinear(positions, curve_uv)
@@ -50,56 +60,82 @@ class CreasePainter:
             index = inside[near.astype(int)]
             distance, along = _across(texels[index], grid_uv[index], curve, curve_uv)
             keep = np.abs(distance) < reach
-            chunks.append((np.full(keep.sum(), i), index[keep], distance[keep], along[keep]))
-            noise[i] = 1.0 + 0.22 * np.clip(rng.standard_normal(NODES), -2, 2)
-            eye_distance = _eye_distance(model)
+            wiggle = 0.22 * crease.width * wiggle_rng.standard_normal(NODES)
+            columns += self._columns(crease, index[keep], distance[keep], along[keep], wiggle)
+            self.noise[i] = 1.0 + 0.22 * np.clip(rng.standard_normal(NODES), -2, 2)
             for d in crease.drives:
                 if d.expression in model.expression_index:
                     window = 1.0
                     if d.centre is not None:
                         u = (node_uv[-1][:, 0] - 0.5) / eye_distance
                         window = np.exp(-0.5 * ((u - d.centre) / d.width) ** 2)
-                    drive[i, :, model.expression_index[d.expression]] += d.gain * window
-        self.crease, self.index, distance, along = (np.concatenate(c) for c in zip(*chunks, strict=True))
-        self.distance, self.along = distance.astype(np.float32), along.astype(np.float32)
-        place = np.clip(self.along * (NODES - 1), 0, NODES - 1.001)
-        self.node0 = place.astype(int)
-        self.node_mix = (place - self.node0).astype(np.float32)
-        # A line fades out at its ends, and grows finer there.
-        self.taper = (_smoothstep(self.along / 0.34) * _smoothstep((1.0 - self.along) / 0.34)).astype(np.float32)
-        self.narrowing = (0.55 + 0.45 * np.sqrt(self.taper)).astype(np.float32)
-        self.drive, self.noise = drive, noise
-        self.named = drive.any() or not any(c.drives for c in items)
+                    self.drive[i, :, model.expression_index[d.expression]] += d.gain * window
+        self.matrix = sparse.hstack(columns, format="csr", dtype=np.float32)
+        """(R * R, columns): column by column what a depth of 1 mm at a node of a copy of a crease does."""
+        self.named = bool(self.drive.any()) or not any(c.drives for c in items)
         self.node_uv, self.node_normal = np.stack(node_uv), np.stack(node_normal)
-        wiggle_rng = np.random.default_rng([seed, 31])
-        widths = np.array([c.width for c in items], np.float32)
-        self.wiggle = (0.22 * widths[:, None] * wiggle_rng.standard_normal((len(items), NODES))).astype(np.float32)
-        self.width = widths
         self.depth = np.array([c.depth for c in items], np.float32)
         self.rest = np.array([c.rest for c in items], np.float32)
         self.onset = np.array([c.onset for c in items], np.float32)
         self.constant = np.array([c.constant for c in items], np.float32)
-        self.fold = np.array([c.fold for c in items], np.float32)
-        self.family = np.array([FAMILIES.index(c.family) for c in items])
-        self.line = np.array([c.line for c in items]) % 16
-        self.side = np.array([-1.0 if c.mirrored else 1.0 for c in items], np.float32)
+        self.moving = np.array([c.family in MOVING for c in items])
+        self.person = PersonLines(items, seed)
+
+    def _columns(
+        self, crease: Crease, index: np.ndarray, distance: np.ndarray, along: np.ndarray, wiggle: np.ndarray
+    ) -> list[sparse.csc_matrix]:
+        """One (R * R, NODES) matrix a copy."""
+        place = np.clip(along * (NODES - 1), 0, NODES - 1.001)
+        node = place.astype(int)
+        # Catmull-Rom through the nodes: no kinks. Weights of the node before, these two, and the one beyond.
+        t = place - node
+        t2, t3 = t * t, t * t * t
+        weights = 0.5 * np.stack([-t + 2 * t2 - t3, 2 - 5 * t2 + 3 * t3, t + 4 * t2 - 3 * t3, -t2 + t3])
+        nodes = np.stack([np.maximum(node - 1, 0), node, node + 1, np.minimum(node + 2, NODES - 1)])
+        # A line fades out at its ends, and grows finer there.
+        taper = _smoothstep(along / 0.34) * _smoothstep((1.0 - along) / 0.34)
+        width = crease.width * (0.55 + 0.45 * np.sqrt(taper))
+        base = (weights * wiggle[nodes]).sum(0)
+        result = []
+        for copy in COPIES_MM if crease.family in MOVING else (0.0,):
+            height = taper * _profile((distance - base - copy) / width, crease.fold)
+            there = np.abs(height) > _NEGLIGIBLE
+            values = (weights * height)[:, there].ravel()
+            rows, at = np.tile(index[there], 4), nodes[:, there].ravel()
+            shape = (self.resolution**2, NODES)
+            result.append(sparse.csc_matrix((values.astype(np.float32), (rows, at)), shape))
+        return result
 
     def amplitudes(self, traits: Traits, expression: np.ndarray, strain: StrainField | None) -> np.ndarray:
-        """(creases, NODES) millimetres of depth along every crease."""
-        age = traits.age
-        proneness = np.array([traits.depth[f] for f in FAMILIES], np.float32)[self.family] * traits.lines[self.line]
-        ageing = _smoothstep((age - self.onset + 0.25) / 0.9) ** 1.3
+        """(columns,) millimetres of depth, one for each column of `matrix`."""
+        person = self.person(traits)
+        return self.spread(self.depths(traits.age, person.depth, person.onset, self.active(expression, strain)),
+                           person.shift)  # fmt: skip
+
+    def active(self, expression: np.ndarray, strain: StrainField | None) -> np.ndarray:
+        """(creases, NODES) 0 to 1: how far the expression folds the skin."""
+        if strain is None:
+            return np.zeros((len(self.items), NODES), np.float32)
+        wanted = self.drive @ np.asarray(expression, np.float32)
+        squeezed = self._squeezed(strain)
+        # The anatomy says where and when; the measured compression says how much. Models without ARKit's names have
+        # the measured compression alone.
+        wanted = wanted * (0.65 + 0.35 * squeezed) if self.named else squeezed
+        return 1.0 - np.exp(-1.7 * np.maximum(wanted, 0.0))
+
+    def depths(self, age: float, factor: np.ndarray, onset: np.ndarray, active: np.ndarray) -> np.ndarray:
+        """(creases, NODES) mm. A healthy adult of 30 is nearly smooth at rest, with creases in expressions."""
+        ageing = _smoothstep((age - self.onset - onset + 0.06) / 0.75) ** 1.25
         resting = self.constant + self.rest * ageing
-        active = np.zeros((len(self.items), NODES), np.float32)
-        if strain is not None:
-            wanted = self.drive @ np.asarray(expression, np.float32)
-            squeezed = self._squeezed(strain)
-            # The anatomy says where and when; the measured compression says how much. Models without ARKit's names have
-            # the measured compression alone.
-            wanted = wanted * (0.65 + 0.35 * squeezed) if self.named else squeezed
-            active = 1.0 - np.exp(-1.7 * np.maximum(wanted, 0.0))
         skin = 0.55 + 0.45 * _smoothstep((age + 0.1) / 0.8)
-        return (self.depth * proneness)[:, None] * self.noise * (resting[:, None] + active * skin)
+        return self.depth[:, None] * factor * self.noise * (resting[:, None] + active * skin)
+
+    def spread(self, depths: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        """(creases, NODES) mm each -> (columns,): a shifted depth is shared by the two copies about it."""
+        step = COPIES_MM[1] - COPIES_MM[0]
+        copies = np.maximum(1.0 - np.abs(shift[:, None] - COPIES_MM[:, None]) / step, 0.0) * depths[:, None]
+        parts = [copies[i].ravel() if moving else depths[i] for i, moving in enumerate(self.moving)]
+        return np.concatenate(parts).astype(np.float32)
 
     def _squeezed(self, strain: StrainField) -> np.ndarray:
         """(creases, NODES) 0 to 2: compression across the crease, 1 at 12 %."""
@@ -114,32 +150,16 @@ class CreasePainter:
         stretch = np.sqrt(np.maximum((posed * w).sum(1), 0) / before)
         return 2.0 * np.tanh(np.maximum(1.0 - stretch, 0.0) / 0.24).reshape(-1, NODES)
 
-    def paint(self, traits: Traits, amplitudes: np.ndarray) -> np.ndarray:
-        """(creases, NODES) mm -> (R, R) float32 mm."""
-        shift = traits.shift[self.family]
-        # Parallel shift and tilt of a family; up on both sides of the face, so mirrored creases take the other sign.
-        s = np.linspace(-1, 1, NODES, dtype=np.float32)
-        offsets = (0.75 * shift[:, :1] + 0.35 * shift[:, 1:] * s) * self.side[:, None] + self.wiggle
-        offset, amplitude = self._along(offsets), self._along(amplitudes) * self.taper
-        width, fold = self.width[self.crease] * self.narrowing, self.fold[self.crease]
-        x = (self.distance - offset) / width
-        groove = -0.62 * np.exp(-0.5 * x * x) - 0.38 * np.exp(-2.6 * x * x)
-        shoulder = lambda c: np.exp(-0.5 * ((x - c) / 0.95) ** 2)  # noqa: E731
-        left, right = shoulder(2.1), shoulder(-2.1)
-        profile = groove + (0.30 + 0.5 * fold) * left + (0.30 - 0.5 * fold) * right
-        size = self.resolution
-        total = np.bincount(self.index, (amplitude * profile).astype(np.float64), size * size)
-        return total.reshape(size, size).astype(np.float32)
+    def paint(self, amplitudes: np.ndarray) -> np.ndarray:
+        """(columns,) mm -> (R, R) float32 mm."""
+        return (self.matrix @ amplitudes).reshape(self.resolution, self.resolution)
 
-    def _along(self, per_node: np.ndarray) -> np.ndarray:
-        first = per_node[self.crease, self.node0]
-        # Catmull-Rom through the nodes: no kinks.
-        after = per_node[self.crease, self.node0 + 1]
-        before = per_node[self.crease, np.maximum(self.node0 - 1, 0)]
-        beyond = per_node[self.crease, np.minimum(self.node0 + 2, NODES - 1)]
-        t = self.node_mix
-        bend, twist = 2 * before - 5 * first + 4 * after - beyond, 3 * (first - after) + beyond - before
-        return first + 0.5 * t * (after - before + t * (bend + t * twist))
+
+def _profile(x: np.ndarray, fold: float) -> np.ndarray:
+    """Cross-section of a crease of depth 1, x in its widths: a groove with raised shoulders."""
+    groove = -0.62 * np.exp(-0.5 * x * x) - 0.38 * np.exp(-2.6 * x * x)
+    shoulder = lambda c: np.exp(-0.5 * ((x - c) / 0.95) ** 2)  # noqa: E731
+    return groove + (0.30 + 0.5 * fold) * shoulder(2.1) + (0.30 - 0.5 * fold) * shoulder(-2.1)
 
 
 def _across(

@@ -1,7 +1,8 @@
 """The teacher: (identity, expression) -> displacement map, deterministic and smooth, made of anatomy and strain.
 
-It is no scan and no simulation: an approximation in the shape of real skin, from which the networks learn. What deepens
-where is in `anatomy`, how it is painted in `lines`, what identity does in `traits`, pores and their like in `texture`.
+It is neither a scan nor a simulation: an approximation in the shape of real skin, from which the networks learn. What
+deepens where is in `anatomy`, how it is painted in `lines`; what a person is like in `traits`, what that makes of lines
+in `person` and of pores and their like in `skin`, whose layers are in `texture` and `features`.
 """
 
 from __future__ import annotations
@@ -18,19 +19,27 @@ from ...face_model.model import FaceModel
 from . import texture
 from .anatomy import creases
 from .lines import CreasePainter
+from .skin import SkinWeights
 from .strain import StrainField
 from .traits import TraitMap, Traits
 
-STRAIN_RESOLUTION = 128
+STRAIN_RESOLUTION = 64
+_SMOOTH_MM = 1.5
+"""Of the compression's field; its grid is about 3.7 mm wide."""
 
 
 @dataclass(frozen=True)
-class Parts:
-    """One map taken apart, each (R, R) float32 mm: for looking at, and for teaching parts apart."""
+class Ingredients:
+    """What one map is made of, all of it linear: `Teacher.paint` sums it up."""
 
     creases: np.ndarray
-    compressed: np.ndarray
+    """(columns of `CreasePainter.matrix`,) millimetres."""
     skin: np.ndarray
+    """(K,) weights of `Textures.layers`."""
+    squeezed: np.ndarray | None
+    """(D, S, S) how far the skin is compressed across each direction, on the strain's grid; None at rest."""
+    furrows: np.ndarray
+    """(2,) of the two layouts of furrows."""
 
 
 class Teacher:
@@ -48,7 +57,7 @@ class Teacher:
         full_map = uv_map if resolution == texture.FULL else UVMap(
             model.faces, model.detail_uv, model.faces_detail_uv, texture.FULL
         )  # fmt: skip
-        self._strain_map = UVMap(model.faces, model.detail_uv, model.faces_detail_uv, STRAIN_RESOLUTION)
+        self.strain_map = UVMap(model.faces, model.detail_uv, model.faces_detail_uv, STRAIN_RESOLUTION)
         metric = full_map.metric(model.neutral)
         area = np.sqrt(np.maximum(metric[..., 0] * metric[..., 2] - metric[..., 1] ** 2, 0))
         mm = np.sqrt(area) / texture.FULL
@@ -57,59 +66,52 @@ class Teacher:
         positions = uv_map.to_texels(model.neutral)
         self.painter = CreasePainter(creases(uv68, seed), positions, uv_map.covered, model, seed)
         self.traits = TraitMap(model, seed)
+        self.skin = SkinWeights(self.textures, seed)
         self.mask = resize(model.detail_mask, resolution)
+        self._blur = _SMOOTH_MM / (float(np.median(mm[mm > 0])) * texture.FULL / STRAIN_RESOLUTION)
 
     def map(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """(n_id,), (n_exp,) -> (R, R) float32 mm, row 0 at the top, 0 outside of the mask."""
-        parts = self.parts(identity, expression)
-        return (parts.creases + parts.compressed + parts.skin) * self.mask
+        return self.paint(self.ingredients(identity, expression))
 
-    def parts(self, identity: np.ndarray, expression: np.ndarray) -> Parts:
-        """The map's three layers, before the mask."""
+    def ingredients(self, identity: np.ndarray, expression: np.ndarray) -> Ingredients:
+        """What the map of these sliders is made of."""
         expression = np.asarray(expression, np.float32)
-        traits = self.traits(identity)
         strain = None
         if expression.any():
             rest = self.model.neutral_of(identity)
-            strain = StrainField(self._strain_map, rest, self.model.vertices(identity, expression))
-        lines = self.painter.paint(traits, self.painter.amplitudes(traits, expression, strain))
-        return Parts(lines, self._compressed(traits, strain), self._skin(traits, expression))
+            strain = StrainField(self.strain_map, rest, self.model.vertices(identity, expression))
+        return self.of_strain(self.traits(identity), expression, strain)
 
-    def _compressed(self, traits: Traits, strain: StrainField | None) -> np.ndarray:
-        """Fine furrows wherever the mesh is really compressed, across the direction of compression."""
-        if strain is None:
-            return np.zeros((self.resolution, self.resolution), np.float32)
-        squeeze = np.stack([strain.compression(d) for d in self.textures.directions])
-        squeeze = np.stack([ndimage.gaussian_filter(s, 1.6) for s in squeeze])
-        squeeze = np.maximum(squeeze - 0.035, 0.0)
-        total = (squeeze**2).sum(0) + 0.03**2
-        strength = np.tanh(squeeze.max(0) / 0.16) * (0.55 + 0.65 * traits.age) * traits.skin["fine_wrinkles"]
-        # Directions share the furrows smoothly; the strongest takes most.
-        weights = squeeze**2 / total * strength
-        large = np.stack([resize(w, self.resolution) for w in weights])
-        return np.einsum("kij,kij->ij", large, self.textures.oriented)
-
-    def _skin(self, traits: Traits, expression: np.ndarray) -> np.ndarray:
-        t, s, age = self.textures, traits.skin, traits.age
-        value = lambda name: self._value(expression, name)  # noqa: E731
-        purse = min(value("mouthPucker") + 0.75 * value("mouthFunnel") + 0.3 * value("mouthRollLower"), 1.2)
-        stretch = 0.35 * min(value("mouthSmileLeft") + value("mouthSmileRight"), 1.5)
-        lips = s["lip_lines"] * (0.75 + 0.35 * age) * (1.0 + 2.6 * purse - 0.6 * stretch)
-        chin = min(value("mouthShrugLower") + 0.15 * value("mouthPressLeft") + 0.15 * value("mouthPressRight"), 1.2)
-        # Between the two layouts: a circle's arc, so that the pores' depth stays.
-        turn = 0.25 * np.pi * (1.0 + traits.layout)
-        pores = np.cos(turn) * t.pores[0] + np.sin(turn) * t.pores[1]
-        return (
-            pores * s["pores"] * (0.8 + 0.25 * age)
-            + t.net * s["net"] * (0.8 + 0.5 * age)
-            + t.relief * s["relief"] * (0.8 + 0.9 * age)
-            + t.hatch * s["hatch"] * 1.15 * max(age, 0.0) ** 1.3
-            + t.lip_lines * lips
-            + np.einsum("k,kij->ij", traits.moles.astype(np.float32), t.moles)
-            + t.chin_dimples * (0.04 + 1.1 * chin)
-            + t.brow_hairs
-            + t.forms
+    def of_strain(self, traits: Traits, expression: np.ndarray, strain: StrainField | None) -> Ingredients:
+        """The same where the mesh's strain is known (None: at rest)."""
+        return Ingredients(
+            self.painter.amplitudes(traits, expression, strain),
+            self.skin(traits, lambda name: self._value(expression, name)),
+            None if strain is None else self.squeezed(strain),
+            self.skin.furrows(traits),
         )
+
+    def squeezed(self, strain: StrainField) -> np.ndarray:
+        """(D, S, S) float32, 0 to 1: fine furrows lie wherever the mesh is really compressed, across the direction."""
+        squeeze = np.stack([strain.compression(d) for d in self.textures.directions])
+        squeeze = ndimage.gaussian_filter(squeeze, (0.0, self._blur, self._blur))
+        squeeze = np.maximum(squeeze - 0.035, 0.0)
+        # Directions share the furrows smoothly; the strongest takes most.
+        total = (squeeze**2).sum(0) + 0.03**2
+        return (squeeze**2 / total * np.tanh(squeeze.max(0) / 0.16)).astype(np.float32)
+
+    def paint(self, parts: Ingredients) -> np.ndarray:
+        """(R, R) float32 mm, the mask applied."""
+        image = self.painter.paint(parts.creases)
+        size = self.resolution
+        image = image + (parts.skin @ self.textures.layers.reshape(len(parts.skin), -1)).reshape(size, size)
+        if parts.squeezed is not None:
+            for k, squeezed in enumerate(parts.squeezed):
+                if squeezed.max() > 1e-3:
+                    furrows = np.tensordot(parts.furrows, self.textures.oriented[:, k], 1)
+                    image += resize(squeezed, size) * furrows
+        return image * self.mask
 
     def _value(self, expression: np.ndarray, name: str) -> float:
         place = self.model.expression_index.get(name)

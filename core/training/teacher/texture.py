@@ -12,7 +12,9 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-FULL = 1024
+from . import features
+from .features import FULL
+
 NOMINAL_MM = 0.23107252
 """Millimetres a texel of the default face's layer when the weights were trained. A scale within 5 % counts as
 it: pores lie where a random number puts them, and must not jump when a lid of the mean face is mended."""
@@ -20,27 +22,24 @@ it: pores lie where a random number puts them, and must not jump when a lid of t
 
 @dataclass(frozen=True)
 class Textures:
-    """(R, R) float32 layers in millimetres at strength 1, already windowed to the regions where they occur."""
+    """Layers in millimetres at strength 1, already windowed to the regions where they occur.
 
-    pores: np.ndarray
-    """(2, R, R): two layouts of pores, between which identities lie."""
-    net: np.ndarray
-    """The skin's fine lines along its tension, with shallower ones across."""
-    relief: np.ndarray
-    """Soft unevenness of some millimetres' length, present in all."""
-    lip_lines: np.ndarray
-    hatch: np.ndarray
-    """The crossed, coarser lines that age brings."""
-    moles: np.ndarray
-    """(2, R, R): raised spots and small pits, which come and go with the identity."""
-    chin_dimples: np.ndarray
-    brow_hairs: np.ndarray
-    forms: np.ndarray
-    """Small forms that a coarse mesh lacks: the groove round the nose's wings, the philtrum's columns."""
+    Several layouts of one kind lie side by side, and a person's skin lies between them: `a` and `b` are drawn, `a'` and
+    `b'` are these mirrored.
+    """
+
+    names: tuple[str, ...]
+    layers: np.ndarray
+    """(K, R, R) float32, in the order of `names`."""
     oriented: np.ndarray
-    """(K, R, R): fine parallel furrows across K directions, strength 1."""
+    """(2, D, R, R): two layouts of fine parallel furrows across D directions, strength 1."""
     directions: np.ndarray
-    """(K, 2): UV unit vector across the furrows of each."""
+    """(D, 2): UV unit vector across the furrows of each."""
+
+
+MIRRORED = ("fine", "large", "nose_fine", "nose_large", "net", "relief", "hatch", "lip_lines", "brow_hairs",
+            "chin_dimples", "moles")  # fmt: skip
+"""Kinds whose mirror images are further layouts."""
 
 
 def build(
@@ -49,7 +48,7 @@ def build(
     """Build all layers.
 
     mm_per_texel: (1024, 1024) local scale of the mean face; uv68: (68, 2) landmarks; lips: (1024, 1024) in [0, 1], the
-    red of the lips.
+    red of the lips. Layers are named "kind a"; `teacher.skin` says what each kind is for.
     """
     rng = np.random.default_rng([seed, 5])
     e = float(np.linalg.norm(uv68[45] - uv68[36]))
@@ -67,32 +66,40 @@ def build(
     if abs(scale / NOMINAL_MM - 1.0) < 0.05:
         scale = NOMINAL_MM
     patchy = lambda mm: np.clip(1.0 + 0.45 * _band(rng, mm / scale, 0.5), 0.15, 2.0)  # noqa: E731
+    layers: dict[str, np.ndarray] = {}
 
     # Pores sit in patches: many and deep about the nose and the cheeks' inner part, hardly any at lids and temples.
     where_fine = skin * np.clip(0.5 + 0.55 * cheeks + 0.5 * tip + 0.3 * forehead + 0.35 * chin, 0, 1.2)
     where_large = skin * np.clip(1.0 * tip + 0.75 * cheeks * (np.abs(u - 0.5) < 0.55 * e) + 0.4 * chin, 0, 1.1)
-    pores = []
-    for _ in range(2):
+    # The nose and the cheeks beside it against forehead and chin: where a person's pores are deeper.
+    nose = np.clip(tip + 0.8 * cheeks, 0, 1) - 0.6 * np.clip(forehead + chin, 0, 1)
+    for name in "ab":
         fine = _pores(rng, 0.85 / scale, 0.20 / scale, 0.040) * patchy(14) * where_fine
-        large = _pores(rng, 1.6 / scale, 0.34 / scale, 0.072) * patchy(18) * where_large
+        layers[f"large {name}"] = _pores(rng, 1.6 / scale, 0.34 / scale, 0.072) * patchy(18) * where_large
         # Between pores the skin's cells bulge as much as its furrows sink: on the real map heights are symmetric.
         cells = 0.0062 * _band(rng, 0.8 / scale, 0.5) + 0.0075 * _band(rng, 1.4 / scale, 0.5)
-        pores.append(fine + large + cells * patchy(12) * skin * (0.75 + 0.25 * np.clip(cheeks + tip + chin, 0, 1)))
+        fine = fine + cells * patchy(12) * skin * (0.75 + 0.25 * np.clip(cheeks + tip + chin, 0, 1))
+        layers[f"fine {name}"] = fine
+        for kind in ("fine", "large"):
+            layers[f"nose_{kind} {name}"] = layers[f"{kind} {name}"] * nose
 
     flow = _swayed(rng, tension_field(uv68, u, v), 22.0, 9.0 / scale)
     cross = flow[..., ::-1] * [-1.0, 1.0]
     net = 0.016 * _streaks(rng, flow, 1.1 / scale, 4.0 / scale) + 0.008 * _streaks(rng, cross, 1.0 / scale, 2.0 / scale)
-    net = net * patchy(16) * (1.0 - 0.85 * lips) * (0.7 + 0.5 * lids + 0.3 * forehead)
+    layers["net a"] = net * patchy(16) * (1.0 - 0.85 * lips) * (0.7 + 0.5 * lids + 0.3 * forehead)
 
-    relief = 0.006 * _band(rng, 2.6 / scale, 0.5) + 0.012 * _band(rng, 6.5 / scale, 0.6)
-    relief = (relief + 0.02 * _band(rng, 15.0 / scale, 0.5)) * (1.0 - 0.8 * lips) * (1.0 - 0.6 * lids)
+    for name in "abc":
+        relief = 0.008 * _band(rng, 2.6 / scale, 0.5) + 0.014 * _band(rng, 6.5 / scale, 0.6)
+        relief = (relief + 0.013 * _band(rng, 15.0 / scale, 0.5)) * (1.0 - 0.8 * lips) * (1.0 - 0.6 * lids)
+        layers[f"relief {name}"] = relief
 
     hatch = 0.075 * _streaks(rng, flow, 2.3 / scale, 9.0 / scale)
     hatch += 0.045 * _streaks(rng, _swayed(rng, cross, 25.0, 12.0 / scale), 2.0 / scale, 5.0 / scale)
     hatch *= skin * patchy(22) * np.clip(0.25 + 0.8 * cheeks + 0.4 * chin + 0.5 * upper_lip + 0.6 * lids, 0, 1)
+    layers["hatch a"] = hatch
 
     dimples = np.clip(-_band(rng, 3.4 / scale, 0.5) - 0.1, 0, None)
-    dimples = -(dimples - dimples.mean()) * 0.22 * chin
+    layers["chin_dimples a"] = -(dimples - dimples.mean()) * 0.22 * chin
     angles = np.arange(n_directions) * 180.0 / n_directions
     oriented = np.stack(
         [_furrows(rng, a, 3.0 / scale, 0.3) + 0.6 * _furrows(rng, a + 8, 1.8 / scale, 0.3) for a in angles]
@@ -100,22 +107,26 @@ def build(
     oriented *= 0.13 * (1.0 - lips) * patchy(12)
     # `_furrows(angle)` runs along the angle; what compresses it lies across.
     across = np.radians(angles + 90.0)
-    layers = {
-        "net": net,
-        "relief": relief,
-        "hatch": hatch,
-        "chin_dimples": dimples,
-        "lip_lines": _lip_lines(rng, uv68, lips, e, u, v),
-        "brow_hairs": _brow_hairs(rng, uv68, e, scale),
-        "forms": _forms(uv68, e, u, v),
-    }
-    several = {"pores": pores, "moles": [_moles(rng, skin * (1.0 - lids), scale, 14) for _ in range(2)]}
-    small = {name: shrink(layer, resolution) for name, layer in layers.items()}
+    layers["lip_lines a"] = features.lip_lines(rng, uv68, lips, e, u, v)
+    layers["brow_hairs a"] = features.brow_hairs(rng, uv68, e, scale)
+    for name in "abc":
+        layers[f"moles {name}"] = features.moles(rng, skin * (1.0 - lids), scale, 9)
+    for name in "abcd":
+        layers[f"scars {name}"] = features.scars(rng, skin * (1.0 - lids), scale, 3)
+    layers["nose_wings a"] = features.nose_wings(uv68, e, u, v)
+    layers["philtrum a"] = features.philtrum(uv68, e, u, v)
+    for name, side in (("left", 1), ("right", -1)):
+        layers[f"eye_bag {name}"] = features.eye_bag(uv68, e, u, v, side)
+        layers[f"tear_trough {name}"] = features.tear_trough(uv68, e, u, v, side)
+    layers |= {f"{k}'": image[:, ::-1] for k, image in layers.items() if k.split()[0] in MIRRORED}
+    names = tuple(sorted(layers))
+    # Mirrored, a furrow along an angle runs along its supplement: the k-th direction takes the (-k)-th's mirror image.
+    other = oriented[-np.arange(n_directions) % n_directions][:, :, ::-1]
     return Textures(
-        **small,
-        **{name: np.stack([shrink(layer, resolution) for layer in group]) for name, group in several.items()},
-        oriented=np.stack([shrink(layer, resolution) for layer in oriented]),
-        directions=np.stack([np.cos(across), np.sin(across)], 1).astype(np.float32),
+        names,
+        np.stack([shrink(layers[name], resolution) for name in names]),
+        np.stack([[shrink(layer, resolution) for layer in group] for group in (oriented, other)]),
+        np.stack([np.cos(across), np.sin(across)], 1).astype(np.float32),
     )
 
 
@@ -254,86 +265,3 @@ def _swayed(rng: np.random.Generator, flow: np.ndarray, degrees: float, waveleng
     angle = np.radians(degrees) * _band(rng, wavelength, 0.6)
     cos, sin = np.cos(angle), np.sin(angle)
     return np.stack([cos * flow[..., 0] - sin * flow[..., 1], sin * flow[..., 0] + cos * flow[..., 1]], -1)
-
-
-def _moles(rng: np.random.Generator, where: np.ndarray, scale: float, count: int) -> np.ndarray:
-    """A few raised spots (.12 to .35 mm high, 1 to 2.5 mm wide) and shallow pits, at places of their own."""
-    image = np.zeros((FULL, FULL))
-    rows, columns = np.mgrid[0:FULL, 0:FULL]
-    for _ in range(count):
-        x, y = rng.uniform(0.12, 0.88, 2) * FULL
-        radius = rng.uniform(0.45, 1.1) / scale
-        height = rng.uniform(0.12, 0.32) * (1.0 if rng.random() < 0.6 else -0.7)
-        box = np.s_[
-            max(int(y - 5 * radius), 0) : int(y + 5 * radius), max(int(x - 5 * radius), 0) : int(x + 5 * radius)
-        ]
-        r2 = ((rows[box] - y) ** 2 + ((columns[box] - x) * rng.uniform(0.8, 1.25)) ** 2) / radius**2
-        image[box] += height * np.exp(-0.5 * r2 - 0.1 * r2**2)
-    return image * where
-
-
-def _forms(uv68: np.ndarray, e: float, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """The groove round each wing of the nose and the philtrum's two columns."""
-    image = np.zeros_like(u)
-    for s in (-1, 1):
-        wing = uv68[35] if s > 0 else uv68[31]
-        centre = (wing[0] - s * 0.055 * e, wing[1] + 0.055 * e)
-        x, y = s * (u - centre[0]) / e, (v - centre[1]) / e
-        r, bearing = np.hypot(x, y), np.degrees(np.arctan2(y, x))
-        window = np.exp(-0.5 * ((bearing - 28) / 48) ** 2)
-        image -= 0.42 * np.exp(-0.5 * ((r - 0.098) / 0.012) ** 2) * window
-        image += 0.12 * np.exp(-0.5 * ((r - 0.072) / 0.02) ** 2) * window
-        top, bottom = uv68[33, 1] - 0.02 * e, uv68[51, 1]
-        t = np.clip((top - v) / max(top - bottom, 1e-6), 0, 1)
-        column = np.exp(-0.5 * ((s * (u - 0.5) / e - 0.035 - 0.025 * t) / 0.014) ** 2)
-        image += 0.16 * column * np.sin(np.pi * np.clip((top - v) / max(top - bottom, 1e-6), 0, 1)) ** 0.7
-    return image
-
-
-def _lip_lines(
-    rng: np.random.Generator, uv68: np.ndarray, lips: np.ndarray, e: float, u: np.ndarray, v: np.ndarray
-) -> np.ndarray:
-    """Fine lines across the red of the lips, fanning out towards the corners."""
-    middle = 0.5 * (uv68[62, 1] + uv68[66, 1])
-    half = 0.5 * (uv68[54, 0] - uv68[48, 0])
-    # A coordinate that is constant along each line: lines lean outwards away from the mouth's middle.
-    s = (u - 0.5) / (1.0 + 1.1 * np.abs(v - middle) / half) / half
-    n = 4096
-    octaves = []
-    for wavelength, gain in ((1.7, 1.0), (1.05, 0.7)):
-        sigma = wavelength / (2 * np.pi) * n / (2 * half / e * 90.0)
-        for side in range(2):
-            line = ndimage.gaussian_filter1d(rng.standard_normal(n), sigma, mode="wrap")
-            line = line - ndimage.gaussian_filter1d(line, 2.2 * sigma, mode="wrap")
-            octaves.append((side, gain * line / line.std()))
-    place = np.clip((s + 1.2) / 2.4 * (n - 1), 0, n - 1)
-    lines = np.zeros_like(u)
-    for side, octave in octaves:
-        value = np.interp(place, np.arange(n), octave)
-        lines += np.where((v > middle) == bool(side), value, 0.0)
-    furrow = -np.log1p(np.exp(2.5 * (lines - 0.3))) / 2.5
-    window = ndimage.gaussian_filter(lips, 0.004 * FULL * e)
-    return (furrow - furrow.mean()) * 0.085 * window
-
-
-def _brow_hairs(rng: np.random.Generator, uv68: np.ndarray, e: float, mm: float) -> np.ndarray:
-    """Low ridges of the brows' hairs: short strokes that start upright at the nose and lie down towards the temple."""
-    image = np.zeros((FULL, FULL))
-    for inner_to_outer, side in (((22, 23, 24, 25, 26), 1.0), ((21, 20, 19, 18, 17), -1.0)):
-        path = uv68[list(inner_to_outer)]
-        for _ in range(420):
-            t = rng.random() ** 0.9
-            k = min(int(t * 4), 3)
-            base = path[k] * (1 - (t * 4 - k)) + path[k + 1] * (t * 4 - k)
-            thick = 0.032 * e * (1.0 - 0.6 * t)
-            base = base + np.array([0.0, thick * rng.uniform(-1.0, 0.6) - 0.01 * e])
-            angle = np.radians(np.interp(t, [0, 0.25, 0.6, 1], [75, 40, 12, -22]) + rng.normal(0, 7))
-            length = rng.uniform(5, 9) / mm / FULL
-            steps = np.linspace(0, 1, 22)
-            bend = angle - 0.35 * steps
-            x = base[0] + side * np.cumsum(np.cos(bend)) * length / 22
-            y = base[1] + np.cumsum(np.sin(bend)) * length / 22
-            column, row = np.clip(x * FULL, 0, FULL - 1).astype(int), np.clip((1 - y) * FULL, 0, FULL - 1).astype(int)
-            np.maximum.at(image, (row, column), 0.14 * np.sin(np.pi * np.clip(steps + 0.08, 0, 1)))
-    hairs = ndimage.gaussian_filter(image, 0.7) - ndimage.gaussian_filter(image, 6.0)
-    return hairs + 1.6 * ndimage.gaussian_filter(image, (5.0, 9.0))  # the skin is thicker under the brow

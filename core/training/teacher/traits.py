@@ -1,4 +1,4 @@
-"""What an identity's coefficients say about its skin: age, proneness to wrinkles, pores, where its lines lie."""
+"""What an identity's coefficients say about its skin: age by the shape, everything else by the skin components."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...face_model import skin_components
 from ...face_model.checks import age_regression
 from ...face_model.model import FaceModel
 
@@ -13,7 +14,8 @@ FAMILIES = (
     "forehead", "glabella", "crows_feet", "under_eye", "upper_lid", "nose_bridge", "nasolabial", "marionette",
     "dimple", "chin", "perioral", "cheek",
 )  # fmt: skip
-SKIN = ("pores", "net", "relief", "lip_lines", "hatch", "fine_wrinkles")
+_LINE_PATTERNS = ("Line pattern 1", "Line pattern 2", "Line pattern 3")
+_SKIN_PATTERNS = ("Skin pattern 1", "Skin pattern 2", "Skin pattern 3", "Skin pattern 4")
 
 
 @dataclass(frozen=True)
@@ -21,32 +23,41 @@ class Traits:
     """One identity's skin."""
 
     years: float
-    """Apparent age, 16 to 92."""
-    depth: dict[str, float]
-    """Family -> factor about 1 on the depth of its wrinkles."""
-    skin: dict[str, float]
-    """Texture -> factor about 1."""
-    shift: np.ndarray
-    """(families, 2): how far a family's lines lie from their mean place, about -1 to 1: parallel, and tilted."""
-    lines: np.ndarray
-    """(16,) factors about 1 that let single lines of a family come and go."""
-    layout: float
-    """-1 to 1: between the two layouts of pores."""
-    moles: np.ndarray
-    """(2,) 0 to 1: how far each of the two sets of moles is there."""
+    """Apparent age, 14 to 94."""
+    values: dict[str, float]
+    """Label of a skin component (`face_model.skin_components`) -> standard deviations."""
 
     @property
     def age(self) -> float:
         """0 at 18, 1 at 85; smooth."""
         return float(np.clip((self.years - 18.0) / 67.0, -0.03, 1.1))
 
+    def bent(self, label: str, steepness: float = 0.8) -> float:
+        """A component, bounded smoothly to -1 to 1."""
+        return float(np.tanh(steepness * self.values[label]))
+
+    def factor(self, label: str, spread: float = 0.8) -> float:
+        """A component as a factor with geometric mean 1, exp(-spread) to exp(spread)."""
+        return float(np.exp(spread * self.bent(label)))
+
+    @property
+    def line_pattern(self) -> np.ndarray:
+        """(3,): in which of the lines a person is deep."""
+        return np.array([self.values[label] for label in _LINE_PATTERNS], np.float32)
+
+    @property
+    def skin_pattern(self) -> np.ndarray:
+        """(4,): which layouts of relief, pores, moles a person has."""
+        return np.array([self.values[label] for label in _SKIN_PATTERNS], np.float32)
+
 
 class TraitMap:
-    """Identity coefficients -> Traits; every trait is a smooth, bounded function of one direction in identity space.
+    """Identity coefficients -> Traits.
 
     The age direction comes with the face model (`metadata["semantics"]`: a linear regression of the sampled ages on the
     coefficients). A model without one (a foreign one) gets a seeded random direction: then "age" is a trait of the
-    teacher alone and does not follow the geometry.
+    teacher alone and does not follow the geometry. A model without skin components gets a seeded direction among its
+    shape components for each of them.
     """
 
     def __init__(self, model: FaceModel, seed: int = 0) -> None:
@@ -59,12 +70,11 @@ class TraitMap:
             weights = rng.standard_normal(n) * decay
             return (weights / np.linalg.norm(weights)).astype(np.float32)
 
-        self._depth = np.stack([direction() for _ in FAMILIES])
-        self._skin = np.stack([direction() for _ in SKIN])
-        self._shift = np.stack([[direction(), direction()] for _ in FAMILIES])
-        self._lines = np.stack([direction() for _ in range(16)])
-        self._layout = direction()
-        self._moles = np.stack([direction() for _ in range(2)])
+        places = skin_components.places(model.identity_labels)
+        if places is None:
+            self._skin = np.stack([direction() for _ in skin_components.LABELS])
+        else:
+            self._skin = np.eye(n, dtype=np.float32)[places]
         known = age_regression(model)
         self._age: np.ndarray
         self._age, self._age_mean = (direction() * 18.0, 45.0) if known is None else known
@@ -74,13 +84,5 @@ class TraitMap:
         identity = np.asarray(identity, np.float32)
         # A soft limit instead of a clip: the map stays smooth beyond 2 sigma.
         years = 54.0 + 40.0 * np.tanh((self._age_mean + float(self._age @ identity) - 54.0) / 40.0)
-        factor = lambda directions, spread: 1.0 + spread * np.tanh(0.8 * (directions @ identity))  # noqa: E731
-        return Traits(
-            years=float(years),
-            depth=dict(zip(FAMILIES, factor(self._depth, 0.3).tolist(), strict=True)),
-            skin=dict(zip(SKIN, factor(self._skin, 0.35).tolist(), strict=True)),
-            shift=np.tanh(0.7 * (self._shift @ identity)),
-            lines=factor(self._lines, 0.55),
-            layout=float(np.tanh(0.9 * (self._layout @ identity))),
-            moles=0.5 + 0.5 * np.tanh(1.1 * (self._moles @ identity) - 0.4),
-        )
+        values = (self._skin @ identity).tolist()
+        return Traits(float(years), dict(zip(skin_components.LABELS, values, strict=True)))
