@@ -9,7 +9,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
-from .scene import compat, detail_image, groups, live, looks, registry, state, tracks, waiting
+from .scene import compat, detail_image, groups, identity, live, looks, registry, state, tracks, waiting
 
 Deed = Callable[[bpy.types.Object, Any], object]
 """Something to be done with a face and the depsgraph that shows it."""
@@ -64,6 +64,7 @@ def _after_load(*_: object) -> None:
     looks.forget()
     groups.migrate_all()
     for face in state.faces():
+        identity.add_new_sliders(face)
         live.notice(face)
 
 

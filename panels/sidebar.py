@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..core.face_model import skin_components
 from ..core.face_model.arkit import GROUPS
 from ..operators.scene import groups, live, names, pairs, registration, state
 from . import status
@@ -17,6 +18,7 @@ _GROUP_LABELS = {
     "tongue": "Tongue",
 }  # fmt: skip
 _OPEN_GROUPS = {"brow", "mouth", "jaw"}
+_OPEN_SKIN = {"Forehead", "Eyes"}
 
 
 if TYPE_CHECKING:
@@ -90,12 +92,13 @@ class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("dnpm.random", text="Random Person").part = "IDENTITY"
         row.operator("dnpm.reset", text="Average").part = "IDENTITY"
-        _identity_sliders(layout, items[:FIRST_IDENTITY])
-        if len(items) > FIRST_IDENTITY:
+        shape = [item for item in items if skin_components.group_of(item.name) is None]
+        _identity_sliders(layout, shape[:FIRST_IDENTITY])
+        if len(shape) > FIRST_IDENTITY:
             header, body = layout.panel("dnpm_more_identity", default_closed=True)
-            header.label(text=f"{len(items) - FIRST_IDENTITY} More")
+            header.label(text=f"{len(shape) - FIRST_IDENTITY} More")
             if body:
-                _identity_sliders(body, items[FIRST_IDENTITY:])
+                _identity_sliders(body, shape[FIRST_IDENTITY:])
 
 
 def _identity_sliders(layout: bpy.types.UILayout, items: list[IdentityValue]) -> None:
@@ -104,6 +107,33 @@ def _identity_sliders(layout: bpy.types.UILayout, items: list[IdentityValue]) ->
         row = column.row(align=True)
         row.prop(item, "value", text=item.name, slider=True)
         row.prop(item, "locked", text="", icon="LOCKED" if item.locked else "UNLOCKED", emboss=item.locked)
+
+
+class DNPM_PT_skin(_OfAFace, bpy.types.Panel):
+    """The person's lines and pores: identity sliders that leave the shape alone, by region."""
+
+    bl_idname = "DNPM_PT_skin"
+    bl_parent_id = "DNPM_PT_main"
+    bl_label = "Skin"
+    bl_options = {"DEFAULT_CLOSED"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not super().poll(context):
+            return False
+        items = getattr(context.active_object, names.FACE).identity
+        return any(skin_components.group_of(item.name) for item in items)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        items = getattr(context.active_object, names.FACE).identity
+        for group, labels in skin_components.GROUPS.items():
+            of_group = [items[label] for label in labels if label in items]
+            if not of_group:
+                continue
+            header, body = self.layout.panel(f"dnpm_skin_{group}", default_closed=group not in _OPEN_SKIN)
+            header.label(text=group)
+            if body:
+                _identity_sliders(body, of_group)
 
 
 class DNPM_PT_look(_OfAFace, bpy.types.Panel):
@@ -220,7 +250,9 @@ class DNPM_PT_training(_OfAFace, bpy.types.Panel):
         self.layout.operator("dnpm.bake_sculpt", icon="SCULPTMODE_HLT")
 
 
-CLASSES = (DNPM_PT_main, DNPM_PT_identity, DNPM_PT_look, DNPM_PT_expression, DNPM_PT_detail, DNPM_PT_training)
+CLASSES = (
+    DNPM_PT_main, DNPM_PT_identity, DNPM_PT_skin, DNPM_PT_look, DNPM_PT_expression, DNPM_PT_detail, DNPM_PT_training,
+)  # fmt: skip
 
 
 def register() -> None:

@@ -15,6 +15,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +44,10 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--face-model", metavar="FILE", help="another face model")
     parser.add_argument("--inputs", default="id-exp", help="id-exp, or a number of mesh points (1700, 5000)")
     parser.add_argument("--config", choices=("default", "paper"), default="default", help="widths of E")
+    parser.add_argument(
+        "--batch-norm", action=argparse.BooleanOptionalAction, default=None,
+        help="BatchNorm after each of E's layers, or the paper's plain layers (default: the configuration's)",
+    )  # fmt: skip
     parser.add_argument("--resolution", type=int, help="an early output of G, and maps averaged to it (default 1024)")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="state and painted maps (default build/encoder)")
     parser.add_argument("--epochs", type=int, default=100)
@@ -79,6 +84,8 @@ def run(args: argparse.Namespace) -> int:
     resolution = args.resolution or source.generator.config.resolution
     named = f"paper_{args.inputs}" if args.config == "paper" and args.inputs in ("1700", "5000") else args.config
     config = sources.fitting_config(ENCODERS[named], source.generator.config, inputs.n_id, inputs.n_exp)
+    if args.batch_norm is not None:
+        config = replace(config, batch_norm=args.batch_norm)
     plan = Plan(config, resolution, args.epochs, args.batch, args.rate, args.perceptual_weight, args.seed, args.steps)
     distance = perceptual_of(args) if args.perceptual_weight > 0 else None
     folder = args.folder or ROOT / "build" / "encoder"

@@ -29,6 +29,30 @@ def applied(obj: bpy.types.Object) -> np.ndarray | None:
     return None if stored is None else np.array(stored.to_list(), np.float32)  # item by item it takes ten times as long
 
 
+def add_new_sliders(obj: bpy.types.Object) -> bool:
+    """A face from a file that knew fewer components of the same model gets sliders for the others, at 0.
+
+    Returns whether it did. They follow those that it has, so that animation of these stays; its shape is the same. A
+    face of another model, or without one at hand, is left alone: Repair Face tells what is wrong there.
+    """
+    face = getattr(obj, names.FACE)
+    try:
+        model = models.model_of(obj)
+    except DnpmError:
+        return False
+    labels = model.identity_labels
+    count = len(face.identity)
+    if count >= len(labels) or tuple(item.name for item in face.identity) != labels[:count]:
+        return False
+    with state.quietly():
+        for label in labels[count:]:
+            face.identity.add().name = label
+    stored = applied(obj)
+    if stored is not None and len(stored) == count:
+        obj.data[names.APPLIED_IDENTITY] = [*map(float, stored), *[0.0] * (len(labels) - count)]
+    return True
+
+
 def is_applied(obj: bpy.types.Object, identity: np.ndarray) -> bool:
     """Whether the mesh has this identity's shape already."""
     stored = applied(obj)

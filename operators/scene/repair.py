@@ -37,7 +37,7 @@ def repair(obj: bpy.types.Object) -> list[str]:
 def _carry_over(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
     face = getattr(obj, names.FACE)
     if face.fingerprint == table.fingerprint:
-        return []
+        return ["sliders of the skin"] if identity.add_new_sliders(obj) else []
     create.fill_sliders(obj, table)
     # What the mesh looked like belongs to the other model: the next `apply` writes it whole.
     identity.forget(obj.data)

@@ -11,6 +11,8 @@ from types import SimpleNamespace
 import bpy
 import pytest
 
+from dnpm.core.face_model import skin_components
+
 _ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
 
 
@@ -122,6 +124,19 @@ def test_sliders_follow_the_faces_model(face, tiny_model):
     assert drawn[: len(tiny_model.identity_labels)] == list(tiny_model.identity_labels)
     assert {"Open", "Inner Up", "Smile", "Link Left and Right", "Strength", "Live"} <= set(drawn)
     assert not {"Smile L", "Smile R"} & set(drawn)
+
+
+def test_skin_components_have_a_panel_of_their_own(face):
+    """By region; without such components the panel is not there."""
+    assert not any(text in skin_components.GROUPS for text in shown(sidebar(), "label"))
+    for label in ("Forehead lines", "Moles"):
+        face.dnpm_face.identity.add().name = label
+    drawn = sidebar()
+    sliders = [text for text in shown(drawn, "prop") if text]
+    assert sliders.count("Forehead lines") == sliders.count("Moles") == 1
+    assert {"Forehead", "Texture"} <= set(shown(drawn, "label"))
+    assert "Eyes" not in shown(drawn, "label")
+    assert sliders.index("Face width") < sliders.index("Forehead lines")
 
 
 def test_unlinked_a_pair_is_two_sliders(face):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 
 import bpy
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from dnpm.core.backend.types import BackendStatus
-from dnpm.operators.scene import detail_image, identity, live, names, state, waiting
+from dnpm.operators.scene import detail_image, identity, live, models, names, state, waiting
 
 
 def with_map(face, tiny_model) -> np.ndarray:
@@ -284,3 +285,24 @@ def test_a_driven_slider_moves_the_map(window, face, backend, tiny_model):
     while live.tick() is not None:
         pass
     assert backend.asked[-1]["expression"][3] == pytest.approx(0.7)
+
+
+def test_a_face_of_fewer_components_gets_the_skins_sliders(face, backend, tiny_model, tmp_path, monkeypatch):
+    """A file saved before the model had skin components: values, shape and what was sculpted stay, skin is at 0."""
+    identity.set_sliders(face, identity=np.array([1.5, -1, 0.5], np.float32))
+    face.data.shape_keys.reference_key.points[5].co.z += 0.01
+    sculpted = face.data.shape_keys.reference_key.points[5].co.copy()
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "old.blend"))
+    core = np.concatenate([tiny_model.core, np.zeros((2, *tiny_model.core.shape[1:]), np.float32)])
+    newer = dataclasses.replace(
+        tiny_model, core=core, identity_labels=(*tiny_model.identity_labels, "Forehead lines", "Moles")
+    )
+    table = models.KeyTable(newer)
+    assert table.fingerprint == models.KeyTable(tiny_model).fingerprint
+    monkeypatch.setattr(models, "current_table", lambda: table)
+    bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "old.blend"))
+    face = bpy.data.objects[names.OBJECT]
+    np.testing.assert_array_equal(state.identity_vector(face), np.array([1.5, -1, 0.5, 0, 0], np.float32))
+    assert [item.name for item in face.dnpm_face.identity][-2:] == ["Forehead lines", "Moles"]
+    identity.apply(face, np.array([1.5, -1, 0.5, 2, 1], np.float32))
+    assert (face.data.shape_keys.reference_key.points[5].co - sculpted).length < 1e-6

@@ -17,10 +17,11 @@ from ... import tensorfile
 from ...errors import DnpmError
 from ...inputs import reading
 from ...processes import spread
+from .. import skin_components
 from ..arkit import ARKIT_NAMES
 from ..detail_layout import detail_layout
 from ..locate import BUILT
-from ..model import FaceModel
+from ..model import FaceModel, with_skin_rows
 from .carrier import SIDES, Carrier
 from .data import BaseData
 from .head import MATERIALS, Head, cut_head
@@ -177,9 +178,9 @@ def assemble(builder: Builder, crowd: People, metadata: dict[str, str]) -> FaceM
     return FaceModel(
         name="MakeHuman CC0 heads",
         neutral=mean_rest.astype(np.float32),
-        core=core,
+        core=with_skin_rows(core, named + skin_components.LABELS),
         expression_names=ARKIT_NAMES,
-        identity_labels=named,
+        identity_labels=named + skin_components.LABELS,
         faces=mesh.faces,
         uv=mesh.uv,
         faces_uv=mesh.faces_uv,
@@ -234,7 +235,7 @@ def _inputs(data: str, n_identities: int, seed: int) -> str:
     here = Path(__file__).resolve().parent
     for path in [
         *sorted(here.glob("*.py")),
-        *(here.parent / f"{m}.py" for m in ("chart", "detail_layout", "landmarks")),
+        *(here.parent / f"{m}.py" for m in ("chart", "detail_layout", "landmarks", "skin_components")),
     ]:
         digest.update(path.read_bytes())
     return digest.hexdigest()

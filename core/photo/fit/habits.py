@@ -219,6 +219,7 @@ class Grades:
                 raise DnpmError(f"{path}: holds no landmarks' habits; {_AGAIN}")
             if len(response) < FEATURES:
                 raise DnpmError(f"{path}: holds no landmarks' habits; {_AGAIN}")
+            response = _with_skin(response, model)
             same = metadata.get("model") == model.name and len(response) == FEATURES + model.n_id + model.n_exp
             grades.append(Habits(response if same else response[:FEATURES], modes, float(rest[0])))
         weights, deviation = arrays.get("scores.weights"), arrays.get("scores.deviation")
@@ -229,6 +230,14 @@ class Grades:
         known = same and deviation.shape == (model.n_exp,)
         expectation = Expectation(weights.astype(float), deviation.astype(float)) if known else None
         return cls(grades[0], grades[1], expectation)
+
+
+def _with_skin(response: np.ndarray, model: FaceModel) -> np.ndarray:
+    """Zero rows for the skin components where only shape components were measured: these move no landmark."""
+    place = FEATURES + model.n_shape
+    if len(response) != place + model.n_exp or model.n_shape == model.n_id:
+        return response
+    return np.insert(response, [place] * (model.n_id - model.n_shape), 0.0, axis=0)
 
 
 def level(pixels: np.ndarray) -> tuple[np.ndarray, float]:

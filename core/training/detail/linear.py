@@ -13,6 +13,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from ...face_model.model import FaceModel
 from ..teacher.lines import CreasePainter
 from ..teacher.strain import StrainField
 from ..teacher.teacher import STRAIN_RESOLUTION, Teacher, resize
+from ..teacher.traits import Traits
 from . import samples
 from .fit import Codes
 from .principal import Band, _project
@@ -89,8 +91,6 @@ class LinearView:
         for k in range(2):
             result += furrows[:, k : k + 1] * (squeezed @ self.squeezed[k].T)[mesh]
         return result.astype(np.float32)
-
-
 
 
 def _transposed(bands: list[Band], rows: np.ndarray, size: int) -> np.ndarray:
@@ -193,6 +193,7 @@ def _codes(job: tuple[str, int, int, str]) -> None:
         identity, expression = samples.draw(teacher.model, split, index, _worker["seed"])
         strain = _worker["mesher"](identity, expression) if expression.any() else None
         active = teacher.painter.active(expression, strain)
+        value = partial(teacher.value, expression)
         squeezed.append(
             np.zeros(_worker["view"].squeezed.shape[2], np.float32) if strain is None
             else teacher.squeezed(strain).ravel()
@@ -202,7 +203,7 @@ def _codes(job: tuple[str, int, int, str]) -> None:
             rows["identity"].append(person)
             rows["expression"].append(expression)
             rows["creases"].append(_depths(teacher.painter, traits, active))
-            rows["skin"].append(teacher.skin(traits, lambda name, e=expression: teacher._value(e, name)))
+            rows["skin"].append(teacher.skin(traits, value))
             rows["furrows"].append(teacher.skin.furrows(traits))
             mesh.append(k)
     stacked = {name: np.stack(values).astype(np.float32) for name, values in rows.items()}
@@ -216,6 +217,6 @@ def _codes(job: tuple[str, int, int, str]) -> None:
     Path(beside).replace(path)
 
 
-def _depths(painter: CreasePainter, traits, active: np.ndarray) -> np.ndarray:
+def _depths(painter: CreasePainter, traits: Traits, active: np.ndarray) -> np.ndarray:
     person = painter.person(traits)
     return painter.spread(painter.depths(traits.age, person.depth, person.onset, active), person.shift)

@@ -134,6 +134,12 @@ class EncoderTrainer:
         steps = self.plan.epochs * self.epoch_steps
         return steps if self.plan.max_steps is None else min(steps, self.plan.max_steps)
 
+    def rate_at(self, step: int) -> float:
+        """The plan's rate in the first epoch, then a cosine to 0; a run of one epoch or less is a cosine throughout."""
+        flat = self.epoch_steps if self.total_steps > self.epoch_steps else 0
+        done = max(step - flat, 0) / (self.total_steps - flat)
+        return 0.5 * self.plan.rate * (1 + math.cos(math.pi * done))
+
     def run(self) -> Iterator[Losses]:
         """One step an item, from where it stands to the end. Raises DnpmError when memory runs out or numbers burst."""
         while self.step < self.total_steps:
@@ -141,7 +147,7 @@ class EncoderTrainer:
             order = np.random.default_rng([self.plan.seed, epoch]).permutation(len(self.samples))
             picks = np.sort(order[k * self.plan.batch : (k + 1) * self.plan.batch])
             for group in self.optimizer.param_groups:
-                group["lr"] = 0.5 * self.plan.rate * (1 + math.cos(math.pi * self.step / self.total_steps))
+                group["lr"] = self.rate_at(self.step)
             try:
                 losses = self.once(picks)
             except (RuntimeError, MemoryError) as error:

@@ -70,8 +70,8 @@ class SkinWeights:
             "relief": traits.factor("Roughness", 0.3) * (0.7 + 0.9 * age), "lip_lines": lips,
             "chin_dimples": traits.factor("Chin creases", 0.5) * (0.04 + 1.1 * chin),
             "brow_hairs": 0.75 * traits.factor("Skin pattern 3", 0.5), "moles": 1.2, "scars": 1.3,
-            "nose_wings": 0.75 * traits.factor("Nasolabial folds", 0.5), "philtrum": traits.factor("Skin pattern 1", 0.5),
-            "eye_bag": 1.0 * bags, "tear_trough": troughs,
+            "nose_wings": 0.75 * traits.factor("Nasolabial folds", 0.5),
+            "philtrum": traits.factor("Skin pattern 1", 0.5), "eye_bag": 1.0 * bags, "tear_trough": troughs,
         }  # fmt: skip
 
     def furrows(self, traits: Traits) -> np.ndarray:

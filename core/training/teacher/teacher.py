@@ -18,6 +18,7 @@ from ...face_model.landmark_uv import landmark_uv
 from ...face_model.model import FaceModel
 from . import texture
 from .anatomy import creases
+from .features import FULL
 from .lines import CreasePainter
 from .skin import SkinWeights
 from .strain import StrainField
@@ -54,21 +55,21 @@ class Teacher:
         self.model, self.resolution, self.seed = model, resolution, seed
         uv68 = landmark_uv(model)
         uv_map = UVMap(model.faces, model.detail_uv, model.faces_detail_uv, resolution)
-        full_map = uv_map if resolution == texture.FULL else UVMap(
-            model.faces, model.detail_uv, model.faces_detail_uv, texture.FULL
+        full_map = uv_map if resolution == FULL else UVMap(
+            model.faces, model.detail_uv, model.faces_detail_uv, FULL
         )  # fmt: skip
         self.strain_map = UVMap(model.faces, model.detail_uv, model.faces_detail_uv, STRAIN_RESOLUTION)
         metric = full_map.metric(model.neutral)
         area = np.sqrt(np.maximum(metric[..., 0] * metric[..., 2] - metric[..., 1] ** 2, 0))
-        mm = np.sqrt(area) / texture.FULL
-        lips = lip_mask(uv68, texture.FULL)
+        mm = np.sqrt(area) / FULL
+        lips = lip_mask(uv68, FULL)
         self.textures = texture.build(np.where(mm > 0, mm, np.median(mm)), uv68, lips, resolution, seed)
         positions = uv_map.to_texels(model.neutral)
         self.painter = CreasePainter(creases(uv68, seed), positions, uv_map.covered, model, seed)
         self.traits = TraitMap(model, seed)
         self.skin = SkinWeights(self.textures, seed)
         self.mask = resize(model.detail_mask, resolution)
-        self._blur = _SMOOTH_MM / (float(np.median(mm[mm > 0])) * texture.FULL / STRAIN_RESOLUTION)
+        self._blur = _SMOOTH_MM / (float(np.median(mm[mm > 0])) * FULL / STRAIN_RESOLUTION)
 
     def map(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """(n_id,), (n_exp,) -> (R, R) float32 mm, row 0 at the top, 0 outside of the mask."""
@@ -87,7 +88,7 @@ class Teacher:
         """The same where the mesh's strain is known (None: at rest)."""
         return Ingredients(
             self.painter.amplitudes(traits, expression, strain),
-            self.skin(traits, lambda name: self._value(expression, name)),
+            self.skin(traits, lambda name: self.value(expression, name)),
             None if strain is None else self.squeezed(strain),
             self.skin.furrows(traits),
         )
@@ -113,7 +114,8 @@ class Teacher:
                     image += resize(squeezed, size) * furrows
         return image * self.mask
 
-    def _value(self, expression: np.ndarray, name: str) -> float:
+    def value(self, expression: np.ndarray, name: str) -> float:
+        """How far an expression is on by its name; 0 where the model has none of this name."""
         place = self.model.expression_index.get(name)
         return 0.0 if place is None else float(expression[place])
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from dnpm.core.errors import DnpmError
+from dnpm.core.face_model import skin_components
 from dnpm.core.face_model.model import FaceModel
 
 N_ID, N_EXP, N_V = 4, 5, 60
@@ -68,3 +71,32 @@ def test_wrong_widths(model):
         model.expression_deltas(np.zeros(3, np.float32))
     with pytest.raises(DnpmError, match="takes 5 expression values"):
         model.vertices(np.zeros(N_ID, np.float32), np.zeros(4, np.float32))
+
+
+def with_skin(model: FaceModel, count: int = 3) -> FaceModel:
+    core = np.concatenate([model.core, np.zeros((count, *model.core.shape[1:]), model.core.dtype)])
+    labels = model.identity_labels + skin_components.LABELS[:count]
+    return dataclasses.replace(model, core=core, identity_labels=labels)
+
+
+def test_skin_components_move_nothing(model):
+    """V_p ignores them, whatever they are; the shape's part is as without them."""
+    skinned = with_skin(model)
+    assert (skinned.n_shape, skinned.n_id) == (N_ID, N_ID + 3)
+    rng = np.random.default_rng(5)
+    identity, expression = rng.normal(0, 1, N_ID).astype(np.float32), rng.random(N_EXP).astype(np.float32)
+    both = np.concatenate([identity, rng.normal(0, 2, 3).astype(np.float32)])
+    np.testing.assert_array_equal(skinned.vertices(both, expression), model.vertices(identity, expression))
+    np.testing.assert_array_equal(skinned.expression_deltas(both), model.expression_deltas(identity))
+    np.testing.assert_array_equal(skinned.moved, model.moved)
+
+
+def test_rows_of_skin_components_are_not_stored(model, tmp_path):
+    skinned = with_skin(model, 34)
+    skinned.save(tmp_path / "skinned.safetensors")
+    model.save(tmp_path / "plain.safetensors")
+    more = (tmp_path / "skinned.safetensors").stat().st_size - (tmp_path / "plain.safetensors").stat().st_size
+    assert more < model.core[0].nbytes
+    loaded = FaceModel.load(tmp_path / "skinned.safetensors")
+    assert loaded.identity_labels == skinned.identity_labels
+    np.testing.assert_array_equal(loaded.core, skinned.core)

@@ -11,6 +11,7 @@ import pytest
 from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
 from dnpm.core.evaluation import face_model as figures
+from dnpm.core.face_model import skin_components
 from dnpm.core.face_model.arkit import ARKIT_NAMES, mirror_name
 from dnpm.core.face_model.build import build_face_model
 from dnpm.core.face_model.build.eyes import surface_radius
@@ -147,7 +148,9 @@ def test_weak_units_are_as_strong_as_measured_ones(face_model, shared_data):
 
 
 def test_built_model_holds_what_others_rely_on(face_model):
-    assert face_model.n_id == 50
+    assert face_model.n_shape == 50
+    assert face_model.identity_labels[50:] == skin_components.LABELS
+    assert face_model.n_id == 50 + len(skin_components.LABELS)
     assert face_model.expression_names == ARKIT_NAMES
     assert {"skin", "eye", "teeth", "tongue", "lashes", "mouth"} <= set(face_model.material_names)
     wanted = {
@@ -162,7 +165,7 @@ def test_built_model_holds_what_others_rely_on(face_model):
         "lips_lower",
     }
     assert wanted <= set(face_model.vertex_groups)
-    assert len(set(face_model.identity_labels)) == 50
+    assert len(set(face_model.identity_labels)) == face_model.n_id
     assert "Age" in face_model.identity_labels
     assert face_model.landmarks68.min() >= 0
     semantics = json.loads(face_model.metadata["semantics"])

@@ -156,3 +156,16 @@ def test_a_preset_is_for_everyone_whom_the_umask_allows(tmp_path):
     plain = tmp_path / "plain"
     plain.write_bytes(b"")
     assert (tmp_path / "face.json").stat().st_mode == plain.stat().st_mode
+
+
+def test_a_preset_of_a_model_without_skin_components_has_neutral_skin():
+    """Values by label and by number stay where they were; what the preset does not know is 0."""
+
+    class More(Names):
+        identity_labels = (*LABELS, "Forehead lines", "Moles")
+        n_id = 6
+
+    old = presets.preset_of(Names, np.array([1.5, -1, 0.5, 2], np.float32))
+    identity, _, unknown = presets.vectors(presets.from_text(presets.to_text(old), "text"), More)
+    assert identity.tolist() == [1.5, -1, 0.5, 2, 0, 0]
+    assert not unknown
