@@ -34,6 +34,7 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     first.add_argument("--pairs", type=int, default=1200, metavar="N", help="pictures of our faces (default 1200)")
     first.add_argument("--processes", type=int, default=2, help="that make pairs (default 2)")
     first.add_argument("--steps", type=int, default=2000)
+    first.add_argument("--begin", metavar="DIR", help="weights whose pix2pixHD it starts from (default: random numbers)")
     first.add_argument("--l1", type=float, default=60.0, help="weight of the L1 (default 60)")
     first.add_argument("--matching", type=float, default=10.0, help="of feature matching (default 10)")
     first.add_argument("--adversarial", type=float, default=1.0, help="of LSGAN (default 1)")
@@ -58,6 +59,7 @@ def run(args: argparse.Namespace) -> int:
     from ..detail.uv_map import mask_at
     from ..face_model.model import FaceModel
     from ..photo.restore.pix2pix import CONFIGS
+    from ..photo.restore.weights import load_photo
     from ..training.photo.pairs import blank_pairs, make_pairs
     from ..training.photo.pix2pix import Pix2PixPlan, Pix2PixTrainer, validate
     from ..training.photo.run import fit
@@ -81,7 +83,12 @@ def run(args: argparse.Namespace) -> int:
     held = make_pairs(folder / "pairs", path, "validation", max(2, min(48, args.pairs // 10)), size, args.processes,
                       args.seed)  # fmt: skip
     trainer = Pix2PixTrainer(pairs, mask, plan, device)
-    belongs = {"plan": plain(asdict(plan)), "pairs": args.pairs}
+    if args.begin:
+        known = load_photo(args.begin).pix2pix
+        if known.config != config:
+            raise DnpmError(f"{args.begin}: its pix2pixHD has other sizes than --config {args.config}")
+        trainer.generator.load_state_dict(known.state_dict())
+    belongs = {"plan": plain(asdict(plan)), "pairs": args.pairs, "begin": args.begin or ""}
     if not fit(trainer, folder / "pix2pix", "pix2pix", belongs, plan.steps):
         return 130
     scores = validate(trainer.generator, held, mask)
