@@ -10,6 +10,7 @@ import numpy as np
 
 from ... import tensorfile
 from ...errors import DnpmError
+from ...face_model.model import FaceModel
 from . import form
 from .writer import MapWriter
 
@@ -34,6 +35,8 @@ class MapDataset:
             name: np.concatenate([np.asarray(s[name]) for s in self._shards]) if self._shards else np.zeros(0, int)
             for name in ("known", "split", "person")
         }
+        self.n_id = about.n_id
+        """Identity values of a sample."""
         self.mask: np.ndarray = read_mask(folder, about)
         """(R, R) float32 in [0, 1], shared by all samples."""
 
@@ -47,6 +50,12 @@ class MapDataset:
 
     def __len__(self) -> int:
         return self.about.count
+
+    def for_model(self, model: FaceModel) -> MapDataset:
+        """This set; one that was made before the model had skin components gives these as 0 from now on."""
+        if self.about.n_id == model.n_shape:
+            self.n_id = model.n_id
+        return self
 
     @property
     def resolution(self) -> int:
@@ -65,8 +74,9 @@ class MapDataset:
         return self._rows("masks", indices).astype(np.float32) / 255 * self.mask
 
     def identity(self, indices: np.ndarray) -> np.ndarray | None:
-        """(n,) -> (n, n_id) float32 standard deviations; None when one of them is unknown."""
-        return self._coefficients("identity", indices, form.KNOWN_IDENTITY)
+        """(n,) -> (n, `n_id`) float32 standard deviations; None when one of them is unknown."""
+        known = self._coefficients("identity", indices, form.KNOWN_IDENTITY)
+        return None if known is None else np.pad(known, ((0, 0), (0, self.n_id - known.shape[1])))
 
     def expression(self, indices: np.ndarray) -> np.ndarray | None:
         """(n,) -> (n, n_exp) float32, 0 to 1; None when one of them is unknown."""

@@ -97,7 +97,7 @@ def face_model_entry(model: FaceModel) -> dict[str, str]:
     import hashlib
 
     digest = hashlib.sha256("\n".join(model.expression_names).encode())
-    for array in (model.neutral, model.core[1:, 0], model.detail_uv, model.faces_detail_uv):
+    for array in (model.neutral, model.core[1 : model.n_shape + 1, 0], model.detail_uv, model.faces_detail_uv):
         digest.update(np.ascontiguousarray(array).tobytes())
     return {"name": model.name, "digest": digest.hexdigest()[:16]}
 

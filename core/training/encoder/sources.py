@@ -141,7 +141,7 @@ def open_samples(
             for split, count in counts.items()
         ]
         return painted, f"teacher: {counts['train']} maps of {p.resolution}, seed {p.seed}"
-    everything = _data_set(data)
+    everything = _data_set(data).for_model(model)
     splits = [everything.split(split) for split in counts]
     if hasattr(everything, "with_coefficients"):
         # G can learn from maps of unknown sliders, E cannot.

@@ -32,7 +32,7 @@ def open_maps(source: Path, folder: Path, model: FaceModel, resolution: int) -> 
     folder: where that set is kept. Raises DnpmError when there are too few maps, or they belong to another face model.
     """
     if (source / form.NAME).is_file():
-        data = MapDataset.open(source)
+        data = MapDataset.open(source).for_model(model)
         if data.about.face_model and data.about.face_model != form.face_model_entry(model):
             raise DnpmError(
                 f"{source}: its maps were made for the face model {data.about.face_model.get('name')!r}, not for this "
@@ -72,7 +72,7 @@ class ArtistMaps:
             torch.cat([small(read(picks[k : k + 1])) for k in range(len(picks))]) for read in (data.maps, data.masks)
         )
         known = np.isin(picks, data.with_coefficients(picks))
-        identity = np.zeros((len(picks), data.about.n_id), np.float32)
+        identity = np.zeros((len(picks), data.n_id), np.float32)
         expression = np.zeros((len(picks), data.about.n_exp), np.float32)
         if known.any():
             rows_id, rows_exp = data.identity(picks[known]), data.expression(picks[known])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import mmap
 from pathlib import Path
@@ -105,6 +106,18 @@ def test_unknown_coefficients_are_none(tmp_path):
     assert data.expression(np.array([0])) is None
     assert np.array_equal(data.expression(np.array([1])), [[1, 1]])
     assert list(data.with_coefficients(np.arange(2))) == [1]
+
+
+def test_a_set_from_before_skin_components_has_neutral_skin(tmp_path, tiny_model):
+    """The tiny model has three shape components, as the set; two of the skin are added, and are 0 for the set."""
+    filled(tmp_path)
+    core = np.concatenate([tiny_model.core, np.zeros((2, *tiny_model.core.shape[1:]), np.float32)])
+    labels = (*tiny_model.identity_labels, "Forehead lines", "Moles")
+    newer = dataclasses.replace(tiny_model, core=core, identity_labels=labels)
+    identity = MapDataset.open(tmp_path).for_model(newer).identity(np.array([4, 2]))
+    assert identity.tolist() == [[4, 4, 4, 0, 0], [2, 2, 2, 0, 0]]
+    assert MapDataset.open(tmp_path).for_model(tiny_model).identity(np.array([4])).shape == (1, 3)
+    assert form.face_model_entry(newer) == form.face_model_entry(tiny_model)
 
 
 def test_a_stopped_writer_goes_on_where_it_was(tmp_path):
