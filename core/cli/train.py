@@ -33,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     detail.add_argument("--processes", type=int, default=2, help="that paint maps side by side")
     add_device(detail)
     add_threads(detail, 2)
+    detail.add_argument(
+        "--begin", type=Path, metavar="DIR",
+        help="weights whose E goes on learning, on the bands that they were made with (in --folder)",
+    )  # fmt: skip
     detail.add_argument("--encoder-seconds", type=float)
     detail.add_argument(
         "--joint",
@@ -80,5 +84,6 @@ def run(args: argparse.Namespace) -> int:
     if args.crisp:
         plan = replace(plan, crisp=tuple(stage for stage in _stages(args.crisp, "--crisp") if stage[0]))
     command = "dnpm " + " ".join(sys.argv[1:])
-    train(face_model_path(args.face_model), args.folder, args.weights, plan, command, device=device_of(args))
+    train(face_model_path(args.face_model), args.folder, args.weights, plan, command, device=device_of(args),
+          begin=args.begin)  # fmt: skip
     return 0

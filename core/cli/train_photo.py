@@ -34,7 +34,7 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     first.add_argument("--pairs", type=int, default=1200, metavar="N", help="pictures of our faces (default 1200)")
     first.add_argument("--processes", type=int, default=2, help="that make pairs (default 2)")
     first.add_argument("--steps", type=int, default=2000)
-    first.add_argument("--begin", metavar="DIR", help="weights whose pix2pixHD it starts from (default: random numbers)")
+    first.add_argument("--begin", metavar="DIR", help="weights whose pix2pixHD it starts from")
     first.add_argument("--l1", type=float, default=60.0, help="weight of the L1 (default 60)")
     first.add_argument("--matching", type=float, default=10.0, help="of feature matching (default 10)")
     first.add_argument("--adversarial", type=float, default=1.0, help="of LSGAN (default 1)")

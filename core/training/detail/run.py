@@ -79,8 +79,12 @@ def train(
     model_path: Path, folder: Path, weights: Path, plan: Plan, command: str,
     generator_config: GeneratorConfig | None = None,
     encoder_config: EncoderConfig | None = None, device: torch.device = CPU,
+    begin: Path | None = None,
 ) -> None:  # fmt: skip
-    """Run every stage that is not done yet. Raises DnpmError when the folder belongs to another plan or face model."""
+    """Run every stage that is not done yet. Raises DnpmError when the folder belongs to another plan or face model.
+
+    begin: weights whose E is not drawn at random: of a training on the same bands.
+    """
     torch.set_num_threads(plan.threads)
     started = time.monotonic()
     made_folder(folder)
@@ -119,6 +123,10 @@ def train(
         torch.manual_seed(plan.seed)
         generator, encoder = Generator(generator_config), Encoder(encoder_config)
         plant(generator, bands, places)
+        if begin is not None:
+            encoder = load_detail(begin).encoder.requires_grad_(True)
+            if encoder.config != encoder_config:
+                raise DnpmError(f"{begin}: its encoder has other sizes than this training's")
         check = np.asarray(many.maps[plan.components_from :][:150])
         _, images = project(check, [b for b in bands if b.resolution <= coarse])
         truth = torch.from_numpy(check.astype(np.float32))

@@ -67,7 +67,7 @@ class SkinWeights:
             "fine": 1.3 * pores * (1.35 - 0.35 * large), "large": pores * large,
             "nose_fine": 1.3 * nose * pores * (1.35 - 0.35 * large), "nose_large": nose * pores * large,
             "net": 1.3 * rough * (0.8 + 0.5 * age), "hatch": traits.factor("Roughness", 0.9) * age**1.3,
-            "relief": traits.factor("Roughness", 0.3) * (0.7 + 0.9 * age), "lip_lines": lips,
+            "relief": traits.factor("Roughness", 0.3) * (0.85 + 1.05 * age), "lip_lines": lips,
             "chin_dimples": traits.factor("Chin creases", 0.5) * (0.04 + 1.1 * chin),
             "brow_hairs": 0.75 * traits.factor("Skin pattern 3", 0.5), "moles": 1.2, "scars": 1.3,
             "nose_wings": 0.75 * traits.factor("Nasolabial folds", 0.5),
