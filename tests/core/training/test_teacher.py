@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnpm.core.errors import DnpmError
+from dnpm.core.evaluation.people import figures
 from dnpm.core.face_model.landmark_uv import landmark_uv
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.regions import DEEDS, region_masks
+from dnpm.core.face_model.sampling import random_identity
 from dnpm.core.training.detail import samples
 from dnpm.core.training.teacher import Teacher
 from dnpm.core.training.teacher.anatomy import MIRROR68, creases
@@ -77,6 +79,44 @@ def test_old_skin_is_deeper_than_young(teacher: Teacher, face_model: FaceModel):
     assert np.abs(teacher.map(old, rest)).mean() > 1.4 * np.abs(teacher.map(young, rest)).mean()
 
 
+def test_thirty_is_nearly_smooth_and_seventy_five_is_not(teacher: Teacher, face_model: FaceModel):
+    """At rest, on the average skin of each age: what moves from 30 to 75 is many times what is there at 30."""
+    direction = teacher.traits._age / np.linalg.norm(teacher.traits._age) ** 2
+    aged = lambda years: teacher.map(direction * (years - teacher.traits._age_mean), face_model.expression())  # noqa: E731
+    folds = region_masks(landmark_uv(face_model), 256)["nasolabial"] > 0.5
+    young, old = aged(30.0), aged(75.0)
+    assert np.sqrt(np.mean(young[folds] ** 2)) < 0.03
+    assert np.sqrt(np.mean(old[folds] ** 2)) > 3 * np.sqrt(np.mean(young[folds] ** 2))
+
+
+def test_random_people_differ(teacher: Teacher, face_model: FaceModel):
+    """Not one set of lines at many strengths: the gauge of people on the teacher's own maps."""
+    inside = teacher.mask > 0.5
+    maps = np.stack([teacher.map(random_identity(face_model, k), face_model.expression())[inside] for k in range(30)])
+    found = figures(maps)
+    assert found["pairwise_r_mean"] < 0.55
+    assert found["effective_dims"] > 6
+    assert found["deviation_um"] > 30
+
+
+@pytest.mark.parametrize(
+    ("label", "region"),
+    [("Forehead lines", "forehead"), ("Frown pattern", "glabella"), ("Crow's feet", "crows_feet"),
+     ("Nasolabial folds", "nasolabial"), ("Chin creases", "chin")],
+)  # fmt: skip
+def test_a_skin_component_acts_in_its_region(teacher: Teacher, face_model: FaceModel, label: str, region: str):
+    if label not in face_model.identity_labels:
+        pytest.skip("this face model has no skin components")
+    masks = region_masks(landmark_uv(face_model), 256)
+    identity = 1.2 * face_model.n_id**0.5 * teacher.traits._age / np.linalg.norm(teacher.traits._age) / 9
+    moved = identity.copy()
+    moved[face_model.identity_labels.index(label)] = 2.0
+    change = (teacher.map(moved, face_model.expression()) - teacher.map(identity, face_model.expression())) ** 2
+    by_region = {name: float((change * mask).sum()) for name, mask in masks.items()}
+    assert max(by_region, key=by_region.__getitem__) == region
+    assert np.array_equal(face_model.neutral_of(moved), face_model.neutral_of(identity))
+
+
 def test_left_deeds_crease_the_left(teacher: Teacher, face_model: FaceModel):
     identity = person(face_model, 2)
     change = teacher.map(identity, face_model.expression(mouthSmileLeft=1.0)) - teacher.map(
@@ -109,7 +149,7 @@ def test_creases_lie_on_both_sides(face_model: FaceModel):
     assert len(items) > 90
     left = sum(1 for c in items if c.points[:, 0].mean() > 0.53)
     right = sum(1 for c in items if c.points[:, 0].mean() < 0.47)
-    assert abs(left - right) <= 12
+    assert abs(left - right) <= 16
     assert np.array_equal(MIRROR68[MIRROR68], np.arange(68))
 
 
