@@ -166,6 +166,14 @@ def test_habits_are_kept_and_other_files_refused(tmp_path: Path, tiny_model) -> 
     for old, new in ((grades.agreeing, again.agreeing), (grades.apart, again.apart)):
         np.testing.assert_allclose(new.response, old.response, atol=2e-3 * np.abs(old.response).max())
         np.testing.assert_allclose(new.whitening(0.006), old.whitening(0.006), rtol=0.02, atol=2.0)
+    # Measured before the model had skin components: these move no landmark.
+    core = np.concatenate([tiny_model.core, np.zeros((2, *tiny_model.core.shape[1:]), np.float32)])
+    labels = (*tiny_model.identity_labels, "Forehead lines", "Moles")
+    skinned = Grades.load(replace(tiny_model, core=core, identity_labels=labels), path)
+    place = FEATURES + tiny_model.n_id
+    assert not skinned.apart.response[place : place + 2].any()
+    np.testing.assert_array_equal(np.delete(skinned.apart.response, [place, place + 1], 0), again.apart.response)
+    assert skinned.expectation is not None
     # The scores are half the sliders; the ridge keeps the map a little low.
     names = tiny_model.expression_names
     expected, certainty = again.expression(names, dict.fromkeys(names, 0.25))
