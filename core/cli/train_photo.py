@@ -16,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
 from ..files import write_text
 from ..options import add_device, add_threads, device_of, use_threads
