@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--joint",
         action="append",
         metavar="RES:BATCH:SECONDS",
-        help="a joint stage; may be repeated, replaces the default",
+        help="a joint stage; may be repeated, replaces the default; 0:0:0 leaves it out",
     )
     detail.add_argument(
         "--crisp",
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     if args.encoder_seconds is not None:
         plan = replace(plan, encoder_seconds=args.encoder_seconds)
     if args.joint:
-        plan = replace(plan, joint=_stages(args.joint, "--joint"))
+        plan = replace(plan, joint=tuple(stage for stage in _stages(args.joint, "--joint") if stage[0]))
     if args.crisp:
         plan = replace(plan, crisp=tuple(stage for stage in _stages(args.crisp, "--crisp") if stage[0]))
     command = "dnpm " + " ".join(sys.argv[1:])

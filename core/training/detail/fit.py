@@ -98,18 +98,18 @@ class CoefficientLoss:
 
 def fit_encoder(
     encoder: Encoder, loss: CoefficientLoss, many: Codes, check: Codes, seconds: float, seed: int,
-    device: torch.device = CPU, save: Callable[[Encoder], None] | None = None,
+    device: torch.device = CPU, save: Callable[[Encoder], None] | None = None, rate: float = 1e-3,
 ) -> Encoder:  # fmt: skip
-    """AdamW, 1e-3 with cosine decay by the clock. Returns the best on `check`; `save` gets it every five minutes."""
+    """AdamW, `rate` with cosine decay by the clock. Returns the best on `check`; `save` gets it every five minutes."""
     torch.manual_seed(seed)
     encoder, loss = encoder.to(device), loss.to(device)
     many, check = (codes.to(device) for codes in (many, check))
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=1e-3, weight_decay=2e-3)
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=rate, weight_decay=2e-3)
     best, best_r2, start, step = None, -np.inf, time.monotonic(), 0
     saved = start
     while (spent := (time.monotonic() - start) / seconds) < 1.0:
         for group in optimizer.param_groups:
-            group["lr"] = 1e-3 * (0.5 + 0.5 * np.cos(np.pi * spent)) + 1e-6
+            group["lr"] = rate * (0.5 + 0.5 * np.cos(np.pi * spent)) + 1e-6
         encoder.train()
         pick = torch.randint(len(many.identity), (256,))
         value = loss(encoder(many.identity[pick], many.expression[pick]), many.coefficients[pick])

@@ -145,7 +145,8 @@ def train(
             save_detail(weights, generator, e, w_mean, card({"held_by_components": 1 - left}))
 
         encoder = fit_encoder(
-            encoder, loss, codes["train"], codes["validation"], plan.encoder_seconds, plan.seed, device, so_far
+            encoder, loss, codes["train"], codes["validation"], plan.encoder_seconds, plan.seed, device, so_far,
+            rate=1e-3 if begin is None else 4e-4,
         )
         state.finish("encoder", started)
         so_far(encoder)
