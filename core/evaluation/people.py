@@ -24,6 +24,7 @@ import numpy as np
 from scipy import ndimage, stats
 
 from ..errors import DnpmError
+from ..face_model.checks import age_regression
 from ..face_model.model import FaceModel
 from ..face_model.sampling import random_identity
 from ..training.teacher import Teacher
@@ -128,13 +129,8 @@ def one_set_of_lines(maps: np.ndarray) -> np.ndarray:
 
 def ages(model: FaceModel, people: Iterable[np.ndarray]) -> np.ndarray | None:
     """Years of each person by the face model's regression; None where the model has none."""
-    import json
-
-    semantics = json.loads(model.metadata.get("semantics", "{}")).get("age_years")
-    if semantics is None:
-        return None
-    weights = np.asarray(semantics["weights"], np.float32)
-    return np.array([float(weights @ p[: len(weights)]) + semantics["intercept"] for p in people])
+    known = age_regression(model)
+    return None if known is None else np.array([float(known[0] @ p) + known[1] for p in people])
 
 
 def line_energy(maps: np.ndarray, model: FaceModel, resolution: int) -> np.ndarray:

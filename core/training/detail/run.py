@@ -136,8 +136,8 @@ def train(
         view = folder / "linear.safetensors"
         if not view.is_file():
             LinearView.of(Teacher(model, size, plan.seed), bands).save(view)
-        counts = {"train": plan.meshes, "validation": plan.check_meshes}
-        codes = make_codes(folder / "codes", model_path, view, counts, plan.processes, plan.seed)
+        meshes = {"train": plan.meshes, "validation": plan.check_meshes}
+        codes = make_codes(folder / "codes", model_path, view, meshes, plan.processes, plan.seed)
         # E is centred: its mean output over the training samples is 0, so w_mean is 0 as well.
         w_mean = torch.zeros(generator_config.w_dim)
 
@@ -145,7 +145,14 @@ def train(
             save_detail(weights, generator, e, w_mean, card({"held_by_components": 1 - left}))
 
         encoder = fit_encoder(
-            encoder, loss, codes["train"], codes["validation"], plan.encoder_seconds, plan.seed, device, so_far,
+            encoder,
+            loss,
+            codes["train"],
+            codes["validation"],
+            plan.encoder_seconds,
+            plan.seed,
+            device,
+            so_far,
             rate=1e-3 if begin is None else 4e-4,
         )
         state.finish("encoder", started)
