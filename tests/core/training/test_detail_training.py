@@ -23,7 +23,7 @@ from dnpm.core.training.detail.run import SMALL, train
 
 COUNTS = {16: 6, 32: 6, 64: 8}
 CONFIG = GeneratorConfig(
-    resolution=64, channel_base=512, channel_max=16, w_dim=32, z_dim=128, registered=tuple(COUNTS.items())
+    resolution=64, channel_base=512, channel_max=16, w_dim=32, z_dim=160, registered=tuple(COUNTS.items())
 )  # fmt: skip
 
 
