@@ -53,6 +53,7 @@ def page(card: dict, detail: dict, sliders: dict, spectrum: dict, people: dict) 
     plan, files = card["plan"], card["files"]
     sets = "\n\n".join(table(detail[name], title) for name, title in SETS.items() if name in detail)
     regions = "\n".join(f"| {k} | {v['own']:.2f} | {v['elsewhere']:.2f} |" for k, v in sliders["regions"].items())
+    history = f"- **Before that**: {card['history']}\n" if "history" in card else ""
     steps, back = detail["temporal"], detail["read_back"]
     return f"""# Default weights
 
@@ -67,7 +68,7 @@ def page(card: dict, detail: dict, sliders: dict, spectrum: dict, people: dict) 
   No scan, no photograph went in; the levels of relief were compared with one real map (`dnpm evaluate spectrum`).
 - **Licence**: GPL-3.0-or-later, as the project.
 - **Command**: `{card["command"]}`, seed {card["seed"]}; about {card["hours"]} hours on two busy CPU cores, painting included.
-- **Files**: generator {files[GENERATOR]["bytes"] / 1e6:.1f} MB, encoder {files[ENCODER]["bytes"] / 1e6:.1f} MB.
+{history}- **Files**: generator {files[GENERATOR]["bytes"] / 1e6:.1f} MB, encoder {files[ENCODER]["bytes"] / 1e6:.1f} MB.
 
 ### Scores on held-out people
 `dnpm evaluate detail`, at {detail["resolution"]}, inside the face mask, against the teacher; PSNR and SSIM on heights of
@@ -86,6 +87,10 @@ differ. Age against the energy of the lines: Spearman {people["age"]["spearman"]
 {people["age"]["spearman_by_chance"]:.2f}).
 
 {people_table(people)}
+
+Maps of 24 of them at rest, lit from the upper left, their years beside them:
+
+![24 people at rest](../docs/pictures/skins.jpg)
 
 ### Do sliders mean something
 `dnpm evaluate sliders`, {sliders["identities"]} people: energy of the fine relief with the region's expressions at 1 against
