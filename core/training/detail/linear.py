@@ -8,8 +8,6 @@ automatic differentiation, times the layers.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import sys
 import time
 from dataclasses import dataclass
@@ -22,6 +20,8 @@ import torch
 from ... import tensorfile
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ...files import folder as made_folder
+from ...processes import spread
 from ..teacher.lines import CreasePainter
 from ..teacher.strain import StrainField
 from ..teacher.teacher import STRAIN_RESOLUTION, Teacher, resize
@@ -150,7 +150,7 @@ def make_codes(
 ) -> dict[str, Codes]:
     """Split -> `SKINS` people for each of so many pairs of mesh and expression, kept in `folder`; goes on where it
     stopped."""
-    folder.mkdir(parents=True, exist_ok=True)
+    made_folder(folder)
     chunks = [
         (split, i, min(i + _MESHES_AT_ONCE, count))
         for split, count in meshes.items()
@@ -160,14 +160,14 @@ def make_codes(
     todo = [(chunk, file) for chunk, file in zip(chunks, files, strict=True) if not file.is_file()]
     started = time.monotonic()
     if todo:
-        context = multiprocessing.get_context("spawn")
-        with context.Pool(processes, _start, (str(model_path), str(view), seed)) as pool:
-            for k, _ in enumerate(pool.imap_unordered(_codes, [(*c, str(f)) for c, f in todo])):
-                if k % 40 == 0 or k == len(todo) - 1:
-                    print(
-                        f"codes: {k + 1}/{len(todo)} chunks, {time.monotonic() - started:.0f} s",
-                        file=sys.stderr, flush=True,
-                    )  # fmt: skip
+        jobs = [(*chunk, str(file)) for chunk, file in todo]
+        making = spread(_codes, jobs, processes, _start, (str(model_path), str(view), seed), nice=3)
+        for k, _ in enumerate(making):
+            if k % 40 == 0 or k == len(todo) - 1:
+                print(
+                    f"codes: {k + 1}/{len(todo)} chunks, {time.monotonic() - started:.0f} s",
+                    file=sys.stderr, flush=True,
+                )  # fmt: skip
     result = {}
     for split in meshes:
         parts = [tensorfile.load(f)[0] for f, (of, _, _) in zip(files, chunks, strict=True) if of == split]
@@ -177,7 +177,6 @@ def make_codes(
 
 
 def _start(model_path: str, view: str, seed: int) -> None:
-    os.nice(3)
     torch.set_num_threads(1)
     # Weights of the layers are all that is needed: they are the same at every resolution.
     teacher = Teacher(FaceModel.load(model_path), 64, seed)
