@@ -182,7 +182,8 @@ def test_building_is_cached_and_seeded(tmp_path):
     said: list[str] = []
     assert build_face_model(path, n_identities=52, seed=3, progress=said.append) == path
     model = FaceModel.load(path)
-    assert model.n_id == 50
+    assert model.n_shape == 50
+    assert model.n_id == 50 + len(skin_components.LABELS)
     assert model.metadata["seed"] == "3"
     written = path.stat().st_mtime_ns
     build_face_model(path, n_identities=52, seed=3, progress=said.append)
