@@ -81,7 +81,8 @@ def _one(vector: np.ndarray) -> np.ndarray:
 def read_back(painter: Painter, people: int, seed: int, resolution: int = 512) -> dict[str, float]:
     """Fit the sliders to displaced meshes: how far the expression stays what was set, whoever wears it.
 
-    One expression a person, the same for all people in groups of four; errors in slider units, of the shape components alone.
+    One expression a person, the same for all people in groups of four; errors in slider units, of the shape
+    components alone.
     """
     model = painter.model
     fit = SliderFit(model)
