@@ -24,7 +24,7 @@ LIGHT = re.compile(
     r"|core/batch/(__init__|arguments|job|ledger|names|png|sequence|sliders|views)"
     r"|core/backend/(__init__|client|protocol|types|desk|supervisor|process|pythons|segment))\.py$"
 )
-SCRIPTS = {"core/backend/worker_main.py", "operators/headless/run.py"}
+SCRIPTS = {"core/module_main.py", "core/backend/worker_main.py", "operators/headless/run.py"}
 """Started by path, before there is a package: they import it by its name."""
 HEAVY = {"torch", "scipy", "safetensors", "PIL", "OpenEXR", "anny", "soundfile", "av", "pillow_heif",
          "transformers"}  # fmt: skip

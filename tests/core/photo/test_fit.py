@@ -189,7 +189,7 @@ def test_habits_are_kept_and_other_files_refused(tmp_path: Path, tiny_model) -> 
     tensorfile.save(tmp_path / "short.safetensors", arrays | {"apart.modes": np.zeros((3, 9, 2), np.float16)}, metadata)
     tensorfile.save(tmp_path / "lacking.safetensors", {"agreeing.rest": arrays["agreeing.rest"]}, metadata)
     tensorfile.save(tmp_path / "other.safetensors", {"mean": np.zeros((3, 2), np.float32)}, {"format": "x"})
-    for name, message in (("none", "missing"), ("other", "habits"), ("short", "habits"), ("lacking", "response")):
+    for name, message in (("none", "no such file"), ("other", "habits"), ("short", "habits"), ("lacking", "response")):
         with pytest.raises(DnpmError, match=message):
             Grades.load(tiny_model, tmp_path / f"{name}.safetensors")
 
