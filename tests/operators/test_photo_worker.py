@@ -91,7 +91,8 @@ def test_the_drawn_person_is_found(face, model: FaceModel, drawn) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("nowhere.png", "no such file"), ("note.png", "not a picture"), ("grey.png", "no face was found")]
+    ("name", "told"),
+    [("nowhere.png", "no such file"), ("note.png", "not a picture"), ("grey.png", "no face was found")],
 )
 def test_bad_pictures_leave_the_scene(face, tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / "note.png").write_text("not a picture")
