@@ -200,7 +200,7 @@ def find_wanted(picture: Picture, networks: LandmarkNetworks, wish: Wish | None 
     if wish.box is not None:
         left, top, width, height = (float(n) * picture.factor for n in wish.box)
         box = (left, top, width, height)
-    faces = find_faces(picture.image, networks, box)
+    faces = find_faces(picture.image, networks, box, closely=wish.which + 1)
     if not faces and box is not None:
         raise DnpmError(f"{picture.name}: no face was found in the box {wish.box}; draw it around the whole face")
     if not faces:

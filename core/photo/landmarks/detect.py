@@ -1,5 +1,5 @@
-"""A picture to faces: boxes first, then 478 points on each: three times, so that the last look is well centred, and
-then from several sides (`looks.py`)."""
+"""A picture to faces: boxes first (`search.py`), then 478 points on each: three times, so that the last look is well
+centred, and then from several sides (`looks.py`)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from torch.nn import functional
 from ...errors import DnpmError
 from .looks import other_side, several_looks
 from .networks import DETECTOR_SIZE, POINTS_SIZE, LandmarkNetworks
+from .search import PORTRAIT, boxes_of, suppressed, tiled, whole_squares
 
-LEAST_SCORE, LEAST_PRESENCE = 0.5, 0.5
-_OVERLAP = 0.3
+LEAST_PRESENCE = 0.5
+_MOST = 300
+"""Boxes that are looked into; no picture shows so many faces that could be used."""
 _ROOM = 1.5
 """A face's square over its box: MediaPipe's region of interest."""
 _EYES = (33, 263)
@@ -40,93 +42,93 @@ class Face:
 
 
 def find_faces(
-    image: np.ndarray, networks: LandmarkNetworks, box: tuple[float, float, float, float] | None = None
-) -> list[Face]:
+    image: np.ndarray, networks: LandmarkNetworks, box: tuple[float, float, float, float] | None = None,
+    closely: int | None = None,
+) -> list[Face]:  # fmt: skip
     """Faces of a picture (h, w, 3) float32 sRGB 0 to 1, the largest first; empty when none is found.
 
-    box: (left, top, width, height) in pixels of one face, which is then not searched for. The whole picture is looked
-    at first; then it is made small within a frame (faces that fill it), then in overlapping parts (small faces).
-    Raises DnpmError when the box lies outside.
+    box: (left, top, width, height) in pixels of one face, which is then not searched for. closely: how many of the
+    largest are looked at from several sides (None: all); the others have the points of one look, and no scores. The
+    whole picture is searched first; when no face in it is as large as a portrait's, small ones are searched for in
+    overlapping squares. Raises DnpmError when the box lies outside.
     """
     height, width = image.shape[:2]
     if box is not None:
         left, top, w, h = box
         if w <= 0 or h <= 0 or left >= width or top >= height or left + w <= 0 or top + h <= 0:
             raise DnpmError(f"the box {tuple(box)} does not lie in the picture of {width} x {height} pixels")
-        found = _look(image, networks, np.array([left + w / 2, top + h / 2]), max(w, h), 0.0)
-        return [found] if found is not None else []
-    faces: list[Face] = []
-    for squares in _searches(width, height):
-        boxes = _suppressed([b for square in squares for b in _boxes(image, networks, *square)])
-        for found_box in boxes:
-            eyes = found_box[4:8].reshape(2, 2)
-            angle = float(np.arctan2(*(eyes[1] - eyes[0])[::-1]))
-            face = _look(image, networks, found_box[:2], float(max(found_box[2:4])), angle)
-            if face is not None and not any(_same(face, other) for other in faces):
-                faces.append(face)
+        found = _placed(image, networks, np.array([left + w / 2, top + h / 2]), max(w, h), 0.0)
+        return [] if found is None else [_looked_at(image, networks, found)]
+    faces: list[_Placed] = []
+    for square in whole_squares(width, height):
+        _add(faces, image, networks, suppressed(_boxes(image, networks, *square)))
         if faces:
             break
-    return sorted(faces, key=lambda face: -face.box[2] * face.box[3])
+    if max((face.size[1] for face in faces), default=0.0) < PORTRAIT * min(width, height):
+        _add(faces, image, networks, suppressed(tiled(image, networks)))
+    faces.sort(key=lambda face: -face.size.prod())
+    count = len(faces) if closely is None else closely
+    return [
+        _looked_at(image, networks, face) if k < count else face.face(face.points, 0.0, {})
+        for k, face in enumerate(faces)
+    ]
 
 
-def _searches(width: int, height: int) -> list[list[tuple[float, float, float]]]:
-    """Squares (middle x, middle y, side) that are searched one group after the other."""
-    x, y, side = width / 2, height / 2, float(max(width, height))
-    groups = [[(x, y, side)], [(x, y, 1.6 * side)], [(x, y, 0.6 * side)]]
-    for parts in (2, 4):
-        step = side / (parts + 1)
-        apart = [step * (k + 1) - side / 2 for k in range(parts)]
-        groups.append(
-            [
-                (x + u, y + v, 2 * step) for u in apart for v in apart
-                if abs(u) < width / 2 + step and abs(v) < height / 2 + step
-            ]
-        )  # fmt: skip
-    return groups
+def _add(faces: list[_Placed], image: np.ndarray, networks: LandmarkNetworks, boxes: list[np.ndarray]) -> None:
+    """Look into boxes; what shows a face that is not among `faces` joins them."""
+    for box in boxes[:_MOST]:
+        eyes = box[4:8].reshape(2, 2)
+        angle = float(np.arctan2(*(eyes[1] - eyes[0])[::-1]))
+        placed = _placed(image, networks, box[:2], float(max(box[2:4])), angle)
+        if placed is not None and not any(_same(placed, other) for other in faces):
+            faces.append(placed)
 
 
 def _boxes(image: np.ndarray, networks: LandmarkNetworks, x: float, y: float, side: float) -> list[np.ndarray]:
     """(17,) each: centre, size, six key points in the picture's pixels, score."""
     square, affine = _cut(image, np.array([x, y]), side, 0.0, DETECTOR_SIZE)
-    values, scores = networks.boxes(square * 2 - 1)
-    good = torch.nonzero(scores >= LEAST_SCORE).reshape(-1)
+    (values,), (scores,) = networks.boxes(square * 2 - 1)
     found = []
-    for k in good.tolist():
-        row = values[k].numpy().astype(float)
-        points = row.reshape(8, 2).copy()
+    for box in boxes_of(values, scores):
+        points = box[:16].reshape(8, 2)
         points[1] *= side / DETECTOR_SIZE
         points[[0, *range(2, 8)]] = points[[0, *range(2, 8)]] @ affine[:, :2].T + affine[:, 2]
-        found.append(np.append(points.reshape(-1), float(scores[k])))
+        found.append(np.append(points.reshape(-1), box[16]))
     return found
 
 
-def _suppressed(boxes: list[np.ndarray]) -> list[np.ndarray]:
-    """Overlapping boxes become their mean, weighted by score (MediaPipe's weighted suppression)."""
-    rest, result = sorted(boxes, key=lambda b: -b[16]), []
-    while rest:
-        best = rest[0]
-        near = [b for b in rest if _overlap(best, b) > _OVERLAP]
-        weights = np.array([b[16] for b in near])
-        result.append((np.stack(near) * weights[:, None]).sum(0) / weights.sum())
-        rest = [b for b in rest if _overlap(best, b) <= _OVERLAP]
-    return result
+@dataclass(frozen=True)
+class _Placed:
+    """A face that was found, and the square about its points: middle, side, turn."""
+
+    points: np.ndarray
+    presence: float
+    middle: np.ndarray
+    side: float
+    angle: float
+
+    @property
+    def size(self) -> np.ndarray:
+        """Width and height of its points."""
+        return np.ptp(self.points[:, :2], axis=0)
+
+    def face(self, points: np.ndarray, spread: float, scores: dict[str, float]) -> Face:
+        """With these points; spread in pixels."""
+        low, high = points[:, :2].min(0), points[:, :2].max(0)
+        box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
+        face = Face(box, points.astype(np.float32), self.presence, scores)
+        return replace(face, spread=spread / max(face.eye_distance, 1e-6)) if spread else face
 
 
-def _overlap(a: np.ndarray, b: np.ndarray) -> float:
-    low = np.maximum(a[:2] - a[2:4] / 2, b[:2] - b[2:4] / 2)
-    high = np.minimum(a[:2] + a[2:4] / 2, b[:2] + b[2:4] / 2)
-    common = float(np.prod(np.maximum(high - low, 0)))
-    return common / max(float(np.prod(a[2:4]) + np.prod(b[2:4])) - common, 1e-9)
+def _same(a: _Placed, b: _Placed) -> bool:
+    apart = float(np.linalg.norm(a.points[:, :2].mean(0) - b.points[:, :2].mean(0)))
+    return apart < 0.3 * max(a.size[0], b.size[0])
 
 
-def _same(a: Face, b: Face) -> bool:
-    return float(np.linalg.norm(a.points[:, :2].mean(0) - b.points[:, :2].mean(0))) < 0.3 * max(a.box[2], b.box[2])
-
-
-def _look(
+def _placed(
     image: np.ndarray, networks: LandmarkNetworks, middle: np.ndarray, size: float, angle: float
-) -> Face | None:  # fmt: skip
-    """Points within a box, then twice within the square of those points, then the mean of several such looks."""
+) -> _Placed | None:  # fmt: skip
+    """Points within a box, then twice within the square of those points; None where there is no face."""
     presence, points = 0.0, np.zeros((0, 3))
     side = _ROOM * size
     for _ in range(3):
@@ -139,14 +141,17 @@ def _look(
         line = points[_EYES[1], :2] - points[_EYES[0], :2]
         angle = float(np.arctan2(line[1], line[0]))
         middle, side = (low + high) / 2, _ROOM * float((high - low).max())
+    return _Placed(points, presence, middle, side, angle)
+
+
+def _looked_at(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
+    """The mean of several looks at a face, and what it expresses."""
     cut = lambda *square: _cut(image, *square)  # noqa: E731
     points, spread = several_looks(
-        points, middle, side, angle, cut, networks.on_face, other_side(networks.canonical), POINTS_SIZE
-    )
-    low, high = points[:, :2].min(0), points[:, :2].max(0)
-    box = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
-    face = Face(box, points.astype(np.float32), presence, networks.expression(points))
-    return replace(face, spread=spread / max(face.eye_distance, 1e-6))
+        placed.points, placed.middle, placed.side, placed.angle, cut, networks.on_face,
+        other_side(networks.canonical), POINTS_SIZE,
+    )  # fmt: skip
+    return placed.face(points, spread, networks.expression(points))
 
 
 def _cut(image: np.ndarray, middle: np.ndarray, side: float, angle: float, size: int) -> tuple[Any, np.ndarray]:

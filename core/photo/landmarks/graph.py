@@ -6,6 +6,7 @@ Lite's schema and its reference kernels.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -161,7 +162,10 @@ def _pad(given: list[Tensor], options: dict[str, Any]) -> Tensor:
 
 
 def _reshape(given: list[Tensor], options: dict[str, Any]) -> Tensor:
-    return given[0].reshape(options["shape"])
+    first, *rest = shape = options["shape"]
+    # A file describes its networks for one picture; several at once are as many rows.
+    several = first == 1 and given[0].numel() != math.prod(shape)
+    return given[0].reshape([-1, *rest] if several else shape)
 
 
 def _strided(given: list[Tensor], options: dict[str, Any]) -> Tensor:

@@ -77,15 +77,15 @@ class LandmarkNetworks:
             return cls(detector, points, scores, canonical, triangles)
 
     def boxes(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(1, 128, 128, 3), -1 to 1 -> (896, 16) as centre, size and six key points in pixels of the square, and
-        (896,) probabilities."""
+        """(B, 128, 128, 3), -1 to 1 -> (B, 896, 16) as centre, size and six key points in pixels of the square, and
+        (B, 896) probabilities."""
         with torch.inference_mode():
             regressors, classes = self.detector(image)
-        values = regressors[0].clone()
+        values = regressors.clone()
         anchors = _anchors() * DETECTOR_SIZE
-        values[:, :2] += anchors
-        values[:, 4:] = (values[:, 4:].reshape(-1, 6, 2) + anchors[:, None]).reshape(-1, 12)
-        return values, classes[0, :, 0].clamp(-100, 100).sigmoid()
+        values[..., :2] += anchors
+        values[..., 4:] = (values[..., 4:].unflatten(-1, (6, 2)) + anchors[:, None]).flatten(-2)
+        return values, classes[..., 0].clamp(-100, 100).sigmoid()
 
     def on_face(self, image: Tensor) -> tuple[np.ndarray, float]:
         """(1, 256, 256, 3), 0 to 1 -> (478, 3) in pixels of the square (z alike, less is nearer), and the probability
