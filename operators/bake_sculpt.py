@@ -19,6 +19,7 @@ class DNPM_OT_bake_sculpt(FaceDeed, bpy.types.Operator):
     bl_idname = "dnpm.bake_sculpt"
     bl_label = "Bake Sculpt to Sample"
     bl_options = {"REGISTER"}
+    edits = False
 
     directory: bpy.props.StringProperty(
         name="Data Set", description="Folder of the data set; made when it is not there", subtype="DIR_PATH"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..core.errors import DnpmError
-from .scene import state
+from .scene import live, state
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
@@ -27,21 +27,38 @@ def own_operators() -> Any:
     return bpy.ops.dnpm  # type: ignore[attr-defined]
 
 
+def the_face(context: bpy.types.Context, *, edits: bool = True) -> bpy.types.Object:
+    """The face that an operator works on: the active object, with parts of its own. Raises DnpmError when it cannot."""
+    obj = context.active_object
+    reason = state.why_not(obj, edits=edits)
+    if reason:
+        raise DnpmError(reason)
+    assert obj is not None
+    if edits:
+        live.own_data(obj)
+        if obj.override_library is not None and obj.override_library.is_system_override:
+            # Blender made it along with another override: from now on it is the artist's.
+            obj.override_library.is_system_override = False
+    return obj
+
+
 class FaceDeed(OperatorMixin):
     """Mixin of an operator on the active face: subclasses write `deed`, which may raise DnpmError."""
 
     bl_options = {"REGISTER", "UNDO"}
+    edits = True
+    """Whether it changes the face; a linked face can only be looked at."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not state.is_face(context.active_object):
-            cls.poll_message_set("Select a DNPM face first")
-            return False
-        return True
+        reason = state.why_not(context.active_object, edits=cls.edits)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
 
     def execute(self, context: bpy.types.Context) -> Result:
         try:
-            self.deed(context, state.the_face(context))
+            self.deed(context, the_face(context, edits=self.edits))
         except DnpmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

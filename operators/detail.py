@@ -61,6 +61,7 @@ class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
     bl_idname = "dnpm.save_map"
     bl_label = "Save Map as EXR"
     bl_options = {"REGISTER"}
+    edits = False
 
     filepath: bpy.props.StringProperty(
         name="File", description="EXR file to write", subtype="FILE_PATH", default="//displacement.exr"

@@ -9,7 +9,7 @@ import bpy
 from bpy.app.handlers import persistent
 
 from ..core.errors import DnpmError
-from .scene import compat, detail_image, groups, identity, live, looks, registry, state, tracks, waiting
+from .scene import compat, detail_image, groups, live, looks, registry, rendering, state, tracks, waiting
 
 Deed = Callable[[bpy.types.Object, Any], object]
 """Something to be done with a face and the depsgraph that shows it."""
@@ -34,9 +34,8 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
     _busy = True
     try:
         for face in touched:
-            if state.is_editable(face):
-                live.own_data(face)
-                live.notice(face)
+            live.own_data(face)
+            live.notice(face)
     finally:
         _busy = False
 
@@ -51,10 +50,11 @@ def _before_data_changes(*_: object) -> None:
 def _after_undo(*_: object) -> None:
     """Undo brings sliders and mesh back, not pixels; and a duplicate as it was before it got parts of its own."""
     registry.forget()
-    for face in state.faces():
+    for face in registry.faces():
         live.own_data(face)
         live.restore(face)
-        _or_say(bpy.context.scene, face, lambda face, _: looks.apply(face), None)
+        if state.is_editable(face):
+            _or_say(bpy.context.scene, face, lambda face, _: looks.apply(face), None)
 
 
 @persistent
@@ -63,8 +63,8 @@ def _after_load(*_: object) -> None:
     live.forget()
     looks.forget()
     groups.migrate_all()
-    for face in state.faces():
-        identity.add_new_sliders(face)
+    for face in registry.faces():
+        live.own_data(face)
         live.notice(face)
 
 
@@ -84,9 +84,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
     if state.is_paused():
         return
     if compat.is_rendering(depsgraph):
-        for face in registry.rendered(depsgraph):
-            if state.is_editable(face):
-                _or_say(scene, face, live.follow_frame, depsgraph)
+        rendering.follow(scene, depsgraph)
         return
     if compat.is_render_running():
         return
@@ -101,9 +99,8 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
 
 
 def _shown(depsgraph: bpy.types.Depsgraph | None) -> list[bpy.types.Object]:
-    """The faces that this depsgraph shows and that can be written."""
-    faces = state.faces() if depsgraph is None else registry.evaluated(depsgraph)
-    return [face for face in faces if state.is_editable(face)]
+    """The faces that this depsgraph shows."""
+    return registry.faces() if depsgraph is None else registry.evaluated(depsgraph)
 
 
 def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed: Deed, depsgraph: Any) -> None:
@@ -134,6 +131,16 @@ def _before_save(*_: object) -> None:
         tracks.pack(face)
 
 
+@persistent
+def _before_render(*_: object) -> None:
+    rendering.begin()
+
+
+@persistent
+def _after_render(*_: object) -> None:
+    rendering.end()
+
+
 HANDLERS = {
     "depsgraph_update_post": _depsgraph_update,
     "undo_pre": _before_data_changes,
@@ -145,6 +152,9 @@ HANDLERS = {
     "frame_change_post": _after_frame_change,
     "animation_playback_post": _after_playback,
     "save_pre": _before_save,
+    "render_init": _before_render,
+    "render_complete": _after_render,
+    "render_cancel": _after_render,
 }
 if hasattr(bpy.app.handlers, "blend_import_post"):  # 4.2 has none, and there an old group's name does no harm
     HANDLERS["blend_import_post"] = _after_import

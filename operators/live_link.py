@@ -143,6 +143,7 @@ class DNPM_OT_export_live_link(LongDeed, bpy.types.Operator):
 
     bl_idname = "dnpm.export_live_link"
     bl_label = "Export Live Link Face CSV"
+    edits = False
 
     filepath: bpy.props.StringProperty(
         name="File", description="CSV file to write", subtype="FILE_PATH", default="//live_link.csv"

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import bpy
 
 from ..core.errors import DnpmError
-from .base import OperatorMixin, Result
+from .base import OperatorMixin, Result, the_face
 from .scene import compat, session, state
 
 Work = Generator[tuple[float, str], None, str]
@@ -26,6 +26,8 @@ class LongDeed(OperatorMixin):
 
     bl_options = {"REGISTER"}
     """Not UNDO: the one step is pushed when there is something to undo."""
+    edits: ClassVar[bool] = True
+    """As `FaceDeed.edits`."""
     holds = False
     """Whether the artist's work has to wait, too: while the deed goes through the scene's frames."""
     _running: ClassVar[str] = ""
@@ -33,8 +35,9 @@ class LongDeed(OperatorMixin):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not state.is_face(context.active_object):
-            cls.poll_message_set("Select a DNPM face first")
+        reason = state.why_not(context.active_object, edits=cls.edits)
+        if reason:
+            cls.poll_message_set(reason)
             return False
         if LongDeed._running:
             cls.poll_message_set(f"{LongDeed._running} is under way: wait for it, or press Esc")
@@ -49,7 +52,7 @@ class LongDeed(OperatorMixin):
     def execute(self, context: bpy.types.Context) -> Result:
         """Wait for it."""
         try:
-            work = self.work(context, state.the_face(context))
+            work = self.work(context, the_face(context, edits=self.edits))
             try:
                 while True:
                     next(work)
@@ -67,7 +70,7 @@ class LongDeed(OperatorMixin):
         if compat.in_background():
             return self.execute(context)
         try:
-            self._work = self.work(context, state.the_face(context))
+            self._work = self.work(context, the_face(context, edits=self.edits))
             next(self._work)
         except DnpmError as error:
             self.report({"ERROR"}, str(error))

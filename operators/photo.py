@@ -157,6 +157,7 @@ class DNPM_OT_look_through(FaceDeed, bpy.types.Operator):
 
     bl_idname = "dnpm.look_through"
     bl_label = "Look Through Camera"
+    edits = False
 
     photo: bpy.props.IntProperty(name="Photo", description="Which of the photos, counted from 0", default=0, min=0)
 

@@ -21,6 +21,7 @@ class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
     bl_idname = "dnpm.save_preset"
     bl_label = "Save Preset"
     bl_options = {"REGISTER"}
+    edits = False
 
     name: bpy.props.StringProperty(name="Name", description="What the preset is called", default="My Face")
     overwrite: bpy.props.BoolProperty(

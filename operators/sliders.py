@@ -115,6 +115,7 @@ class DNPM_OT_copy(FaceDeed, bpy.types.Operator):
     bl_idname = "dnpm.copy"
     bl_label = "Copy"
     bl_options = {"REGISTER"}
+    edits = False
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         global _copied

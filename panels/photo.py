@@ -18,8 +18,9 @@ def _colour_changed(group: PhotoProperties, context: bpy.types.Context) -> None:
 
 
 class PhotoItem(bpy.types.PropertyGroup):
-    """One photo of the face's person; `name` is its file's."""
+    """One photo of the face's person."""
 
+    name: bpy.props.StringProperty(description="The photo's file", options={"HIDDEN"})
     image: bpy.props.PointerProperty(type=bpy.types.Image, options={"HIDDEN"})
     camera: bpy.props.PointerProperty(type=bpy.types.Object, options={"HIDDEN"})
     size: bpy.props.IntVectorProperty(size=2, options={"HIDDEN"})
@@ -86,7 +87,9 @@ class PhotoProperties(bpy.types.PropertyGroup):
     offset: bpy.props.StringProperty(options={"HIDDEN"})
     texture: bpy.props.PointerProperty(type=bpy.types.Image, options={"HIDDEN"})
     skin: bpy.props.FloatVectorProperty(size=3, min=0.0, max=1.0, options={"HIDDEN"})
-    photos: bpy.props.CollectionProperty(type=PhotoItem)
+    photos: bpy.props.CollectionProperty(
+        type=PhotoItem, override={"LIBRARY_OVERRIDABLE", "NO_PROPERTY_NAME", "USE_INSERTION"}
+    )
 
 
 class DNPM_PT_photo(bpy.types.Panel):
@@ -129,7 +132,7 @@ class DNPM_PT_photo(bpy.types.Panel):
         column.operator_context = "INVOKE_DEFAULT"
         column.scale_y = 1.2
         column.operator("dnpm.face_from_image", icon="OUTLINER_OB_IMAGE")
-        if group.photos or group.offset or group.texture is not None:
+        if any(item.name for item in group.photos) or group.offset or group.texture is not None:
             _draw_result(layout, face, group)
 
 
@@ -140,6 +143,8 @@ def _draw_result(layout: bpy.types.UILayout, face: bpy.types.Object, group: Phot
     column.prop(group, "colour", slider=True)
     column = layout.column(align=True)
     for place, item in enumerate(group.photos):
+        if not item.name:
+            continue  # taken off a library override
         row = column.row(align=True)
         row.label(text=f"{item.name}: {100 * item.error:.1f} % off", icon="IMAGE_DATA")
         if item.camera is not None:

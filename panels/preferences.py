@@ -57,6 +57,13 @@ class DnpmPreferences(bpy.types.AddonPreferences):
     presets: bpy.props.StringProperty(
         name="Presets", description="Folder of saved faces. Empty: in your Blender profile", subtype="DIR_PATH"
     )
+    stop_render: bpy.props.BoolProperty(
+        name="Stop Renders",
+        description="Stop a render without a window (blender -b), with exit code 3, when the backend does not work and "
+        "a face would keep the map of another frame. Off: it goes on with the old map, says so, and ends with that "
+        "code. With a window it always goes on, and a message says so",
+        default=True,
+    )
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
@@ -66,6 +73,7 @@ class DnpmPreferences(bpy.types.AddonPreferences):
         column.prop(self, "device")
         column.prop(self, "threads")
         status.draw(column)
+        layout.prop(self, "stop_render")
         column = layout.column()
         column.prop(self, "weights")
         column.prop(self, "face_model")

@@ -12,6 +12,8 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ...core.errors import DnpmError
+from ..scene import rendering
 from .written import by_blender
 
 MESH_FILES = {"obj": "face.obj", "ply": "face.ply", "gltf": "face.glb"}
@@ -26,6 +28,8 @@ def render(scene: bpy.types.Scene, path: Path) -> Path:
     with by_blender(path) as beside:
         scene.render.filepath = str(beside)
         bpy.ops.render.render(write_still=True, scene=scene.name)
+        if rendering.failures():
+            raise DnpmError("; ".join(rendering.failures()))
     return path
 
 

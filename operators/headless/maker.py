@@ -35,6 +35,7 @@ class Maker:
                 device=args.device or "auto",
                 weights=str(args.weights or ""),
                 face_model=str(args.face_model or ""),
+                stop_render=False,  # an item fails, and the others go on
             )
         )
         self.model = models.current_model()

@@ -130,11 +130,11 @@ def show(face: bpy.types.Object, sequence: Sequence, frames: range) -> None:
     if modifier is None or modifier.texture is None:
         raise DnpmError(f"{face.name}: its Displace modifier was deleted: press Repair Face")
     image = _load(sequence.path(frames[0]))
-    # Baked before, its texture goes on being used, unless the artist has put another kind there.
+    # Baked before, its texture goes on being used, unless the artist has put another kind there, or it is linked.
     texture = modifier.texture if detail_image.is_baked(face) else None
     if not detail_image.is_baked(face):
         group.live_texture = modifier.texture
-    if not isinstance(texture, bpy.types.ImageTexture):
+    if not isinstance(texture, bpy.types.ImageTexture) or texture.library is not None:
         texture = detail_image.new_texture(f"{names.DETAIL} {face.name} baked", image)
     texture.image = image
     _set_user(texture.image_user, frames)
@@ -168,7 +168,12 @@ def _load(path: Path) -> bpy.types.Image:
     shown = (
         bpy.path.relpath(str(path)) if bpy.data.filepath and compat.same_drive(path, bpy.data.filepath) else str(path)
     )
-    known = [image for image in bpy.data.images if image.source == "SEQUENCE" and image.filepath == shown]
+    known = [
+        image
+        for image in bpy.data.images
+        # A linked image's path is relative to its own file.
+        if image.source == "SEQUENCE" and image.filepath == shown and image.library is None
+    ]
     image = known[0] if known else bpy.data.images.load(shown)
     if known:
         image.reload()

@@ -39,6 +39,17 @@ def user_folder(package: str, name: str) -> Path:
     return Path(bpy.utils.user_resource("CONFIG", path="dnpm_face")) / name
 
 
+def animate_again(owner: bpy.types.Key | bpy.types.Mesh) -> None:
+    """Let the depsgraph evaluate this data block's animation again, although no other frame was set.
+
+    There is no call for it: `update_tag` knows the refresh TIME for objects alone. What Blender does when a property of
+    the animation data is set is just that.
+    """
+    data = owner.animation_data
+    if data is not None:
+        data.action_influence = data.action_influence
+
+
 def is_rendering(depsgraph: bpy.types.Depsgraph | None) -> TypeGuard[bpy.types.Depsgraph]:
     """Whether this depsgraph is a final render's."""
     return depsgraph is not None and depsgraph.mode == "RENDER"

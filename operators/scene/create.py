@@ -124,14 +124,18 @@ def fill_sliders(obj: bpy.types.Object, table: models.KeyTable) -> None:
     face = getattr(obj, names.FACE)
     kept = {item.name: item.value for item in face.identity}
     face.model, face.fingerprint = table.model.name, table.fingerprint
-    face.identity.clear()
-    face.linked.clear()
-    with state.quietly():
-        for label in table.model.identity_labels:
-            item = face.identity.add()
-            item.name, item.value = label, kept.get(label, 0.0)
-    for name in pairs.linked(table.model.expression_names):
-        face.linked.add().name = name
+    # On a library override such a list can only stay as it is.
+    if list(kept) != list(table.model.identity_labels):
+        face.identity.clear()
+        with state.quietly():
+            for label in table.model.identity_labels:
+                item = face.identity.add()
+                item.name, item.value = label, kept.get(label, 0.0)
+    both = list(pairs.linked(table.model.expression_names))
+    if face.linked.keys() != both:
+        face.linked.clear()
+        for name in both:
+            face.linked.add().name = name
 
 
 def add_subdivision(obj: bpy.types.Object) -> None:

@@ -168,8 +168,9 @@ def write_map(obj: bpy.types.Object, displacement: np.ndarray) -> None:
     _write_pixels(image, displacement)
     texture = live_texture(obj)
     assert texture is not None, "it holds the image"
+    # Through the texture the modifier is evaluated again. If the object were tagged as well, a render's depsgraph would
+    # copy it again, with the values that the scene has at the frame that is shown instead of the rendered frame's.
     texture.update_tag()
-    obj.update_tag()
 
 
 def read_map(obj: bpy.types.Object) -> np.ndarray:

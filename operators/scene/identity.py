@@ -6,7 +6,7 @@ import bpy
 import numpy as np
 
 from ...core.errors import DnpmError
-from . import models, names, state
+from . import compat, models, names, state
 
 _SCULPTED_M = 3e-6
 """A coordinate further than this from what was written was moved by hand. Below are rounding and other processors."""
@@ -33,8 +33,11 @@ def add_new_sliders(obj: bpy.types.Object) -> bool:
     """A face from a file that knew fewer components of the same model gets sliders for the others, at 0.
 
     Returns whether it did. They follow those that it has, so that animation of these stays; its shape is the same. A
-    face of another model, or without one at hand, is left alone: Repair Face tells what is wrong there.
+    face of another model, or without one at hand, is left alone: Repair Face tells what is wrong there. So is a linked
+    face and a library override, whose sliders are the library's; its other components count as 0.
     """
+    if obj.library is not None or obj.override_library is not None:
+        return False
     face = getattr(obj, names.FACE)
     try:
         model = models.model_of(obj)
@@ -56,7 +59,12 @@ def add_new_sliders(obj: bpy.types.Object) -> bool:
 def is_applied(obj: bpy.types.Object, identity: np.ndarray) -> bool:
     """Whether the mesh has this identity's shape already."""
     stored = applied(obj)
-    return stored is not None and np.array_equal(stored, np.asarray(identity, np.float32))
+    return stored is not None and np.array_equal(_padded(stored, len(identity)), np.asarray(identity, np.float32))
+
+
+def _padded(stored: np.ndarray, count: int) -> np.ndarray:
+    """With 0 for components that were not known yet."""
+    return np.pad(stored, (0, max(0, count - len(stored))))
 
 
 def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:
@@ -78,6 +86,8 @@ def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:
     wanted = _coordinates(table, identity, scale)
     targets = [keys.reference_key, *(keys.key_blocks[name] for name in table.model.expression_names)]
     before = applied(obj)
+    if before is not None:
+        before = _padded(before, len(identity))
     if before is not None and before.shape == identity.shape:
         wanted = wanted + _sculpted(targets, _coordinates(table, before, scale), _SCULPTED_M / scale)
     write(obj, targets, wanted)
@@ -90,14 +100,21 @@ def forget(mesh: bpy.types.Mesh) -> None:
         del mesh[names.APPLIED_IDENTITY]
 
 
-def write(obj: bpy.types.Object, targets: list[bpy.types.ShapeKey], coordinates: np.ndarray) -> None:
-    """Write (len(targets), V, 3) to the shape keys, and the first of them to the mesh itself."""
-    for target, points in zip(targets, coordinates, strict=True):
-        target.points.foreach_set("co", np.ascontiguousarray(points, np.float32).ravel())
-    obj.data.vertices.foreach_set("co", np.ascontiguousarray(coordinates[0], np.float32).ravel())
+def write(obj: bpy.types.Object, keys: list[bpy.types.ShapeKey], coordinates: np.ndarray) -> None:
+    """Write (len(keys), V, 3) to the shape keys, and the first of them to the mesh itself."""
+    targets = [*(key.points for key in keys), obj.data.vertices]
+    for points, places in zip(targets, [*coordinates, coordinates[0]], strict=True):
+        if obj.data.library is None:
+            points.foreach_set("co", np.ascontiguousarray(places, np.float32).ravel())
+        else:  # On linked data foreach_set does nothing, without a word.
+            for point, place in zip(points, places.tolist(), strict=True):
+                point.co = place
     obj.data.update()
-    state.shape_keys(obj).update_tag()
-    obj.update_tag()
+    shape_keys = state.shape_keys(obj)
+    shape_keys.update_tag()
+    # A render's depsgraph copies anew what is tagged, with the values of the frame that is shown.
+    compat.animate_again(shape_keys)
+    compat.animate_again(obj.data)
 
 
 def _sculpted(targets: list[bpy.types.ShapeKey], written: np.ndarray, tolerance: float) -> np.ndarray:

@@ -15,7 +15,21 @@ import numpy as np
 
 from ...core.backend.types import Reply
 from ...core.errors import DnpmError
-from . import compat, controls, detail_image, groups, identity, models, names, separate, session, state, tracks
+from . import (
+    compat,
+    controls,
+    detail_image,
+    groups,
+    identity,
+    models,
+    names,
+    registry,
+    separate,
+    session,
+    state,
+    tracks,
+)
+from .claims import Claims
 from .tracks import Track, Wish
 
 QUIET_S = 0.25
@@ -73,12 +87,19 @@ def notice(obj: bpy.types.Object) -> None:
     run_timer()
 
 
-def _read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> Wish:
-    """The sliders, after bringing the mesh up to the identity and to this version's names."""
+def _read(
+    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None, claims: Claims | None = None
+) -> Wish:  # fmt: skip
+    """The sliders, after bringing the mesh up to the identity and the face to this version's names and sliders."""
     groups.migrate(obj)
     model = models.model_of(obj)
+    if len(getattr(obj, names.FACE).identity) < model.n_id:
+        identity.add_new_sliders(obj)
     values = state.identity_vector(obj, depsgraph)
-    if not identity.is_applied(obj, values):
+    if claims is not None:
+        claims.claim(obj, obj.data, values.tobytes())
+    # A linked mesh is written point by point, which takes a second: for a render alone.
+    if (obj.data.library is None or claims is not None) and not identity.is_applied(obj, values):
         identity.apply(obj, values)
     return Wish(values, state.expression_vector(obj, model, depsgraph), controls.read(obj, depsgraph))
 
@@ -218,17 +239,24 @@ def run_timer() -> None:
 
 
 def update_now(
-    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None, *, resolution: int | None = None
+    obj: bpy.types.Object,
+    depsgraph: bpy.types.Depsgraph | None = None,
+    *,
+    resolution: int | None = None,
+    claims: Claims | None = None,
 ) -> float:
     """Compute the map for the sliders as they are and wait for it; returns the worker's milliseconds (0: kept one).
 
     With a depsgraph the sliders are as it evaluated them. With a resolution the map of that size counts as the whole
-    one, so that a render keeps it. Raises DnpmError when there is no backend, with the old map in place.
+    one, so that a render keeps it. Raises DnpmError when there is no backend, or another face has claimed mesh or image
+    for other sliders, with the old map in place.
     """
     entry = track(obj)
-    wish = _read(obj, depsgraph)
+    wish = _read(obj, depsgraph, claims)
     digest = wish.digest(obj)
-    detail_image.image_of(obj)
+    image = detail_image.image_of(obj)
+    if claims is not None:
+        claims.claim(obj, image, digest)
     entry.wanted, entry.wish = digest, wish
     if entry.shows(digest) or (resolution is None and _show_kept(obj, entry, digest)):
         return 0.0
@@ -248,16 +276,18 @@ def update_now(
     return reply.ms
 
 
-def follow_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
+def follow_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, claims: Claims) -> None:
     """Bring mesh and map up to the sliders as this depsgraph evaluated them, and wait for it: a rendered frame.
 
     A render's depsgraph leaves the scene's own values as they were, so the sliders must be read from it. A face without
     detail gets its mesh alone. Raises DnpmError as `update_now` does.
     """
     if follows(obj):
-        update_now(obj, depsgraph)
-    else:
-        _read(obj, depsgraph)
+        update_now(obj, depsgraph, claims=claims)
+        return
+    _read(obj, depsgraph, claims)
+    if getattr(obj, names.FACE).strength > 0 and not detail_image.is_baked(obj):
+        claims.claim(obj, detail_image.find_image(obj), "frozen")
 
 
 def restore(obj: bpy.types.Object, *, anew: bool = False) -> None:
@@ -277,7 +307,7 @@ def restore(obj: bpy.types.Object, *, anew: bool = False) -> None:
 def backend_changed() -> None:
     """Another backend, or none: what the old one was asked for will not come, and its maps are another's."""
     _maps.clear()
-    for obj in state.faces():
+    for obj in registry.faces():
         restore(obj, anew=True)
 
 
@@ -290,7 +320,7 @@ def set_shown(obj: bpy.types.Object, displacement: np.ndarray) -> None:
 
 
 def own_data(obj: bpy.types.Object) -> None:
-    """A duplicate gets data of its own; it shows what it was copied from."""
+    """A duplicate, or a library override, gets data of its own; it shows what it was copied from."""
     if separate.needs_own_data(obj):
         separate.give_own_data(obj)
         tracks.drop(obj.session_uid)

@@ -105,7 +105,7 @@ def update_strength(obj: bpy.types.Object) -> None:
 def give_own(obj: bpy.types.Object) -> None:
     """Copies of the materials for a face that was duplicated, reading its own map."""
     for slot in obj.material_slots:
-        if _is_ours(slot.material) and slot.material.users > 1:
+        if _is_ours(slot.material) and (slot.material.users > 1 or slot.material.library is not None):
             slot.material = slot.material.copy()
     link_map(obj)
 

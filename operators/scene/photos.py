@@ -92,8 +92,8 @@ def remove(face: bpy.types.Object) -> None:
     photo_colour.show(face, None, group.skin, 0.0)
     texture, group.texture, group.offset = group.texture, None, ""
     _free(texture)
-    while group.photos:
-        _drop(face, group, len(group.photos) - 1)
+    for place in reversed(range(len(group.photos))):
+        _drop(face, group, place)
     looks.apply(face)
     live.notice(face)
 
@@ -111,11 +111,11 @@ def _set_cameras(
     face: bpy.types.Object, scene: bpy.types.Scene, group: PhotoProperties, found: Sequence[PhotoCamera],
     backgrounds: Sequence[bpy.types.Image | None],
 ) -> None:  # fmt: skip
-    while len(group.photos) > len(found):
-        _drop(face, group, len(group.photos) - 1)
+    for place in reversed(range(len(found), len(group.photos))):
+        _drop(face, group, place)
     while len(group.photos) < len(found):
         group.photos.add()
-    for item, camera, background in zip(group.photos, found, backgrounds, strict=True):
+    for item, camera, background in zip(list(group.photos)[: len(found)], found, backgrounds, strict=True):
         name = bpy.path.basename(camera.name) or camera.name
         old = item.image
         item.image = background or pictures.new_image(f"{LABEL} {name}", camera.picture)
@@ -140,7 +140,10 @@ def _set_cameras(
 def _drop(face: bpy.types.Object, group: PhotoProperties, place: int) -> None:
     item = group.photos[place]
     camera, image = item.camera, item.image
-    group.photos.remove(place)
+    if face.override_library is None:
+        group.photos.remove(place)
+    else:  # Blender removes nothing from the lists of a library override
+        item.name, item.image, item.camera, item.error = "", None, None, 0.0
     if photo_camera.is_of(camera, face):
         data = camera.data
         bpy.data.objects.remove(camera)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
+from typing import get_type_hints
 
 import bpy
 
@@ -37,12 +38,24 @@ def classes(found: Iterable[type]) -> list[Step]:
 
 
 def with_property(found: Iterable[type], name: str, group: type) -> tuple[Step, ...]:
-    """The classes, and then a property group of theirs on every object."""
+    """The classes, and then a property group of theirs on every object; a library override may change all of it."""
+    for cls in found:
+        if issubclass(cls, bpy.types.PropertyGroup):
+            _make_overridable(cls)
 
     def show() -> None:
-        setattr(bpy.types.Object, name, bpy.props.PointerProperty(type=group))
+        setattr(bpy.types.Object, name, bpy.props.PointerProperty(type=group, override={"LIBRARY_OVERRIDABLE"}))
 
     def hide() -> None:
         delattr(bpy.types.Object, name)
 
     return (*classes(found), (show, hide))
+
+
+def _make_overridable(group: type[bpy.types.PropertyGroup]) -> None:
+    """Properties cannot be changed on a library override unless each of them says so."""
+    hints = get_type_hints(group)
+    for name in group.__annotations__:
+        declared = hints[name]
+        options = {"override": {"LIBRARY_OVERRIDABLE"}} | declared.keywords
+        group.__annotations__[name] = declared.function(**options)

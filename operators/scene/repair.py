@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
+from ...core.errors import DnpmError
 from . import create, detail_image, groups, identity, live, looks, materials, models, names, photos, state
 
 _SAME_M = 1e-4
@@ -38,6 +39,11 @@ def _carry_over(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
     face = getattr(obj, names.FACE)
     if face.fingerprint == table.fingerprint:
         return ["sliders of the skin"] if identity.add_new_sliders(obj) else []
+    if obj.override_library is not None and face.identity.keys() != list(table.model.identity_labels):
+        raise DnpmError(
+            f"{obj.name}: is an override of a face of another face model ({face.model or 'unknown'}), and Blender does "
+            "not let an override have other sliders: repair the face in its library"
+        )
     create.fill_sliders(obj, table)
     # What the mesh looked like belongs to the other model: the next `apply` writes it whole.
     identity.forget(obj.data)

@@ -1,7 +1,9 @@
-"""A duplicated face shares its parts with the original: here it gets its own, so that each has its own sliders and map.
+"""Gives a face parts of its own: mesh, map and materials, so that it has its own sliders and shows its own map.
 
-Shift-D copies the mesh but neither the map's texture and image nor the materials; Alt-D copies not even the mesh, on
-which the expression sliders (the shape keys) sit.
+A duplicate shares them with its original: Shift-D copies the mesh but neither the map's texture and image nor the
+materials; Alt-D copies not even the mesh, on which the expression sliders (the shape keys) sit. A library override
+shares them with the linked face. Its own mesh is a local one and no override, for Blender would take the coordinates of
+an overridden mesh from the library again whenever the file is opened.
 """
 
 from __future__ import annotations
@@ -12,8 +14,19 @@ from . import detail_image, materials, names, state, tracks
 
 
 def needs_own_data(obj: bpy.types.Object) -> bool:
-    """Whether another face of this file uses this one's mesh or map, and was there before it."""
-    return _shared_mesh(obj) or _shared_map(obj)
+    """Whether this face uses the mesh or the map of another face that was there before it, or of another file."""
+    if obj.library is not None:
+        return False
+    return _is_foreign(obj.data) or _shared_mesh(obj) or _has_foreign_map(obj) or _shared_map(obj)
+
+
+def _is_foreign(data: bpy.types.ID) -> bool:
+    return data.library is not None or data.override_library is not None
+
+
+def _has_foreign_map(obj: bpy.types.Object) -> bool:
+    texture, image = detail_image.live_texture(obj), detail_image.find_image(obj)
+    return any(data is not None and _is_foreign(data) for data in (texture, image))
 
 
 def _older_faces(obj: bpy.types.Object) -> list[bpy.types.Object]:
@@ -39,11 +52,14 @@ def _shared_map(obj: bpy.types.Object) -> bool:
 
 def give_own_data(obj: bpy.types.Object) -> None:
     """Copy mesh, map and the materials that belong to one face."""
-    if _shared_mesh(obj):
-        obj.data = obj.data.copy()
-    if _shared_map(obj):
+    if _is_foreign(obj.data) or _shared_mesh(obj):
+        mesh = obj.data.copy()
+        if mesh.override_library is not None:
+            mesh.make_local(clear_liboverride=True)
+        obj.data = mesh
+    if _has_foreign_map(obj) or _shared_map(obj):
         _give_own_map(obj)
-        materials.give_own(obj)
+    materials.give_own(obj)
     data_name = obj.name
     obj.data.name = data_name
     texture, image = detail_image.live_texture(obj), detail_image.find_image(obj)

@@ -32,6 +32,8 @@ class Settings:
     presets: str = ""
     threads: int = 0
     """Of the backend on a processor; 0 means: as many as are good."""
+    stop_render: bool = True
+    """Whether a render without a window is stopped when a face's map cannot be computed for want of a backend."""
 
 
 _override: Settings | None = None

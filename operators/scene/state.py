@@ -11,7 +11,7 @@ import numpy as np
 
 from ...core.errors import DnpmError
 from ...core.face_model.model import FaceModel
-from . import names, registry
+from . import models, names, registry
 
 is_face = registry.is_face
 
@@ -54,19 +54,21 @@ def is_paused() -> bool:
 
 
 def is_editable(obj: bpy.types.Object) -> bool:
-    """False for a face that is linked from another file: its data cannot be written."""
-    return obj.library is None and obj.data.library is None and obj.override_library is None
+    """Whether what is written to this face stays: not for one that is linked from another file.
+
+    A library override is the file's own, once `separate` gave it a mesh and a map.
+    """
+    return obj.library is None
 
 
 def faces() -> list[bpy.types.Object]:
-    """The faces of the file that can be written."""
+    """The faces of the file that can be edited."""
     return [face for face in registry.faces() if is_editable(face)]
 
 
 def find(session_uid: int) -> bpy.types.Object | None:
-    """The face with this uid; None when it is gone or cannot be written."""
-    face = registry.find(session_uid)
-    return face if face is not None and is_editable(face) else None
+    """The face with this uid, linked or not; None when it is gone."""
+    return registry.find(session_uid)
 
 
 def still_there(session_uid: int, name: str) -> bpy.types.Object:
@@ -77,14 +79,19 @@ def still_there(session_uid: int, name: str) -> bpy.types.Object:
     return face
 
 
-def the_face(context: bpy.types.Context) -> bpy.types.Object:
-    """The face that an operator works on: the active object. Raises DnpmError when that is no face."""
-    obj = context.active_object
+def why_not(obj: bpy.types.Object | None, *, edits: bool = True) -> str:
+    """Why an operator cannot work on this object, for tooltips and messages; empty when it can.
+
+    `edits`: whether it changes the face.
+    """
     if obj is None or not is_face(obj):
-        raise DnpmError("select a DNPM face first (Add > Mesh > DNPM Face makes one)")
-    if not is_editable(obj):
-        raise DnpmError(f"{obj.name}: is linked from another file: make it local first (Object > Relations)")
-    return obj
+        return "Select a DNPM face first (Add > Mesh > DNPM Face makes one)"
+    if edits and not is_editable(obj):
+        return (
+            f"{obj.name} is linked from {obj.library.name}: edit it there, or make a library override first "
+            "(Object > Library Override > Make)"
+        )
+    return ""
 
 
 def active_face(context: bpy.types.Context) -> bpy.types.Object:
@@ -110,9 +117,23 @@ def identity_vector(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None
     """(n_id,) float32 from the sliders; with a depsgraph as it evaluated them (animation, drivers)."""
     owner = obj.evaluated_get(depsgraph) if depsgraph is not None else obj
     items = getattr(owner, names.FACE).identity
-    vector = np.zeros(len(items), np.float32)
-    items.foreach_get("value", vector)
+    vector = np.zeros(_components(obj), np.float32)
+    items.foreach_get("value", vector[: len(items)])
     return vector
+
+
+def _components(obj: bpy.types.Object) -> int:
+    """How many components its model has. Only a linked face or an override may have sliders for fewer: its library may
+    be of a version that knew fewer (`identity.add_new_sliders`)."""
+    items = getattr(obj, names.FACE).identity
+    if obj.library is None and obj.override_library is None:
+        return len(items)
+    labels = items.keys()
+    try:
+        known = models.model_of(obj).identity_labels
+    except DnpmError:  # the face is told of it where its model is needed
+        return len(labels)
+    return len(known) if tuple(labels) == known[: len(labels)] else len(labels)
 
 
 def expression_vector(
@@ -165,10 +186,15 @@ def set_identity_sliders(obj: bpy.types.Object, identity: np.ndarray) -> None:
     """Write (n_id,) to the sliders alone. Raises DnpmError when the count or a value is wrong."""
     items = getattr(obj, names.FACE).identity
     identity = np.asarray(identity, np.float32)
-    if identity.shape != (len(items),) or not np.isfinite(identity).all():
-        raise DnpmError(f"{obj.name}: takes {len(items)} finite identity values")
+    if identity.shape != (_components(obj),) or not np.isfinite(identity).all():
+        raise DnpmError(f"{obj.name}: takes {_components(obj)} finite identity values")
+    if identity[len(items) :].any():
+        raise DnpmError(
+            f"{obj.name}: its library was saved with {len(items)} identity sliders, before there were "
+            f"{len(identity)}: open the library and save it, then all can be set here"
+        )
     with quietly():
-        items.foreach_set("value", identity)
+        items.foreach_set("value", identity[: len(items)])
     obj.update_tag()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dnpm.core.backend.types import BackendStatus
-from dnpm.operators.scene import detail_image, identity, live, models, names, state, waiting
+from dnpm.operators.scene import detail_image, identity, live, models, names, settings, state, waiting
 
 
 def with_map(face, tiny_model) -> np.ndarray:
@@ -125,7 +125,7 @@ def test_append_gives_the_same_face(face, backend, tiny_model, tmp_path):
     assert not np.array_equal(detail_image.read_map(appended), pixels)
 
 
-def test_a_linked_face_is_left_alone(face, backend, tiny_model, tmp_path):
+def test_a_linked_face_cannot_be_edited(face, backend, tiny_model, tmp_path):
     with_map(face, tiny_model)
     file = str(tmp_path / "face.blend")
     bpy.ops.wm.save_as_mainfile(filepath=file)
@@ -136,7 +136,7 @@ def test_a_linked_face_is_left_alone(face, backend, tiny_model, tmp_path):
     bpy.context.scene.collection.objects.link(linked)
     bpy.context.view_layer.objects.active = linked
     bpy.context.view_layer.update()
-    with pytest.raises(RuntimeError, match="linked from another file"):
+    with pytest.raises(RuntimeError, match=r"is linked from face\.blend"):
         bpy.ops.dnpm.reset()
 
 
@@ -213,11 +213,14 @@ def test_the_rendered_picture_shows_the_map(face, backend, tiny_model, tmp_path,
     assert np.abs(picture() - with_detail).max() > 0.05
 
 
-def test_a_render_without_a_backend_keeps_the_old_map_and_says_so(face, backend, tiny_model, tmp_path, capsys):
+def test_a_render_without_a_backend_keeps_the_old_map_and_says_so(
+    face, backend, tiny_model, tmp_path, capsys, monkeypatch
+):
     pixels = with_map(face, tiny_model)
     backend.status = BackendStatus(state="failed", message="no torch here")
     face.data.shape_keys.key_blocks["jawOpen"].value = 0.9
     studio(tmp_path)
+    monkeypatch.setattr(settings, "_override", settings.Settings(stop_render=False))
     bpy.ops.render.render()
     np.testing.assert_array_equal(detail_image.read_map(face), pixels)
     assert "no torch here" in capsys.readouterr().out
