@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 import numpy as np
 
@@ -102,7 +104,7 @@ def forget(mesh: bpy.types.Mesh) -> None:
 
 def write(obj: bpy.types.Object, keys: list[bpy.types.ShapeKey], coordinates: np.ndarray) -> None:
     """Write (len(keys), V, 3) to the shape keys, and the first of them to the mesh itself."""
-    targets = [*(key.points for key in keys), obj.data.vertices]
+    targets: list[Any] = [*(key.points for key in keys), obj.data.vertices]
     for points, places in zip(targets, [*coordinates, coordinates[0]], strict=True):
         if obj.data.library is None:
             points.foreach_set("co", np.ascontiguousarray(places, np.float32).ravel())
