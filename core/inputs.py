@@ -7,6 +7,7 @@ damaged content becomes a DnpmError in `reading`, at the one place where a file 
 from __future__ import annotations
 
 import os
+import re
 import reprlib
 import stat
 import struct
@@ -25,6 +26,7 @@ DAMAGE = (
 )  # fmt: skip
 """What parsers raise on content that contradicts itself. (Recursion that is too deep is a RuntimeError.)"""
 
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _KINDS = (
     (stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"),
     (stat.S_ISSOCK, "a socket"),
@@ -150,7 +152,12 @@ def brief(value: object) -> str:
 
 def shown_path(path: str | os.PathLike[str]) -> str:
     """For a message of one line, also when a name holds a line break."""
-    return str(Path(path)).encode("unicode_escape" if not str(path).isprintable() else "utf-8", "replace").decode()
+    return without_controls(str(Path(path)))
+
+
+def without_controls(text: object) -> str:
+    """Text with its line breaks and other control characters as escapes; everything else stays as it is."""
+    return _CONTROLS.sub(lambda c: c[0].encode("unicode_escape", "surrogatepass").decode(), str(text))
 
 
 def _size(count: int) -> str:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import jsonfile
+from ..errors import DnpmError
 from ..files import folder as made_folder
 from ..files import sweep, write_text, writing
 from . import exr, png
@@ -130,9 +132,9 @@ def known_sequence(folder: Path, form: str, stem: str) -> Sequence:
     """The same, to be read only: nothing is made."""
     sequence = Sequence(folder, form, stem)
     try:
-        found = json.loads((folder / f"{sequence.stem}.{LEDGER}").read_text(encoding="utf-8"))
+        found = jsonfile.read(folder / f"{sequence.stem}.{LEDGER}")
         if (found["format"], found["form"]) == (_FORMAT, form):
             sequence.done = {int(frame): (str(entry[0]), int(entry[1])) for frame, entry in found["frames"].items()}
-    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError):
+    except (DnpmError, ValueError, KeyError, TypeError, IndexError, AttributeError):
         sequence.done = {}
     return sequence

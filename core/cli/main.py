@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from .. import processes, programs
 from ..errors import DnpmError
+from ..inputs import without_controls
 from ..streams import accept_any_text
 
 # name -> (module in this package, what it is for)
@@ -78,7 +79,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             args = _parser(command).parse_args(arguments)
             return int(args.run(args))
     except DnpmError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {without_controls(' '.join(str(error).splitlines()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr)

@@ -18,8 +18,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import jsonfile
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
+from ..inputs import reading
 from ..options import add_perceptual, device_of, perceptual_of, perceptual_weight_of, use_threads
 from .train_photo import add_common, estimate, plain
 
@@ -102,7 +104,8 @@ def run(args: argparse.Namespace) -> int:
     if not state.is_file():
         raise DnpmError(f"{state}: pix2pixHD has not been trained there yet; `dnpm train pix2pix --folder {folder}`")
     generator = GlobalGenerator(CONFIGS[args.config])
-    restore_network("generator", generator, tensorfile.load(state)[0])
+    with reading(state, "train pix2pixHD again"):
+        restore_network("generator", generator, tensorfile.load(state)[0])
     pairs, held = open_pairs(folder / "pairs", "train"), open_pairs(folder / "pairs", "validation")
     generator.eval().to(device)
     material = material_of(generator, pairs, mask, args.maps)
@@ -119,7 +122,10 @@ def run(args: argparse.Namespace) -> int:
     if not fit(trainer, folder / "restoration", "restoration", belongs, plan.steps):
         return 130
     scores = validate(network, trainer.detail, test, network.config.resolution, plan.fine)
-    first = json.loads((folder / "pix2pix" / "scores.json").read_text(encoding="utf-8"))
+    scored = folder / "pix2pix" / "scores.json"
+    with reading(scored, "train pix2pixHD again"):
+        first = jsonfile.read(scored)
+        first = {key: first[key] for key in ("pairs", "command", "hours", "scores")}
     card = {
         "name": args.name, "licence": "GPL-3.0-or-later", "generator_sha256": digest,
         "data": f"{first['pairs']} pictures of our own faces (teacher's maps, CC0 face data), rendered and degraded; "

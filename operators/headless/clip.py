@@ -15,6 +15,7 @@ from typing import TextIO
 import bpy
 import numpy as np
 
+from ...core import jsonfile
 from ...core.batch import clip
 from ...core.batch.job import Item
 from ...core.batch.sliders import look_of, w_offset_of
@@ -157,6 +158,6 @@ def _fingerprint(args: argparse.Namespace, item: Item, maker: Maker) -> str:
 
 def _known(folder: Path) -> str | None:
     try:
-        return str(json.loads((folder / _LEDGER).read_text(encoding="utf-8"))["fingerprint"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(jsonfile.read(folder / _LEDGER)["fingerprint"])
+    except (DnpmError, KeyError, TypeError):
         return None  # none yet, or damaged: everything is rendered anew

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from dnpm.core.errors import DnpmError
-from dnpm.core.inputs import brief, one_line, read_bytes, read_start, read_text, reading, regular_file
+from dnpm.core.inputs import brief, one_line, read_bytes, read_start, read_text, reading, regular_file, shown_path
 
 
 def test_regular_files(tmp_path):
@@ -90,6 +90,12 @@ def test_values_are_shown_in_a_line_of_bounded_length():
     assert brief(10**5000) == "an integer of 16610 bits"
     assert brief([1, 2.5, "a"]) == "[1, 2.5, 'a']"
     assert one_line("a\nb\tc\x07") == r"a b c\x07"
+
+
+def test_names_are_shown_as_they_are_but_for_control_characters():
+    for name in ("лицо.json", "a  b.json", "a\u00a0b", "顔"):
+        assert shown_path(name) == name
+    assert shown_path("a\nb\x1b\udc80\u2028c") == r"a\nb\x1b\udc80\u2028c"
 
 
 def test_text_is_utf_8(tmp_path):
