@@ -25,7 +25,7 @@ import numpy as np
 from ..batch import job as jobs
 from ..batch import sliders
 from ..batch.sheet import map_picture
-from ..detail.card import check_face_model, read_card, weights_dir
+from ..detail.card import check_face_model, check_offset, read_card, weights_dir
 from ..detail.map_files import write_exr, write_png
 from ..detail.mesh import MAX_LEVELS, detailed_mesh
 from ..detail.mesh_files import write_obj, write_ply
@@ -37,6 +37,7 @@ from ..face_model.presets import STRENGTH_LIMIT, preset_of, read_preset, to_text
 from ..face_model.w_offset import from_text
 from ..files import folder as made_folder
 from ..files import write_bytes, write_text
+from ..inputs import shown_path
 from ..options import add_device
 from . import batch
 
@@ -95,7 +96,8 @@ def run(args: argparse.Namespace) -> int:
         raise DnpmError(f"--levels {args.levels}: must be 0 to {MAX_LEVELS}; each makes four times as many faces")
     model_path, weights = face_model_path(args.face_model), weights_dir(args.weights)
     model = FaceModel.load(model_path)
-    check_face_model(read_card(weights), model)
+    card = read_card(weights)
+    check_face_model(card, model)
     identity, expression, strength, look = _sliders(args, model)
     out: Path = args.out
     made_folder(out)
@@ -106,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
     step = from_text(offset or "")
     arrays = {"identity": identity, "expression": expression}
     if step is not None:
+        check_offset(card, step, shown_path(args.preset))
         arrays["w_offset"] = step
     displacement, params, milliseconds = _displacement(args, model_path, weights, arrays)
     files = [

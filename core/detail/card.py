@@ -17,7 +17,8 @@ from .. import jsonfile
 from ..cardfile import Card, CardKind, card_name
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
-from ..inputs import brief
+from ..inputs import brief, reading
+from .config import GeneratorConfig, from_json
 
 FORMAT = "dnpm-detail-1"
 CARD, GENERATOR, ENCODER = "detail.json", "generator.safetensors", "encoder.safetensors"
@@ -124,6 +125,17 @@ def check_face_model(card: Mapping[str, Any], model: FaceModel) -> None:
         raise DnpmError(
             f"{card_name(card)} were trained on the face model {brief(trained.get('name'))}: "
             f"{'; '.join(problems)}. Use that face model, or weights that were trained on {model.name!r}"
+        )
+
+
+def check_offset(card: Mapping[str, Any], offset: np.ndarray, source: str) -> None:
+    """Raise DnpmError, naming `source`, unless a step in w+ (rows, width) is of the size that the weights take."""
+    with reading(getattr(card, "path", None) or card["name"], _AGAIN):
+        config = from_json(GeneratorConfig, card["generator_config"])
+    if offset.shape != (config.w_layers, config.w_dim):
+        raise DnpmError(
+            f"{source}: its w_offset has the shape {offset.shape}, but the weights {brief(card.get('name'))} take "
+            f"{(config.w_layers, config.w_dim)}; other weights were used for that photo"
         )
 
 
