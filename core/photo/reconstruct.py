@@ -77,6 +77,8 @@ class Reconstruction:
     camera: Camera
     error: float
     """Mean distance of the landmarks from the fitted face, in eye distances."""
+    residual: float
+    """The same after the landmark network's usual errors are taken off."""
     vertices: np.ndarray
     """(V, 3) mm: V_p."""
     texture: Texture
@@ -179,14 +181,15 @@ class Reconstructor:
             if self.restorer is not None:
                 restored = self.restorer(texture, fit.identity, expression, resolution)
             else:
-                restored = Restored(self._guessed(fit.identity, expression, resolution), None, _SLIDERS)
+                restored = Restored(self.guessed(fit.identity, expression, resolution), None, _SLIDERS)
         return Reconstruction(
-            picture, face, count, fit.identity, expression, camera, fit.errors[k], vertices, texture,
+            picture, face, count, fit.identity, expression, camera, fit.errors[k], fit.residuals[k], vertices, texture,
             photo_alpha(texture, self.model), skin_colour(texture, self.model),
             masked(self.model, restored.displacement), restored.w_offset, restored.source, {},
         )  # fmt: skip
 
-    def _guessed(self, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:
+    def guessed(self, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:
+        """(R, R) mm: the encoder's map for these sliders, not yet masked."""
         given = (torch.from_numpy(np.asarray(a, np.float32))[None] for a in (identity, expression))
         with torch.inference_mode():
             image = self.detail.displacement(*given, resolution=resolution)

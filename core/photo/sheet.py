@@ -42,14 +42,14 @@ def sheet(result: Reconstruction, model: FaceModel, side: int = 400) -> np.ndarr
     clay = Paint(np.broadcast_to(_CLAY, (8, 8, 3)), _CLAY, to_linear(_CLAY * 0.6))
     above = [
         photo,
-        _smooth(model, result, camera, clay, _RAKING, None, _DARK),
-        _smooth(model, result, camera, clay, _RAKING, bumps, _DARK),
+        smooth(model, result.vertices, camera, clay, _RAKING, None, _DARK),
+        smooth(model, result.vertices, camera, clay, _RAKING, bumps, _DARK),
     ]
     front = result.vertices[model.vertex_groups.get("face", np.arange(len(result.vertices)))]
     paint = photo_paint(result)
     below = [
-        _smooth(
-            model, result,
+        smooth(
+            model, result.vertices,
             Camera.before((side, side), 900, 0.72, float(np.ptp(front[:, 1])), front.mean(0), turned(yaw, pitch)),
             paint, _SOFT, bumps, _DARK,
         )
@@ -72,12 +72,12 @@ def photo_paint(result: Reconstruction) -> Paint:
     return Paint(skin.astype(np.float32), base, np.array(DEFAULT_LOOK.iris, np.float32))
 
 
-def _smooth(
-    model: FaceModel, result: Reconstruction, camera: Camera, paint: Paint, lights: Lights,
+def smooth(
+    model: FaceModel, vertices: np.ndarray, camera: Camera, paint: Paint, lights: Lights,
     displacement: np.ndarray | None, ground: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
-    """Rendered twice as large and averaged in linear light."""
-    large, _ = render(model, result.vertices, camera.scaled(2), paint, lights, displacement, ground)
+    """Rendered twice as large and averaged in linear light: edges, eyes too, are not jagged."""
+    large, _ = render(model, vertices, camera.scaled(2), paint, lights, displacement, ground)
     height, width = large.shape[0] // 2, large.shape[1] // 2
     return from_linear(to_linear(large).reshape(height, 2, width, 2, 3).mean((1, 3)))
 

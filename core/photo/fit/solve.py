@@ -15,6 +15,7 @@ import numpy as np
 
 from ...detail.mesh import vertex_normals
 from ...errors import DnpmError
+from ...face_model import presets
 from ...face_model.model import FaceModel
 from ...face_model.sampling import IDENTITY_LIMIT
 from ..camera import Camera
@@ -24,7 +25,8 @@ from .habits import Grades, level
 from .part import DISTANCE_SPREAD, Part, far
 from .points import JAW, OVAL, SurfacePoints, mediapipe_points
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
-from .response import measured
+from .response import features, measured
+from .shared import mixing
 
 SPREAD = 0.012
 """Standard deviation of a landmark, eye distances."""
@@ -32,6 +34,8 @@ _EVIDENCE = 110.0
 """How many independent landmarks the 468 are worth while only the pose is looked for: neighbours err alike."""
 _STARTS_MM = (600.0, 1100.0, 2500.0)
 _YAWS = (0.0, 0.6, -0.6)
+LOCK_LIMIT = presets.IDENTITY_LIMIT
+"""What a slider can hold."""
 _ROUNDS = 3
 _STEPS = 14
 
@@ -56,7 +60,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Locks:
-    """Sliders that stay: index -> value."""
+    """Sliders that stay exactly as they are: index -> value, up to LOCK_LIMIT either way."""
 
     identity: dict[int, float] = field(default_factory=dict)
     expression: dict[int, float] = field(default_factory=dict)
@@ -64,14 +68,16 @@ class Locks:
 
 @dataclass(frozen=True)
 class Fit:
-    """identity (n_id,); one expression (n_exp,), camera and error for each picture. error: mean distance of the 468
-    landmarks from their places on the fitted face, in eye distances (outer corners); landmarks: those places, (468, 2)
-    pixels."""
+    """identity (n_id,); one expression (n_exp,), camera and errors for each picture. errors: mean distance of the 468
+    landmarks from their places on the fitted face, in eye distances (outer corners), the network's own habits included;
+    residuals: the same after the usual errors of such a face (`Habits.expected`) are taken off, which is what the fit
+    makes small; landmarks: those places, (468, 2) pixels."""
 
     identity: np.ndarray
     expressions: list[np.ndarray]
     cameras: list[Camera]
     errors: list[float]
+    residuals: list[float]
     landmarks: list[np.ndarray]
 
 
@@ -126,12 +132,20 @@ class Fitter:
             ]  # fmt: skip
             identity, expressions, states = self._solve(seen, identity, expressions, states, locks, pictures)
         cameras = [camera_of(x, one, self.centre) for x, one in zip(states, observed, strict=True)]
-        errors, landmarks = [], []
-        for one, expression, state in zip(observed, expressions, states, strict=True):
-            pixels = self._placed(one, identity, expression, camera_of(state, one, self.centre))
+        errors, residuals, landmarks = [], [], []
+        for one, expression, camera, picture in zip(observed, expressions, cameras, pictures, strict=True):
+            pixels = self._placed(one, identity, expression, camera)
             errors.append(float(np.linalg.norm(pixels - one.pixels, axis=1).mean() / one.eye_distance))
+            turn, eyes = level(one.pixels)
+            distance = float(camera.into_camera(self.centre[None])[0, 2])
+            usual = self.habits.of(picture.face.spread).expected(
+                features(camera.rotation, turn, distance), identity, expression
+            )
+            left = (pixels - one.pixels) @ turn.T / eyes - usual
+            residuals.append(float(np.linalg.norm(left, axis=1).mean()))
             landmarks.append(pixels)
-        return Fit(identity.astype(np.float32), [e.astype(np.float32) for e in expressions], cameras, errors, landmarks)
+        kept = [e.astype(np.float32) for e in expressions]
+        return Fit(identity.astype(np.float32), kept, cameras, errors, residuals, landmarks)
 
     def placed(self, identity: np.ndarray, expression: np.ndarray, camera: Camera) -> np.ndarray:
         """(468, 2) pixels: where the places that landmarks name at rest are seen on a face of these sliders."""
@@ -157,6 +171,11 @@ class Fitter:
         ):  # fmt: skip
             if bad := [k for k in names if not 0 <= k < most]:
                 raise DnpmError(f"there is no {what} {bad[0]}: the model has {most}")
+            if wrong := [k for k, value in names.items() if not abs(value) <= LOCK_LIMIT]:
+                raise DnpmError(
+                    f"{what} {wrong[0]} is locked at {names[wrong[0]]:g}: a slider holds {-LOCK_LIMIT:g} to "
+                    f"{LOCK_LIMIT:g}"
+                )
         if bad_pins := [p.vertex for one in pictures for p in one.pins if not 0 <= p.vertex < count]:
             raise DnpmError(f"a pin names vertex {bad_pins[0]}: the model has {count}")
 
@@ -237,6 +256,7 @@ class Fitter:
             )
             for one, picture in zip(seen, pictures, strict=True)
         ]
+        mix, white = mixing(len(parts)), 2 * len(self.points.corners)
         start = np.concatenate([identity, *(np.append(s, e) for s, e in zip(states, expressions, strict=True))])
         size = CAMERA + n_exp
         free = np.ones(len(start), bool)
@@ -251,24 +271,37 @@ class Fitter:
 
         def residuals(x: np.ndarray) -> np.ndarray:
             full = whole(x)
-            rows = [full[:n_id]]
-            for k, part in enumerate(parts):
-                rows.append(part.residuals(full[:n_id], full[n_id + k * size : n_id + (k + 1) * size]))
-            return np.concatenate(rows)
+            rows = [
+                part.residuals(full[:n_id], full[n_id + k * size : n_id + (k + 1) * size])
+                for k, part in enumerate(parts)
+            ]
+            landmarks = mix @ np.stack([row[:white] for row in rows])
+            return np.concatenate([full[:n_id], landmarks.ravel(), *(row[white:] for row in rows)])
 
         def jacobian(x: np.ndarray) -> np.ndarray:
             full = whole(x)
-            rows = [np.eye(n_id, len(full))]
+            landmarks, rest = np.zeros((len(parts), white, len(full))), []
             for k, part in enumerate(parts):
                 begin = n_id + k * size
                 by_identity, by_own = part.jacobian(full[:n_id], full[begin : begin + size])
-                row = np.zeros((len(by_own), len(full)))
-                row[:, :n_id], row[:, begin : begin + size] = by_identity, by_own
-                rows.append(row)
-            return np.concatenate(rows)[:, free]
+                row = np.zeros((len(by_own) - white, len(full)))
+                row[:, :n_id], row[:, begin : begin + size] = by_identity[white:], by_own[white:]
+                rest.append(row)
+                landmarks[:, :, :n_id] += mix[:, k, None, None] * by_identity[:white]
+                landmarks[:, :, begin : begin + size] = mix[:, k, None, None] * by_own[:white]
+            return np.concatenate([np.eye(n_id, len(full)), landmarks.reshape(-1, len(full)), *rest])[:, free]
 
         found = least_squares(residuals, start[free], jacobian, max_nfev=_STEPS, x_scale="jac")
         full = whole(found.x)
         own = [full[n_id + k * size : n_id + (k + 1) * size] for k in range(len(seen))]
-        free_id = np.clip(full[:n_id], -IDENTITY_LIMIT, IDENTITY_LIMIT)
-        return free_id, [np.clip(x[CAMERA:], 0, 1) for x in own], [x[:CAMERA] for x in own]
+        # A lock is a lock: only what was fitted is held within the usual range.
+        person = _held(full[:n_id], -IDENTITY_LIMIT, IDENTITY_LIMIT, locks.identity)
+        return person, [_held(x[CAMERA:], 0, 1, locks.expression) for x in own], [x[:CAMERA] for x in own]
+
+
+def _held(values: np.ndarray, low: float, high: float, locks: dict[int, float]) -> np.ndarray:
+    """Values within low to high, except for the locked ones."""
+    held = np.clip(values, low, high)
+    for k, value in locks.items():
+        held[k] = value
+    return held

@@ -86,7 +86,7 @@ def _add(faces: list[_Placed], image: np.ndarray, networks: LandmarkNetworks, bo
 
 def _boxes(image: np.ndarray, networks: LandmarkNetworks, x: float, y: float, side: float) -> list[np.ndarray]:
     """(17,) each: centre, size, six key points in the picture's pixels, score."""
-    square, affine = _cut(image, np.array([x, y]), side, 0.0, DETECTOR_SIZE)
+    square, affine = cut(image, np.array([x, y]), side, 0.0, DETECTOR_SIZE)
     (values,), (scores,) = networks.boxes(square * 2 - 1)
     found = []
     for box in boxes_of(values, scores):
@@ -132,7 +132,7 @@ def _placed(
     presence, points = 0.0, np.zeros((0, 3))
     side = _ROOM * size
     for _ in range(3):
-        square, affine = _cut(image, middle, side, angle, POINTS_SIZE)
+        square, affine = cut(image, middle, side, angle, POINTS_SIZE)
         inside, presence = networks.on_face(square)
         points = np.concatenate([inside[:, :2] @ affine[:, :2].T + affine[:, 2], inside[:, 2:] * side / POINTS_SIZE], 1)
         if presence < LEAST_PRESENCE:
@@ -146,15 +146,15 @@ def _placed(
 
 def _looked_at(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
     """The mean of several looks at a face, and what it expresses."""
-    cut = lambda *square: _cut(image, *square)  # noqa: E731
+    within = lambda *square: cut(image, *square)  # noqa: E731
     points, spread = several_looks(
-        placed.points, placed.middle, placed.side, placed.angle, cut, networks.on_face,
+        placed.points, placed.middle, placed.side, placed.angle, within, networks.on_face,
         other_side(networks.canonical), POINTS_SIZE,
     )  # fmt: skip
     return placed.face(points, spread, networks.expression(points))
 
 
-def _cut(image: np.ndarray, middle: np.ndarray, side: float, angle: float, size: int) -> tuple[Any, np.ndarray]:
+def cut(image: np.ndarray, middle: np.ndarray, side: float, angle: float, size: int) -> tuple[Any, np.ndarray]:
     """A turned square of the picture (1, size, size, 3), black outside, and the (2, 3) that takes its pixels back."""
     scale = side / size
     c, s = np.cos(angle) * scale, np.sin(angle) * scale

@@ -67,7 +67,7 @@ class LandmarkNetworks:
             raise DnpmError(f"{file}: holds no landmark networks of this project; {_BUILD}")
         described = tensorfile.metadata_json(file, metadata, "networks", _BUILD)
         with reading(file, _BUILD):
-            detector, points, scores = (_graph(described[name], name, arrays) for name in NETWORKS)
+            detector, points, scores = (graph_of(described[name], name, arrays) for name in NETWORKS)
             canonical, triangles = arrays["canonical.points"], arrays["canonical.triangles"]
             wrong = canonical.shape != (468, 3) or canonical.dtype.kind != "f" or triangles.dtype.kind not in "iu"
             if wrong or triangles.ndim != 2 or triangles.shape[1] != 3 or not triangles.size:
@@ -118,7 +118,9 @@ def landmarks_path(explicit: str | os.PathLike[str] | None = None) -> Path:
     raise DnpmError(f"no landmark networks yet ({ROOT / 'build' / FILE}): {_BUILD}")
 
 
-def _graph(described: dict, name: str, arrays: dict[str, np.ndarray]) -> Graph:
+def graph_of(described: dict, name: str, arrays: dict[str, np.ndarray]) -> Graph:
+    """A network's description and tensors (`NAME.number`) -> the network. Raises DnpmError when they contradict each
+    other; read it inside `inputs.reading`."""
     if not isinstance(described, dict):
         raise DnpmError(f"the description of {name} is not an object")
     constants = {

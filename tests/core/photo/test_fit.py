@@ -11,15 +11,16 @@ import pytest
 from dnpm.core import tensorfile
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.model import FaceModel
-from dnpm.core.face_model.sampling import random_identity
+from dnpm.core.face_model.sampling import IDENTITY_LIMIT, random_expression, random_identity
 from dnpm.core.photo.camera import UPRIGHT, Camera, angle_between, rotation_of, turned
 from dnpm.core.photo.fit.habits import Differences, Grades, Habits, Mirror, level
 from dnpm.core.photo.fit.part import Part
 from dnpm.core.photo.fit.problem import CAMERA, rotation_derivatives
 from dnpm.core.photo.fit.response import FEATURES, MIRRORED, feature_derivatives, features
-from dnpm.core.photo.fit.solve import Fitter, Locks, Picture, Pin
-from dnpm.core.photo.landmarks.detect import Face
+from dnpm.core.photo.fit.solve import Fit, Fitter, Locks, Picture, Pin
+from dnpm.core.photo.landmarks.detect import Face, find_faces
 from dnpm.core.photo.landmarks.networks import LandmarkNetworks
+from dnpm.core.photo.render import Lights, Paint, render
 
 SIZE = (512, 512)
 
@@ -66,6 +67,72 @@ def test_several_pictures_share_a_person(fitter: Fitter) -> None:
     front = model.vertex_groups["face"]
     apart = (model.neutral_of(fit.identity) - model.neutral_of(identity))[front]
     assert np.median(np.linalg.norm(apart, axis=1)) < 1.5
+
+
+def test_a_mistake_that_all_photos_share_is_not_seen_five_times(fitter: Fitter) -> None:
+    rng, model = np.random.default_rng(0), fitter.model
+    nobody, rest = np.zeros(model.n_id, np.float32), model.expression()
+    picture, _ = seen(fitter, nobody, rest, 0)
+    mistake = np.zeros(picture.face.points.shape)
+    # The wings of the nose wider, the mouth higher: smooth over the face, as a network's habits are.
+    mistake[:468, :2] = 0.05 * (picture.face.points[:468, :2] - picture.face.points[4, :2]) * [1.0, -0.6]
+    wrong = [
+        Picture(
+            replace(picture.face, points=picture.face.points + mistake + rng.normal(0, 0.4, (478, 3))), picture.size
+        )
+        for _ in range(5)
+    ]
+    alone, together = fitter.fit(wrong[:1]), fitter.fit(wrong)
+    assert np.linalg.norm(alone.identity) > 0.7
+    assert np.linalg.norm(together.identity) < 1.3 * np.linalg.norm(alone.identity)
+
+
+def test_more_renders_of_a_person_bring_it_nearer(face_model) -> None:
+    """What differs from picture to picture still counts in full: neither error nor length of the person may grow."""
+    networks = LandmarkNetworks.load()
+    fitter, identity = Fitter(face_model, networks.canonical), random_identity(face_model, 900_003, 1.0)
+    paint, pictures = Paint.of(face_model, resolution=256), []
+    for number in range(5):
+        rng = np.random.default_rng((number, 5))
+        vertices = face_model.vertices(identity, random_expression(face_model, 900_030 + number, 0.5))
+        camera = Camera.before(
+            (360, 360), rng.uniform(600, 1800), 0.9, 245, vertices[face_model.vertex_groups["face"]].mean(0),
+            turned(*rng.uniform(-1, 1, 3) * [25, 10, 8]),
+        )  # fmt: skip
+        image, _ = render(face_model, vertices, camera, paint, Lights.drawn(rng), background=rng.uniform(0.1, 0.9, 3))
+        faces = find_faces(image, networks)
+        assert faces
+        pictures.append(Picture(faces[0], (360, 360)))
+    front = face_model.vertex_groups["face"]
+    true = face_model.neutral_of(identity)[front]
+
+    def off(fit: Fit) -> float:
+        return float(np.median(np.linalg.norm(face_model.neutral_of(fit.identity)[front] - true, axis=1)))
+
+    alone, together = [fitter.fit([one]) for one in pictures], fitter.fit(pictures)
+    assert off(together) < 1.05 * np.mean([off(fit) for fit in alone])
+    usual = np.mean([np.linalg.norm(fit.identity) for fit in alone])
+    assert np.linalg.norm(together.identity) < 1.3 * usual
+    assert (np.array(together.residuals) < together.errors).mean() > 0.5, "usual errors explain a part"
+
+
+@pytest.mark.parametrize("value", [5.0, -10.0, 2.5])
+def test_a_lock_is_a_lock(fitter: Fitter, value: float) -> None:
+    """A slider that was locked at 5 came back at 2.5, the bound of what is fitted."""
+    model = fitter.model
+    picture, _ = seen(fitter, np.zeros(model.n_id, np.float32), model.expression())
+    fit = fitter.fit([picture], Locks({0: value}, {model.expression_index["jawOpen"]: 1.2}))
+    assert fit.identity[0] == value
+    assert fit.expressions[0][model.expression_index["jawOpen"]] == np.float32(1.2)
+    assert np.abs(np.delete(fit.identity, 0)).max() <= IDENTITY_LIMIT
+
+
+@pytest.mark.parametrize("value", [10.5, -11, float("nan"), float("inf")])
+def test_a_lock_that_no_slider_holds_is_refused(fitter: Fitter, value: float) -> None:
+    picture, _ = seen(fitter, np.zeros(fitter.model.n_id, np.float32), fitter.model.expression())
+    for locks in (Locks({0: value}), Locks({}, {3: value})):
+        with pytest.raises(DnpmError, match="is locked at"):
+            fitter.fit([picture], locks)
 
 
 def test_locks_stay_and_pins_pull(fitter: Fitter) -> None:
