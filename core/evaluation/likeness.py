@@ -16,7 +16,8 @@ of somebody else; the mean person's wrinkles; sexes dealt out by chance.
   own_wrinkle_rank               mean rank of the own photo by oriented line energy against the re-rendered grey face
                                  (`line_energy.py`); partly circular, for the detail comes from that photo
   second_photo_rank              the same against another photo of the person; null where nobody has one
-  sex_auc                        area under the curve of the identity sliders' left-out discriminant; needs labels
+  sex_auc                        area under the curve of the slider "Masculine", or of a model without one of the
+                                 identity sliders' left-out discriminant; needs labels
 
 People with several photos have files of one stem and a number (ann_1.jpg, ann_2.jpg; the first is fitted), or rows of
 one name in labels.csv (columns file, person, sex: f or m), which may lie in the folder or be given.
@@ -65,7 +66,7 @@ _MAP = 512
 _GREY = np.array([0.62, 0.62, 0.62], np.float32)
 _GROUND = np.array([0.45, 0.45, 0.45], np.float32)
 _EYES = np.array([0.08, 0.08, 0.08], np.float32)
-_LABELS = "labels.csv"
+_LABELS, _DEALS = "labels.csv", 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +116,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     check_face_model(detail.card, model)
     networks = LandmarkNetworks.load(args.landmarks)
     tools = Reconstructor(model, networks, detail, open_restorer(model, detail, folder))
+    labels = {label: k for k, label in enumerate(model.identity_labels)}
     viewer, seen, left_out = Viewer(tools), list[Seen](), list[dict[str, str]]()
     for number, person in enumerate(people):
         try:
@@ -124,7 +126,11 @@ def evaluate(args: argparse.Namespace) -> dict:
         print(f"likeness: {number + 1} of {len(people)} {person.name}", file=sys.stderr, flush=True)
     if len(seen) < 3:
         raise DnpmError(f"{args.photos}: {len(seen)} people's faces were found; at least 3 can be compared")
-    return figures(seen, recogniser) | {"half": args.half, "recogniser": recogniser.name, "left_out": left_out}
+    return figures(seen, recogniser, labels.get("Masculine")) | {
+        "half": args.half,
+        "recogniser": recogniser.name,
+        "left_out": left_out,
+    }
 
 
 def people_of(folder: Path, labels: Path | None = None) -> list[Person]:
@@ -218,8 +224,8 @@ _FLAT = Lights(np.array([[0.0, 0.0, -1.0]]), np.zeros((1, 3)), np.full(3, 1.33),
 """The photo's own light is in its colours."""
 
 
-def figures(seen: list[Seen], recogniser: Recogniser) -> dict[str, Any]:
-    """All keys of the module, and "baselines"."""
+def figures(seen: list[Seen], recogniser: Recogniser, masculine: int | None = None) -> dict[str, Any]:
+    """All keys of the module, and "baselines". masculine: the number of the identity slider of that name, if any."""
     count, own = len(seen), np.arange(len(seen))
     described = {kind: recogniser.describe([one.faces[kind] for one in seen]) for kind in seen[0].faces}
     ranks = lambda kind: measures.own_ranks(measures.similarities(described[kind], described["photo"]), own)  # noqa: E731
@@ -239,8 +245,9 @@ def figures(seen: list[Seen], recogniser: Recogniser) -> dict[str, Any]:
         into["own_wrinkle_rank"] = float(wrinkles(kind).mean())
     result["textured_rank1"], base["textured_rank1"] = float((ranks("textured") == 1).mean()), base["grey_rank1"]
     for key, kind in (("identity_ratio", "small"), ("identity_ratio_blur", "blur")):
-        there = np.array([one.worse[kind] is not None for one in seen])
-        again = np.stack([people[k] if one.worse[kind] is None else one.worse[kind] for k, one in enumerate(seen)])
+        there = np.array([one.worse[kind] is not None for one in seen], bool)
+        found = [one.worse[kind] for one in seen]
+        again = np.stack([person if worse is None else worse for person, worse in zip(people, found, strict=True)])
         enough = there.sum() > 2
         result[key] = measures.ratio_of(people[there], again[there]) if enough else None
         base[key] = measures.shuffled_ratio(people[there], again[there]) if enough else None
@@ -249,7 +256,7 @@ def figures(seen: list[Seen], recogniser: Recogniser) -> dict[str, Any]:
             base["own_nearest_blur"] = 1 / max(int(there.sum()), 1)
     result["common_share"], base["common_share"] = measures.common_share(people), 1 / count
     result["second_photo_rank"], base["second_photo_rank"] = _second(seen, "grey"), _second(seen, "mean")
-    result["sex_auc"], base["sex_auc"] = _sexes(seen, people)
+    result["sex_auc"], base["sex_auc"] = _sexes(seen, people, masculine)
     result["residual_mean"] = float(np.mean([one.result.residual for one in seen]))
     result["nme_mean"] = float(np.mean([one.result.error for one in seen]))
     tidy = lambda values: {k: round(v, 4) if isinstance(v, float) else v for k, v in values.items()}  # noqa: E731
@@ -269,14 +276,20 @@ def _second(seen: list[Seen], kind: str) -> float | None:
     return float(np.mean(ranks))
 
 
-def _sexes(seen: list[Seen], people: np.ndarray) -> tuple[float | None, float | None]:
-    """The sliders' left-out discriminant against the labels, and against labels dealt out by chance."""
+def _sexes(seen: list[Seen], people: np.ndarray, place: int | None) -> tuple[float | None, float | None]:
+    """The slider at `place`, or the sliders' left-out discriminant, against the labels, and against labels dealt out by
+    chance (mean of many deals)."""
     known = np.array([one.person.sex in ("f", "m") for one in seen])
     female = np.array([one.person.sex == "f" for one in seen])[known]
     if min(female.sum(), (~female).sum()) < 2:
         return None, None
-    rows, dealt = people[known], np.random.default_rng(0).permutation(female)
-    return tuple(measures.auc(measures.left_out_scores(rows, kind), kind) for kind in (female, dealt))  # type: ignore[return-value]
+    rows, rng = people[known], np.random.default_rng(0)
+
+    def area(kind: np.ndarray) -> float:
+        scores = -rows[:, place] if place is not None else measures.left_out_scores(rows, kind)
+        return measures.auc(scores, kind) or 0.0
+
+    return area(female), float(np.mean([area(rng.permutation(female)) for _ in range(_DEALS)]))
 
 
 def _labels(path: Path) -> dict[str, dict[str, str]]:

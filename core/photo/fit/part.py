@@ -25,17 +25,18 @@ class Part:
     """Rows and derivatives for one picture.
 
     Landmarks' errors less the network's usual ones are made independent by `Habits.whitening`; a pin's stand for
-    themselves.
+    themselves, in the last rows. share: what all other rows are multiplied by, where several photos of a person share
+    the networks' mistakes (`shared.weight`).
     """
 
     def __init__(
         self, bilinear: Bilinear, one: Observed, centre: np.ndarray, habits: Habits, spread: float,
-        pins: Sequence[tuple[int, tuple[float, float], float]],
+        pins: Sequence[tuple[int, tuple[float, float], float]], share: float = 1.0,
     ) -> None:  # fmt: skip
         """bilinear: at the model's landmarks; centre (3,) mm: the point that the head turns about; spread: of the
         face's looks; pins: vertex, pixel, weight."""
         self.one, self.centre, self.habits, self.count = one, centre, habits, len(one.points.corners)
-        self.whitening = habits.whitening(spread)
+        self.whitening, self.share = habits.whitening(spread), share
         corners = np.concatenate([one.points.corners, np.array([[p[0]] * 3 for p in pins], int).reshape(-1, 3)])
         shares = np.concatenate([one.points.weights, np.tile([[1.0, 0.0, 0.0]], (len(pins), 1))])
         self.bilinear = bilinear.moved(SurfacePoints(corners, shares))
@@ -53,15 +54,17 @@ class Part:
         apart -= self.habits.expected(features(rotation, self.turn, distance), identity, own[CAMERA:])
         self.robust = np.repeat((1 + (apart**2).sum(1) / _ODD**2) ** -0.25, 2)
         expression = own[CAMERA:]
-        return np.concatenate(
+        rows = np.concatenate(
             [
                 self.whitening @ (apart.ravel() * self.robust),
-                ((pixels[self.count :] - self.pins) * self.pin_scale[:, None]).ravel(),
-                far(own[:CAMERA]),
                 (expression - self.one.expected) * self.one.certainty,
+                far(own[:CAMERA]),
                 (expression - expression.clip(0, 1)) / BEYOND,
+                ((pixels[self.count :] - self.pins) * self.pin_scale[:, None]).ravel(),
             ]
         )
+        rows[: len(rows) - 2 * len(self.pins)] *= self.share
+        return rows
 
     def jacobian(self, identity: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """-> rows by identity, rows by `own`; the robust weights are those of the last residuals."""
@@ -77,9 +80,10 @@ class Part:
         expression = own[CAMERA:]
         outside = (expression < 0) | (expression > 1)
         lower = np.zeros((1 + 2 * n_exp, n_id + CAMERA + n_exp))
-        lower[0, n_id + 6] = 1 / DISTANCE_SPREAD
-        lower[1:, n_id + CAMERA :] = np.concatenate([np.diag(self.one.certainty), np.diag(outside / BEYOND)])
-        rows = np.concatenate([landmarks, pins, lower])
+        lower[:n_exp, n_id + CAMERA :] = np.diag(self.one.certainty)
+        lower[n_exp, n_id + 6] = 1 / DISTANCE_SPREAD
+        lower[n_exp + 1 :, n_id + CAMERA :] = np.diag(outside / BEYOND)
+        rows = np.concatenate([self.share * landmarks, self.share * lower, pins])
         return rows[:, :n_id], rows[:, n_id:]
 
     def _head(self, own: np.ndarray) -> tuple[np.ndarray, float]:

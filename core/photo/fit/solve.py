@@ -26,7 +26,7 @@ from .part import DISTANCE_SPREAD, Part, far
 from .points import JAW, OVAL, SurfacePoints, mediapipe_points
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
 from .response import features, measured
-from .shared import mixing
+from .shared import weight
 
 SPREAD = 0.012
 """Standard deviation of a landmark, eye distances."""
@@ -253,10 +253,10 @@ class Fitter:
                 self.habits.of(picture.face.spread),
                 picture.face.spread,
                 [(p.vertex, p.pixel, p.weight) for p in picture.pins],
+                weight(len(seen)),
             )
             for one, picture in zip(seen, pictures, strict=True)
         ]
-        mix, white = mixing(len(parts)), 2 * len(self.points.corners)
         start = np.concatenate([identity, *(np.append(s, e) for s, e in zip(states, expressions, strict=True))])
         size = CAMERA + n_exp
         free = np.ones(len(start), bool)
@@ -271,25 +271,21 @@ class Fitter:
 
         def residuals(x: np.ndarray) -> np.ndarray:
             full = whole(x)
-            rows = [
-                part.residuals(full[:n_id], full[n_id + k * size : n_id + (k + 1) * size])
-                for k, part in enumerate(parts)
-            ]
-            landmarks = mix @ np.stack([row[:white] for row in rows])
-            return np.concatenate([full[:n_id], landmarks.ravel(), *(row[white:] for row in rows)])
+            rows = [full[:n_id]]
+            for k, part in enumerate(parts):
+                rows.append(part.residuals(full[:n_id], full[n_id + k * size : n_id + (k + 1) * size]))
+            return np.concatenate(rows)
 
         def jacobian(x: np.ndarray) -> np.ndarray:
             full = whole(x)
-            landmarks, rest = np.zeros((len(parts), white, len(full))), []
+            rows = [np.eye(n_id, len(full))]
             for k, part in enumerate(parts):
                 begin = n_id + k * size
                 by_identity, by_own = part.jacobian(full[:n_id], full[begin : begin + size])
-                row = np.zeros((len(by_own) - white, len(full)))
-                row[:, :n_id], row[:, begin : begin + size] = by_identity[white:], by_own[white:]
-                rest.append(row)
-                landmarks[:, :, :n_id] += mix[:, k, None, None] * by_identity[:white]
-                landmarks[:, :, begin : begin + size] = mix[:, k, None, None] * by_own[:white]
-            return np.concatenate([np.eye(n_id, len(full)), landmarks.reshape(-1, len(full)), *rest])[:, free]
+                row = np.zeros((len(by_own), len(full)))
+                row[:, :n_id], row[:, begin : begin + size] = by_identity, by_own
+                rows.append(row)
+            return np.concatenate(rows)[:, free]
 
         found = least_squares(residuals, start[free], jacobian, max_nfev=_STEPS, x_scale="jac")
         full = whole(found.x)

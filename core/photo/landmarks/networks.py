@@ -67,7 +67,7 @@ class LandmarkNetworks:
             raise DnpmError(f"{file}: holds no landmark networks of this project; {_BUILD}")
         described = tensorfile.metadata_json(file, metadata, "networks", _BUILD)
         with reading(file, _BUILD):
-            detector, points, scores = (graph_of(described[name], name, arrays) for name in NETWORKS)
+            detector, points, scores = (_known(described[name], name, arrays) for name in NETWORKS)
             canonical, triangles = arrays["canonical.points"], arrays["canonical.triangles"]
             wrong = canonical.shape != (468, 3) or canonical.dtype.kind != "f" or triangles.dtype.kind not in "iu"
             if wrong or triangles.ndim != 2 or triangles.shape[1] != 3 or not triangles.size:
@@ -136,8 +136,12 @@ def graph_of(described: dict, name: str, arrays: dict[str, np.ndarray]) -> Graph
     if not all(is_whole(k, 0) for k in (*described["inputs"], *described["outputs"])):
         raise DnpmError(f"the inputs and outputs of {name} must be whole numbers")
     steps = [to_dataclass(Step, step, f"{name}: an operator") for step in described["steps"]]
-    graph = Graph(steps, constants, described["inputs"], described["outputs"]).eval()
-    reads, gives = _SHAPES[name]
+    return Graph(steps, constants, described["inputs"], described["outputs"]).eval()
+
+
+def _known(described: dict, name: str, arrays: dict[str, np.ndarray]) -> Graph:
+    """One of the three networks, of the shapes that it must have."""
+    graph, (reads, gives) = graph_of(described, name, arrays), _SHAPES[name]
     found = graph.shapes(reads)
     shapes = [found[k] for k in graph.outputs]
     if [math.prod(shape) for shape in shapes[: len(gives)]] != [math.prod(shape) for shape in gives]:
