@@ -136,7 +136,10 @@ def evaluate(args: argparse.Namespace) -> dict:
 def people_of(folder: Path, labels: Path | None = None) -> list[Person]:
     """The people of a folder, by labels or by file names. Raises DnpmError when there is none, or labels are
     damaged."""
-    files = pictures_in(folder)
+    files, others = pictures_in(folder)
+    for name in others:
+        if name != _LABELS:
+            print(f"likeness: {name} is not a picture by its name: skipped", file=sys.stderr)
     table = labels or (folder / _LABELS if (folder / _LABELS).is_file() else None)
     rows = _labels(table) if table is not None else {}
     by_name: dict[str, list[Path]] = defaultdict(list)
