@@ -181,7 +181,7 @@ def test_weights_of_another_face_are_refused(parts, tmp_path, capsys):
 def test_an_out_that_is_a_file_is_named(parts, tmp_path, capsys):
     (tmp_path / "out").write_text("in the way")
     assert _face(parts, tmp_path / "out") == 2
-    assert "--out" in capsys.readouterr().err
+    assert "out: cannot be written (a file stands where a folder is wanted)" in capsys.readouterr().err
 
 
 @pytest.mark.slow
