@@ -7,6 +7,7 @@ so that `dnpm --help` is quick and a missing optional package hurts its own subc
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import os
 import sys
@@ -83,8 +84,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {without_controls(' '.join(str(error).splitlines()))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
-        print("stopped", file=sys.stderr)
-        return getattr(stop, "status", 130)
+        print("stopped", file=sys.stderr, flush=True)
+        status = int(getattr(stop, "status", 130))
+        if argv is None:
+            # Everything is put away by now. Taking torch down takes Python seconds on a busy machine, and whoever
+            # stopped this waits for them.
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+            processes.end_at_once(status)
+        return status
     except BrokenPipeError:
         return 0
 

@@ -113,11 +113,15 @@ class quiet:
         os.close(descriptor)
         encoding = sys.stdout.encoding or "utf-8"
         self.progress = os.fdopen(os.dup(self.true_stdout), "w", encoding=encoding, errors="backslashreplace")
+        # What Python prints goes through a stream of its own: what a full disk does not take is dropped with it.
+        self.stdout = sys.stdout
+        sys.stdout = os.fdopen(os.dup(1), "w", encoding="utf-8", errors="backslashreplace")
         return self.progress
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # the log's disk may be full
-            sys.stdout.flush()
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        sys.stdout = self.stdout
         self.progress.close()
         os.dup2(self.true_stdout, 1)
         os.close(self.true_stdout)
