@@ -51,8 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the curves, print what was written."""
-    from ..capture.write import write_live_link, write_track
-    from ..speech.animate import animate, open_animator
     from ..speech.audio import open_sound
     from ..speech.controls import Controls
 
@@ -63,6 +61,9 @@ def run(args: argparse.Namespace) -> int:
     if clip.wants_blender(args):
         clip.read_item(args)  # What is wrong with it is told before anything is computed.
     sound = open_sound(args.audio)
+    from ..capture.write import write_live_link, write_track
+    from ..speech.animate import animate, open_animator
+
     animator = open_animator(args.weights, args.encoder_file, str(device_of(args)))
     animation = animate(
         sound, animator, fps=args.fps, speaker=args.speaker, controls=controls, progress=_progress(sys.stderr.isatty())

@@ -75,8 +75,6 @@ def run(args: argparse.Namespace) -> int:
     """Reconstruct; a photo of several that fails is told and the others go on (exit code 1)."""
     from ..detail.mesh import MAX_LEVELS
     from ..photo.image_file import pictures_in, read_picture
-    from ..photo.open import open_reconstructor
-    from ..photo.reconstruct import Wish
 
     if not 0 <= args.levels <= MAX_LEVELS:
         raise DnpmError(f"--levels {args.levels}: must be 0 to {MAX_LEVELS}; each makes four times as many faces")
@@ -88,12 +86,18 @@ def run(args: argparse.Namespace) -> int:
     for name in skipped:
         print(f"skipped, not a picture by its name: {name}", file=sys.stderr)
     box = _box(args.box, files) if args.box else None
-    wish = Wish(box, args.face - 1)
     folders = _folders(files, args.out)
+    groups = [files] if args.together else [[file] for file in files]
+    if len(groups) == 1:
+        for file in files:
+            read_picture(file)  # What is wrong with it is told before any network is loaded.
+    from ..photo.open import open_reconstructor
+    from ..photo.reconstruct import Wish
+
+    wish = Wish(box, args.face - 1)
     tools = open_reconstructor(args.face_model, args.weights, args.landmarks, args.trust, args.refine)
     rows: list[dict[str, Any]] = []
 
-    groups = [files] if args.together else [[file] for file in files]
     for group in groups:
         print(", ".join(str(file) for file in group), file=sys.stderr, flush=True)
         started = time.monotonic()
