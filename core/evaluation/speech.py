@@ -38,7 +38,7 @@ from ..capture.track import Track
 from ..errors import DnpmError
 from ..inputs import brief
 from ..speech import silence
-from ..speech.audio import open_sound
+from ..speech.audio import open_sound, surveyed
 from ..speech.formats import READ
 from . import speech_measures as measures
 from .speech_measures import Measured, Phone
@@ -74,9 +74,10 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
         animator = open_animator(args.weights)
         ours, source = animate(sound, animator, speaker=args.speaker).track, animator.name
-    result = score(ours, reference, phones, silence.silent_for(silence.levels(sound.blocks())))
-    read = [capture.line() for capture in given]
-    return result | {"curves": source, "audio": str(args.audio), "seconds": round(sound.seconds, 3), "read": read}
+    facts = surveyed(sound)
+    result = score(ours, reference, phones, silence.silent_for(silence.levels(sound.blocks(facts=facts))))
+    read = [*(capture.line() for capture in given), *(f"{args.audio}: {note}" for note in facts.notes)]
+    return result | {"curves": source, "audio": str(args.audio), "seconds": round(facts.seconds, 3), "read": read}
 
 
 def score(ours: Track, reference: Track | None, phones: list[Phone] | None, lasted: np.ndarray) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from .decoding import Header, decoded, read_header
 from .formats import RATES
 from .resample import RATE, resampled
 
-__all__ = ["RATE", "Samples", "Sound", "Survey", "load", "open_sound", "resampled", "survey"]
+__all__ = ["RATE", "Samples", "Sound", "Survey", "load", "open_sound", "resampled", "survey", "surveyed"]
 
 BLOCK_S = 20.0
 _AT_ONCE = 2**23
@@ -170,20 +170,23 @@ def survey(sound: Sound | Samples) -> Generator[float, None, Survey]:
     return Survey(tally.count / sound.rate, channel, scale, tuple(notes))
 
 
+def surveyed(sound: Sound | Samples) -> Survey:
+    """`survey` in one go."""
+    work = survey(sound)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
 def load(path: str | os.PathLike[str]) -> np.ndarray:
     """The whole file, (n,) float32 at 16 kHz. For short files: 64 KB a second. Raises DnpmError as `open_sound`."""
     return np.concatenate(list(open_sound(path).blocks()))
 
 
 def _blocks(sound: Sound | Samples, seconds: float, facts: Survey | None) -> Iterator[np.ndarray]:
-    if facts is None:
-        work = survey(sound)
-        while facts is None:
-            try:
-                next(work)
-            except StopIteration as end:
-                facts = end.value
-    known = facts
+    known = surveyed(sound) if facts is None else facts
     mono = (
         (block.mean(1) if known.channel is None else block[:, known.channel]) / np.float32(known.scale)
         for block in sound.channels_of(seconds, [])
