@@ -125,7 +125,7 @@ def test_a_child_ends_with_its_parent_and_leaves_nothing_half_written(tmp_path, 
     parent, child, folder = attended(tmp_path)
     start = time.monotonic()
     parent.send_signal(number)
-    said = parent.communicate(timeout=10)[1]
+    said = parent.communicate(timeout=60)[1]
     eventually(lambda: not runs(child), 5)
     assert time.monotonic() - start < 5
     assert quiet(folder)
@@ -140,7 +140,7 @@ def test_a_stopped_child_is_ended_too(tmp_path):
     parent, child, _ = attended(tmp_path)
     os.kill(child, signal.SIGSTOP)
     parent.terminate()
-    parent.communicate(timeout=10)
+    parent.communicate(timeout=60)
     assert not runs(child)
 
 
@@ -149,7 +149,7 @@ def test_a_stopped_child_wakes_and_ends_when_its_parent_is_killed(tmp_path):
     parent, child, folder = attended(tmp_path)
     os.kill(child, signal.SIGSTOP)
     parent.kill()
-    parent.communicate(timeout=10)
+    parent.communicate(timeout=60)
     eventually(lambda: not runs(child), 5)
     assert sorted(path.name for path in folder.iterdir()) == ["child"]
 
@@ -159,7 +159,7 @@ def test_a_stopped_child_wakes_and_ends_when_its_parent_is_killed(tmp_path):
 def test_the_child_itself_ends_cleanly_at_a_signal(tmp_path, number):
     parent, child, folder = attended(tmp_path)
     os.kill(child, number)
-    parent.communicate(timeout=10)
+    parent.communicate(timeout=60)
     assert parent.returncode == 128 + number
     assert sorted(path.name for path in folder.iterdir()) == ["child"]
 

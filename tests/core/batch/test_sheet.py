@@ -59,7 +59,7 @@ def test_the_demonstrations_people_are_who_their_labels_say(face_model) -> None:
     for seed, (who, look) in demo.PEOPLE.items():
         identity = random_identity(face_model, seed)
         age, masculine = (
-            semantics[key]["intercept"] + np.dot(semantics[key]["weights"], identity)
+            semantics[key]["intercept"] + np.dot(semantics[key]["weights"], identity[: len(semantics[key]["weights"])])
             for key in ("age_years", "masculinity")
         )
         kind, _, told = who.partition(", ")

@@ -54,7 +54,7 @@ def test_what_is_missing_is_shown(tmp_path, monkeypatch, capsys):
         ("--weights", "/none", "/none: no detail weights there"),
         ("--face-model", "/none", "/none: no such face model"),
         ("--device", "abacus", "'abacus'"),
-        ("--python", "/none/python", "/none/python: cannot be run"),
+        ("--python", "/none/python", "/none/python: no such program"),
     ],
 )
 def test_bad_input_is_one_line(parts, option, value, message, capsys):

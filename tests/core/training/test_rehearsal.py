@@ -69,7 +69,12 @@ LIMITED = """
 import resource, sys
 from dnpm.core.cli.main import main
 code = main(sys.argv[1:])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024), file=sys.stderr)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+if sys.platform == "linux":
+    # There ru_maxrss begins with what the process that started this one held.
+    (line,) = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
+    peak = int(line.split()[1]) * 1024
+print(peak, file=sys.stderr)
 sys.exit(code)
 """
 
