@@ -65,6 +65,7 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
         row.menu("DNPM_MT_presets", icon="PRESET")
         row.operator("dnpm.save_preset", text="", icon="FILE_TICK")
         status.draw(layout)
+        _draw_library(layout, face)
         clashing = groups.clashing(face)
         if clashing:
             text = (
@@ -77,6 +78,18 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
             box = layout.box()
             status.paragraph(box, problem, icon="ERROR")
             box.operator("dnpm.repair", icon="TOOL_SETTINGS")
+
+
+def _draw_library(layout: bpy.types.UILayout, face: bpy.types.Object) -> None:
+    """Why Blender draws the sliders grey."""
+    text = state.why_not(face)
+    if face.override_library is not None and face.override_library.is_system_override:
+        text = (
+            "Blender overrides this face along with another object, and locks its sliders: any button here unlocks "
+            "them, as does Object > Library Override > Make"
+        )
+    if text:
+        status.paragraph(layout.box(), text, icon="LIBRARY_DATA_DIRECT")
 
 
 class DNPM_PT_identity(_OfAFace, bpy.types.Panel):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -53,6 +54,9 @@ def stop_render(scene: bpy.types.Scene, reason: str) -> None:
 
 def _end() -> None:
     session.stop()
+    folder = Path(bpy.app.tempdir)
+    if folder.name.startswith("blender_"):  # this Blender's own, which it would have removed later
+        shutil.rmtree(folder, ignore_errors=True)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(CODE)

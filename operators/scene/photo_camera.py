@@ -47,9 +47,10 @@ def place(
 
 
 def new_camera(face: bpy.types.Object, name: str) -> bpy.types.Object:
-    """A camera in the face's collections."""
+    """A camera in the face's collections, or the scene's where nothing can be added to those (they are a library's)."""
     camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
-    for collection in face.users_collection or (bpy.context.scene.collection,):
+    own = [one for one in face.users_collection if one.library is None and one.override_library is None]
+    for collection in own or (bpy.context.scene.collection,):
         collection.objects.link(camera)
     return camera
 

@@ -170,6 +170,23 @@ def test_a_group_with_a_layers_name_is_warned_of(face):
     assert warned()
 
 
+def test_faces_of_a_library_say_what_can_be_done(face, tmp_path):
+    bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "library.blend"))
+    bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
+    with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (source, target):
+        target.objects = source.objects
+    (linked,) = target.objects
+    override = linked.override_create()
+    for obj, told in ((linked, "linked from library.blend"), (override, "locks its sliders")):
+        bpy.context.scene.collection.objects.link(obj)
+        bpy.context.view_layer.objects.active = obj
+        bpy.context.view_layer.update()
+        if obj == override:
+            assert told not in " ".join(shown(sidebar(), "label"))
+            override.override_library.is_system_override = True
+        assert told in " ".join(shown(sidebar(), "label"))
+
+
 def test_two_faces_each_show_their_own(face, tiny_model):
     face.dnpm_face.frozen = True
     assert "dnpm.unfreeze" in shown(sidebar(), "operator")
