@@ -25,10 +25,10 @@ def test_a_photo_and_what_is_none(shared_data: Path, tmp_path: Path, capsys: pyt
     one, two, three = result["images"]
     assert [row["file"] for row in result["images"]] == ["a.png", "b.png", "c.jpg"]
     assert one["found"]
-    assert 0 < one["nme"] < 0.03
+    assert 0 < one["nme_residual"] < one["nme"] < 0.03
     assert 0 < one["nme_64"] < 0.04
     assert {"landmarks", "fit", "texture", "detail", "all"} <= set(one["seconds"])
-    for row, reason in ((two, "no face"), (three, "no picture")):
+    for row, reason in ((two, "no face"), (three, "is not a picture")):
         assert not row["found"]
         assert row["nme"] is None
         assert reason in row["reason"]
