@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +30,22 @@ _SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
     """{"tried", "recovered", "by": {what: [tried, recovered]}}; 100 kills of the worker, 10 in the short form."""
-    if not Path("/proc/self/environ").exists():
-        return {"tried": 0, "recovered": 0, "skipped": "processes are looked at as Linux shows them"}
+    if why := ground.why_not():
+        return {"tried": 0, "recovered": 0, "skipped": why}
     by: dict[str, list[int]] = {}
     with tempfile.TemporaryDirectory(prefix="dnpm-faults-") as folder:
         parts = ground.parts()
-        for what, count in (_SHORT if short else _LONG).items():
-            progress(f"kills: the worker, {count} times while it works on: {what}")
-            found = photo(count) if what == "photo" else ground.blender_side(what, parts, str(count), "1")
-            by[what] = [found["tried"], found["recovered"]]
+        counts = _SHORT if short else _LONG
+        progress("kills: the worker, " + ", ".join(f"{count} times at: {what}" for what, count in counts.items()))
+
+        def kill(what: str) -> dict[str, Any]:
+            count = counts[what]
+            return photo(count) if what == "photo" else ground.blender_side(what, parts, str(count), "1")
+
+        # Each of them waits for workers to start most of the time.
+        with ThreadPoolExecutor(2) as pool:
+            for what, found in zip(counts, pool.map(kill, counts), strict=True):
+                by[what] = [found["tried"], found["recovered"]]
         progress("kills: a stopped worker")
         found = ground.blender_side("stops", parts)
         by["stops"] = [found["tried"], found["recovered"]]
@@ -71,9 +79,8 @@ def photo(count: int) -> dict[str, int]:
         ground.send(pid, signal.SIGKILL)
 
     try:
-        wanted = fitted()  # loads the networks
         begun = time.monotonic()
-        fitted()
+        wanted = fitted()
         took = time.monotonic() - begun
         for _ in range(count):
             before = client.status.restarts

@@ -19,16 +19,16 @@ ENDINGS = (".png", ".exr", ".obj", ".ply")
 
 
 def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
-    """{"tried", "same", "by": {what: [tried, same]}, "kills"}: how many runs were killed and begun again, how many of
-    them ended like an undisturbed one, and how often they were killed."""
-    if not Path("/proc/self/environ").exists():
-        return {"tried": 0, "same": 0, "skipped": "processes are looked at as Linux shows them"}
+    """{"tried", "recovered", "by": {what: [tried, recovered]}, "kills"}: how many runs were killed and begun again, how
+    many of them ended like an undisturbed one, and how often they were killed."""
+    if why := ground.why_not():
+        return {"tried": 0, "recovered": 0, "skipped": why}
     rng, by, kills = random.Random(3), {}, 0
     with tempfile.TemporaryDirectory(prefix="dnpm-faults-") as name:
         folder = Path(name)
         parts = ground.parts()
         for what, count, most, begin, state in (
-            ("batch", 1 if short else 4, 2 if short else 5, _batch(parts, 3 if short else 6), _items),
+            ("batch", 1 if short else 4, 2 if short else 5, _batch(parts, 2 if short else 6), _items),
             ("bake", 1 if short else 8, 1 if short else 3, _bake, _frames),
         ):
             progress(f"resume: {what}, undisturbed")
@@ -44,7 +44,7 @@ def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
                 same += state(out) == state(wanted_in) and not ground.unfinished(out)
             by[what] = [count, same]
     return {
-        "tried": sum(n for n, _ in by.values()), "same": sum(n for _, n in by.values()), "by": by, "kills": kills,
+        "tried": sum(n for n, _ in by.values()), "recovered": sum(n for _, n in by.values()), "by": by, "kills": kills,
     }  # fmt: skip
 
 

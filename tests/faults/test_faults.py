@@ -20,13 +20,14 @@ HERE = Path(__file__).resolve().parent
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("part", ["hostile"])
-def test_the_short_form(part: str) -> None:
+@pytest.mark.parametrize(("part", "least"), [("hostile", 150), ("kills", 10), ("disk", 60), ("resume", 2)])
+def test_the_short_form(part: str, least: int) -> None:
     command = [sys.executable, str(HERE / "run.py"), "--short", "--only", part]
     done = subprocess.run(command, capture_output=True, text=True, timeout=1700, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stderr[-4000:]
-    result = json.loads(done.stdout.splitlines()[-1])
-    assert result[part]["tried"] == 150
+    result = json.loads(done.stdout.splitlines()[-1])[part]
+    if "skipped" not in result:
+        assert result["tried"] >= least
 
 
 def _named(path: Path) -> None:
