@@ -171,7 +171,13 @@ class Engine:
         size = displacement.shape[-1]
         if size not in self._masks:
             self._masks[size] = self._tensor(mask_at(self._mask, size))
-        return (displacement[:, 0] * self._masks[size]).float().cpu().numpy()
+        maps = (displacement[:, 0] * self._masks[size]).float().cpu().numpy()
+        if not np.isfinite(maps.sum()):
+            raise DnpmError(
+                f"{self.weights['folder']}: these weights make a map of numbers that are not finite; fetch them again, "
+                "or train them with `dnpm train`"
+            )
+        return maps
 
     def _check(self) -> None:
         if self._job is not None:

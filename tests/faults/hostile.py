@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,18 +49,17 @@ class Case:
         return f"{self.kind.name}: {self.label}"
 
 
-def cases(seeds: dict[str, Path], seed: int = 0) -> list[Case]:
-    """All of them, the same for the same seed. seeds: kind -> folder with valid files."""
-    found: list[Case] = []
+def cases(seeds: dict[str, Path], seed: int = 0) -> Iterator[Case]:
+    """All of them, the same for the same seed, made one after the other. seeds: kind -> folder with valid files."""
+    yield from reported(seeds)
     for number, kind in enumerate(kind for kind in KINDS if kind.name in seeds):
         valid = (seeds[kind.name] / kind.file).read_bytes()
         rng = random.Random(f"{seed} {kind.name}")
-        found += [Case(kind, label, _writing(data)) for label, data in changed(kind, valid, rng)]
+        yield from (Case(kind, label, _writing(data)) for label, data in changed(kind, valid, rng))
         special = list(crafted.special(valid[:4096]).items())
         places = [(number * _SPECIAL + k) % len(special) for k in range(_SPECIAL)]
-        found += [Case(kind, *special[place]) for place in places]
-        found += [Case(kind, label, write) for label, write in by_hand(kind, valid).items()]
-    return found
+        yield from (Case(kind, *special[place]) for place in places)
+        yield from (Case(kind, label, write) for label, write in by_hand(kind, valid).items())
 
 
 def changed(kind: Kind, valid: bytes, rng: random.Random) -> Iterator[tuple[str, bytes]]:
@@ -132,14 +131,13 @@ def by_hand(kind: Kind, valid: bytes) -> dict[str, crafted.Write]:
     return {}
 
 
-def reported(seeds: dict[str, Path]) -> list[Case]:
+def reported(seeds: dict[str, Path]) -> Iterator[Case]:
     """The files of the reports, each in the place of a valid one of its kind."""
     ends = {
         "speech.json": "speech card", "detail.json": "detail card", ".npz": "FaceScape archive",
         ".pkl": "StyleGAN pickle", ".safetensors": "face model", ".png": "picture a.png",
     }  # fmt: skip
     starts = {"job": "job", "expr": "preset", "look": "preset"}
-    found = []
     for path in sorted(REPORTED.glob("*")):
         name = next((k for end, k in ends.items() if path.name.endswith(end)), None)
         name = name or next((k for start, k in starts.items() if path.name.startswith(start)), None)
@@ -147,8 +145,7 @@ def reported(seeds: dict[str, Path]) -> list[Case]:
             raise SystemExit(f"{path}: of which kind is it?")
         kind = next(kind for kind in KINDS if kind.name == name)
         if kind.name in seeds:
-            found.append(Case(kind, f"reported {path.name}", _writing(path.read_bytes())))
-    return found
+            yield Case(kind, f"reported {path.name}", _writing(path.read_bytes()))
 
 
 def make_seeds(folder: Path, kinds: list[Kind], progress: Progress) -> dict[str, Path]:
@@ -172,7 +169,9 @@ def check_seeds(kinds: list[Kind], seeds: dict[str, Path], folder: Path) -> None
     for kind in (kind for kind in kinds if kind.name in seeds):
         place = copied(seeds[kind.name], folder / "valid")
         try:
-            kind.read(place / kind.file)
+            read = kind.read(place / kind.file)
+            if kind.use is not None:
+                kind.use(read)
         except Exception as error:
             # A network, but not of faces' identities: none is free.
             if kind.name not in ("identity network",):
@@ -194,7 +193,7 @@ def tried(case: Case, seed: Path, place: Path) -> judge.Verdict:
     case.write(path)
     if case.kind.seal is not None and path.is_file() and not path.is_symlink() and path.stat().st_size < 10**8:
         case.kind.seal(path)
-    return judge.judged(case.kind.read, path)
+    return judge.judged(case.kind.read, path, case.kind.use)
 
 
 def main() -> int:
@@ -214,11 +213,13 @@ def main() -> int:
         folder = Path(temporary)
         seeds = make_seeds(folder, KINDS, say)
         check_seeds(KINDS, seeds, folder)
-        chosen = reported(seeds) + cases(seeds, args.seed)
-        chosen = [case for case in chosen if args.only in case.name]
-        if args.short and len(chosen) > SHORT:
-            chosen = [chosen[k] for k in sorted(random.Random(args.seed).sample(range(len(chosen)), SHORT))]
-        for number, case in enumerate(chosen):
+        # Counted first, and then made again one by one: all of them together would fill the memory that is watched.
+        total = sum(args.only in case.name for case in cases(seeds, args.seed))
+        chosen = range(total)
+        if args.short and total > SHORT:
+            chosen = sorted(random.Random(args.seed).sample(chosen, SHORT))
+        wanted = (case for case in cases(seeds, args.seed) if args.only in case.name)
+        for number, case in enumerate(_picked(wanted, chosen)):
             place = folder / "case"
             verdict = tried(case, seeds[case.kind.name], place)
             count[verdict.kind] += 1
@@ -251,6 +252,11 @@ def run(short: bool, progress: Progress) -> dict[str, int]:
         return dict(json.loads(told.strip().splitlines()[-1]))
     except (ValueError, IndexError) as error:
         raise RuntimeError(f"the hostile files were not tried to the end (exit code {process.returncode})") from error
+
+
+def _picked(everything: Iterator[Case], places: Sequence[int]) -> Iterator[Case]:
+    kept = set(places)
+    return (case for place, case in enumerate(everything) if place in kept)
 
 
 def _writing(data: bytes) -> crafted.Write:

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 CLASSES = ("clear", "accepted", "traceback", "memory", "hang", "unnamed")
 SECONDS, BYTES = 20.0, 2_000_000_000
@@ -28,8 +29,8 @@ class Verdict:
     bytes: int
 
 
-def judged(read: Callable[[Path], object], path: Path) -> Verdict:
-    """Fork, read the file there, watch time and memory.
+def judged(read: Callable[[Path], Any], path: Path, use: Callable[[Any], object] | None = None) -> Verdict:
+    """Fork, read the file there, use what was read, watch time and memory.
 
     The caller has imported what reading needs: a fork then takes some milliseconds, and a crash takes nobody along.
     """
@@ -37,7 +38,7 @@ def judged(read: Callable[[Path], object], path: Path) -> Verdict:
     child = os.fork()
     if not child:
         os.close(pipe_out)
-        _read_and_tell(read, path, pipe_in)
+        _read_and_tell(read, path, use, pipe_in)
     os.close(pipe_in)
     told, verdict, started = b"", None, time.monotonic()
     while True:
@@ -67,13 +68,15 @@ def judged(read: Callable[[Path], object], path: Path) -> Verdict:
     return Verdict(verdict, text, seconds, peak)
 
 
-def _read_and_tell(read: Callable[[Path], object], path: Path, pipe: int) -> None:
+def _read_and_tell(
+    read: Callable[[Path], Any], path: Path, use: Callable[[Any], object] | None, pipe: int
+) -> None:  # fmt: skip
     """In the child: read, write the class and the text into the pipe, end without cleaning up."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
     try:
-        told = _told(read, path)
+        told = _told(read, path, use)
     except BaseException:
         told = "traceback\n" + traceback.format_exc()
     data = told.encode("utf-8", "replace")
@@ -82,16 +85,21 @@ def _read_and_tell(read: Callable[[Path], object], path: Path, pipe: int) -> Non
     os._exit(0)
 
 
-def _told(read: Callable[[Path], object], path: Path) -> str:
+def _told(read: Callable[[Path], Any], path: Path, use: Callable[[Any], object] | None) -> str:
     from dnpm.core.errors import DnpmError
 
+    opened = False
     try:
-        read(path)
+        found = read(path)
+        opened = True
+        if use is not None:
+            use(found)
     except DnpmError as error:
         text = str(error)
         one_line = len(text.splitlines()) == 1 and not any(c < " " or c == "\x7f" for c in text)
         # A contradiction between files may name the one that contradicts it, or their folder.
-        return f"{'clear' if one_line and str(path.parent) in text else 'unnamed'}\n{text}"
+        named = opened or str(path.parent) in text  # What was accepted is no longer called by its file.
+        return f"{'clear' if one_line and named else 'unnamed'}\n{text}"
     except BaseException:
         return "traceback\n" + traceback.format_exc()
     return "accepted\n"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of input. seal: brings checksums beside a changed file up to date; suits: whether one can be made."""
+    """One kind of input. seal: brings checksums beside a changed file up to date; use: what the product does with what
+    `read` returned, of a file that was accepted; suits: whether such a file can be made here."""
 
     name: str
     file: str
@@ -26,6 +27,7 @@ class Kind:
     make: Callable[[Path], object]
     read: Callable[[Path], object]
     seal: Callable[[Path], object] | None = None
+    use: Callable[[Any], object] | None = None
     suits: Callable[[], bool] = field(default=lambda: True)
 
 
@@ -47,16 +49,16 @@ def model() -> Any:
 
 
 def make_face_model(folder: Path) -> None:
-    model().save(folder / "tiny.safetensors")
+    face = model()
+    inside = np.unique(face.faces[(face.faces_detail_uv >= 0).all(1)])
+    marks = inside[np.linspace(0, len(inside) - 1, 68).astype(int)].astype(np.int32)
+    replace(face, landmarks68=marks).save(folder / "tiny.safetensors")
 
 
-def read_face_model(path: Path) -> None:
-    from dnpm.core.detail.card import face_model_entry
+def read_face_model(path: Path) -> Any:
     from dnpm.core.face_model.model import FaceModel
 
-    read = FaceModel.load(path)
-    read.vertices(np.zeros(read.n_id, np.float32), np.zeros(read.n_exp, np.float32))
-    face_model_entry(read)
+    return FaceModel.load(path)
 
 
 def make_facescape(folder: Path) -> None:
@@ -78,16 +80,16 @@ def make_facescape(folder: Path) -> None:
     make_obj(folder)
 
 
-def read_archive(path: Path) -> None:
+def read_archive(path: Path) -> Any:
     from dnpm.core.face_model.readers import read_facescape
 
-    read_facescape(path)
+    return read_facescape(path)
 
 
-def read_pair(path: Path) -> None:
+def read_pair(path: Path) -> Any:
     from dnpm.core.face_model.readers import read_facescape_pair
 
-    read_facescape_pair(path.parent / "core.npy", path.parent / "factors.npy", path.parent / "mesh.obj")
+    return read_facescape_pair(path.parent / "core.npy", path.parent / "factors.npy", path.parent / "mesh.obj")
 
 
 def make_obj(folder: Path) -> None:
@@ -117,10 +119,10 @@ def make_ict(folder: Path) -> None:
     (folder / "vertex_indices.json").write_text(json.dumps(described))
 
 
-def read_ict_folder(path: Path) -> None:
+def read_ict_folder(path: Path) -> Any:
     from dnpm.core.face_model.readers import read_ict
 
-    read_ict(path.parent)
+    return read_ict(path.parent)
 
 
 def make_registered(folder: Path) -> None:
@@ -134,10 +136,10 @@ def make_registered(folder: Path) -> None:
     (folder / "landmarks.txt").write_text(" ".join(str(k) for k in range(64)) + " -1 -1 -1 -1")
 
 
-def read_landmark_list(path: Path) -> None:
+def read_landmark_list(path: Path) -> Any:
     from dnpm.core.face_model.readers import read_registered
 
-    read_registered(path.parent / "people", landmarks=path)
+    return read_registered(path.parent / "people", landmarks=path)
 
 
 # Weights
@@ -160,15 +162,13 @@ def make_detail(folder: Path) -> None:
     save_detail(folder, Generator(sizes), encoder, torch.zeros(16), about | {"hours": 0.0, "scores": {"a": {"b": 1.0}}})
 
 
-def read_detail(path: Path) -> None:
-    import torch
-
+def read_detail(path: Path) -> Any:
     from dnpm.core.detail.card import check_face_model
     from dnpm.core.detail.weights import load_detail
 
-    detail, face = load_detail(path.parent), model()
-    check_face_model(detail.card, face)
-    detail.displacement(torch.zeros(1, face.n_id), torch.zeros(1, face.n_exp))
+    detail = load_detail(path.parent)
+    check_face_model(detail.card, model())
+    return detail
 
 
 def sealed(card: str, *keys: str) -> Callable[[Path], None]:
@@ -196,19 +196,16 @@ def make_speech(folder: Path) -> None:
     write(folder)
 
 
-def read_speech(path: Path) -> None:
+def read_speech(path: Path) -> Any:
     from dnpm.core.speech.weights import load_speech
 
-    load_speech(path.parent)
+    return load_speech(path.parent)
 
 
-def read_whisper(path: Path) -> None:
-    import torch
-
+def read_whisper(path: Path) -> Any:
     from dnpm.core.speech.encoders.whisper import WhisperEncoder
 
-    with torch.inference_mode():
-        WhisperEncoder.load(path).encode(torch.zeros(1, 3200))
+    return WhisperEncoder.load(path)
 
 
 def make_ctranslate2(folder: Path) -> None:
@@ -253,10 +250,10 @@ def make_wav2vec(folder: Path) -> None:
     Wav2Vec2Model(sizes).save_pretrained(folder)
 
 
-def read_wav2vec(path: Path) -> None:
+def read_wav2vec(path: Path) -> Any:
     from dnpm.core.speech.encoders import open_encoder
 
-    open_encoder("wav2vec2", path.parent)
+    return open_encoder("wav2vec2", path.parent)
 
 
 def make_photo(folder: Path) -> None:
@@ -272,10 +269,10 @@ def make_photo(folder: Path) -> None:
     )  # fmt: skip
 
 
-def read_photo(path: Path) -> None:
+def read_photo(path: Path) -> Any:
     from dnpm.core.photo.restore.weights import load_photo
 
-    load_photo(path.parent)
+    return load_photo(path.parent)
 
 
 def make_generator(folder: Path) -> None:
@@ -290,10 +287,10 @@ def make_generator(folder: Path) -> None:
     save_generator(folder, Generator(sizes), {"name": "t", "licence": "CC0"})
 
 
-def read_generator_folder(path: Path) -> None:
+def read_generator_folder(path: Path) -> Any:
     from dnpm.core.detail.generator_files import load_generator
 
-    load_generator(path.parent)
+    return load_generator(path.parent)
 
 
 def make_points(folder: Path) -> None:
@@ -309,10 +306,10 @@ def make_points(folder: Path) -> None:
     save_points(folder / "encoder_8.safetensors", Encoder(sizes), inputs, torch.zeros(8), {"command": "t"})
 
 
-def read_points(path: Path) -> None:
+def read_points(path: Path) -> Any:
     from dnpm.core.training.encoder.store import load_points
 
-    load_points(path)
+    return load_points(path)
 
 
 def make_foreign(folder: Path) -> None:
@@ -332,10 +329,10 @@ def make_foreign(folder: Path) -> None:
     )
 
 
-def read_foreign(path: Path) -> None:
+def read_foreign(path: Path) -> Any:
     from dnpm.core.detail.foreign import read_generator
 
-    read_generator(path)
+    return read_generator(path)
 
 
 def make_trunk(folder: Path) -> None:

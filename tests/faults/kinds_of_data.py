@@ -20,10 +20,10 @@ def make_landmarks(folder: Path) -> None:
     build_landmarks(folder / "face_landmarker.safetensors", make_task(folder))
 
 
-def read_landmarks(path: Path) -> None:
+def read_landmarks(path: Path) -> Any:
     from dnpm.core.photo.landmarks.networks import LandmarkNetworks
 
-    LandmarkNetworks.load(path)
+    return LandmarkNetworks.load(path)
 
 
 def make_task(folder: Path) -> Path:
@@ -141,10 +141,10 @@ def make_captures(folder: Path) -> None:
         (folder / name).write_text(json.dumps(value))
 
 
-def read_capture(path: Path) -> None:
+def read_capture(path: Path) -> Any:
     from dnpm.core.capture.read import read_capture as read
 
-    read(path)
+    return read(path)
 
 
 def make_phones(folder: Path) -> None:
@@ -196,10 +196,10 @@ def make_pictures(folder: Path) -> None:
     picture.save(folder / "tiles.tif", compression="tiff_deflate", tile=(16, 16))
 
 
-def read_picture(path: Path) -> None:
+def read_picture(path: Path) -> Any:
     from dnpm.core.photo.image_file import read_picture as read
 
-    read(path)
+    return read(path)
 
 
 def make_maps(folder: Path) -> None:
@@ -213,10 +213,10 @@ def make_maps(folder: Path) -> None:
     Image.fromarray((heights * 1000 + 32768).astype(np.uint16)).save(folder / "map.tif")
 
 
-def read_heights(path: Path) -> None:
+def read_heights(path: Path) -> Any:
     from dnpm.core.training.data.pictures import read_map
 
-    read_map(path)
+    return read_map(path)
 
 
 # Data sets and trainings

@@ -44,9 +44,9 @@ class RestorationConfig:
         sizes = (*self.widths, *self.groups, self.channels_in, self.w_dim, self.pool, self.resolution, self.stem_stride)
         if min(*sizes, *self.units) < 1 or self.basis < 0:
             raise DnpmError(f"restoration configuration: sizes must be positive (got {one_line(self, 300)})")
-        if max(*sizes, self.basis) > 8192 or max(*self.units, *self.groups, self.pool) > 256:
+        if max(*sizes, self.basis) > 8192 or self.resolution > 2048 or max(*self.units, *self.groups, self.pool) > 256:
             raise DnpmError(
-                "restoration configuration: a size is at most 8192, units, groups and pool at most 256 "
+                "restoration configuration: a size is at most 8192, resolution 2048, units, groups and pool 256 "
                 f"(got {one_line(self, 300)})"
             )
         if not 0 < self.input_scale_mm <= 1000 or self.resolution < 8 * self.stem_stride:

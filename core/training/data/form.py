@@ -18,7 +18,7 @@ from ... import jsonfile, tensorfile
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
 from ...files import write_text
-from ...inputs import reading, shown_path
+from ...inputs import reading, regular_file, shown_path
 from ...jsonfile import to_dataclass
 
 FORMAT = "dnpm-maps-1"
@@ -150,6 +150,7 @@ def open_shard(folder: Path, about: About, shard: Shard) -> tuple[dict[str, np.n
     Raises DnpmError when the file is missing, truncated, or not what dataset.json says.
     """
     path = folder / shard.file
+    size = regular_file(path)
     tensors, metadata = tensorfile.open_mapped(path)
     n, side = shard.count, about.resolution
     expected = {
@@ -162,6 +163,8 @@ def open_shard(folder: Path, about: About, shard: Shard) -> tuple[dict[str, np.n
     for name, (shape, dtype) in expected.items():
         if name not in tensors or tensors[name].shape != shape or tensors[name].dtype != dtype:
             raise DnpmError(f"{path}: {name} must be {dtype} {shape}; the shard does not belong here, {_MAKE} again")
+    if size != shard.bytes:
+        raise DnpmError(f"{path}: has {size} bytes, {NAME} says {shard.bytes}; {_MAKE} again")
     return tensors, metadata
 
 
