@@ -163,3 +163,37 @@ def test_one_place_starts_processes_and_finds_programs():
     }
     wrong = {str(file.relative_to(ROOT)): found for file in files if file != STARTS and (found := starts(file))}
     assert not wrong
+
+
+# Where something is written without `core/files.py`: into a folder that is thrown away, or beside its place already.
+WRITES = ROOT / "core" / "files.py"
+WRITING = {"write_text", "write_bytes", "touch", "tofile", "mkdir", "makedirs", "mkstemp", "NamedTemporaryFile"}
+BESIDE = {"beside", "part", "card_part", "files"}
+ALLOWED = {
+    "core/training/speech/voices.py": {"script.write_text"},  # what festival is to run, in a temporary folder
+    "operators/scene/sounds.py": {"tempfile.NamedTemporaryFile"},  # a packed sound for the worker
+}
+
+
+def writes(file: Path) -> set[str]:
+    """What a file uses of `WRITING`, and what it opens to be written."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+            continue
+        place, name = ast.unparse(node.func.value), node.func.attr
+        modes = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+        opens = name == "open" and any(set(mode) & set("wax") and len(mode) < 4 for mode in modes)
+        if (name in WRITING or opens) and place not in BESIDE:
+            found.add(f"{place}.{name}")
+    return found
+
+
+def test_one_place_writes_files():
+    assert writes(WRITES), "what is looked for is found where it is"
+    wrong = {}
+    for file in python_files("core", "operators", "panels"):
+        name = file.relative_to(ROOT).as_posix()
+        if file != WRITES and (found := writes(file) - ALLOWED.get(name, set())):
+            wrong[name] = found
+    assert not wrong

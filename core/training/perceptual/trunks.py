@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import DnpmError
+from ...files import cannot_write, folder
 from ...torchfile import load_tensors
 
 
@@ -81,13 +82,15 @@ def download_trunk(name: str) -> Path:
     kind = KINDS[name]
     target = Path(torch.hub.get_dir()) / "checkpoints" / kind.file
     digest = kind.file.removesuffix(".pth").rsplit("-", 1)[1]
+    folder(target.parent)
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
         torch.hub.download_url_to_file(kind.url, os.fspath(target), hash_prefix=digest)
-    except (OSError, URLError, RuntimeError) as error:
+    except (URLError, RuntimeError) as error:
         raise DnpmError(
             f"{kind.url}: cannot be fetched ({error}); fetch it elsewhere and give its path, or use efficientnet-lite0"
         ) from error
+    except OSError as error:
+        raise cannot_write(target, error) from error
     return target
 
 
