@@ -118,8 +118,9 @@ def _modifier(obj: bpy.types.Object) -> list[str]:
     if modifier is None:
         modifier = obj.modifiers.new(names.DETAIL, "DISPLACE")
         done.append("Displace modifier")
-    texture = modifier.texture
-    if texture is None or detail_image.find_image(obj) is None:
+    texture, image = modifier.texture, detail_image.find_image(obj)
+    # An image without a size is one whose file, or packed data, Blender cannot read.
+    if texture is None or image is None or not image.size[0]:
         name = f"{names.DETAIL} {obj.name}"
         texture = detail_image.new_texture(name, detail_image.new_image(name))
         done.append("map")

@@ -68,6 +68,12 @@ def modifiers():
         modifier.show_viewport = not modifier.show_viewport
 
 
+def pack():
+    """As Image > Pack does; where the buffers are freed, Blender 5 would pack the missing file, and keep nothing."""
+    if image_of_first().is_dirty:
+        image_of_first().pack()
+
+
 def stepped(step):
     with contextlib.suppress(RuntimeError):  # nothing is left to undo
         step()
@@ -87,7 +93,7 @@ DEEDS = LOSSES | {
     "duplicate": duplicate,
     "hide": hide,
     "modifiers": modifiers,
-    "pack": lambda: image_of_first().pack(),
+    "pack": pack,
     "push": lambda: bpy.ops.ed.undo_push(message="step"),
     "undo": lambda: stepped(bpy.ops.ed.undo),
     "redo": lambda: stepped(bpy.ops.ed.redo),
@@ -183,7 +189,7 @@ def test_a_duplicate_shows_what_it_was_copied_from(window, face, backend):
     assert len({detail_image.find_image(one).name for one in registry.faces()}) == 2
 
 
-def test_an_image_without_data_is_told(face, backend):
+def test_an_image_without_data_is_told_and_repaired(face, backend, tiny_model):
     image = detail_image.find_image(face)
     image.unpack(method="REMOVE")
     image.filepath = "//nothing.exr"
@@ -191,3 +197,6 @@ def test_an_image_without_data_is_told(face, backend):
     image.reload()
     with pytest.raises(RuntimeError, match="is missing: press Repair Face"):
         bpy.ops.dnpm.update_detail()
+    assert bpy.ops.dnpm.repair() == {"FINISHED"}
+    assert bpy.ops.dnpm.update_detail() == {"FINISHED"}
+    np.testing.assert_array_equal(detail_image.read_map(face), wanted(face, backend, tiny_model))
