@@ -13,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,10 @@ echo; echo "LEFT $(cd "$place" && find . -type f -printf '%P|')"
 exit $status
 """
 # A page is the least that a tmpfs can have: for none it is filled.
-FULL, SOME, READ_ONLY = (f"size={PAGE}", str(PAGE)), (f"size={8 * PAGE}", "0"), (f"size={PAGE}", "ro")
+DISKS = {
+    "full": (f"size={PAGE}", str(PAGE)), "almost full": (f"size={8 * PAGE}", "0"), "read-only": (f"size={PAGE}", "ro"),
+}  # fmt: skip
+Job = Callable[[], list[Any]]
 
 
 def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
@@ -40,10 +45,11 @@ def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="dnpm-faults-") as folder:
         how = namespace(Path(folder))
         parts = ground.parts()
-        results = list(_writers(Path(folder), parts, how, progress))
+        jobs = _writers(Path(folder), parts, how)
         if how is not None and ground.why_not() is None:
-            results += _in_blender(short, Path(folder), parts, how, progress)
-            results += _commands(short, Path(folder), parts, how, progress)
+            jobs |= _in_blender(short, Path(folder), parts, how) | _commands(short, Path(folder), parts, how)
+        progress(f"disk: {', '.join(jobs)}")
+        results = [result for found in ground.side_by_side(jobs) for result in found]
     failed = [f"{r['name']}: {r['said'][-300:]}" for r in results if not r["named"] or r["left"] or r["traceback"]]
     return {
         "how": "tmpfs" if how is not None else "limits", "tried": len(results),
@@ -60,7 +66,17 @@ def namespace(folder: Path) -> list[str] | None:
     trial.mkdir()
     for options in (["--mount"], ["--user", "--map-root-user", "--mount"]):
         if program is not None:
-            command = [program, *options, "/bin/sh", "-c", _SCRIPT, "sh", str(trial), *SOME, "/bin/true"]
+            command = [
+                program,
+                *options,
+                "/bin/sh",
+                "-c",
+                _SCRIPT,
+                "sh",
+                str(trial),
+                *DISKS["almost full"],
+                "/bin/true",
+            ]
             if subprocess.run(command, capture_output=True).returncode == 0:
                 return [program, *options, "/bin/sh", "-c", _SCRIPT, "sh"]
     return None
@@ -78,13 +94,11 @@ def _left(output: str) -> list[str]:
     return [file for file in lines[-1].removeprefix("LEFT ").split("|") if file] if lines else ["no list of files"]
 
 
-def _writers(folder: Path, parts: ground.Parts, how: list[str] | None, progress: ground.Progress) -> list[Any]:
+def _writers(folder: Path, parts: ground.Parts, how: list[str] | None) -> dict[str, Job]:
     """Every writer of the package by itself, in one process a disk."""
-    place, results = folder / "place", []
-    place.mkdir()
-    disks = {"full": FULL, "almost full": SOME, "read-only": READ_ONLY}
-    for name, (options, filler) in disks.items():
-        progress(f"disk: every writer on a disk that is {name}")
+
+    def job(name: str, options: str, filler: str) -> list[Any]:
+        place = _place(folder, f"writers {name}")
         wrapper = [*how, str(place), options, filler] if how is not None else []
         command = [*wrapper, sys.executable, "-I", str(ground.HERE / "writers.py"), str(place), str(parts.model)]
         if how is None:
@@ -93,50 +107,54 @@ def _writers(folder: Path, parts: ground.Parts, how: list[str] | None, progress:
         found = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
         if not found:
             raise RuntimeError(f"the writers ended with {done.returncode}:\n{(done.stdout + done.stderr)[-3000:]}")
-        for file, (said, left) in json.loads(found[-1].removeprefix("RESULT ")).items():
-            # Where there is some room a small file may be whole.
-            if said or name != "almost full":
-                results.append(_result(f"{file} ({name})", file, said, left))
-    return results
+        told = json.loads(found[-1].removeprefix("RESULT ")).items()
+        # Where there is some room a small file may be whole.
+        kept = [(file, said, left) for file, (said, left) in told if said or name != "almost full"]
+        return [_result(f"{file} ({name})", file, said, left) for file, said, left in kept]
+
+    return {f"every writer ({name})": partial(job, name, *disk) for name, disk in DISKS.items()}
 
 
-def _in_blender(short: bool, folder: Path, parts: ground.Parts, how: list[str], progress: ground.Progress) -> list[Any]:
-    progress("disk: Blender's operators")
-    place, results = folder / "place", []
-    for name, disk in ({"full": FULL} if short else {"full": FULL, "read-only": READ_ONLY}).items():
-        reported = ground.blender_side("disk", parts, str(place), wrapper=[*how, str(place), *disk])
-        results += [_result(f"Blender: {file} ({name})", file, said, []) for file, said in reported.items()]
-    return results
+def _in_blender(short: bool, folder: Path, parts: ground.Parts, how: list[str]) -> dict[str, Job]:
+    def job(name: str) -> list[Any]:
+        place = _place(folder, f"blender {name}")
+        reported = ground.blender_side("disk", parts, str(place), wrapper=[*how, str(place), *DISKS[name]])
+        return [_result(f"Blender: {file} ({name})", file, said, []) for file, said in reported.items()]
+
+    return {f"Blender's operators ({name})": partial(job, name) for name in ("full", "read-only")[: 1 if short else 2]}
 
 
-def _commands(short: bool, folder: Path, parts: ground.Parts, how: list[str], progress: ground.Progress) -> list[Any]:
-    place, results = folder / "place", []
+def _commands(short: bool, folder: Path, parts: ground.Parts, how: list[str]) -> dict[str, Job]:
     sound = folder / "a.wav"
     _noise(sound)
     outputs = "--outputs=png,exr,map_png,obj,ply,gltf,blend"
     commands = {
         "animate": ["animate", f"--audio={sound}"],
         "batch": ["batch", "--seeds=1", outputs, "--size=48x64", "--samples=1", "--map-size=256", *parts.words],
+        "face": ["face", "--seed=1", "--resolution=256", "--no-picture", *parts.words],
+        "clip": ["animate", f"--audio={sound}", "--frames", "--last=2", "--size=48x64", "--map-size=256"],
     }
+
+    def job(name: str, disk: str) -> list[Any]:
+        place = _place(folder, f"{name} {disk}")
+        out = place / "out"
+        command = [*how, str(place), *DISKS[disk], *ground.dnpm(*commands[name], f"--out={out}")]
+        done = subprocess.run(
+            command, env=os.environ | parts.environment, capture_output=True, text=True, timeout=900, errors="replace"
+        )
+        said = done.stdout + done.stderr
+        return [_result(f"dnpm {name} ({disk})", str(out), said, _left(said), failed=done.returncode in (1, 2))]
+
+    chosen = [("animate", "full"), ("batch", "full"), ("batch", "read-only")]
     if not short:
-        commands["face"] = ["face", "--seed=1", "--resolution=256", "--no-picture", *parts.words]
-        commands["clip"] = ["animate", f"--audio={sound}", "--frames", "--last=2", "--size=48x64", "--map-size=256"]
-    for name, words in commands.items():
-        for disk, (options, filler) in {"full": FULL, "almost full": SOME, "read-only": READ_ONLY}.items():
-            if short and (name, disk) not in (("animate", "full"), ("batch", "full"), ("batch", "read-only")):
-                continue
-            progress(f"disk: dnpm {name} on a disk that is {disk}")
-            out = place / "out"
-            command = [*how, str(place), options, filler, *ground.dnpm(*words, f"--out={out}")]
-            done = subprocess.run(
-                command, env=os.environ | parts.environment, capture_output=True, text=True, timeout=900,
-                errors="replace",
-            )  # fmt: skip
-            said = done.stdout + done.stderr
-            results.append(
-                _result(f"dnpm {name} ({disk})", str(out), said, _left(said), failed=done.returncode in (1, 2))
-            )
-    return results
+        chosen = [(name, disk) for name in commands for disk in DISKS]
+    return {f"dnpm {name} ({disk})": partial(job, name, disk) for name, disk in chosen}
+
+
+def _place(folder: Path, name: str) -> Path:
+    place = folder / name.replace(" ", "-")
+    place.mkdir()
+    return place
 
 
 def _noise(path: Path) -> None:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,14 +38,10 @@ def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
         counts = _SHORT if short else _LONG
         progress("kills: the worker, " + ", ".join(f"{count} times at: {what}" for what, count in counts.items()))
 
-        def kill(what: str) -> dict[str, Any]:
-            count = counts[what]
-            return photo(count) if what == "photo" else ground.blender_side(what, parts, str(count), "1")
-
-        # Each of them waits for workers to start most of the time.
-        with ThreadPoolExecutor(2) as pool:
-            for what, found in zip(counts, pool.map(kill, counts), strict=True):
-                by[what] = [found["tried"], found["recovered"]]
+        jobs = {what: partial(ground.blender_side, what, parts, str(count), "1") for what, count in counts.items()}
+        jobs["photo"] = partial(photo, counts["photo"])
+        for what, found in zip(jobs, ground.side_by_side(jobs), strict=True):
+            by[what] = [found["tried"], found["recovered"]]
         progress("kills: a stopped worker")
         found = ground.blender_side("stops", parts)
         by["stops"] = [found["tried"], found["recovered"]]

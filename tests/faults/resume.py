@@ -8,12 +8,15 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ground
 
 LIMIT_S = 600.0
+Begin = Callable[[Path], list[str]]
+"""From a folder to the command that fills it."""
 ENDINGS = (".png", ".exr", ".obj", ".ply")
 """Of files that come out the same; glTF and .blend hold names and times."""
 
@@ -23,32 +26,40 @@ def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
     many of them ended like an undisturbed one, and how often they were killed."""
     if why := ground.why_not():
         return {"tried": 0, "recovered": 0, "skipped": why}
-    rng, by, kills = random.Random(3), {}, 0
-    with tempfile.TemporaryDirectory(prefix="dnpm-faults-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="dnpm-faults-") as folder:
         parts = ground.parts()
-        for what, count, most, begin, state in (
-            ("batch", 1 if short else 4, 2 if short else 5, _batch(parts, 2 if short else 6), _items),
-            ("bake", 1 if short else 8, 1 if short else 3, _bake, _frames),
-        ):
-            progress(f"resume: {what}, undisturbed")
-            wanted_in = folder / f"{what}-wanted"
-            took = _whole(begin, parts, wanted_in)
-            same = 0
-            for k in range(count):
-                progress(f"resume: {what}, killed and begun again ({k + 1} of {count})")
-                out = folder / f"{what}-{k}"
-                for _ in range(most):
-                    kills += _killed(begin, parts, out, rng.uniform(0.2, 0.9) * took)
-                _whole(begin, parts, out)
-                same += state(out) == state(wanted_in) and not ground.unfinished(out)
-            by[what] = [count, same]
+        jobs = {
+            "batch": partial(
+                _resumed, "batch", _batch(parts, 2 if short else 6), _items, 1 if short else 4, 2 if short else 5
+            ),
+            "bake": partial(_resumed, "bake", _bake, _frames, 1 if short else 8, 1 if short else 3),
+        }
+        jobs = {what: partial(job, parts, Path(folder), progress) for what, job in jobs.items()}
+        found = dict(zip(jobs, ground.side_by_side(jobs), strict=True))
     return {
-        "tried": sum(n for n, _ in by.values()), "recovered": sum(n for _, n in by.values()), "by": by, "kills": kills,
+        "tried": sum(tried for tried, _, _ in found.values()), "recovered": sum(same for _, same, _ in found.values()),
+        "by": {what: [tried, same] for what, (tried, same, _) in found.items()},
+        "kills": sum(kills for _, _, kills in found.values()),
     }  # fmt: skip
 
 
-Begin = Callable[[Path], list[str]]
+def _resumed(
+    what: str, begin: Begin, state: Callable[[Path], Any], count: int, most: int, parts: ground.Parts, folder: Path,
+    progress: ground.Progress,
+) -> tuple[int, int, int]:  # fmt: skip
+    """Runs tried, runs that ended like an undisturbed one, and kills that met a running one."""
+    rng, same, kills = random.Random(what), 0, 0
+    progress(f"resume: {what}, undisturbed")
+    wanted_in = folder / f"{what}-wanted"
+    took = _whole(begin, parts, wanted_in)
+    for k in range(count):
+        progress(f"resume: {what}, killed and begun again ({k + 1} of {count})")
+        out = folder / f"{what}-{k}"
+        for _ in range(most):
+            kills += _killed(begin, parts, out, rng.uniform(0.2, 0.9) * took)
+        _whole(begin, parts, out)
+        same += state(out) == state(wanted_in) and not ground.unfinished(out)
+    return count, same, kills
 
 
 def _batch(parts: ground.Parts, people: int) -> Begin:
