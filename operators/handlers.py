@@ -23,18 +23,21 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
     if _busy or state.is_paused():
         return
     # The order matters: this runs at every change of a scene of any size, mostly to find that nothing is to be done.
-    if depsgraph.id_type_updated("KEY"):
-        touched = registry.touched(depsgraph)
-    elif registry.is_empty() or not (depsgraph.id_type_updated("OBJECT") or depsgraph.id_type_updated("IMAGE")):
+    # What was updated is not gone through either, which takes longer in a large scene than to look at some faces.
+    keys = depsgraph.id_type_updated("KEY")
+    if not keys and (
+        registry.is_empty() or not (depsgraph.id_type_updated("OBJECT") or depsgraph.id_type_updated("IMAGE"))
+    ):
         return
-    else:
-        touched = [face for face in registry.faces() if live.has_moved(face)]
-    if not touched or compat.is_rendering(depsgraph):
+    faces, new = registry.look_again() if keys else (registry.faces(), False)
+    moved = faces if new else live.moved(faces, depsgraph, keys=keys)
+    if not moved or compat.is_rendering(depsgraph):
         return
     _busy = True
     try:
-        for face in touched:
-            live.own_data(face)
+        for face in moved:
+            if new:
+                live.own_data(face)
             live.notice(face)
     finally:
         _busy = False

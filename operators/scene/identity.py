@@ -66,7 +66,7 @@ def is_applied(obj: bpy.types.Object, identity: np.ndarray) -> bool:
 
 def _padded(stored: np.ndarray, count: int) -> np.ndarray:
     """With 0 for components that were not known yet."""
-    return np.pad(stored, (0, max(0, count - len(stored))))
+    return stored if len(stored) >= count else np.pad(stored, (0, count - len(stored)))
 
 
 def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:

@@ -50,16 +50,42 @@ def follows(obj: bpy.types.Object) -> bool:
     return not face.frozen and face.strength > 0 and not detail_image.is_baked(obj)
 
 
-def has_moved(obj: bpy.types.Object) -> bool:
-    """Whether `notice` may find something to do although no shape key was touched. Cheap: asked at every update."""
-    data = obj.animation_data
-    if data is not None and data.drivers:
+def moved(
+    faces: list[bpy.types.Object], depsgraph: bpy.types.Depsgraph, *, keys: bool = True
+) -> list[bpy.types.Object]:  # fmt: skip
+    """The faces for which `notice` may find something to do after this update. Cheap: asked at every one.
+
+    `keys`: whether the update was of any shape keys.
+    """
+    found = [face for face in faces if _has_moved(face, keys=keys)]
+    others = [face for face in faces if face not in found]
+    found += [face for face in others if _mixed_has_moved(face)]
+    # What is painted on a mesh is too much to compare.
+    painted = [face for face in others if getattr(face, names.CONTROLS).mask and face not in found]
+    return found + (registry.touched(depsgraph, painted) if painted else [])
+
+
+def _mixed_has_moved(obj: bpy.types.Object) -> bool:
+    """Whether the face whose skin this one takes is another person than when it was read last."""
+    other, wish = getattr(obj, names.CONTROLS).mix_with, track(obj).wish
+    if other is None or other == obj or wish is None or not state.is_face(other):
+        return False
+    read = wish.extras.arrays.get("mix_identity")
+    return read is None or not np.array_equal(state.identity_vector(other), read)
+
+
+def _has_moved(obj: bpy.types.Object, *, keys: bool) -> bool:
+    """Whether its sliders are not those that were read last, or its pixels were lost."""
+    entry, data = track(obj), obj.animation_data
+    if entry.wish is None or entry.problem or (data is not None and data.drivers):
         return True
-    entry = track(obj)
-    if entry.wish is None or not np.array_equal(state.identity_vector(obj), entry.wish.identity):
+    if keys and not np.array_equal(state.key_values(obj), entry.keys):
+        return True
+    # These tell of themselves, unless a script sets them all at once.
+    if not np.array_equal(state.identity_vector(obj), entry.wish.identity):
         return True
     # The pixels may have been lost, with nothing on its way that would bring them back.
-    return not (entry.shown or entry.tickets or entry.problem or compat.in_background()) and session.is_usable()
+    return not (entry.shown or entry.tickets or compat.in_background()) and session.is_usable()
 
 
 def notice(obj: bpy.types.Object) -> None:
@@ -68,6 +94,7 @@ def notice(obj: bpy.types.Object) -> None:
     In background mode nothing is asked for: the map is computed at render, or by `update_now`.
     """
     entry = track(obj)
+    entry.keys = state.key_values(obj)
     try:
         wish = _read(obj)
     except DnpmError as error:

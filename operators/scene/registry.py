@@ -61,21 +61,27 @@ def find(session_uid: int) -> bpy.types.Object | None:
     return obj if obj is not None and _is_alive(session_uid, obj) else None
 
 
-def touched(depsgraph: bpy.types.Depsgraph) -> list[bpy.types.Object]:
-    """The faces that this update of shape keys may have changed: themselves, or the face whose skin they take.
+def look_again() -> tuple[list[bpy.types.Object], bool]:
+    """All faces, after an update of shape keys; and whether the file was looked through, as there may be new ones.
 
-    A face that was not there before is among them: it brought its shape keys into the depsgraph. The number of other
-    objects does not matter.
+    A face that was not shown before brings its shape keys into the depsgraph, so this need not be asked more often.
     """
     global _faces
-    if _faces is not None and _signature(faces()) != _seen:
+    if _faces is not None:
+        found = faces()
+        if _signature(found) == _seen:
+            return found, False
         _faces = None
-    found = faces()
+    return faces(), True
+
+
+def touched(depsgraph: bpy.types.Depsgraph, among: list[bpy.types.Object]) -> list[bpy.types.Object]:
+    """Those of the faces that are themselves among what was updated, whatever it was. Costs more in a large scene."""
     updates = [update.id for update in islice(depsgraph.updates, _READ + 1)]
     if len(updates) > _READ:
-        return found
-    changed = {data.original for data in updates if isinstance(data, bpy.types.Object | bpy.types.Key)}
-    return [face for face in found if changed & {face, face.data.shape_keys, _skin_from(face)}]
+        return among
+    changed = {data.original for data in updates if isinstance(data, bpy.types.Object)}
+    return [face for face in among if face in changed]
 
 
 def evaluated(depsgraph: bpy.types.Depsgraph) -> list[bpy.types.Object]:
@@ -109,8 +115,3 @@ def _is_alive(uid: int, obj: bpy.types.Object) -> bool:
         return obj.session_uid == uid and is_face(obj)
     except ReferenceError:  # Blender removed it
         return False
-
-
-def _skin_from(face: bpy.types.Object) -> bpy.types.Object | None:
-    controls = getattr(face, names.CONTROLS, None)
-    return controls.mix_with if controls is not None else None

@@ -136,6 +136,20 @@ def _components(obj: bpy.types.Object) -> int:
     return len(known) if tuple(labels) == known[: len(labels)] else len(labels)
 
 
+def key_values(obj: bpy.types.Object) -> np.ndarray:
+    """(K,) float32: the values of all shape keys as they are, whatever their names; a muted key counts as 0."""
+    keys = obj.data.shape_keys
+    return np.zeros(0, np.float32) if keys is None else _values(keys.key_blocks)
+
+
+def _values(blocks: bpy.types.bpy_prop_collection[bpy.types.ShapeKey]) -> np.ndarray:
+    values, muted = np.zeros(len(blocks), np.float32), np.zeros(len(blocks), bool)
+    blocks.foreach_get("value", values)
+    blocks.foreach_get("mute", muted)
+    values[muted] = 0.0
+    return values
+
+
 def expression_vector(
     obj: bpy.types.Object, model: FaceModel, depsgraph: bpy.types.Depsgraph | None = None
 ) -> np.ndarray:
@@ -145,10 +159,7 @@ def expression_vector(
     """
     keys = shape_keys(obj)
     blocks = keys.key_blocks if depsgraph is None else keys.evaluated_get(depsgraph).key_blocks
-    values, muted = np.zeros(len(blocks), np.float32), np.zeros(len(blocks), bool)
-    blocks.foreach_get("value", values)
-    blocks.foreach_get("mute", muted)
-    values[muted] = 0.0
+    values = _values(blocks)
     order = _key_order(blocks.keys(), model)
     if (order < 0).any():
         lost = [name for name, place in zip(model.expression_names, order, strict=True) if place < 0]

@@ -66,6 +66,8 @@ class Track:
     changed: float = 0.0
     wish: Wish | None = None
     """What is wanted."""
+    keys: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+    """The shape keys' values when they were read last (`state.key_values`)."""
     pixels: Pixels = field(default_factory=Pixels)
     tickets: dict[int, tuple[str, bool]] = field(default_factory=dict)
     """Ticket of a request under way -> its digest, and whether it asks for the whole map."""

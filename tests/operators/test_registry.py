@@ -6,12 +6,13 @@ import contextlib
 import time
 
 import bpy
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dnpm.operators import handlers
-from dnpm.operators.scene import registry, state
+from dnpm.operators.scene import identity, live, registry, state
 
 
 def really() -> set[int]:
@@ -119,8 +120,6 @@ def test_a_face_is_not_used_after_it_was_removed(face):
 
 
 def test_a_slider_that_a_driver_moves_is_noticed(face, backend, monkeypatch):
-    from dnpm.operators.scene import identity
-
     bpy.ops.object.empty_add()
     empty = bpy.context.object
     driver = face.dnpm_face.identity[0].driver_add("value").driver
@@ -132,6 +131,28 @@ def test_a_slider_that_a_driver_moves_is_noticed(face, backend, monkeypatch):
     empty.location.x = 1.5
     update()
     assert identity.applied(face)[0] == pytest.approx(1.5)
+
+
+def test_what_a_script_sets_at_once_is_noticed(face, backend):
+    """Without an update of shape keys, and without a property's own callback."""
+    update()
+    face.dnpm_face.identity.foreach_set("value", [0.5, 0, 0])
+    face.update_tag()
+    update()
+    np.testing.assert_array_equal(identity.applied(face), [0.5, 0, 0])
+
+
+def test_what_is_painted_is_noticed(face, backend):
+    """A mask's weights are too many to compare: here Blender's own list of what was updated is read."""
+    group = face.vertex_groups.new(name="mask")
+    group.add([0, 1, 2, 3], 1.0, "REPLACE")
+    face.dnpm_controls.mask = "mask"
+    update()
+    before = live.track(face).wanted
+    group.add(list(range(60)), 0.5, "REPLACE")
+    face.data.update()
+    update()
+    assert live.track(face).wanted != before
 
 
 @pytest.mark.parametrize("faces", [0, 4])
