@@ -17,11 +17,14 @@ CLASSES = ("clear", "accepted", "traceback", "memory", "hang", "unnamed")
 SECONDS, BYTES = 20.0, 2_000_000_000
 _WAIT_S = 90.0
 """A busy machine may stretch a reading that takes no time of its own; who waits for a pipe waits longer than this."""
+_FIGURE = 8
+"""Bytes of the number that the child says first."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How reading one file ended. text: the message or the traceback; seconds: of the processor."""
+    """How reading one file ended. text: the message or the traceback; seconds: of the processor; bytes: the most that
+    reading added to what the process held before."""
 
     kind: str
     text: str
@@ -40,7 +43,9 @@ def judged(read: Callable[[Path], Any], path: Path, use: Callable[[Any], object]
         os.close(pipe_out)
         _read_and_tell(read, path, use, pipe_in)
     os.close(pipe_in)
-    told, verdict, started = b"", None, time.monotonic()
+    # What the child has from its parent is not what reading took: it says itself how much it holds at the start.
+    start = int.from_bytes(os.read(pipe_out, _FIGURE), "little")
+    told, verdict, peak, started = b"", None, 0, time.monotonic()
     while True:
         ready, _, _ = select.select([pipe_out], [], [], 0.05)
         if ready:
@@ -48,16 +53,18 @@ def judged(read: Callable[[Path], Any], path: Path, use: Callable[[Any], object]
             if not part:
                 break
             told += part
-        if _seconds(child) > SECONDS or time.monotonic() - started > _WAIT_S:
-            verdict = "hang"
-        elif resident_bytes(child) > BYTES:
+        peak = max(peak, private_bytes(child), _resident_bytes(child) - start)
+        if peak > BYTES:
             verdict = "memory"
+        elif _seconds(child) > SECONDS or time.monotonic() - started > _WAIT_S:
+            verdict = "hang"
         if verdict:
             os.kill(child, signal.SIGKILL)
             break
     os.close(pipe_out)
     _, status, usage = os.wait4(child, 0)
-    seconds, peak = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    seconds, highest = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    peak = max(peak, highest - start)  # What came and went between two looks.
     text = told.decode("utf-8", "replace")
     if verdict is None:
         verdict, _, text = text.partition("\n")
@@ -75,6 +82,7 @@ def _read_and_tell(
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         os.dup2(nothing, descriptor)
+    os.write(pipe, _resident_bytes(os.getpid()).to_bytes(_FIGURE, "little"))
     try:
         told = _told(read, path, use)
     except BaseException:
@@ -105,7 +113,22 @@ def _told(read: Callable[[Path], Any], path: Path, use: Callable[[Any], object] 
     return "accepted\n"
 
 
-def resident_bytes(process: int) -> int:
+def private_bytes(process: int) -> int:
+    """Memory that a process shares with no other: of a forked one, what it has written since; 0 where the system does
+    not tell.
+
+    How large the process is says less. Right after the fork it lacks the mapped files that the parent has read; and
+    what it then puts into memory that the parent had freed, but not given back, does not make it larger.
+    """
+    try:
+        lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+        kilobytes = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
+        return 1024 * sum(kilobytes[name] for name in ("Private_Clean", "Private_Dirty", "Swap"))
+    except (OSError, ValueError, IndexError, KeyError):
+        return 0
+
+
+def _resident_bytes(process: int) -> int:
     """Memory that a process holds now; 0 where the system does not tell."""
     try:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -60,6 +60,12 @@ def _fills(path: Path) -> None:
     del held
 
 
+def _fills_a_little(path: Path) -> None:
+    held = [b"x" * 1_000_000 for _ in range(100)]
+    time.sleep(0.2)
+    del held
+
+
 def _spins(path: Path) -> None:
     while True:
         pass
@@ -74,9 +80,26 @@ def _spins(path: Path) -> None:
     ],
 )  # fmt: skip
 def test_the_judge(read, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(judge, "SECONDS", 0.5)
-    monkeypatch.setattr(judge, "BYTES", judge.resident_bytes(os.getpid()) + 300_000_000)
+    monkeypatch.setattr(judge, "SECONDS", 0.5 if verdict == "hang" else 20.0)
+    monkeypatch.setattr(judge, "BYTES", 300_000_000)
     assert judge.judged(read, tmp_path / "file").kind == verdict
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are looked at as Linux shows them")
+@pytest.mark.parametrize(("read", "verdict"), [(_fills, "memory"), (_fills_a_little, "accepted")])
+@pytest.mark.parametrize("parent", ["freed", "holds"])
+def test_memory_is_what_reading_took_whatever_the_parent_holds(
+    parent: str, read, verdict: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Small blocks between the large ones keep what is freed in the process: the child finds 600 MB there to fill.
+    held = [(b"y" * 1_000_000, b"z" * 100_000) for _ in range(600)]
+    if parent == "freed":
+        held = [(b"", small) for _, small in held]
+    monkeypatch.setattr(judge, "BYTES", 300_000_000)
+    found = judge.judged(read, tmp_path / "file")
+    assert found.kind == verdict
+    assert found.bytes > 80_000_000
+    assert len(held) == 600
 
 
 def test_a_part_that_did_not_end_well_is_told() -> None:
