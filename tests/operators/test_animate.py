@@ -202,6 +202,43 @@ def test_sequencer(backend, face, speech, sound):
         animate()
 
 
+@pytest.mark.skipif(not bpy.app.build_options.audaspace or bpy.app.version < (4, 3), reason="bpy without sound")
+def test_a_strip_that_was_cut_out_of_a_strip_keeps_its_place_in_the_file(backend, face, speech, sound):
+    """Cut twice, the sound's first half second and its last are gone; what a strip shows is where it begins."""
+    scene = bpy.context.scene
+    strips = compat.sequences(scene.sequence_editor_create())
+    whole = strips.new_sound("a", sound, 3, 21)
+    fps = sounds.fps_of(scene)
+    assert whole.frame_final_duration == pytest.approx(3 * fps, abs=1)
+    rest = whole.split(frame=21 + 12, split_method="SOFT")
+    middle = rest.split(frame=21 + 30, split_method="SOFT")
+    last = middle.split(frame=21 + 60, split_method="SOFT")
+    chosen = [whole, rest, middle, last]
+    begins = []
+    for strip in chosen:
+        for other in chosen:
+            other.select = other == strip
+        (source,) = sounds.from_strips(bpy.context)
+        assert source.frame == strip.frame_final_start
+        assert source.seconds == pytest.approx(strip.frame_final_duration / fps)
+        begins.append(source.begin * fps)
+    assert begins == pytest.approx([0, 12, 30, 60], abs=1e-3)
+    # A part that is put into the sequencer is taken from there at the same place, whatever is cut off it then.
+    sequencer = sounds.Source(sound, 0.5, 1.5)
+    for strip in chosen:
+        strip.select = False
+    sounds.add_strip(scene, sequencer, 200)
+    (part,) = (strip for strip in strips if strip.frame_final_start == 200)
+    tail = part.split(frame=206, split_method="SOFT")
+    part.select, tail.select = False, True
+    (source,) = sounds.from_strips(bpy.context)
+    assert source.begin == pytest.approx(0.5 + 6 / fps, abs=1e-4)
+    assert source.seconds == pytest.approx(1.5 - 6 / fps, abs=1e-4)
+    tail.animation_offset_start = 3
+    (source,) = sounds.from_strips(bpy.context)
+    assert source.begin == pytest.approx(0.5 + 9 / fps, abs=1e-4)
+
+
 def test_sound_that_cannot_be_added_is_told(backend, face, speech, monkeypatch, capfd):
     def refuse(*_: object):
         raise sounds.DnpmError("the sound was not added")

@@ -72,6 +72,26 @@ def test_age_moves_the_person_that_the_encoder_sees(detail):
         w_plus(detail, one, expression, Controls(age=10.0), None)
 
 
+def test_age_moves_both_people_whose_skins_are_mixed(detail):
+    one, other, expression = _people(2)
+    direction = torch.randn(6, generator=torch.Generator().manual_seed(4))
+    mixed = w_plus(detail, one, expression, Controls(age=-8.0, mix_identity=other, mix_from=64), direction)
+    row = first_row(64)
+    torch.testing.assert_close(mixed[:, :row], detail.w_plus(one - 8 * direction, expression)[:, :row])
+    torch.testing.assert_close(mixed[:, row:], detail.w_plus(other - 8 * direction, expression)[:, row:])
+
+
+def test_offset_and_truncation_reach_both_people(detail):
+    one, other, expression = _people(3)
+    plain = detail.w_plus(one, expression)
+    offset = torch.randn(plain.shape, generator=torch.Generator().manual_seed(5))
+    controls = Controls(truncation=0.6, mix_identity=other, mix_from=64)
+    mixed, row = w_plus(detail, one, expression, controls, None, offset), first_row(64)
+    torch.testing.assert_close(mixed[:, :row], detail.w_plus(one, expression, offset, 0.6)[:, :row])
+    torch.testing.assert_close(mixed[:, row:], detail.w_plus(other, expression, offset, 0.6)[:, row:])
+    assert not torch.allclose(mixed[:, row:], detail.w_plus(other, expression)[:, row:], atol=1e-3)
+
+
 def test_the_age_direction_is_a_year_long(face_model: FaceModel):
     direction = age_direction(face_model)
     semantics = json.loads(face_model.metadata["semantics"])["age_years"]

@@ -14,8 +14,10 @@ from scipy import ndimage
 from dnpm.core.cli.main import main
 from dnpm.core.detail.map_files import write_exr, write_png
 from dnpm.core.errors import DnpmError
-from dnpm.core.evaluation import relief
+from dnpm.core.evaluation import relief, spectrum
 from dnpm.core.evaluation.given_map import given_map, read_heights, skin_masks, texel_size
+from dnpm.core.training.detail import samples
+from dnpm.core.training.teacher import Teacher
 
 TEXEL = 0.25
 
@@ -147,18 +149,24 @@ def test_regions_are_skin(face_model):
     assert 0.2 < texel_size(face_model, 1024) < 0.3
 
 
-def test_the_command_against_its_own_teacher(tmp_path: Path, face_model, face_model_file, capsys, monkeypatch):
-    """The teacher's own map, given as a file of known scale, must not differ from the teacher."""
-    from dnpm.core.evaluation import spectrum
-    from dnpm.core.training.detail import samples
-    from dnpm.core.training.teacher import Teacher
+@pytest.fixture(scope="module")
+def teacher(face_model):
+    return Teacher(face_model, 128, 0)
 
-    teacher = Teacher(face_model, 128, 0)
+
+@pytest.fixture
+def command(teacher, face_model_file, monkeypatch):
+    """The command line of the gauge, with a teacher that is made once."""
     monkeypatch.setattr(spectrum, "Teacher", lambda *_: teacher)
+    command = ["evaluate", "spectrum", "--teacher-only", "--samples", "1", "--resolution", "128", "--json"]
+    return [*command, "--face-model", str(face_model_file)]
+
+
+def test_the_command_against_its_own_teacher(tmp_path: Path, command, teacher, face_model, capsys):
+    """The teacher's own map, given as a file of known scale, must not differ from the teacher."""
     identity, _ = samples.draw(face_model, "test", 30_000)
     file = write_exr(tmp_path / "own.exr", teacher.map(identity, face_model.expression()))
-    command = ["evaluate", "spectrum", "--teacher-only", "--samples", "1", "--resolution", "128", "--json"]
-    assert main([*command, "--face-model", str(face_model_file), "--map", str(file)]) == 0
+    assert main([*command, "--map", str(file)]) == 0
     result = json.loads(capsys.readouterr().out)
     assert result["given"]["scaled"]
     skin = result["given"]["regions"]["skin"]
@@ -166,5 +174,19 @@ def test_the_command_against_its_own_teacher(tmp_path: Path, face_model, face_mo
     assert skin["fine_heights"]["teacher"]["skewness"] == pytest.approx(
         skin["fine_heights"]["given"]["skewness"], abs=0.02
     )
+    assert all(row["over_steps_db"] is None for row in skin["octaves"]), "floats have no steps"
     assert len(result["octaves"]) == len(result["teacher"]["octaves"])
     assert main([*command, "--map", str(tmp_path / "none.exr")]) == 2
+
+
+def test_grey_steps_bound_what_a_picture_can_show(tmp_path: Path, command, capsys):
+    """Rounding to steps q adds white noise of variance q^2 / 12: relief of that variance lies 0 dB over its steps, and
+    what has a hundred times that variance 20 dB over them."""
+    for deviation, over in ((np.sqrt(1 / 12), 0.0), (10 * np.sqrt(1 / 12), 20.0)):
+        # In grey steps; so little noise keeps its variance when it is rounded, since 8 % of it goes a whole step.
+        grey = np.round(128 + deviation * np.random.default_rng(5).standard_normal((256, 256)))
+        Image.fromarray(grey.astype(np.uint8)).save(tmp_path / "grey.png")
+        assert main([*command, "--range-mm", "0.5", "--map", str(tmp_path / "grey.png")]) == 0
+        skin = json.loads(capsys.readouterr().out)["given"]["regions"]["skin"]["octaves"]
+        assert len(skin) >= 2
+        assert np.mean([row["over_steps_db"] for row in skin]) == pytest.approx(over, abs=0.6)

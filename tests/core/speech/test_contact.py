@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnpm.core.face_model.arkit import ARKIT_NAMES
-from dnpm.core.speech.contact import LIFTED, TUCKED, TUCKED_OPENING, meant, meet, opening
+from dnpm.core.speech.contact import LIFTED, OPENING, SEAL, TUCKED, TUCKED_OPENING, meant, meet, opening
 from dnpm.core.speech.controls import Controls, apply
 
 COLUMN = {name: k for k, name in enumerate(ARKIT_NAMES)}
@@ -26,10 +26,30 @@ def met(expression: np.ndarray) -> np.ndarray:
     return meet(expression, *meant(expression))
 
 
+def distance(expression: np.ndarray) -> np.ndarray:
+    """As `opening`, but negative where the lips are pressed together."""
+    return sum(weight * expression[:, COLUMN[name]].astype(np.float64) for name, weight in OPENING.items())
+
+
 def test_a_closure_that_is_all_but_reached_is_reached():
     nearly = curves(jawOpen=0.18, mouthClose=0.14, mouthRollLower=0.12, mouthRollUpper=0.12)
     assert 0.01 < opening(nearly)[0] < 0.05
     assert opening(met(nearly))[0] == pytest.approx(0, abs=1e-6)
+    # At rest the rims are 0.6 mm apart: lips that only reach an opening of 0 would let the light through.
+    assert distance(met(nearly))[0] == pytest.approx(-SEAL, abs=1e-6)
+    assert pytest.approx(0.6, abs=0.1) == 28 * SEAL
+
+
+def test_lips_that_are_pressed_already_are_not_pressed_further():
+    sealed = curves(jawOpen=0.18, mouthClose=0.18 + 2 * SEAL)
+    assert distance(sealed)[0] < -SEAL
+    np.testing.assert_allclose(met(sealed), sealed, atol=1e-7)
+
+
+def test_a_closure_that_is_half_meant_is_half_made():
+    spoken = curves(jawOpen=0.2, mouthClose=0.14)
+    half = meet(spoken, np.array([0.5]), np.array([0.0]))
+    assert distance(half)[0] == pytest.approx(0.5 * distance(spoken)[0] - 0.5 * SEAL, abs=1e-6)
 
 
 @pytest.mark.parametrize(

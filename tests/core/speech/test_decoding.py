@@ -62,6 +62,25 @@ def test_mp3_has_no_gaps_between_blocks(tmp_path: Path):
     np.testing.assert_allclose(np.concatenate(list(sound.part(0.5).blocks(0.3)))[20:], whole[8020:], atol=1e-5)
 
 
+def test_a_part_of_a_part_is_where_the_whole_has_it(tmp_path: Path):
+    path = tmp_path / "a.wav"
+    samples = np.random.default_rng(0).normal(0, 0.05, 4 * audio.RATE).astype(np.float32)
+    soundfile.write(path, samples, audio.RATE, subtype="FLOAT")
+    whole = audio.open_sound(path)
+    taken = lambda sound: np.concatenate(list(sound.blocks(0.3)))  # noqa: E731
+    second = whole.part(1.0, 2.5).part(0.5, 1.25)
+    assert (second.begin, second.seconds) == (1.5, 1.25)
+    np.testing.assert_array_equal(taken(second), samples[24000:44000])
+    # The first part's end is the second one's too, whether or not more is asked for.
+    for rest in (whole.part(1.0, 2.5).part(0.5), whole.part(1.0, 2.5).part(0.5, 9.0)):
+        assert rest.seconds == 2.0
+        np.testing.assert_array_equal(taken(rest), samples[24000:56000])
+    np.testing.assert_array_equal(taken(whole.part(1.0).part(2.0)), samples[48000:])
+    np.testing.assert_array_equal(taken(whole.part(0.25).part(0.25).part(0.5, 0.5)), samples[16000:24000])
+    with pytest.raises(DnpmError, match="nothing is left from"):
+        whole.part(1.0, 0.5).part(0.6)
+
+
 def test_videos_of_speech(shared_data: Path):
     sound, notes = heard(shared_data / "video" / "grid_bbaf2n.mpg")
     assert len(sound) / audio.RATE == pytest.approx(2.978, abs=0.01)

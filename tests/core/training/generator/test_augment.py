@@ -48,6 +48,18 @@ def test_draws_are_small_and_keep_orientation_and_sign():
     assert changes.cutout[:, 2].max() <= 0.5
 
 
+def test_a_turn_keeps_angles_and_lengths():
+    """What is not the scale is a rotation: columns of one length at right angles, no shear, no stretch."""
+    turns = augment.draw(np.random.default_rng(1), 4000, 1.0).affine[:, :, :2]
+    squares = turns.transpose(0, 2, 1) @ turns
+    scales = np.sqrt(squares[:, 0, 0])
+    np.testing.assert_allclose(squares, scales[:, None, None] ** 2 * np.eye(2), atol=1e-12)
+    assert np.log(scales).std() == pytest.approx(augment.SCALE, rel=0.1)
+    angles = np.degrees(np.arctan2(turns[:, 1, 0], turns[:, 0, 0]))
+    assert angles.std() == pytest.approx(augment.TURN_DEGREES, rel=0.1)
+    assert abs(angles.mean()) < 0.05
+
+
 def test_probability_is_p_for_each_kind():
     changes = augment.draw(np.random.default_rng(2), 4000, 0.3)
     moved = (changes.affine != np.eye(2, 3)).any((1, 2))
