@@ -23,9 +23,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
-from . import files
+from . import files, logs
 from .errors import DnpmError
 from .programs import environment
+
+log = logs.logger(__name__)
 
 LIFELINE = "DNPM_LIFELINE"
 """Environment variable of a child whose standard input is a pipe that ends with its parent."""
@@ -183,7 +185,7 @@ def end_on_signals() -> None:
 
     def watch() -> None:
         number = os.read(receiver, 1)[0]
-        print("stopped; run it again to go on", file=sys.stderr, flush=True)
+        log.error("stopped; run it again to go on")
         end_at_once(128 + number)
 
     for name in ("SIGTERM", "SIGINT", "SIGHUP", "SIGBREAK"):
@@ -263,6 +265,7 @@ def _begin_helper(nice: int, start: Callable[..., None], arguments: tuple[Any, .
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if nice and hasattr(os, "nice"):
         os.nice(nice)
+    logs.configure(strict=False)
     _die_with_parent()
     parent = multiprocessing.parent_process()
     if parent is not None:

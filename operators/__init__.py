@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import bpy
 
-from . import add_face, animate, bake_sculpt, bake_sequence, detail, handlers, live_link, photo, presets, sliders
+from . import (
+    add_face,
+    animate,
+    bake_sculpt,
+    bake_sequence,
+    detail,
+    diagnostics,
+    handlers,
+    live_link,
+    photo,
+    presets,
+    sliders,
+)
+from .scene import diagnostics as reports
 from .scene import live, looks, models, registration, registry, session
 
-_DEEDS = (add_face, sliders, presets, detail, bake_sculpt, animate, bake_sequence, live_link, photo)
+_DEEDS = (add_face, sliders, presets, detail, bake_sculpt, animate, bake_sequence, live_link, photo, diagnostics)
 _CLASSES = tuple(cls for deeds in _DEEDS for cls in deeds.CLASSES)
 
 
@@ -20,6 +33,7 @@ def _hide_menu() -> None:
 
 
 _STEPS = (
+    (reports.open_log, reports.close_log),
     *registration.classes(_CLASSES),
     (_show_menu, _hide_menu),
     (models.forget, models.forget),

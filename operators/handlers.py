@@ -8,8 +8,11 @@ from typing import Any
 import bpy
 from bpy.app.handlers import persistent
 
+from ..core import logs
 from ..core.errors import DnpmError
 from .scene import compat, detail_image, groups, live, looks, registry, rendering, state, tracks, waiting
+
+log = logs.logger(__name__)
 
 Deed = Callable[[bpy.types.Object, Any], object]
 """Something to be done with a face and the depsgraph that shows it."""
@@ -112,7 +115,7 @@ def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed: Deed, depsgrap
         deed(face, depsgraph)
     except DnpmError as error:
         if live.set_problem(face, str(error)):
-            print(f"DNPM Face: frame {scene.frame_current}, {face.name}: the map was not updated: {error}")
+            log.warning("frame %d, %s: the map was not updated: %s", scene.frame_current, face.name, error)
 
 
 @persistent
@@ -129,7 +132,7 @@ def _before_save(*_: object) -> None:
     faces = [face for face in state.faces() if detail_image.find_image(face) is not None]
     for face in waiting.finish(faces):
         why = live.track(face).problem or "the backend did not answer in time"
-        print(f"DNPM Face: {face.name}: saved with an older map, which is updated when the file is opened: {why}")
+        log.warning("%s: saved with an older map, which is updated when the file is opened: %s", face.name, why)
     for face in faces:
         tracks.pack(face)
 

@@ -73,6 +73,7 @@ class DnpmPreferences(bpy.types.AddonPreferences):
         column.prop(self, "device")
         column.prop(self, "threads")
         status.draw(column)
+        column.operator("dnpm.copy_diagnostics", icon="COPYDOWN")
         layout.prop(self, "stop_render")
         column = layout.column()
         column.prop(self, "weights")

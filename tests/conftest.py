@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ import pytest
 # Before any `import bpy`: no test may read or write the settings and extensions of the person who runs it.
 _PROFILE = Path(tempfile.mkdtemp(prefix="dnpm-test-profile-"))
 os.environ["BLENDER_USER_RESOURCES"] = str(_PROFILE)
+# Nor its logs.
+os.environ["DNPM_LOG_FOLDER"] = str(_PROFILE / "log")
 # Small tensors are many times slower with several threads, and test processes run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -38,6 +41,16 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(_status[0] if _status else 3)
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Logging as a new process has it: what a test, or a command that it runs, sets up is taken back."""
+    from dnpm.core import logs
+
+    monkeypatch.setenv(logs.LEVEL_VARIABLE, "warning")
+    yield
+    logs.reset()
 
 
 @pytest.fixture(scope="session")

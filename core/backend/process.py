@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from .. import processes
+from .. import logs, processes
 from . import protocol
 from .pythons import Interpreter
+
+log = logs.logger(__name__)
 
 MODULE = "core.backend.worker_main"
 WAIT_POLICY = "PASSIVE"
@@ -41,7 +43,10 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", WAIT_POLICY)},
+            env={
+                "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", WAIT_POLICY),
+                logs.FOLDER_VARIABLE: str(logs.folder()),
+            },
             # Ctrl-C in the terminal from which Blender was started is not for the worker; and its process group, which
             # a wrapper script may have filled, can be killed as a whole.
             start_new_session=os.name != "nt",
@@ -112,6 +117,12 @@ class WorkerProcess:
                 *lines, rest = (rest + block).split(b"\n")
                 # A progress bar is one endless line.
                 rest = rest[-2000:]
-                self._lines.extend(text for line in lines if (text := line.decode("utf-8", "replace").strip()[:300]))
-        if text := rest.decode("utf-8", "replace").strip()[:300]:
+                for line in lines:
+                    self._heard(line)
+        self._heard(rest)
+
+    def _heard(self, line: bytes) -> None:
+        """A line of the worker's standard error: warnings of its own log, what libraries print, a crash's trace."""
+        if text := line.decode("utf-8", "replace").strip()[:300]:
             self._lines.append(text)
+            log.info("worker %d: %s", self.pid, text)

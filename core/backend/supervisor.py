@@ -5,19 +5,21 @@ from __future__ import annotations
 import queue
 import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ... import __version__
+from .. import logs
 from ..errors import DnpmError
 from . import protocol, pythons
 from .desk import Desk, Request
 from .process import WorkerProcess
 from .segment import Segment
 from .types import BackendStatus, Limits
+
+log = logs.logger(__name__)
 
 _FIRST_INPUT, _FIRST_OUTPUT = 64 * 1024, 4 * 1024 * 1024 + 4096
 _AGAIN = "In Blender press Restart, or choose another Python or device in the preferences of DNPM Face"
@@ -81,7 +83,7 @@ class Supervisor(threading.Thread):
         except DnpmError as error:
             self._fail(str(error))
         except Exception as error:
-            traceback.print_exc()
+            log.exception("the backend's thread")
             self._fail(f"a fault in DNPM Face itself ({type(error).__name__}: {error}); please report it. {_AGAIN}")
 
     def _keep_alive(self) -> None:
@@ -98,6 +100,7 @@ class Supervisor(threading.Thread):
                 deaths.append(now)
                 while now - deaths[0] > limits.window_s:
                     deaths.popleft()
+                log.warning("the backend ended: %s", death)
                 self._desk.interrupted(str(death))
                 if len(deaths) > limits.restarts:
                     raise DnpmError(
@@ -119,6 +122,7 @@ class Supervisor(threading.Thread):
             ) from error
         self._process = process
         try:
+            log.info("started the worker %d with %s (Python %s)", process.pid, interpreter.path, interpreter.version)
             self._set(python=interpreter.path, pid=process.pid)
             self._greet(process)
             while True:
@@ -152,6 +156,7 @@ class Supervisor(threading.Thread):
                 f"the backend is of another version ({theirs[2]}, protocol {theirs[1]}) than what asks it "
                 f"({__version__}, protocol {protocol.VERSION}): restart Blender after an update"
             )
+        log.info("the worker %d is ready on %s", process.pid, answer["device"])
         self._set(
             state="ready",
             message="" if self.status.restarts == 0 else self.status.message,
@@ -283,5 +288,6 @@ class Supervisor(threading.Thread):
     def _fail(self, message: str) -> None:
         if self._stopping:  # Nobody listens any more, and the desk may be another's by now.
             return
+        log.info("the backend failed: %s", message)
         self._set(state="failed", message=message, pid=None)
         self._desk.fail_all(message)

@@ -10,16 +10,17 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ... import __version__
-from .. import processes
+from .. import logs, processes
 from ..errors import DnpmError
 from . import protocol, segment
+
+log = logs.logger(__name__)
 
 
 class Cancelled(Exception):  # noqa: N818 -- no error
@@ -75,12 +76,16 @@ class Worker:
                 )
             engine, facts = _engine(hello)
         except DnpmError as error:
+            log.info("refused: %s", error)
             self._write({"type": "refused", "message": str(error)})
             self._inbox.get()  # Until the client ends this process.
             os._exit(0)
         self._write(
             {"type": "ready", "protocol": protocol.VERSION, "package": __version__, "pid": os.getpid(), **facts}
         )
+        log.info("ready: Python %s, torch %s, device %s (%s), weights %s, face model %s", facts["python_version"],
+                 facts["torch_version"], facts["device"], facts["device_name"], facts["weights"]["name"],
+                 facts["face_model"]["name"])  # fmt: skip
         return engine
 
     def _answer(self, engine: Any, message: dict[str, Any]) -> None:
@@ -105,16 +110,18 @@ class Worker:
         except Cancelled:
             reply["cancelled"] = True
         except DnpmError as error:
+            log.info("request %s: %s", message["kind"], error)
             reply["error"] = str(error)
         except Exception as error:
             # A fault of ours, or of a library: the client shows it and can go on with other requests.
-            traceback.print_exc()
+            log.exception("request %s", message["kind"])
             if (reason := engine.trouble()) is not None:
                 # After some faults a graphics card's driver serves this process no more: a new one helps.
-                print(f"the device {engine.device} does not work any more: {reason}", file=sys.stderr)
+                log.error("the device %s does not work any more: %s", engine.device, reason)
                 self._end(70)
             reply["error"] = f"a fault in DNPM Face itself ({type(error).__name__}: {error}); please report it"
         reply["ms"] = (time.perf_counter() - start) * 1000
+        log.debug("request %s: %.0f ms", message["kind"], reply["ms"])
         self._write(reply)
 
     def _segment(self, description: Mapping[str, Any]) -> segment.Segment:
@@ -153,8 +160,7 @@ class Worker:
                     self._cancelled.clear()
                 self._inbox.put(message)
         except (OSError, protocol.ProtocolError):
-            with contextlib.suppress(OSError):  # Standard error may have ended as well.
-                traceback.print_exc()
+            log.exception("what came from the client was no message")
         finally:
             self._end()
 

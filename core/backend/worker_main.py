@@ -24,7 +24,10 @@ def _main() -> None:
     # it fifteen times as long as soon as another program was busy. Torch has threads of its own.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     incoming, outgoing = _take_over_streams()
+    from .. import logs
     from .worker import Worker
+
+    logs.configure("worker", strict=False)
 
     Worker(incoming, outgoing).run()
 

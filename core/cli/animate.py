@@ -17,12 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import logs
+from .. import progress as bars
 from ..batch import clip
 from ..errors import DnpmError
 from ..files import write_text
 from ..options import device_of
 from ..speech.formats import READ
 from .batch import start_blender
+
+log = logs.logger(__name__)
 
 PARTS = ("mouth", "jaw", "brows", "eyes")
 
@@ -65,12 +69,11 @@ def run(args: argparse.Namespace) -> int:
     from ..speech.animate import animate, open_animator
 
     animator = open_animator(args.weights, args.encoder_file, str(device_of(args)))
-    animation = animate(
-        sound, animator, fps=args.fps, speaker=args.speaker, controls=controls, progress=_progress(sys.stderr.isatty())
-    )
+    with bars.share("curves") as tell:
+        animation = animate(sound, animator, fps=args.fps, speaker=args.speaker, controls=controls, progress=tell)
     track = animation.track
     for note in animation.notes:
-        print(f"note: {args.audio}: {note}", file=sys.stderr)
+        log.warning("%s: %s", args.audio, note)
     write_track(args.out / "curves.csv", track)
     write_live_link(args.out / "live_link.csv", track)
     _write_json(args.out / "curves.json", track.expression, args.fps)
@@ -103,13 +106,6 @@ def strengths(texts: list[str]) -> dict[str, float]:
         if part.strip() not in PARTS:
             raise DnpmError(f"--strength {text}: no such part; there are {', '.join(PARTS)}")
     return found
-
-
-def _progress(shown: bool) -> Any:
-    def tell(share: float) -> None:
-        print(f"\r{100 * share:3.0f} %", end="\n" if share >= 1 else "", file=sys.stderr, flush=True)
-
-    return tell if shown else None
 
 
 def _write_json(path: Path, expression: np.ndarray, fps: float) -> None:

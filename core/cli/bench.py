@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from .. import processes, programs
+from .. import logs, processes, programs
 from ..detail.card import weights_dir
 from ..errors import DnpmError
 from ..face_model.locate import ROOT, face_model_path
 from ..files import write_text
 from ..options import add_device
+
+log = logs.logger(__name__)
 
 OUT = ROOT / "build" / "bench.json"
 _BLENDER_LIMIT_S = 900.0
@@ -59,22 +61,22 @@ def run(args: argparse.Namespace) -> int:
         "load_average_before": _load(),
     }
     start = time.monotonic()
-    _progress("the face model")
+    log.info("measuring the face model ...")
     result["face_model"] = _benchmark("face_model").measure(path, runs)
-    _progress("the backend's maps")
+    log.info("measuring the backend's maps ...")
     result["backend"] = _benchmark("backend").measure(path, weights, args.device, runs)
-    _progress("the generator against a textbook one")
+    log.info("measuring the generator against a textbook one ...")
     # As the backend sets it for itself; it counts when torch is loaded, which is now.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     result["generator"] = _benchmark("generator").measure(runs=5 if args.quick else 15)
-    _progress("speech")
+    log.info("measuring speech ...")
     result["speech"] = _benchmark("speech").measure(args.weights, *([(1, 10, 60)] if args.quick else []))
-    _progress("a photo")
+    log.info("measuring a photo ...")
     result["photo"] = _benchmark("photo").measure(args.face_model, args.weights, 1 if args.quick else 3)
     if args.no_blender:
         result["blender"] = {"skipped": "--no-blender"}
     else:
-        _progress("Blender")
+        log.info("measuring Blender ...")
         result["blender"] = _blender(path, weights, args.device, runs)
     result["load_average_after"] = _load()
     result["seconds"] = round(time.monotonic() - start, 1)
@@ -190,10 +192,6 @@ def _blender(path: Path, weights: str, device: str, runs: int) -> dict[str, Any]
 
 def _load() -> list[float] | None:
     return [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else None
-
-
-def _progress(what: str) -> None:
-    print(f"measuring {what} ...", file=sys.stderr, flush=True)
 
 
 def _write(path: Path, result: dict[str, Any]) -> None:

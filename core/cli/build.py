@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from .. import progress as bars
 from . import convert
 
 
@@ -124,8 +124,8 @@ def _offsets(args: argparse.Namespace) -> int:
 
     path = args.out or ROOT / "weights" / FILE
     model = FaceModel.load(face_model_path(args.face_model))
-    told = lambda share: print(f"landmark offsets: {share:.0%}", file=sys.stderr)  # noqa: E731
-    offsets = measure_offsets(model, LandmarkNetworks.load(), args.count, args.seed, told)
+    with bars.share("landmark offsets") as tell:
+        offsets = measure_offsets(model, LandmarkNetworks.load(), args.count, args.seed, tell)
     command = f"dnpm build landmark-offsets --count {args.count} --seed {args.seed}"
     save_offsets(path, offsets, model, command)
     print(path)
@@ -143,8 +143,8 @@ def _habits(args: argparse.Namespace) -> int:
     path = args.out or ROOT / "weights" / FILE
     model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
     fitter = Fitter(model, networks.canonical, habits=Grades.none())
-    told = lambda share: print(f"landmark habits: {share:.0%}", file=sys.stderr)  # noqa: E731
-    habits = measure_habits(fitter, networks, args.count, told)
+    with bars.share("landmark errors") as tell:
+        habits = measure_habits(fitter, networks, args.count, tell)
     habits.save(path, model, f"dnpm build landmark-habits --count {args.count}")
     print(path)
     return 0

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import logs
 from ..errors import DnpmError
 
 if TYPE_CHECKING:
     from ..face_model.model import FaceModel
+
+log = logs.logger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,23 +60,18 @@ def run(args: argparse.Namespace) -> int:
     model: FaceModel = args.read(args)
     model.save(args.out)
     size = args.out.stat().st_size / 1e6
-    print(
-        f"{model.name}: {len(model.neutral)} vertices, {model.n_id} identity components, {model.n_exp} expressions, "
-        f"{size:.0f} MB",
-        file=sys.stderr,
-    )
+    log.info(
+        "%s: %d vertices, %d identity components, %d expressions, %.0f MB",
+        model.name, len(model.neutral), model.n_id, model.n_exp, size,
+    )  # fmt: skip
     print(args.out)
     return 0
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _ict(args: argparse.Namespace) -> FaceModel:
     from ..face_model.readers import read_ict
 
-    return read_ict(args.input, args.identities, _say)
+    return read_ict(args.input, args.identities)
 
 
 def _facescape(args: argparse.Namespace) -> FaceModel:
@@ -103,4 +100,4 @@ def _meshes(args: argparse.Namespace) -> FaceModel:
         except ValueError as error:
             raise DnpmError(f"--detail-uv {args.detail_uv}: give four numbers U0,V0,U1,V1, or `facescape`") from error
         rectangle = (u0, v0, u1, v1)
-    return read_registered(args.input, args.unit, args.identities, rectangle, args.landmarks, _say)
+    return read_registered(args.input, args.unit, args.identities, rectangle, args.landmarks)

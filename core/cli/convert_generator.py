@@ -11,10 +11,12 @@ dnpm convert 550000.pt --out build/mine --one-channel
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from .. import logs
 from ..errors import DnpmError
+
+log = logs.logger(__name__)
 
 CHECKED = 4
 
@@ -57,14 +59,14 @@ def run(args: argparse.Namespace) -> int:
         raise DnpmError(f"{args.out}: gives other images than were read; the disk may be faulty, convert it again")
     c = generator.config
     where = f", {found.network}" if found.network else ""
-    print(
+    log.info(
+        "%s",
         f"{found.source}{where}: {c.resolution} x {c.resolution}, {c.img_channels} channel(s), base {c.channel_base}, "
         f"at most {c.channel_max} channels, {card['parameters']:,} parameters\n"
         f"{CHECKED} maps: mean {images.mean():+.4f} mm, standard deviation {images.std():.4f} mm, "
         f"{images.min():.3f} to {images.max():.3f}",
-        file=sys.stderr,
     )
     for note in found.notes:
-        print(note, file=sys.stderr)
+        log.warning("%s", note)
     print(args.out)
     return 0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+from .. import logs
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
+
+log = logs.logger(__name__)
 
 _SIZES = (64, 128, 256, 512, 1024, 2048)
 
@@ -152,7 +154,7 @@ def _sculpt(args: argparse.Namespace) -> int:
     )  # fmt: skip
     problems = baked.report.problems()
     for problem in problems:
-        print(f"warning: {problem}", file=sys.stderr)
+        log.warning("%s", problem)
     if args.json:
         print(json.dumps({**baked.report.entries(), "problems": problems, "samples": count}, indent=2))
         return 0

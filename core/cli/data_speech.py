@@ -10,12 +10,14 @@ A second run with the same options makes what is missing. Copies are muted, nois
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
+from .. import logs
 from ..capture import options
 from ..errors import DnpmError
 from ..options import add_device, device_of
+
+log = logs.logger(__name__)
 
 SENTENCES = 600
 
@@ -55,8 +57,7 @@ def sentences_of(args: argparse.Namespace, voices: bool) -> int:
     if args.sentences is not None:
         return int(args.sentences)
     if args.captures is not None and not voices and not args.voices:
-        print("no voice is installed: the captures alone (`dnpm data speech --list` says what is missing)",
-              file=sys.stderr)  # fmt: skip
+        log.warning("no voice is installed: the captures alone (`dnpm data speech --list` says what is missing)")
         return 0
     return SENTENCES
 

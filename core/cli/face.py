@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import logs
 from ..batch import job as jobs
 from ..batch import sliders
 from ..batch.sheet import map_picture
@@ -40,6 +41,8 @@ from ..files import write_bytes, write_text
 from ..inputs import one_line, shown_path
 from ..options import add_device
 from . import batch
+
+log = logs.logger(__name__)
 
 EPILOG = """\
   dnpm face --seed 3 --expression jawOpen=.5,browInnerUp=1 --out face
@@ -104,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     offset = read_preset(args.preset).w_offset if args.preset is not None else None
     text = to_text(preset_of(model, identity, expression, strength, look, offset))
     _check_preset(args.preset, out / "face.json", text)
-    _say("displacement map")
+    log.info("displacement map ...")
     step = from_text(offset or "")
     arrays = {"identity": identity, "expression": expression}
     if step is not None:
@@ -117,7 +120,7 @@ def run(args: argparse.Namespace) -> int:
         out / "displacement_relief.png",
     ]
     map_picture(files[-1], displacement, "Displacement")
-    _say("meshes")
+    log.info("meshes ...")
     coarse = detailed_mesh(model, identity, expression, None, levels=0)
     fine = detailed_mesh(model, identity, expression, displacement, strength, args.levels)
     files += [
@@ -128,7 +131,7 @@ def run(args: argparse.Namespace) -> int:
         write_text(out / "face.json", text),
     ]
     if not args.no_picture:
-        _say("picture")
+        log.info("picture ...")
         files.append(_picture(args, model_path, weights, out / "face.json", out / "face.png"))
     result: dict[str, Any] = {
         "files": {file.name: str(file) for file in files},
@@ -216,7 +219,3 @@ def _picture(args: argparse.Namespace, model_path: Path, weights: Path, preset: 
                 f"{path}: Blender made no picture (exit code {status}); the end of its log: {one_line(tail, 600)}"
             )
         return write_bytes(path, made[0].read_bytes())
-
-
-def _say(what: str) -> None:
-    print(f"{what} ...", file=sys.stderr, flush=True)

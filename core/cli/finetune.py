@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import logs
 from ..errors import DnpmError
 from ..options import add_device, add_threads, device_of, use_threads
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ..detail.weights import Detail
     from ..training.data.dataset import MapDataset
     from ..training.finetune.run import Recipe
+
+log = logs.logger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         return 130
     print(json.dumps(found, indent=2) if args.json else args.out)
     if not args.json:
-        print(_said(found), file=sys.stderr)
+        log.info("%s", _said(found))
     return 0
 
 

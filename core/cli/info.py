@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
-from .. import tensorfile
+from .. import logs, tensorfile
 from ..backend.client import BackendClient
 from ..detail.card import checked_files, read_card, weights_dir
 from ..errors import DnpmError
@@ -63,6 +63,7 @@ def gather(args: argparse.Namespace) -> dict[str, Any]:
         "cores": os.cpu_count(),
         "numpy": np.__version__,
         "blender_module": _version("bpy"),
+        "log": str(logs.folder()),
         "face_model": _part(lambda: _face_model(args.face_model)),
         "weights": _part(lambda: _weights(args.weights)),
         "backend": _part(lambda: _backend(args)),
@@ -81,6 +82,7 @@ def table(facts: dict[str, Any]) -> str:
         ("Python", f"{facts['python']['version']}  {facts['python']['path']}"),
         ("system", f"{facts['system']}, {facts['cores']} cores"),
         ("numpy", facts["numpy"]),
+        ("log files", facts["log"]),
         ("Blender module", facts["blender_module"] or "not in this Python (pip install bpy, for pictures)"),
     ]
     wrong = problems(facts)

@@ -13,10 +13,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .. import processes, programs
+from .. import logs, processes, programs
 from ..errors import DnpmError
 from ..inputs import without_controls
 from ..streams import accept_any_text
+
+log = logs.logger(__name__)
 
 # name -> (module in this package, what it is for)
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -61,7 +63,20 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
             sub.description = module.__doc__
             module.add_arguments(sub)
             sub.set_defaults(run=module.run)
+    _add_verbose(parser)
     return parser
+
+
+def _add_verbose(parser: argparse.ArgumentParser) -> None:
+    """`--verbose` for the parser and all parsers below it, so that it may stand anywhere in the command."""
+    parser.add_argument(
+        "--verbose", action="store_true", default=argparse.SUPPRESS,
+        help=f"tell on stderr what is done ({logs.LEVEL_VARIABLE}=debug tells more)",
+    )  # fmt: skip
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for sub in {id(sub): sub for sub in action.choices.values()}.values():
+                _add_verbose(sub)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,7 +93,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     programs.leave_working_directory()
     try:
         with processes.stop_on_signals():
+            logs.configure()
             args = _parser(command).parse_args(arguments)
+            if vars(args).pop("verbose", False):
+                # The environment, too: Blender, the worker and helpers are processes of their own.
+                os.environ[logs.LEVEL_VARIABLE] = logs.at_least_info(os.environ.get(logs.LEVEL_VARIABLE))
+                logs.configure()
+            log.debug("dnpm %s", " ".join(arguments))
             return int(args.run(args))
     except DnpmError as error:
         print(f"error: {without_controls(error)}", file=sys.stderr)

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import logs
 from ..batch import names
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
@@ -32,6 +32,8 @@ from ..face_model.w_offset import to_text
 from ..files import folder as made_folder
 from ..files import write_text
 from ..photo.choices import TRUST
+
+log = logs.logger(__name__)
 
 EPILOG = """\
   dnpm reconstruct ann.jpg --out ann
@@ -84,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
     files = [file for _, found, _ in places for file in found]
     skipped = [str(place / name) for place, _, others in places for name in others]
     for name in skipped:
-        print(f"skipped, not a picture by its name: {name}", file=sys.stderr)
+        log.warning("%s: skipped, is not a picture by its name", name)
     box = _box(args.box, files) if args.box else None
     folders = _folders(files, args.out)
     groups = [files] if args.together else [[file] for file in files]
@@ -99,18 +101,23 @@ def run(args: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
 
     for group in groups:
-        print(", ".join(str(file) for file in group), file=sys.stderr, flush=True)
+        log.info("%s", ", ".join(str(file) for file in group))
         started = time.monotonic()
         try:
             pictures = [read_picture(file) for file in group]
-            results = tools.run(pictures, [wish] * len(group), resolution=args.resolution, report=_say)
+            results = tools.run(
+                pictures,
+                [wish] * len(group),
+                resolution=args.resolution,
+                report=lambda stage: log.info("  %s ...", stage),
+            )
             for file, result in zip(group, results, strict=True):
                 written = write(folders[file], result, tools.model, args.levels, not args.no_sheet)
                 rows.append(_row(file, result, written, time.monotonic() - started))
         except DnpmError as error:
             if len(groups) == 1:
                 raise
-            print(f"error: {error}", file=sys.stderr)
+            log.error("%s", error)
             rows.append({"file": str(group[0]), "found": False, "error": str(error)})
     failed = [row for row in rows if "error" in row]
     if args.json:
@@ -119,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
         for row in rows:
             print("\n".join(row.get("files", {}).values()))
         if failed:
-            print(f"{len(failed)} of {len(rows)} photos gave no face (see above)", file=sys.stderr)
+            log.error("%d of %d photos gave no face (see above)", len(failed), len(rows))
     return 1 if failed else 0
 
 
@@ -180,8 +187,8 @@ def about(result: Any) -> dict[str, Any]:
 
 def _row(file: Path, result: Any, written: dict[str, Path], seconds: float) -> dict[str, Any]:
     for note in result.notes:
-        print(f"note: {file.name}: {note}", file=sys.stderr)
-    print(f"{file.name}: detail from {result.detail_from}", file=sys.stderr)
+        log.warning("%s: %s", file.name, note)
+    log.info("%s: detail from %s", file.name, result.detail_from)
     return {
         "file": str(file),
         "found": True,
@@ -217,7 +224,3 @@ def _box(text: str, files: Sequence[Path]) -> tuple[float, float, float, float]:
     except ValueError as error:
         raise DnpmError(f"--box {text}: must be four numbers, LEFT,TOP,WIDTH,HEIGHT in pixels") from error
     return left, top, width, height
-
-
-def _say(stage: str) -> None:
-    print(f"  {stage} ...", file=sys.stderr, flush=True)

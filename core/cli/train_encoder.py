@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import logs
 from ..face_model.locate import ROOT, face_model_path
 from ..options import add_device, add_perceptual, add_threads, device_of, perceptual_of, use_threads
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from ..training.encoder.inputs import Inputs
     from ..training.encoder.sources import Source
     from ..training.encoder.trainer import EncoderTrainer, Samples
+
+log = logs.logger(__name__)
 
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -161,7 +164,7 @@ def finish(
         "scores": scores, "encoder_training": plan_json(trainer.plan) | about,
     }  # fmt: skip
     card["data"] = f"{source.card.get('data', '')} Encoder: {about['samples']}.".strip()
-    print(f"held-out: {json.dumps(scores['validation'])}", file=sys.stderr)
+    log.info("held-out: %s", json.dumps(scores["validation"]))
     if isinstance(inputs, PointInputs):
         path = args.out / f"encoder_{inputs.name}.safetensors"
         save_points(path, trainer.encoder, inputs, source.w_mean, {k: v for k, v in card.items() if k != "files"})

@@ -13,12 +13,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from .. import logs
 from ..batch.sheet import pairs_picture
 from ..capture.read import SUFFIXES, Capture, read_folder
 from ..errors import DnpmError
@@ -30,6 +30,8 @@ from ..training.teacher import Teacher
 from .metrics import RANGE_MM, Score
 from .motion import read_back, temporal
 from .painter import Painter
+
+log = logs.logger(__name__)
 
 WORST = 3
 PURPOSE = "R2, PSNR, SSIM and mm on held-out people, beside the mean map's and a linear regression's"
@@ -136,7 +138,10 @@ def track_pairs(model: FaceModel, folder: Path, count: int, seed: int) -> list[t
         raise DnpmError(f"{folder}: no such folder of tracks")
     read = [capture for _, capture in read_folder(folder)]
     for capture in read:
-        print(f"skipped: {capture}" if isinstance(capture, str) else capture.line(), file=sys.stderr)
+        if isinstance(capture, str):
+            log.warning("skipped: %s", capture)
+        else:
+            log.info("%s", capture.line())
     captures = [capture for capture in read if isinstance(capture, Capture)]
     if not captures:
         raise DnpmError(f"{folder}: holds no track ({', '.join(SUFFIXES)})")

@@ -11,12 +11,12 @@ after the best rotation, shift and scale, the shape alone. A pose's error is the
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
+from .. import progress
 from ..face_model.locate import face_model_path
 from ..face_model.looks import TONES, Look
 from ..face_model.model import FaceModel
@@ -78,7 +78,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     fitter = Fitter(model, networks.canonical)
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
     lost = dict.fromkeys(VARIANTS, 0)
-    for k in range(args.faces):
+    for k in progress.each(range(args.faces), "faces"):
         known = known_face(model, args.seed + k)
         faces = find_faces(known.image, networks)
         eyes = faces[0].eye_distance if faces else 0.2 * SIZE
@@ -91,7 +91,6 @@ def evaluate(args: argparse.Namespace) -> dict:
                 lost[name] += 1
                 continue
             rows[name].append(_errors(known, found[0], fitter))
-        print(f"fit: {k + 1} of {args.faces}", file=sys.stderr)
     result: dict = {"faces": args.faces, "seed": args.seed}
     for name in VARIANTS:
         result[f"lost{name}"] = lost[name]

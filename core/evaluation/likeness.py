@@ -30,7 +30,6 @@ import csv
 import hashlib
 import io
 import re
-import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +37,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import logs, progress
 from ..detail.card import check_face_model, weights_dir
 from ..detail.weights import load_detail
 from ..errors import DnpmError
@@ -57,6 +57,8 @@ from ..photo.sheet import photo_paint, smooth
 from . import likeness_measures as measures
 from .line_energy import LineReader, Lines, likeness
 from .photo import small_fit
+
+log = logs.logger(__name__)
 
 PURPOSE = "portraits: is the fitted face recognised, in grey and with its colours; sliders of worse photos; wrinkles"
 HALVES = ("all", "calibration", "test")
@@ -118,12 +120,11 @@ def evaluate(args: argparse.Namespace) -> dict:
     tools = Reconstructor(model, networks, detail, open_restorer(model, detail, folder))
     labels = {label: k for k, label in enumerate(model.identity_labels)}
     viewer, seen, left_out = Viewer(tools), list[Seen](), list[dict[str, str]]()
-    for number, person in enumerate(people):
+    for person in progress.each(people, "people"):
         try:
             seen.append(viewer.look(person))
         except DnpmError as problem:
             left_out.append({"file": person.files[0].name, "reason": str(problem)})
-        print(f"likeness: {number + 1} of {len(people)} {person.name}", file=sys.stderr, flush=True)
     if len(seen) < 3:
         raise DnpmError(f"{args.photos}: {len(seen)} people's faces were found; at least 3 can be compared")
     return figures(seen, recogniser, labels.get("Masculine")) | {
@@ -139,7 +140,7 @@ def people_of(folder: Path, labels: Path | None = None) -> list[Person]:
     files, others = pictures_in(folder)
     for name in others:
         if name != _LABELS:
-            print(f"likeness: {name} is not a picture by its name: skipped", file=sys.stderr)
+            log.warning("%s: skipped, is not a picture by its name", name)
     table = labels or (folder / _LABELS if (folder / _LABELS).is_file() else None)
     rows = _labels(table) if table is not None else {}
     by_name: dict[str, list[Path]] = defaultdict(list)

@@ -10,13 +10,13 @@ full-size photo. landmarks_64: the landmarks alone, without a fit.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import logs, progress
 from ..detail.card import check_face_model, weights_dir
 from ..detail.weights import load_detail
 from ..errors import DnpmError
@@ -30,6 +30,8 @@ from ..photo.landmarks.detect import Face, find_faces
 from ..photo.landmarks.networks import LandmarkNetworks
 from ..photo.reconstruct import Reconstructor
 from ..photo.restore.pipeline import open_restorer
+
+log = logs.logger(__name__)
 
 PURPOSE = "photos of a folder: landmark error of the fit at full size and at 64 pixels, seconds by stage"
 FACE_HEIGHT = 64
@@ -46,7 +48,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     """{"images": [{"file", "found", "nme", "nme_residual", "nme_64", "landmarks_64", "seconds": {stage: s}}], ...}."""
     files, others = pictures_in(args.photos)
     for name in others:
-        print(f"photo: {name} is not a picture by its name: skipped", file=sys.stderr)
+        log.warning("%s: skipped, is not a picture by its name", name)
     model = FaceModel.load(face_model_path(args.face_model))
     folder = weights_dir(args.weights)
     detail = load_detail(folder)
@@ -54,10 +56,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     tools = Reconstructor(
         model, LandmarkNetworks.load(args.landmarks), detail, open_restorer(model, detail, folder)
     )  # fmt: skip
-    rows = []
-    for file in files:
-        rows.append(_row(file, tools, args.resolution))
-        print(f"photo: {file.name}", file=sys.stderr)
+    rows = [_row(file, tools, args.resolution) for file in progress.each(files, "photos")]
     found = [row for row in rows if row["found"]]
     result: dict[str, Any] = {"images": rows, "found": len(found)}
     for key in ("nme", "nme_residual", "nme_64"):

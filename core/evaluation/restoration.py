@@ -11,7 +11,6 @@ is what the finest four rows of w+ paint: its error, its correlation with the tr
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from .. import progress as bars
 from ..detail.card import check_face_model, weights_dir
 from ..detail.uv_map import mask_at
 from ..detail.weights import Detail, load_detail
@@ -52,8 +52,8 @@ def evaluate(args: argparse.Namespace) -> dict:
     detail = load_detail(folder)
     check_face_model(detail.card, model)
     networks = load_photo(folder)
-    told = lambda share: print(f"restoration: {share:.0%}", file=sys.stderr)  # noqa: E731
-    return measure(model, detail, networks, args.faces, args.resolution, args.seed, told)
+    with bars.share("restoration") as tell:
+        return measure(model, detail, networks, args.faces, args.resolution, args.seed, tell)
 
 
 def measure(

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .. import logs
 from ..backend.devices import name as device_name
 from ..detail.card import check_face_model, weights_dir
 from ..detail.uv_map import mask_at
@@ -46,6 +46,8 @@ from .competitors.e2style import E2Style
 from .competitors.psp import PSP
 from .metrics import Score
 from .table1 import parameter_count
+
+log = logs.logger(__name__)
 
 FACTORS = (4, 8)
 PUBLISHED_M = {"pSp": 297.50, "E2Style, 1 stage": 141.61, "E2Style, 2 stages": 252.85, "ours": 114.27}
@@ -154,7 +156,7 @@ class Bench:
         for losses in trainer.run():
             if trainer.step % 50 == 0 or trainer.step == steps:
                 told = ", ".join(f"{k} {v:.4f}" for k, v in losses.items())
-                print(f"{title}: step {trainer.step}/{steps}, {told}", file=sys.stderr, flush=True)
+                log.info("%s: step %d/%d, %s", title, trainer.step, steps, told)
             if time.monotonic() > deadline:
                 break
         network.eval()

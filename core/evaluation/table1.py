@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import jsonfile
+from .. import jsonfile, logs
 from ..backend.devices import name as device_name
 from ..detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
 from ..detail.encoder import Encoder
@@ -37,6 +36,8 @@ from ..training.encoder.run import fit
 from ..training.encoder.sources import Painting, Source, fitting_config
 from ..training.encoder.trainer import EncoderTrainer, Plan, Samples, new_encoder
 from .metrics import Score
+
+log = logs.logger(__name__)
 
 PURPOSE = "Table I: E_id,exp, E_1700 and E_5000 trained alike on one data set (about ten minutes)"
 PUBLISHED_M = {"id-exp": 113.22, "1700": 426.56, "5000": 997.05}
@@ -210,7 +211,7 @@ def _budget(path: Path, begun: Budget, steps: Any) -> Budget:
         return known
     budget = Budget(**asdict(begun) | {"steps": steps()})
     write_text(path, json.dumps(asdict(budget), indent=2), make_folder=True)
-    print(f"table1: {budget.steps} steps for each encoder", file=sys.stderr, flush=True)
+    log.info("table1: %d steps for each encoder", budget.steps)
     return budget
 
 

@@ -5,7 +5,6 @@ and E2Style (one stage, two stages), all trained alike; bicubic enlargement is t
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -14,10 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .. import logs
 from ..training.photo.restoration import RestorationPlan, restored
 from . import restoring
 from .competitors.pulse import Pulse
 from .restoring import FACTORS, PLANS, Bench, competitor, parameters, restore_with
+
+log = logs.logger(__name__)
 
 PURPOSE = "Table II: maps restored from 1/4 and 1/8, beside PULSE, pSp and E2Style (about half an hour)"
 METHODS = ("ours", "pSp", "E2Style, 1 stage", "E2Style, 2 stages")
@@ -100,7 +102,7 @@ def _searched(bench: Bench, count: int) -> dict[str, Any]:
 
     def at(factor: int) -> Callable[[int, Tensor], Tensor]:
         def search(number: int, true: Tensor) -> Tensor:
-            print(f"PULSE: map {number + 1}, 1/{factor}", file=sys.stderr, flush=True)
+            log.info("PULSE: map %d, 1/%d", number + 1, factor)
             with torch.enable_grad():
                 return pulse.restore(functional.avg_pool2d(true, factor), factor, true.shape[-1], number)
 

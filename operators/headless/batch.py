@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
+from ...core import logs
 from ...core.batch import arguments, ledger
 from ...core.batch.job import Item, Job
 from ...core.batch.sliders import look_of, w_offset_of
@@ -19,6 +20,8 @@ from ...core.errors import DnpmError
 from ...core.files import cannot_write, sweep
 from ...core.files import folder as made_folder
 from .maker import Maker
+
+log = logs.logger(__name__)
 
 
 def main(words: Sequence[str]) -> int:
@@ -35,10 +38,10 @@ def main(words: Sequence[str]) -> int:
         with quiet(args.out / "blender.log") as progress, Maker(args) as maker:
             return run(job, args.out, maker, progress, force=args.force)
     except (DnpmError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        log.error("%s", error)
         return 2
     except KeyboardInterrupt:
-        print("stopped; run it again to go on", file=sys.stderr)
+        log.error("stopped; run it again to go on")
         return 130
 
 
@@ -52,6 +55,7 @@ def run(job: Job, out: Path, maker: Maker, progress: TextIO, *, force: bool = Fa
         except (Exception, SystemExit) as error:
             failed.append(item.name)
             result = f"FAILED: {error}" if isinstance(error, DnpmError) else f"FAILED: {type(error).__name__}: {error}"
+            # Standard output is blender.log here.
             with contextlib.suppress(OSError):  # The log may be on a full disk; the line below says what was wrong.
                 print(f"item {item.name}\n{traceback.format_exc()}", flush=True)
         if result is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -15,7 +14,7 @@ from typing import TextIO
 import bpy
 import numpy as np
 
-from ...core import jsonfile
+from ...core import jsonfile, logs
 from ...core.batch import clip
 from ...core.batch.job import Item
 from ...core.batch.sliders import look_of, w_offset_of
@@ -28,6 +27,8 @@ from ..scene import create, detail_image, live, motion, photo_offset, sounds, tr
 from . import camera, export, film, studio
 from .batch import quiet
 from .maker import Maker
+
+log = logs.logger(__name__)
 
 _FIRST = 1
 _LEDGER = "frames.json"
@@ -47,16 +48,16 @@ def main(words: list[str]) -> int:
         with quiet(args.out / "blender.log") as progress, Maker(args) as maker:
             return make(args, item, track, maker, progress)
     except (DnpmError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        log.error("%s", error)
         return 2
     except KeyboardInterrupt:
-        print("stopped; run it again to go on", file=sys.stderr)
+        log.error("stopped; run it again to go on")
         return 130
 
 
 def make(args: argparse.Namespace, item: Item, track: Track, maker: Maker, progress: TextIO) -> int:
     """Scene, .blend, pictures, film. Raises DnpmError or what Blender raises."""
-    scene, face = build(args, item, track, maker, progress)
+    scene, face = build(args, item, track, maker)
     _map(face, item)
     tracks.pack(face)
     print(export.save_blend(args.out / "clip.blend"), file=progress, flush=True)
@@ -72,9 +73,7 @@ def make(args: argparse.Namespace, item: Item, track: Track, maker: Maker, progr
     return 0
 
 
-def build(
-    args: argparse.Namespace, item: Item, track: Track, maker: Maker, progress: TextIO
-) -> tuple[bpy.types.Scene, bpy.types.Object]:
+def build(args: argparse.Namespace, item: Item, track: Track, maker: Maker) -> tuple[bpy.types.Scene, bpy.types.Object]:
     """An empty file with the face, its keyframes, the sound, lights and a camera."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene
@@ -94,7 +93,7 @@ def build(
     try:
         sounds.add_strip(scene, sounds.Source(str(args.audio)), float(_FIRST))
     except DnpmError as error:
-        print(f"note: {error}", file=progress, flush=True)
+        log.warning("%s", error)
     lens = studio.build(scene)
     studio.set_up_render(scene, item.settings)
     camera.aim(
@@ -133,9 +132,7 @@ def render(
         _map(face, item)
         export.render(scene, path)
         made += 1
-        print(
-            f"frame {frame} of {frames[-1]}: {(time.monotonic() - start) / made:.1f} s each", file=progress, flush=True
-        )
+        log.info("frame %d of %d: %.1f s each", frame, frames[-1], (time.monotonic() - start) / made)
     print(f"{made} frames rendered, {len(frames) - made} were there, in {folder}", file=progress, flush=True)
     return pictures
 

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import bpy
 
+from ...core import logs
 from . import compat, session
+
+log = logs.logger(__name__)
 
 CODE = 3
 """Exit code of a Blender without a window after a face was rendered with a map that is not its frame's."""
@@ -35,11 +38,10 @@ def stop_render(scene: bpy.types.Scene, reason: str) -> None:
     cannot be told, and neither a second time: then the process ends here.
     """
     global _broken_off
-    print(
-        f"DNPM Face: the render is stopped at frame {scene.frame_current}, because {reason}. (Preferences > Add-ons > "
-        "DNPM Face > Stop Renders)",
-        flush=True,
-    )
+    log.error(
+        "the render is stopped at frame %d, because %s. (Preferences > Add-ons > DNPM Face > Stop Renders)",
+        scene.frame_current, reason,
+    )  # fmt: skip
     with_failure()
     # Python knows no handler of Blender's program; in the module it has its own.
     if signal.getsignal(signal.SIGINT) is None and not _broken_off:

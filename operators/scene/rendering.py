@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import bpy
 
+from ...core import logs
 from ...core.errors import DnpmError
 from . import compat, leaving, live, registry, session, settings, state
 from .claims import Claims
+
+log = logs.logger(__name__)
 
 _told: dict[int, str] = {}
 """The faces that were not followed in this render, by session_uid, and what was told of each."""
@@ -51,11 +54,11 @@ def end() -> None:
     """The render is over: what was told of its frames is told once more, where it is looked for."""
     if not _told:
         return
-    head = f"DNPM Face: {len(_told)} of the rendered faces did not show the map of every frame"
-    print("\n  ".join([f"{head}:", *failures()]), flush=True)
+    head = f"{len(_told)} of the rendered faces did not show the map of every frame"
+    log.warning("%s", "\n  ".join([f"{head}:", *failures()]))
     if not compat.in_background():
         lines = failures()[:_SHOWN]
-        bpy.app.timers.register(lambda: _show(head, lines), first_interval=0.1)
+        bpy.app.timers.register(lambda: _show(f"DNPM Face: {head}", lines), first_interval=0.1)
 
 
 def _show(head: str, lines: list[str]) -> None:
@@ -73,4 +76,4 @@ def _tell(scene: bpy.types.Scene, face: bpy.types.Object, reason: str) -> None:
         linked = f" (linked from {face.library.name})" if face.library is not None else ""
         message = f"{face.name}{linked}, frame {scene.frame_current}: the map was not updated: {reason}"
         _told[face.session_uid] = message
-        print(f"DNPM Face: {message}", flush=True)
+        log.warning("%s", message)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ... import tensorfile
+from ... import logs, progress, tensorfile
 from ...errors import DnpmError
 from ...inputs import reading
 from ...processes import spread
@@ -28,6 +25,8 @@ from .head import MATERIALS, Head, cut_head
 from .identities import Population, Sample
 from .labels import labels, measures, signs
 from .tucker import core_tensor, identity_modes
+
+log = logs.logger(__name__)
 
 COMPONENTS = 50
 _WEIGHT = {"face": 1.0, "other": 0.25}
@@ -107,9 +106,7 @@ def _person(sample: Sample) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return _builder.person(sample)
 
 
-def people(
-    builder: Builder, samples: list[Sample], progress: Callable[[str], None] | None = None, workers: int | None = None
-) -> People:
+def people(builder: Builder, samples: list[Sample], workers: int | None = None) -> People:
     """Work out many people in several processes."""
     n_v = builder.carrier.n_vertices
     result = People(
@@ -118,12 +115,10 @@ def people(
         np.empty((len(samples), n_v, 3), np.float32),
         np.empty((len(samples), len(ARKIT_NAMES), n_v, 3), np.float32),
     )
-    start = time.monotonic()
     count = workers or min(os.cpu_count() or 1, 8)
-    for done, (i, made) in enumerate(spread(_person, samples, count, _start, (builder.data.root,)), 1):
+    made_people = spread(_person, samples, count, _start, (builder.data.root,))
+    for i, made in progress.each(made_people, "people", len(samples)):
         result.drawn[i], result.rests[i], result.deltas[i] = made
-        if progress and done % 40 == 0:
-            progress(f"{done} of {len(samples)} people, {time.monotonic() - start:.0f} s")
     return result
 
 
@@ -132,7 +127,6 @@ def build_face_model(
     n_identities: int = 360,
     seed: int = 0,
     root: Path | None = None,
-    progress: Callable[[str], None] | None = None,
     force: bool = False,
 ) -> Path:
     """Write the default face model and return its path; at once when the same inputs have built it already.
@@ -144,7 +138,6 @@ def build_face_model(
             f"--identities {n_identities}: at least {COMPONENTS + 1} are needed for {COMPONENTS} components"
         )
     path = Path(out) if out else BUILT
-    say = progress or (lambda text: print(text, file=sys.stderr, flush=True))
     builder = Builder(root)
     samples = builder.population.draw(n_identities, seed)
     for sample in samples:
@@ -152,15 +145,15 @@ def build_face_model(
             builder.data.target(name)
     inputs = _inputs(builder.data.fingerprint(), n_identities, seed)
     if not force and path.is_file() and _built_from(path) == inputs:
-        say(f"{path} is up to date")
+        log.info("%s is up to date", path)
         return path
 
-    say(f"building {n_identities} people with {len(ARKIT_NAMES)} expressions each")
-    crowd = people(builder, samples, say)
-    say("compressing")
+    log.info("building %d people with %d expressions each", n_identities, len(ARKIT_NAMES))
+    crowd = people(builder, samples)
+    log.info("compressing")
     model = assemble(builder, crowd, {"inputs": inputs, "identities": str(n_identities), "seed": str(seed)})
     model.save(path)
-    say(f"wrote {path} ({path.stat().st_size / 1e6:.0f} MB)")
+    log.info("wrote %s (%.0f MB)", path, path.stat().st_size / 1e6)
     return path
 
 

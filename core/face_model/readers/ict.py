@@ -8,18 +8,19 @@ What lies in it, in centimetres, y up, the face along +z, the subject's left at 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ... import jsonfile
+from ... import jsonfile, logs
 from ...errors import DnpmError
 from ...inputs import brief
 from ..arkit import ARKIT_NAMES
 from ..model import FaceModel
 from .assemble import arkit_first, checked_count, detail_layer, drop_unused, identity_labels
 from .obj import ObjMesh, read_obj, read_positions
+
+log = logs.logger(__name__)
 
 _MM_PER_UNIT = 10.0
 _COMPONENTS = 50
@@ -35,7 +36,7 @@ _LEFT_OUT = ("M_IrisLeft", "M_IrisRight", "M_LacrimalFluid", "M_EyeBlend", "M_Ey
 _FULL_VERTICES, _MOUTH_SOCKET = 26719, (11248, 13294)
 
 
-def read_ict(folder: Path, identities: int | None = None, progress: Callable[[str], None] | None = None) -> FaceModel:
+def read_ict(folder: Path, identities: int | None = None) -> FaceModel:
     """Read the folder.
 
     identities: how many of the identity components to take, most important first (None: 50, or all). ICT's names become
@@ -44,7 +45,6 @@ def read_ict(folder: Path, identities: int | None = None, progress: Callable[[st
     damaged file, or on one of another topology.
     """
     folder = Path(folder)
-    say = progress or (lambda text: None)
     config = _config(folder / "vertex_indices.json")
     mesh = read_obj(folder / "generic_neutral_mesh.obj")
     n_v = len(mesh.vertices)
@@ -58,9 +58,9 @@ def read_ict(folder: Path, identities: int | None = None, progress: Callable[[st
     def delta(path: Path) -> np.ndarray:
         return (read_positions(path, n_v) - mesh.vertices)[kept] * _MM_PER_UNIT
 
-    say(f"reading {count} identity components")
+    log.info("reading %d identity components", count)
     core_rest = np.stack([delta(path) for path in found[:count]])
-    say(f"reading {len(config['expressions'])} expressions")
+    log.info("reading %d expressions", len(config["expressions"]))
     shapes: dict[str, np.ndarray] = {}
     for ict_name in config["expressions"]:
         name = arkit_name(ict_name)

@@ -10,17 +10,19 @@ Expressions are called what their files are called; ARKit's names come first.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from ... import logs
 from ...errors import DnpmError
 from ...inputs import one_line, read_text
 from ..build.tucker import identity_modes
 from ..model import FaceModel
 from .assemble import Rectangle, arkit_first, checked_count, detail_layer, identity_labels
 from .obj import read_obj, read_positions
+
+log = logs.logger(__name__)
 
 NEUTRAL = "neutral"
 MM_PER_UNIT = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
@@ -33,7 +35,6 @@ def read_registered(
     identities: int | None = None,
     rectangle: Rectangle = (0.0, 0.0, 1.0, 1.0),
     landmarks: Path | None = None,
-    progress: Callable[[str], None] | None = None,
 ) -> FaceModel:
     """Read the folder.
 
@@ -46,7 +47,6 @@ def read_registered(
     folder = Path(folder)
     if unit not in MM_PER_UNIT:
         raise DnpmError(f"unit {unit!r} is not one of {', '.join(MM_PER_UNIT)}")
-    say = progress or (lambda text: None)
     people = _people(folder)
     names = arkit_first(name for name in next(iter(people.values())) if name != NEUTRAL)
     first = next(iter(people.values()))[NEUTRAL]
@@ -55,7 +55,7 @@ def read_registered(
         raise DnpmError(f"{first}: has no texture coordinates, on which the detail layer is laid out")
     n_v, scale = len(mesh.vertices), MM_PER_UNIT[unit]
 
-    say(f"reading {len(people)} people at rest")
+    log.info("reading %d people at rest", len(people))
     rests = np.stack([read_positions(files[NEUTRAL], n_v) * scale for files in people.values()]).astype(np.float32)
     wanted = min(_COMPONENTS, len(people) - 1) if identities is None else identities
     count = checked_count(wanted, len(people) - 1, str(folder))
@@ -68,7 +68,7 @@ def read_registered(
     core = np.zeros((count + 1, len(names) + 1, n_v, 3), np.float32)
     core[1:, 0] = np.tensordot(take[1:], rests - mean.astype(np.float32), 1)
     for s, (person, files) in enumerate(people.items()):
-        say(f"reading {person}")
+        log.info("reading %s", person)
         for e, name in enumerate(names, 1):
             delta = (read_positions(files[name], n_v) * scale - rests[s]).astype(np.float32)
             core[:, e] += take[:, s, None, None] * delta

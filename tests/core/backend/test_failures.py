@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dnpm.core import logs
 from dnpm.core.backend import protocol
 from dnpm.core.backend.types import Limits
 from dnpm.core.errors import DnpmError
@@ -274,6 +275,34 @@ def test_what_libraries_print_does_not_reach_the_messages(make_client, sliders):
         assert (worker / "1").readlink() == (worker / "2").readlink()
         assert str((worker / "0").readlink()) == os.devnull
     assert facts["python"]
+
+
+def test_the_worker_keeps_a_log(make_client, sliders, tmp_path, monkeypatch, caplog):
+    """In the folder of the process that asks; a fault's trace is in it, and its warnings reach that process's log."""
+    monkeypatch.setenv(logs.FOLDER_VARIABLE, str(tmp_path / "log"))
+    monkeypatch.setenv(logs.LEVEL_VARIABLE, "debug")
+    client = make_client()
+    client.start()
+    with caplog.at_level("INFO", "dnpm"):
+        client.call("displacement", arrays=sliders)
+        with pytest.raises(DnpmError):
+            client.call("displacement", arrays=sliders | {"identity": np.zeros(7, np.float32)})
+        worker = client.status.pid
+        client.stop()
+    text = (tmp_path / "log" / "worker.log").read_text(encoding="utf-8")
+    assert f" INFO {worker} dnpm.core.backend.worker: ready: Python " in text
+    assert "DEBUG" in text
+    assert "request displacement: " in text
+    assert "request displacement: identity: has the shape (1, 7)" in text
+    assert any(message.startswith(f"worker {worker}: request displacement: ") for message in caplog.messages)
+
+
+def test_a_log_that_cannot_be_written_hinders_no_map(make_client, sliders, tmp_path, monkeypatch):
+    (tmp_path / "log").write_text("a file where the folder should be")
+    monkeypatch.setenv(logs.FOLDER_VARIABLE, str(tmp_path / "log"))
+    client = make_client()
+    client.start()
+    assert client.call("displacement", arrays=sliders).arrays["displacement"].shape
 
 
 CHILD = """

@@ -67,7 +67,7 @@ def test_notes_on_the_sound_are_printed(parts: Path, tmp_path: Path, capsys: pyt
     said = capsys.readouterr()
     (note,) = json.loads(said.out)["notes"]
     assert note == "is cut short: it ends after 1.50 s, before the length in its header"
-    assert f"note: {tmp_path / 'cut.wav'}: {note}" in said.err
+    assert f"warning: {tmp_path / 'cut.wav'}: {note}" in said.err
 
 
 def test_strength_arrives(parts: Path, tmp_path: Path):
