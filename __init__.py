@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """DNPM Face: detailed faces for Blender. Imported as the package `dnpm` it needs no Blender."""
 
-__version__ = "0.1.0"
+from .core.version import __version__
+
+__all__ = ["__version__", "register", "unregister"]
 
 
 def register() -> None:

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from . import inputs
 from .errors import DnpmError
+from .files import inputs
 
 LINES = 100
 """Of the log, at the end of a report."""

@@ -22,9 +22,9 @@ from collections import deque
 from pathlib import Path
 from typing import IO, Any
 
-from . import files
 from .errors import DnpmError
-from .inputs import without_controls
+from .files import writing
+from .files.inputs import without_controls
 
 ROOT = "dnpm"
 LEVELS = ("debug", "info", "warning", "error")
@@ -41,7 +41,7 @@ _PACKAGE = __name__.removesuffix(".core.logs")
 
 
 def logger(module: str) -> logging.Logger:
-    """The logger of a module, given its `__name__`: "dnpm.core.backend.client"."""
+    """The logger of a module, given its `__name__`: "dnpm.core.backend.client.client"."""
     inside = module.removeprefix(_PACKAGE).lstrip(".")
     return logging.getLogger(ROOT if inside in ("", "__main__") else f"{ROOT}.{inside}")
 
@@ -225,7 +225,7 @@ class RotatingFile(logging.handlers.RotatingFileHandler):
 
     def _open(self) -> Any:
         path = Path(self.baseFilename)
-        files.folder(path.parent)
+        writing.folder(path.parent)
         # A pipe of this name would hold the process until somebody reads it.
         if path.exists() and not stat.S_ISREG(path.stat().st_mode):
             raise DnpmError(f"{path.name}: is not a regular file")

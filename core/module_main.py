@@ -2,7 +2,7 @@
 
     python -I module_main.py [--path FOLDER ...] MODULE [ARGUMENT ...]
 
-MODULE is a name inside the package ("core.backend.worker_main"), FOLDER one more place for packages. It works from
+MODULE is a name inside the package ("core.backend.worker.main"), FOLDER one more place for packages. It works from
 wherever the project lies: as a clone, or as an extension that Blender installed under a module name of its own.
 Therefore it makes its own package `dnpm` first. `programs.module_command` writes the command.
 """

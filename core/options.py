@@ -14,7 +14,7 @@ from .errors import DnpmError
 if TYPE_CHECKING:
     import torch
 
-    from .training.perceptual import PerceptualDistance
+    from .measures.perceptual import PerceptualDistance
 
 _PERCEPTUAL = ("auto", "lpips-alex", "lpips-vgg", "efficientnet-lite0")
 
@@ -33,7 +33,7 @@ def add_device(
 
 def device_of(args: argparse.Namespace) -> torch.device:
     """The device that `--device` names. Raises DnpmError when it is missing or does not work."""
-    from .backend.devices import choose
+    from .devices import choose
 
     return choose(args.device or "auto")
 
@@ -87,7 +87,7 @@ def add_perceptual(
 def perceptual_of(args: argparse.Namespace) -> PerceptualDistance | None:
     """The distance that the arguments of `add_perceptual` name; None for "none". Raises DnpmError when its weights are
     missing or damaged."""
-    from .training.perceptual import perceptual
+    from .measures.perceptual import perceptual
 
     name, trunk = args.perceptual, args.trunk
     if name == "none":

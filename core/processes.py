@@ -23,8 +23,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn, TypeVar
 
-from . import files, logs
+from . import logs
 from .errors import DnpmError
+from .files import writing
 from .programs import environment
 
 log = logs.logger(__name__)
@@ -171,7 +172,7 @@ def hold_lifeline() -> None:
 
 def end_at_once(status: int) -> NoReturn:
     """End this process from any thread, whatever the others do; half-written files are removed."""
-    files.drop_unfinished()
+    writing.drop_unfinished()
     os._exit(status)
 
 

@@ -18,7 +18,10 @@ from . import (
     sliders,
 )
 from .scene import diagnostics as reports
-from .scene import live, looks, models, registration, registry, session
+from .scene import registration, session
+from .scene.detail import live
+from .scene.face import models, registry
+from .scene.look import looks
 
 _DEEDS = (add_face, sliders, presets, detail, bake_sculpt, animate, bake_sequence, live_link, photo, diagnostics)
 _CLASSES = tuple(cls for deeds in _DEEDS for cls in deeds.CLASSES)
@@ -33,6 +36,7 @@ def _hide_menu() -> None:
 
 
 _STEPS = (
+    (properties.register, properties.unregister),
     (reports.open_log, reports.close_log),
     *registration.classes(_CLASSES),
     (_show_menu, _hide_menu),

@@ -7,7 +7,8 @@ import bpy
 from ..core.errors import DnpmError
 from ..core.face_model.sampling import random_identity
 from .base import Result
-from .scene import create, live, models
+from .scene.detail import live
+from .scene.face import create, models
 
 
 class DNPM_OT_add_face(bpy.types.Operator):

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
-from ..core.backend.speech import Curves, SpeechJob
+from ..core.backend.client.speech import Curves, SpeechJob
 from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from ..core.face_model.model import FaceModel
 from ..core.speech.formats import SUFFIXES
 from .base import Result
 from .long import LongDeed, Work, scene_of
-from .scene import compat, models, motion, names, session, sounds, state
+from .scene import compat, names, session
+from .scene.face import models, slider_values
+from .scene.motion import apply_curves, sounds
 
 if TYPE_CHECKING:
-    from ..panels.speech import SpeechProperties
+    from .properties.speech import SpeechProperties
 
 LONGEST_S = 3600.0
 """Of sound at once: its keyframes fill a gigabyte."""
@@ -58,12 +60,12 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
     def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
         group, scene = getattr(face, names.SPEECH), context.scene
         model = models.model_of(face)
-        motion.check(face, model)
+        apply_curves.check(face, model)
         if self.filepath or group.source == "FILE":
             sources = [sounds.from_file(self.filepath or group.sound, group.skip, group.length)]
         else:
             sources = sounds.from_strips(context)
-        wishes = [motion.Wish.of(face, scene, source) for source in sources]
+        wishes = [apply_curves.Wish.of(face, scene, source) for source in sources]
         asked = [_params(group, wish, source) for wish, source in zip(wishes, sources, strict=True)]
         try:
             return (yield from self._work_on(face, scene, sources, wishes, asked))
@@ -76,7 +78,7 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
         face: bpy.types.Object,
         scene: bpy.types.Scene,
         sources: list[sounds.Source],
-        wishes: list[motion.Wish],
+        wishes: list[apply_curves.Wish],
         asked: list[dict[str, Any]],
     ) -> Work:
         uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
@@ -95,27 +97,27 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
                 job.cancel()
             seconds += job.seconds
             parts.append(curves)
-        return self._keyed(state.still_there(uid, name), scene_of(scene_uid), sources, wishes, parts)
+        return self._keyed(slider_values.still_there(uid, name), scene_of(scene_uid), sources, wishes, parts)
 
     def _keyed(
         self,
         face: bpy.types.Object,
         scene: bpy.types.Scene,
         sources: list[sounds.Source],
-        wishes: list[motion.Wish],
+        wishes: list[apply_curves.Wish],
         parts: list[Curves],
     ) -> str:
         """Write it all, or nothing."""
         group, model = getattr(face, names.SPEECH), models.model_of(face)
-        frames, expression, rotations = motion.joined(wishes, parts)
+        frames, expression, rotations = apply_curves.joined(wishes, parts)
         label = f"{face.name} {bpy.path.display_name_from_filepath(sources[0].path)}"
         with ExitStack() as undo:
-            written = motion.key_expression(
+            written = apply_curves.key_expression(
                 face, model, label, frames, expression, group.tolerance, layered=group.target == "LAYER"
             )
             undo.callback(written.undo)
             if rotations is not None:
-                motion.key_head(face, scene, group.head, label, frames, rotations, group.tolerance, undo)
+                apply_curves.key_head(face, scene, group.head, label, frames, rotations, group.tolerance, undo)
             if group.add_sound and sources[0].frame is None:
                 self._add_sound(scene, sources[0], wishes[0], undo)
             undo.pop_all()
@@ -132,7 +134,7 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
         )
 
     def _add_sound(
-        self, scene: bpy.types.Scene, source: sounds.Source, wish: motion.Wish, undo: ExitStack
+        self, scene: bpy.types.Scene, source: sounds.Source, wish: apply_curves.Wish, undo: ExitStack
     ) -> None:  # fmt: skip
         try:
             undo.callback(sounds.add_strip(scene, source, wish.sound_frame))
@@ -140,7 +142,7 @@ class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
             self.report({"WARNING"}, str(error))
 
     def _warn(self, face: bpy.types.Object, model: FaceModel) -> None:
-        if driven := motion.driven(face, model):
+        if driven := apply_curves.driven(face, model):
             self.report({"WARNING"}, f"Drivers win over keyframes: {', '.join(driven[:5])} will not follow the sound")
         if missing := [name for name in ARKIT_NAMES if name not in model.expression_index]:
             self.report({"WARNING"}, f"This face model has no {', '.join(missing[:5])}: left out")
@@ -154,7 +156,7 @@ def _check_length(seconds: float, source: sounds.Source) -> None:
         )
 
 
-def _params(group: SpeechProperties, wish: motion.Wish, source: sounds.Source) -> dict[str, Any]:
+def _params(group: SpeechProperties, wish: apply_curves.Wish, source: sounds.Source) -> dict[str, Any]:
     """The request's parameters."""
     controls = {name: getattr(group, name) for name in _CONTROLS}
     if group.head == "NONE":

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import bpy
 
+from ..core.dataset.bake import bake
+from ..core.dataset.sets import add_sculpt
 from ..core.errors import DnpmError
-from ..core.training.data.bake import bake
-from ..core.training.data.sets import add_sculpt
 from .base import FaceDeed, Result
-from .scene import models, sculpts, state
+from .scene.detail import sculpts
+from .scene.face import models, slider_values
 
 
 class DNPM_OT_bake_sculpt(FaceDeed, bpy.types.Operator):
@@ -51,7 +52,7 @@ class DNPM_OT_bake_sculpt(FaceDeed, bpy.types.Operator):
         if not self.directory:
             raise DnpmError("choose a folder for the data set")
         model = models.model_of(face)
-        identity, expression = state.identity_vector(face), state.expression_vector(face, model)
+        identity, expression = slider_values.identity_vector(face), slider_values.expression_vector(face, model)
         vertices, faces = sculpts.sculpt_mesh(context, others[0], face)
         surface = sculpts.smooth_surface(context, face)
         baked = bake(surface, vertices, faces, model.detail_mask, int(self.resolution), self.cage)

@@ -19,11 +19,13 @@ from ..core.batch.sequence import Sequence, open_sequence
 from ..core.errors import DnpmError
 from .base import FaceDeed, Result
 from .long import LongDeed, Work, scene_of, told
-from .scene import baked, detail_image, names, session, state
-from .scene.tracks import Wish
+from .scene import names, session
+from .scene.detail import baked, map_image
+from .scene.detail.map_state import Wish
+from .scene.face import slider_values
 
 if TYPE_CHECKING:
-    from ..panels.sequence import SequenceProperties
+    from .properties.sequence import SequenceProperties
 
 _MAPS_A_REQUEST = {"cpu": 2}
 _MAPS_ON_A_CARD = 16
@@ -54,7 +56,7 @@ class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
     def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
         group, scene = getattr(face, names.SEQUENCE), context.scene
         frames = _range(group, scene)
-        detail_image.image_of(face)
+        map_image.image_of(face)
         folder = _folder(group, face)
         sequence = open_sequence(folder, group.form, baked.stem(face, folder))
         others = baked.earlier(face, folder, group.form)
@@ -64,15 +66,15 @@ class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
         made_with = yield from self._facts(size)
         self.holds = True  # The scene goes through its frames: nothing else may move it.
         try:
-            sampling = baked.sample(state.still_there(uid, name), scene_of(scene_uid), frames)
+            sampling = baked.sample(slider_values.still_there(uid, name), scene_of(scene_uid), frames)
             wishes = yield from told(sampling, "looking at the frames", _SAMPLING_SHARE)
         finally:
             self.holds = False
-        face = state.still_there(uid, name)
+        face = slider_values.still_there(uid, name)
         maps = yield from _missing(face, wishes, made_with, sequence, others)
         changing = any(not np.array_equal(w.identity, wishes[frames[0]].identity) for w in wishes.values())
         yield from _compute(maps, sequence, size)
-        face = state.still_there(uid, name)
+        face = slider_values.still_there(uid, name)
         try:
             baked.show(face, sequence, frames)
         except RuntimeError as error:
@@ -97,7 +99,7 @@ class DNPM_OT_live_detail(FaceDeed, bpy.types.Operator):
     bl_label = "Back to Live"
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
-        if not detail_image.is_baked(face):
+        if not map_image.is_baked(face):
             raise DnpmError(f"{face.name}: shows its live map already")
         baked.hide(face)
 
@@ -187,7 +189,7 @@ def _ask(batch: list[_Map], channel: str, size: int) -> Pending:
         name: array if name == "gain" else np.stack([entry.wish.extras.arrays[name] for entry in batch])
         for name, array in extras.arrays.items()
     }
-    resolution = None if size == detail_image.FULL else size
+    resolution = None if size == map_image.FULL else size
     params = {**extras.params, "resolution": resolution, "final": True}
     return session.ready_client().submit(channel, "displacements", arrays=arrays, params=params)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import bpy
 
 from ..core.errors import DnpmError
-from .scene import live, state
+from .scene.detail import live
+from .scene.face import slider_values
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
@@ -30,7 +31,7 @@ def own_operators() -> Any:
 def the_face(context: bpy.types.Context, *, edits: bool = True) -> bpy.types.Object:
     """The face that an operator works on: the active object, with parts of its own. Raises DnpmError when it cannot."""
     obj = context.active_object
-    reason = state.why_not(obj, edits=edits)
+    reason = slider_values.why_not(obj, edits=edits)
     if reason:
         raise DnpmError(reason)
     assert obj is not None
@@ -51,7 +52,7 @@ class FaceDeed(OperatorMixin):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = state.why_not(context.active_object, edits=cls.edits)
+        reason = slider_values.why_not(context.active_object, edits=cls.edits)
         if reason:
             cls.poll_message_set(reason)
         return not reason

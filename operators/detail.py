@@ -8,7 +8,9 @@ import bpy
 
 from ..core.errors import DnpmError
 from .base import FaceDeed, Result
-from .scene import detail_image, live, names, repair, session, tracks
+from .scene import names, session
+from .scene.detail import live, map_image, map_state
+from .scene.face import repair
 
 
 class DNPM_OT_update_detail(FaceDeed, bpy.types.Operator):
@@ -18,7 +20,7 @@ class DNPM_OT_update_detail(FaceDeed, bpy.types.Operator):
     bl_label = "Update Detail"
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
-        detail_image.check_live(face)
+        map_image.check_live(face)
         if getattr(face, names.FACE).frozen:
             raise DnpmError(f"{face.name}: its map is frozen: press Unfreeze first")
         milliseconds = live.update_now(face)
@@ -32,15 +34,15 @@ class DNPM_OT_freeze(FaceDeed, bpy.types.Operator):
     bl_label = "Freeze Map"
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
-        detail_image.check_live(face)
-        detail_image.image_of(face)
+        map_image.check_live(face)
+        map_image.image_of(face)
         try:
             live.update_now(face)
         except DnpmError as error:
-            if not detail_image.has_map(face):
+            if not map_image.has_map(face):
                 raise
             self.report({"WARNING"}, f"Frozen as it is, not brought up to date: {error}")
-        tracks.pack(face)
+        map_state.pack(face)
         getattr(face, names.FACE).frozen = True
 
 
@@ -75,9 +77,9 @@ class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         from .headless.export import write_exr
 
-        detail_image.check_live(face)
+        map_image.check_live(face)
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".exr")))
-        write_exr(detail_image.read_map(face), path)
+        write_exr(map_image.read_map(face), path)
         self.report({"INFO"}, f"Saved {path}")
 
 

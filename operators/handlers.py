@@ -10,7 +10,10 @@ from bpy.app.handlers import persistent
 
 from ..core import logs
 from ..core.errors import DnpmError
-from .scene import compat, detail_image, groups, live, looks, registry, rendering, state, tracks, waiting
+from .scene import compat, rendering
+from .scene.detail import live, map_image, map_state, waiting
+from .scene.face import registry, slider_values, vertex_groups
+from .scene.look import looks
 
 log = logs.logger(__name__)
 
@@ -23,7 +26,7 @@ _busy = False
 def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     """A slider was moved, by hand, by a driver or by another add-on; or a face was duplicated."""
     global _busy
-    if _busy or state.is_paused():
+    if _busy or slider_values.is_paused():
         return
     # The order matters: this runs at every change of a scene of any size, mostly to find that nothing is to be done.
     # What was updated is not gone through either, which takes longer in a large scene than to look at some faces.
@@ -59,7 +62,7 @@ def _after_undo(*_: object) -> None:
     for face in registry.faces():
         live.own_data(face)
         live.restore(face)
-        if state.is_editable(face):
+        if slider_values.is_editable(face):
             _or_say(bpy.context.scene, face, lambda face, _: looks.apply(face), None)
 
 
@@ -68,7 +71,7 @@ def _after_load(*_: object) -> None:
     registry.forget()
     live.forget()
     looks.forget()
-    groups.migrate_all()
+    vertex_groups.migrate_all()
     for face in registry.faces():
         live.own_data(face)
         live.notice(face)
@@ -77,7 +80,7 @@ def _after_load(*_: object) -> None:
 @persistent
 def _after_import(*_: object) -> None:
     """Something was appended or linked. What is linked passes no other handler."""
-    groups.migrate_all()
+    vertex_groups.migrate_all()
 
 
 @persistent
@@ -87,7 +90,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
     Rendering, this is the one place where the frame's values can be read: its depsgraph writes nothing back to the
     scene, and render_pre comes before the frame is set. What is tagged here is evaluated once more before the picture.
     """
-    if state.is_paused():
+    if slider_values.is_paused():
         return
     if compat.is_rendering(depsgraph):
         rendering.follow(scene, depsgraph)
@@ -129,12 +132,12 @@ def _after_playback(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | Non
 def _before_save(*_: object) -> None:
     """Pixels that are not packed would be lost. A worker that does not answer holds nobody up for long."""
     registry.forget()  # a face that was never shown is saved too
-    faces = [face for face in state.faces() if detail_image.find_image(face) is not None]
+    faces = [face for face in slider_values.faces() if map_image.find_image(face) is not None]
     for face in waiting.finish(faces):
         why = live.track(face).problem or "the backend did not answer in time"
         log.warning("%s: saved with an older map, which is updated when the file is opened: %s", face.name, why)
     for face in faces:
-        tracks.pack(face)
+        map_state.pack(face)
 
 
 @persistent

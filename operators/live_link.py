@@ -18,7 +18,10 @@ from ..core.face_model.arkit import ARKIT_NAMES
 from .animate import LONGEST_S
 from .base import FaceDeed, Result
 from .long import LongDeed, Work, scene_of, told
-from .scene import baked, compat, head, models, motion, sounds, state
+from .scene import compat
+from .scene.detail import baked
+from .scene.face import models, slider_values
+from .scene.motion import apply_curves, head, sounds
 
 _HEADS = [
     ("NONE", "Nothing", "Expressions alone"),
@@ -99,7 +102,7 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         scene, model = context.scene, models.model_of(face)
-        motion.check(face, model)
+        apply_curves.check(face, model)
         capture = read_capture(bpy.path.abspath(self.filepath), self.rate or None, self.full or None)
         track = capture.track
         if track.times[-1] - track.times[0] > LONGEST_S:
@@ -111,7 +114,7 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
         start = {"SCENE": scene.frame_start, "CURRENT": scene.frame_current}.get(self.start, self.frame)
         frames, label = start + np.arange(len(times)), f"{face.name} {Path(self.filepath).stem}"
         with ExitStack() as undo:
-            written = motion.key_expression(
+            written = apply_curves.key_expression(
                 face, model, label, frames, np.clip(expression, 0, 1), self.tolerance,
                 layered=self.target == "LAYER", missing=track.missing,
             )  # fmt: skip
@@ -120,7 +123,7 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
                 if rotations is None:
                     raise DnpmError(f"{self.filepath}: has no columns for the head (HeadYaw, HeadPitch, HeadRoll)")
                 armature = bpy.data.objects.get(self.armature)
-                motion.key_head(
+                apply_curves.key_head(
                     face, scene, self.head, label, frames, rotations, self.tolerance, undo, armature, self.bone
                 )
             undo.pop_all()
@@ -133,7 +136,7 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
         low, high = capture.value_range
         if low < -_OUTSIDE or high > 1 + _OUTSIDE:
             self.report({"WARNING"}, f"Its values go from {low:.3g} to {high:.3g}: limited to 0 to 1")
-        if driven := motion.driven(face, models.model_of(face)):
+        if driven := apply_curves.driven(face, models.model_of(face)):
             self.report({"WARNING"}, f"Drivers win over keyframes: {', '.join(driven[:5])} will not follow the capture")
         self.report({"INFO"}, f"{keys} keyframes from frame {frames[0]} to {frames[-1]}")
 
@@ -183,7 +186,7 @@ class DNPM_OT_export_live_link(LongDeed, bpy.types.Operator):
         uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
 
         def read(graph: bpy.types.Depsgraph) -> tuple[np.ndarray, Quaternion]:
-            values = state.expression_vector(state.still_there(uid, name), model, graph)
+            values = slider_values.expression_vector(slider_values.still_there(uid, name), model, graph)
             if turning is None:
                 return values, Quaternion()
             return values, _object(turning).evaluated_get(graph).matrix_basis.to_quaternion()
@@ -191,7 +194,7 @@ class DNPM_OT_export_live_link(LongDeed, bpy.types.Operator):
         self.holds = True
         try:
             found = yield from told(
-                baked.through(state.still_there(uid, name), scene_of(scene_uid), range(first, last + 1), read),
+                baked.through(slider_values.still_there(uid, name), scene_of(scene_uid), range(first, last + 1), read),
                 "looking at the frames",
             )
         finally:

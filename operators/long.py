@@ -14,7 +14,8 @@ import bpy
 
 from ..core.errors import DnpmError
 from .base import OperatorMixin, Result, the_face
-from .scene import compat, session, state
+from .scene import compat, session
+from .scene.face import slider_values
 
 Work = Generator[tuple[float, str], None, str]
 """Yields the share done (0 to 1) and what is going on; returns what to tell in the end."""
@@ -35,7 +36,7 @@ class LongDeed(OperatorMixin):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = state.why_not(context.active_object, edits=cls.edits)
+        reason = slider_values.why_not(context.active_object, edits=cls.edits)
         if reason:
             cls.poll_message_set(reason)
             return False

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..core.backend.photo import Photo, PhotoFace, PhotoJob
+from ..core.backend.client.photo import Photo, PhotoFace, PhotoJob
 from ..core.errors import DnpmError
 from ..core.photo.choices import SUFFIXES
 from .base import FaceDeed, Result
 from .long import LongDeed, Work, scene_of
-from .scene import compat, models, names, photo_points, photos, pictures, session, state
+from .scene import compat, names, session
+from .scene.face import models, slider_values
+from .scene.photo import photos, pictures, point_handles
 
 if TYPE_CHECKING:
-    from ..panels.photo import PhotoItem
+    from .properties.photo import PhotoItem
 
 _TOLD = {
     "reading": "reading", "landmarks": "looking for the face", "fit": "fitting the face",
@@ -47,7 +49,7 @@ class _FromPhotos(LongDeed):
         finally:
             job.cancel()
         backgrounds = [bpy.data.images.get(image) if image else None for image in images]
-        photos.write(state.still_there(uid, name), scene_of(scene_uid), made, backgrounds)
+        photos.write(slider_values.still_there(uid, name), scene_of(scene_uid), made, backgrounds)
         return self._told(made)
 
     def _told(self, made: PhotoFace) -> str:
@@ -129,7 +131,7 @@ class DNPM_OT_fit_photo_again(_FromPhotos, bpy.types.Operator):
         sent = [
             Photo(
                 pixels=pictures.pixels_of(item.image), name=item.name, which=group.which - 1,
-                pins=_in_picture(photo_points.pins(item, model), item),
+                pins=_in_picture(point_handles.pins(item, model), item),
             )
             for item in items
         ]  # fmt: skip
@@ -144,11 +146,11 @@ class DNPM_OT_photo_points(FaceDeed, bpy.types.Operator):
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
-        if photo_points.are_shown(face):
-            photo_points.hide(face)
+        if point_handles.are_shown(face):
+            point_handles.hide(face)
         elif (model.landmarks68 < 0).any():
             raise DnpmError(f"{model.name}: this face model has no landmarks that could be pinned")
-        elif not photo_points.show(face, model):
+        elif not point_handles.show(face, model):
             raise DnpmError(f"{face.name}: has no photo with a camera: press Face from Image first, with Camera on")
 
 

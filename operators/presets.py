@@ -7,9 +7,9 @@ from pathlib import Path
 
 import bpy
 
-from ..core.batch import names
 from ..core.errors import DnpmError
 from ..core.face_model import presets
+from ..core.files import names
 from .base import FaceDeed, Result, own_operators
 from .scene import compat, settings
 from .sliders import apply_preset, preset_of

@@ -12,7 +12,11 @@ from ..core.face_model import presets
 from ..core.face_model.arkit import mirror_name
 from ..core.face_model.sampling import random_expression, random_identity
 from .base import FaceDeed, Result
-from .scene import compat, identity, live, looks, models, names, photo_offset, state
+from .scene import compat, names
+from .scene.detail import live
+from .scene.face import identity, models, slider_values
+from .scene.look import looks
+from .scene.photo import code_offset
 
 _PARTS = (
     ("ALL", "Everything", "Identity and expression"),
@@ -55,7 +59,7 @@ class DNPM_OT_random(_OfAPart, bpy.types.Operator):
         model = models.model_of(face)
         person = random_identity(model, self.seed, self.strength)
         locked = [item.locked for item in getattr(face, names.FACE).identity]
-        person[locked] = state.identity_vector(face)[locked]
+        person[locked] = slider_values.identity_vector(face)[locked]
         identity.set_sliders(
             face,
             identity=person if self.has("IDENTITY") else None,
@@ -88,10 +92,10 @@ class DNPM_OT_mirror(FaceDeed, bpy.types.Operator):
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
-        values = state.expression_vector(face, model)
+        values = slider_values.expression_vector(face, model)
         places = model.expression_index
         mirrored = [values[places.get(mirror_name(name), place)] for name, place in places.items()]
-        state.set_expression(face, model, np.array(mirrored, np.float32))
+        slider_values.set_expression(face, model, np.array(mirrored, np.float32))
         live.notice(face)
 
 
@@ -103,9 +107,9 @@ class DNPM_OT_key_expression(FaceDeed, bpy.types.Operator):
 
     def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
-        state.expression_vector(face, model)
+        slider_values.expression_vector(face, model)
         for name in model.expression_names:
-            state.key_blocks(face)[name].keyframe_insert("value", group="DNPM Expression")
+            slider_values.key_blocks(face)[name].keyframe_insert("value", group="DNPM Expression")
         self.report({"INFO"}, f"Keyed {model.n_exp} expressions at frame {context.scene.frame_current}")
 
 
@@ -140,11 +144,11 @@ def preset_of(face: bpy.types.Object) -> presets.Preset:
     model = models.model_of(face)
     return presets.preset_of(
         model,
-        state.identity_vector(face),
-        state.expression_vector(face, model),
+        slider_values.identity_vector(face),
+        slider_values.expression_vector(face, model),
         getattr(face, names.FACE).strength,
         looks.look_of(face),
-        photo_offset.text_of(face),
+        code_offset.text_of(face),
     )
 
 
@@ -158,7 +162,7 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
     if preset.look is not None:
         looks.set_look(face, preset.look)
     if preset.w_offset is not None:
-        photo_offset.write(face, preset.w_offset, amount=1.0)
+        code_offset.write(face, preset.w_offset, amount=1.0)
     live.notice(face)
     return unknown
 

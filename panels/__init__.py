@@ -1,13 +1,11 @@
-"""What an artist sees: sidebar, preferences, properties."""
+"""What an artist sees: sidebar, preferences."""
 
 from __future__ import annotations
 
 from ..operators.scene import registration
-from . import controls, photo, preferences, properties, sequence, sidebar, speech
+from . import controls, photo, preferences, sequence, sidebar, speech
 
-_STEPS = tuple(
-    (part.register, part.unregister) for part in (properties, preferences, sidebar, controls, sequence, speech, photo)
-)
+_STEPS = tuple((part.register, part.unregister) for part in (preferences, sidebar, controls, sequence, speech, photo))
 
 
 def register() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from ..operators.scene import live, models, session, settings
+from ..operators.scene import session, settings
+from ..operators.scene.detail import live
+from ..operators.scene.face import models
 from . import status
 
 

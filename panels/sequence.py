@@ -4,42 +4,9 @@ from __future__ import annotations
 
 import bpy
 
-from ..operators.scene import compat, detail_image, names, registration, state
-
-
-class SequenceProperties(bpy.types.PropertyGroup):
-    """Where and how a face's maps are baked, and what stands aside while they are shown."""
-
-    folder: bpy.props.StringProperty(
-        name="Folder", description="Folder for the maps; // is the folder of the .blend", subtype="DIR_PATH",
-        default="//dnpm_detail", options=compat.RELATIVE_PATH,
-    )  # fmt: skip
-    frames: bpy.props.EnumProperty(
-        name="Frames",
-        description="Which frames are baked",
-        items=[("SCENE", "Scene", "The scene's range"), ("RANGE", "Range", "A range of your choice")],
-        options=set(),
-    )
-    first: bpy.props.IntProperty(name="First", description="First frame", default=1, min=0, options=set())
-    last: bpy.props.IntProperty(name="Last", description="Last frame", default=250, min=0, options=set())
-    form: bpy.props.EnumProperty(
-        name="Format",
-        description="How the maps are written",
-        items=[
-            ("EXR16", "EXR, Half Float", "Millimetres; exact to half a micrometre, small files"),
-            ("EXR32", "EXR, Full Float", "Millimetres, as they were computed"),
-            ("PNG16", "PNG, 16 Bit", "-2 to 2 mm in grey, the middle grey is 0; for programs that read no EXR"),
-        ],
-        options=set(),
-    )
-    size: bpy.props.EnumProperty(
-        name="Size",
-        description="Size of the maps",
-        items=[(str(n), f"{n} x {n}", f"{n} pixels a side") for n in (256, 512, 1024)],
-        default="1024", options=set(),
-    )  # fmt: skip
-    live_texture: bpy.props.PointerProperty(type=bpy.types.Texture, options={"HIDDEN"})
-    is_png: bpy.props.BoolProperty(options={"HIDDEN"})
+from ..operators.scene import names, registration
+from ..operators.scene.detail import map_image
+from ..operators.scene.face import slider_values
 
 
 class DNPM_PT_sequence(bpy.types.Panel):
@@ -54,7 +21,7 @@ class DNPM_PT_sequence(bpy.types.Panel):
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, face = self.layout, state.active_face(context)
+        layout, face = self.layout, slider_values.active_face(context)
         group = getattr(face, names.SEQUENCE)
         layout.use_property_split = True
         layout.use_property_decorate = False
@@ -69,19 +36,19 @@ class DNPM_PT_sequence(bpy.types.Panel):
         column = layout.column(align=True)
         column.operator_context = "INVOKE_DEFAULT"
         column.operator("dnpm.bake_sequence", icon="RENDER_ANIMATION")
-        if detail_image.is_baked(face):
+        if map_image.is_baked(face):
             column.operator("dnpm.live_detail", icon="LOOP_BACK")
             layout.label(text="The baked sequence is shown", icon="CHECKMARK")
 
 
-CLASSES = (SequenceProperties, DNPM_PT_sequence)
+CLASSES = (DNPM_PT_sequence,)
 
 
-_STEPS = registration.with_property(CLASSES, names.SEQUENCE, SequenceProperties)
+_STEPS = registration.classes(CLASSES)
 
 
 def register() -> None:
-    """Classes, and the property on every object."""
+    """Called by the front door."""
     registration.do(_STEPS)
 
 

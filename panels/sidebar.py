@@ -8,7 +8,9 @@ import bpy
 
 from ..core.face_model import skin_components
 from ..core.face_model.arkit import GROUPS
-from ..operators.scene import groups, live, names, pairs, registration, state
+from ..operators.scene import names, registration
+from ..operators.scene.detail import live
+from ..operators.scene.face import pairs, slider_values, vertex_groups
 from . import status
 
 FIRST_IDENTITY = 10
@@ -22,7 +24,7 @@ _OPEN_SKIN = {"Forehead", "Eyes"}
 
 
 if TYPE_CHECKING:
-    from .properties import FaceProperties, IdentityValue
+    from ..operators.properties.face import FaceProperties, IdentityValue
 
     _PanelMixin = bpy.types.Panel
 else:
@@ -38,7 +40,7 @@ class _Tab(_PanelMixin):
 class _OfAFace(_Tab):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return state.is_face(context.active_object)
+        return slider_values.is_face(context.active_object)
 
 
 class DNPM_PT_main(_Tab, bpy.types.Panel):
@@ -50,7 +52,7 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
     def draw(self, context: bpy.types.Context) -> None:
         layout, face = self.layout, context.active_object
         layout.operator("dnpm.add_face", text="Add Face", icon="ADD")
-        if not state.is_face(face):
+        if not slider_values.is_face(face):
             layout.label(text="Select a face to see its sliders")
             status.draw(layout)
             return
@@ -66,7 +68,7 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
         row.operator("dnpm.save_preset", text="", icon="FILE_TICK")
         status.draw(layout)
         _draw_library(layout, face)
-        clashing = groups.clashing(face)
+        clashing = vertex_groups.clashing(face)
         if clashing:
             text = (
                 f"A vertex group has the name of a UV layer ({', '.join(clashing)}). Blender 5.1 and later then "
@@ -82,7 +84,7 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
 
 def _draw_library(layout: bpy.types.UILayout, face: bpy.types.Object) -> None:
     """Why Blender draws the sliders grey."""
-    text = state.why_not(face)
+    text = slider_values.why_not(face)
     if face.override_library is not None and face.override_library.is_system_override:
         text = (
             "Blender overrides this face along with another object, and locks its sliders: any button here unlocks "
@@ -176,7 +178,7 @@ class DNPM_PT_expression(_OfAFace, bpy.types.Panel):
     bl_label = "Expression"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, face = self.layout, state.active_face(context)
+        layout, face = self.layout, slider_values.active_face(context)
         row = layout.row(align=True)
         row.operator("dnpm.random", text="Random").part = "EXPRESSION"
         row.operator("dnpm.reset", text="At Rest").part = "EXPRESSION"
@@ -225,7 +227,7 @@ class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
     bl_label = "Detail"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout, obj = self.layout, state.active_face(context)
+        layout, obj = self.layout, slider_values.active_face(context)
         face = getattr(obj, names.FACE)
         layout.use_property_split = True
         layout.prop(face, "strength", slider=True)

@@ -1,4 +1,4 @@
-"""Who may import whom: core knows no Blender, and Blender's process loads neither torch nor scipy."""
+"""Who may import whom: rooms import downwards only, core knows no Blender, Blender's process loads no torch."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ BLENDER = {"bpy", "bmesh", "mathutils", "gpu", "blf", "bpy_extras", "idprop"}
 HEAVY = {"torch", "scipy", "OpenEXR", "PIL", "safetensors", "anny"}
 # What Blender's side uses of core.
 LIGHT = [
-    "core.backend.client",
+    "core.backend.client.client",
     "core.backend.protocol",
-    "core.backend.pythons",
+    "core.backend.client.interpreters",
     "core.capture.read",
     "core.capture.resample",
     "core.capture.write",
@@ -26,11 +26,11 @@ LIGHT = [
     "core.face_model.model",
     "core.face_model.sampling",
     "core.face_model.units",
-    "core.files",
+    "core.files.writing",
     "core.processes",
     "core.programs",
     "core.speech.card",
-    "core.tensorfile",
+    "core.files.tensor_file",
 ]
 # Run by the bpy wheel for pictures without a window, not by an artist's Blender.
 HEADLESS = ROOT / "operators" / "headless"
@@ -87,7 +87,7 @@ def test_core_that_blender_uses_is_light():
 
 def test_the_worker_needs_torch_and_numpy_alone():
     """The bundled wheels hold nothing else (scripts/build_extension.py)."""
-    loaded = loaded_by(["core.backend.worker", "core.backend.handlers"])
+    loaded = loaded_by(["core.backend.worker.process", "core.backend.worker.handlers.maps"])
     assert "torch" in loaded
     assert not loaded & (HEAVY - {"torch"} | BLENDER)
 
@@ -96,7 +96,7 @@ def test_every_part_of_core_loads_without_blender():
     modules = [
         str(file.relative_to(ROOT).with_suffix("")).replace("/", ".")
         for file in python_files("core")
-        if file.name not in ("__init__.py", "worker_main.py")
+        if file.relative_to(ROOT).as_posix() not in ("core/backend/worker/main.py",) and file.name != "__init__.py"
     ]
     assert not loaded_by(modules) & BLENDER
 
@@ -165,13 +165,14 @@ def test_one_place_starts_processes_and_finds_programs():
     assert not wrong
 
 
-# Where something is written without `core/files.py`: into a folder that is thrown away, or beside its place already.
-WRITES = ROOT / "core" / "files.py"
+# Where something is written without `core/files/writing.py`: into a folder that is thrown away, or beside its place
+# already.
+WRITES = ROOT / "core" / "files" / "writing.py"
 WRITING = {"write_text", "write_bytes", "touch", "tofile", "mkdir", "makedirs", "mkstemp", "NamedTemporaryFile"}
-BESIDE = {"beside", "part", "card_part", "files"}
+BESIDE = {"beside", "part", "card_part", "writing"}
 ALLOWED = {
     "core/training/speech/voices.py": {"script.write_text"},  # what festival is to run, in a temporary folder
-    "operators/scene/sounds.py": {"tempfile.NamedTemporaryFile"},  # a packed sound for the worker
+    "operators/scene/motion/sounds.py": {"tempfile.NamedTemporaryFile"},  # a packed sound for the worker
 }
 
 
@@ -197,3 +198,90 @@ def test_one_place_writes_files():
         if file != WRITES and (found := writes(file) - ALLOWED.get(name, set())):
             wrong[name] = found
     assert not wrong
+
+
+# The rooms from the ground up: each may import those before it. docs/architecture.md says what lives in them.
+ORDER = [
+    *(f"core.{room}" for room in (
+        "version", "paths", "errors", "devices", "geometry", "files", "logs", "progress", "programs", "module_main",
+        "processes", "tflite",
+        "face_model", "capture", "detail", "speech", "photo", "measures", "options", "dataset", "training",
+        "evaluation", "batch", "backend", "diagnostics", "cli",
+    )),
+    "operators.scene", "operators.properties", "operators", "panels",
+]  # fmt: skip
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def internal_imports() -> dict[str, set[str]]:
+    """Every module of the package -> the modules that it imports anywhere in it, for types too."""
+    modules = {module_name(file): file for file in python_files("core", "operators", "panels")}
+    found: dict[str, set[str]] = {}
+    for name, file in modules.items():
+        package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
+        found[name] = set()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not (isinstance(node, ast.ImportFrom) and node.level):
+                continue
+            base = package[: len(package) - node.level + 1]
+            source = ".".join([*base, *(node.module.split(".") if node.module else [])])
+            for alias in node.names:
+                target = f"{source}.{alias.name}"
+                found[name].add(target if target in modules else source)
+        found[name].discard(name)
+    return found
+
+
+def room(module: str) -> int:
+    """Its place in `ORDER`."""
+    places = [place for place, name in enumerate(ORDER) if module == name or module.startswith(name + ".")]
+    assert places, f"{module} belongs to no room: name it in ORDER and in docs/architecture.md"
+    return max(places, key=lambda place: len(ORDER[place]))
+
+
+def test_imports_run_downwards() -> None:
+    upward = [
+        f"{name} -> {target}"
+        for name, targets in internal_imports().items()
+        if name not in ("core",)
+        for target in targets
+        if room(target) > room(name)
+    ]
+    assert upward == []
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """The strongly connected components of more than one module (Tarjan 1972)."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for target in graph.get(name, ()):
+            if target not in index:
+                visit(target)
+                low[name] = min(low[name], low[target])
+            elif target in stack:
+                low[name] = min(low[name], index[target])
+        if low[name] == index[name]:
+            component = stack[stack.index(name) :]
+            del stack[stack.index(name) :]
+            if len(component) > 1:
+                found.append(sorted(component))
+
+    for name in graph:
+        if name not in index:
+            visit(name)
+    return found
+
+
+def test_no_circle() -> None:
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["b", "c"]], "what is looked for is found where it is"
+    assert circles(internal_imports()) == []

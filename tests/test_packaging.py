@@ -19,12 +19,12 @@ import dnpm
 ROOMS = ("core", "operators", "panels")
 # What Blender's own process imports: numpy and the standard library alone.
 LIGHT = re.compile(
-    r"^(__init__|(panels|operators)/.*|core/(__init__|errors|tensorfile)|core/capture/.*"
+    r"^(__init__|(panels|operators)/.*|core/(__init__|errors|paths|version)|core/files/(__init__|tensor_file|writing|inputs|exr|png|names)|core/capture/.*"
     r"|core/face_model/(__init__|model|arkit|units|locate|presets|sampling)|core/detail/(__init__|card)"
-    r"|core/batch/(__init__|arguments|job|ledger|names|png|sequence|sliders|views)"
-    r"|core/backend/(__init__|client|protocol|types|desk|supervisor|process|pythons|segment))\.py$"
+    r"|core/batch/(__init__|arguments|job|ledger|sequence|sliders|views)"
+    r"|core/backend/(__init__|protocol|types|segment|requests|messages)|core/backend/client/.*)\.py$"
 )
-SCRIPTS = {"core/module_main.py", "core/backend/worker_main.py", "operators/headless/run.py"}
+SCRIPTS = {"core/module_main.py", "core/backend/worker/main.py", "operators/headless/run.py"}
 """Started by path, before there is a package: they import it by its name."""
 HEAVY = {"torch", "scipy", "safetensors", "PIL", "OpenEXR", "anny", "soundfile", "av", "pillow_heif",
          "transformers"}  # fmt: skip

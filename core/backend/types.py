@@ -8,6 +8,9 @@ from typing import Any, Literal
 
 import numpy as np
 
+UNKNOWN_TASK = "no such run"
+"""Begins the error of a step whose task the worker does not have."""
+
 State = Literal["off", "starting", "ready", "busy", "failed"]
 
 

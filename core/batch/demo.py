@@ -10,8 +10,8 @@ import numpy as np
 import OpenEXR
 
 from ..errors import DnpmError
-from ..files import writing
-from . import sheet
+from ..files import contact_sheet
+from ..files.writing import writing
 
 ACTOR = 46
 """Seed of the identity that goes through the expressions: a man of about 56."""
@@ -80,19 +80,19 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
     """From the batch's folder `items` to the files that people look at; returns (file, what it shows)."""
     view = f"{VIEW['name']}.png"
     close = items / "closeup_with_detail"
-    sheet.contact_sheet(
+    contact_sheet.contact_sheet(
         out / "expressions.png",
         [(items / f"expression_{name}" / view, name) for name in EXPRESSIONS],
         4,
         f"One identity (seed {ACTOR}) in eight expressions",
     )
-    sheet.contact_sheet(
+    contact_sheet.contact_sheet(
         out / "identities.png",
         [(items / f"person_{seed}" / view, f"{who} (seed {seed})") for seed, (who, _) in PEOPLE.items()],
         4,
         "Eight identities at rest",
     )
-    sheet.contact_sheet(
+    contact_sheet.contact_sheet(
         out / "closeup.png",
         [
             (items / "closeup_without_detail" / "closeup.png", "the coarse face"),
@@ -102,7 +102,7 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
         3,
         "The same face without and with its detail",
     )
-    sheet.map_picture(
+    contact_sheet.map_picture(
         out / "displacement.png", read_exr(close / "displacement.exr"), "Displacement along the normal, anger"
     )
     for source, target in (("displacement.exr", "displacement.exr"), ("displacement.png", "displacement_16bit.png"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import sheet
+from ..files import contact_sheet
 from .demo import EXPRESSIONS, VIEW, read_exr
 
 COMPONENTS = (1, 2, 3, 4)
@@ -40,13 +40,13 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
         (4, deeds, 5, "Ten expressions on one identity"),
     ):
         faces, maps = out / f"figure{number}_faces.jpg", out / f"figure{number}_maps.jpg"
-        sheet.contact_sheet(faces, [(items / name / view, label) for name, label in names], columns, title)
+        contact_sheet.contact_sheet(faces, [(items / name / view, label) for name, label in names], columns, title)
         reliefs = []
         for name, label in names:
             relief = items / name / "relief.png"
-            sheet.relief_picture(relief, read_exr(items / name / "displacement.exr"), 320)
+            contact_sheet.relief_picture(relief, read_exr(items / name / "displacement.exr"), 320)
             reliefs.append((relief, label))
-        sheet.contact_sheet(maps, reliefs, columns, f"{title}: displacement maps")
+        contact_sheet.contact_sheet(maps, reliefs, columns, f"{title}: displacement maps")
         made += [(faces, title), (maps, f"{title}: their displacement maps")]
     return made
 

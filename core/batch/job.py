@@ -14,11 +14,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .. import jsonfile
 from ..errors import DnpmError
 from ..face_model.looks import Look, read_look
-from ..inputs import brief, one_line, shown_path
-from . import names
+from ..files import json_file, names
+from ..files.inputs import brief, one_line, shown_path
 from .views import View, read_view
 
 OUTPUTS = ("png", "exr", "map_png", "obj", "ply", "gltf", "blend")
@@ -75,7 +74,7 @@ def load(path: str | os.PathLike[str], settings: dict[str, Any] | None = None) -
     Raises DnpmError that lists all that is wrong.
     """
     path = Path(path)
-    data = jsonfile.read(path, "docs/headless.md has a job's format")
+    data = json_file.read(path, "docs/headless.md has a job's format")
     if settings and isinstance(data, dict) and isinstance(data.get("settings", {}), dict):
         data = data | {"settings": data.get("settings", {}) | settings}
     return parse(data, path.parent, shown_path(path))
@@ -217,7 +216,7 @@ class _Checker:
                 self.say(where, "a list must hold finite numbers alone")
         elif isinstance(spec, dict) and "seed" in spec:
             self.unknown_keys(where, spec, {"seed", "strength"})
-            if not jsonfile.is_whole(spec["seed"], 0):
+            if not json_file.is_whole(spec["seed"], 0):
                 self.say(f"{where}.seed", "must be a whole number from 0 up")
             if not _is_number(spec.get("strength", 1.0)):
                 self.say(f"{where}.strength", "must be a number")
@@ -261,12 +260,12 @@ def read_pairs(text: str) -> dict[str, float]:
 
 
 def _is_number(value: Any) -> bool:
-    return jsonfile.is_number(value, -1e6, 1e6)
+    return json_file.is_number(value, -1e6, 1e6)
 
 
 def _whole(low: int, high: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
-        if not jsonfile.is_whole(value, low, high):
+        if not json_file.is_whole(value, low, high):
             raise ValueError(f"{brief(value)} must be a whole number from {low} to {high}")
         return int(value)
 
@@ -275,7 +274,7 @@ def _whole(low: int, high: int) -> Callable[[Any], int]:
 
 def _number(low: float, high: float) -> Callable[[Any], float]:
     def read(value: Any) -> float:
-        if not jsonfile.is_number(value, low, high):
+        if not json_file.is_number(value, low, high):
             raise ValueError(f"{brief(value)} must be a number from {low} to {high}")
         return float(value)
 
@@ -292,7 +291,7 @@ def _choice(*choices: str) -> Callable[[Any], str]:
 
 
 def _size(value: Any) -> tuple[int, int]:
-    if isinstance(value, list | tuple) and len(value) == 2 and all(jsonfile.is_whole(v, 16, 8192) for v in value):
+    if isinstance(value, list | tuple) and len(value) == 2 and all(json_file.is_whole(v, 16, 8192) for v in value):
         return int(value[0]), int(value[1])
     raise ValueError(f"{brief(value)} must be [width, height], each a whole number from 16 to 8192")
 
@@ -313,7 +312,7 @@ def _views(value: Any) -> tuple[View, ...]:
 
 
 def _map_size(value: Any) -> int:
-    if jsonfile.is_whole(value) and value in (64, 128, 256, 512, 1024):
+    if json_file.is_whole(value) and value in (64, 128, 256, 512, 1024):
         return int(value)
     raise ValueError(f"{brief(value)} must be 64, 128, 256, 512 or 1024")
 

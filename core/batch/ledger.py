@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import jsonfile
 from ..errors import DnpmError
-from ..files import write_text
+from ..files import json_file
+from ..files.writing import write_text
 from .job import Item
 
 MARKER = "done.json"
@@ -35,7 +35,7 @@ def fingerprint(item: Item, identity: np.ndarray, expression: np.ndarray, made_w
 def is_done(folder: Path, wanted: str) -> bool:
     """True when the folder's marker has this fingerprint and every file that it lists is there in its full size."""
     try:
-        marker = jsonfile.read(folder / MARKER, most=_MOST_MARKER)
+        marker = json_file.read(folder / MARKER, most=_MOST_MARKER)
         files: dict[str, int] = marker["files"]
         return marker["fingerprint"] == wanted and all(
             (folder / name).stat().st_size == size for name, size in files.items()

@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import jsonfile
 from ..errors import DnpmError
-from ..files import folder as made_folder
-from ..files import sweep, write_text, writing
-from . import exr, png
+from ..files import exr, json_file, png
+from ..files.writing import folder as made_folder
+from ..files.writing import sweep, write_text, writing
 
 FORMS = {"EXR16": ".exr", "EXR32": ".exr", "PNG16": ".png"}
 """Half or full floats of millimetres, or 16-bit grey as `png.write_map` has it."""
@@ -132,7 +131,7 @@ def known_sequence(folder: Path, form: str, stem: str) -> Sequence:
     """The same, to be read only: nothing is made."""
     sequence = Sequence(folder, form, stem)
     try:
-        found = jsonfile.read(folder / f"{sequence.stem}.{LEDGER}")
+        found = json_file.read(folder / f"{sequence.stem}.{LEDGER}")
         if (found["format"], found["form"]) == (_FORMAT, form):
             sequence.done = {int(frame): (str(entry[0]), int(entry[1])) for frame, entry in found["frames"].items()}
     except (DnpmError, ValueError, KeyError, TypeError, IndexError, AttributeError):

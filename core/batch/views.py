@@ -6,9 +6,9 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..inputs import brief, one_line
-from ..jsonfile import is_number
-from . import names
+from ..files import names
+from ..files.inputs import brief, one_line
+from ..files.json_file import is_number
 
 _MAP = names.key("displacement")
 """An item's map has this name; a view's picture lies beside it."""

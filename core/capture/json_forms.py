@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DnpmError
-from ..inputs import brief
+from ..files.inputs import brief
 from .names import channel_of
 from .stamps import kind_of
 from .table import Column, NotACaptureError, Table

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
-from ..inputs import one_line
+from ..files.inputs import one_line
 from .track import ROTATION_NAMES
 
 CHANNELS = (*ARKIT_NAMES, *ROTATION_NAMES)

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import inputs, jsonfile
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
+from ..files import inputs, json_file
 from .clock import clock_of
 from .json_forms import read_json
 from .names import columns_of
@@ -152,7 +152,7 @@ def _table(data: bytes, name: str) -> Table:
         raise DnpmError(f"has more than {_MOST_JSON_PARTS:,} lists and objects: split it")
     if _LINES.match(text):  # JSON Lines: one frame per line.
         text = "[" + ",".join(line for line in text.splitlines() if line.strip()) + "]"
-    return read_json(jsonfile.parse(text, name, constants=True))
+    return read_json(json_file.parse(text, name, constants=True))
 
 
 def interpreted(table: Table, source: str, fps: float | None = None, scale: float | None = None) -> Capture:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DnpmError
-from ..inputs import one_line
+from ..files.inputs import one_line
 from .table import Column
 
 UNITS = {

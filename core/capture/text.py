@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..errors import DnpmError
-from ..inputs import one_line
+from ..files.inputs import one_line
 from .names import channel_of
 from .stamps import kind_of
 from .table import Column, NotACaptureError, Table

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..face_model.arkit import ARKIT_NAMES
-from ..files import write_text
+from ..files.writing import write_text
 from .track import DAY_S, ROTATION_NAMES, Track
 
 LIVE_LINK_RATE = 60.0

@@ -21,7 +21,7 @@ from .. import logs
 from .. import progress as bars
 from ..batch import clip
 from ..errors import DnpmError
-from ..files import write_text
+from ..files.writing import write_text
 from ..options import device_of
 from ..speech.formats import READ
 from .batch import start_blender

@@ -18,13 +18,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ... import __version__
 from .. import logs, processes, programs
 from ..detail.card import weights_dir
 from ..errors import DnpmError
-from ..face_model.locate import ROOT, face_model_path
-from ..files import write_text
+from ..face_model.locate import face_model_path
+from ..files.writing import write_text
 from ..options import add_device
+from ..paths import ROOT
+from ..version import __version__
 
 log = logs.logger(__name__)
 

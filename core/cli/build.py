@@ -117,8 +117,9 @@ def _recogniser(args: argparse.Namespace) -> int:
 
 
 def _offsets(args: argparse.Namespace) -> int:
-    from ..face_model.locate import ROOT, face_model_path
+    from ..face_model.locate import face_model_path
     from ..face_model.model import FaceModel
+    from ..paths import ROOT
     from ..photo.fit.calibrate import FILE, measure_offsets, save_offsets
     from ..photo.landmarks.networks import LandmarkNetworks
 
@@ -133,8 +134,9 @@ def _offsets(args: argparse.Namespace) -> int:
 
 
 def _habits(args: argparse.Namespace) -> int:
-    from ..face_model.locate import ROOT, face_model_path
+    from ..face_model.locate import face_model_path
     from ..face_model.model import FaceModel
+    from ..paths import ROOT
     from ..photo.fit.habits import FILE, Grades
     from ..photo.fit.measure import measure_habits
     from ..photo.fit.solve import Fitter

@@ -37,9 +37,9 @@ def run(args: argparse.Namespace) -> int:
     """Convert, draw a few maps from what was written, say what they are."""
     import torch
 
-    from .. import tensorfile
     from ..detail.foreign import read_generator
     from ..detail.generator_files import load_generator, save_generator
+    from ..files import tensor_file
 
     if not args.scale_mm > 0:
         raise DnpmError(f"--scale-mm {args.scale_mm:g}: must be positive")
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         args.out,
         found.generator,
         {"name": args.file.stem, "source": found.source, "network": found.network, "file": args.file.name,
-         "file_sha256": tensorfile.sha256(args.file), "notes": list(found.notes),
+         "file_sha256": tensor_file.sha256(args.file), "notes": list(found.notes),
          "licence": "that of the file it was converted from"},
     )  # fmt: skip
     generator, _ = load_generator(args.out)

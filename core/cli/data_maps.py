@@ -72,8 +72,8 @@ def _maker(
 
 
 def _inspect(args: argparse.Namespace) -> int:
-    from ..training.data import inspect
-    from ..training.data.dataset import MapDataset
+    from ..dataset import inspect
+    from ..dataset.dataset import MapDataset
 
     data = MapDataset.open(args.folder)
     result = inspect.inspect(data)
@@ -90,7 +90,7 @@ def _inspect(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from ..training.data.dataset import MapDataset
+    from ..dataset.dataset import MapDataset
 
     data = MapDataset.open(args.folder)
     data.check()
@@ -99,7 +99,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _teacher(args: argparse.Namespace) -> int:
-    from ..training.data.sets import teacher_set
+    from ..training.teacher_set import teacher_set
 
     path = face_model_path(args.face_model)
     count = teacher_set(args.out, path, args.samples, args.resolution, args.painted, args.processes, args.seed)
@@ -107,7 +107,7 @@ def _teacher(args: argparse.Namespace) -> int:
 
 
 def _folder(args: argparse.Namespace) -> int:
-    from ..training.data.sets import folder_set
+    from ..dataset.sets import folder_set
 
     model = FaceModel.load(face_model_path(args.face_model))
     count = folder_set(args.out, args.source, model, args.resolution, args.sliders, args.range_mm, args.licence)
@@ -115,7 +115,7 @@ def _folder(args: argparse.Namespace) -> int:
 
 
 def _facescape(args: argparse.Namespace) -> int:
-    from ..training.data.sets import facescape_set
+    from ..dataset.sets import facescape_set
 
     model = FaceModel.load(face_model_path(args.face_model))
     return _told(args, facescape_set(args.out, args.source, model, args.resolution))
@@ -123,11 +123,11 @@ def _facescape(args: argparse.Namespace) -> int:
 
 def _sculpt(args: argparse.Namespace) -> int:
     from ..batch import job, sliders
+    from ..dataset.bake import Surface, bake
+    from ..dataset.sets import add_sculpt
     from ..detail.mesh import detailed_mesh, surface_mesh
     from ..face_model.presets import read_preset, vectors
-    from ..face_model.readers.obj import read_obj, read_positions
-    from ..training.data.bake import Surface, bake
-    from ..training.data.sets import add_sculpt
+    from ..files.obj import read_obj, read_positions
 
     model = FaceModel.load(face_model_path(args.face_model))
     identity, expression, unknown = vectors(read_preset(args.preset), model) if args.preset else (None, None, [])

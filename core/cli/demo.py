@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from ..batch import demo
-from ..files import write_text
+from ..files.writing import write_text
 from . import pictures
 
 

@@ -25,20 +25,20 @@ import numpy as np
 from .. import logs
 from ..batch import job as jobs
 from ..batch import sliders
-from ..batch.sheet import map_picture
 from ..detail.card import check_face_model, check_offset, read_card, weights_dir
-from ..detail.map_files import write_exr, write_png
 from ..detail.mesh import MAX_LEVELS, detailed_mesh
-from ..detail.mesh_files import write_obj, write_ply
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.looks import AMOUNTS, IRISES, TONES, Look, read_look, read_pairs
 from ..face_model.model import FaceModel
 from ..face_model.presets import STRENGTH_LIMIT, preset_of, read_preset, to_text
 from ..face_model.w_offset import from_text
-from ..files import folder as made_folder
-from ..files import write_bytes, write_text
-from ..inputs import one_line, shown_path
+from ..files.contact_sheet import map_picture
+from ..files.displacement_maps import write_exr, write_png
+from ..files.inputs import one_line, shown_path
+from ..files.meshes import write_obj, write_ply
+from ..files.writing import folder as made_folder
+from ..files.writing import write_bytes, write_text
 from ..options import add_device
 from . import batch
 
@@ -183,7 +183,7 @@ def _displacement(
     args: argparse.Namespace, model_path: Path, weights: Path, arrays: dict[str, np.ndarray]
 ) -> tuple[np.ndarray, str, float]:
     """(R, R) mm from the backend process, the device it ran on, and its milliseconds."""
-    from ..backend.client import BackendClient
+    from ..backend.client.client import BackendClient
 
     client = BackendClient(python=sys.executable, device=args.device, weights=str(weights), face_model=str(model_path))
     try:

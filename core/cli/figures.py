@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from ..batch import figures
-from ..files import folder as made_folder
+from ..files.writing import folder as made_folder
 from . import pictures
 
 

@@ -26,8 +26,8 @@ from ..options import add_device, add_threads, device_of, use_threads
 if TYPE_CHECKING:
     import torch
 
+    from ..dataset.dataset import MapDataset
     from ..detail.weights import Detail
-    from ..training.data.dataset import MapDataset
     from ..training.finetune.run import Recipe
 
 log = logs.logger(__name__)

@@ -18,14 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from ... import __version__
-from .. import logs, tensorfile
-from ..backend.client import BackendClient
+from .. import logs
+from ..backend.client.client import BackendClient
 from ..detail.card import checked_files, read_card, weights_dir
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
+from ..files import tensor_file
 from ..options import add_device
+from ..version import __version__
 
 _START_S = 120.0
 
@@ -126,7 +127,7 @@ def _face_model(explicit: str | None) -> dict[str, Any]:
     return {
         "name": model.name,
         "path": str(Path(path).absolute()),
-        "sha256": tensorfile.sha256(path),
+        "sha256": tensor_file.sha256(path),
         "n_id": model.n_id,
         "n_exp": model.n_exp,
         "vertices": len(model.neutral),

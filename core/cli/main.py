@@ -15,8 +15,8 @@ from collections.abc import Sequence
 
 from .. import logs, processes, programs
 from ..errors import DnpmError
-from ..inputs import without_controls
-from ..streams import accept_any_text
+from ..files.inputs import without_controls
+from .streams import accept_any_text
 
 log = logs.logger(__name__)
 

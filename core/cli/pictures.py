@@ -9,8 +9,8 @@ from typing import Any
 
 from ..batch import job as jobs
 from ..errors import DnpmError
-from ..files import folder as made_folder
-from ..files import write_text
+from ..files.writing import folder as made_folder
+from ..files.writing import write_text
 from ..options import add_device
 from . import batch
 

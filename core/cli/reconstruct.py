@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 
 from .. import logs
-from ..batch import names
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from ..face_model.presets import preset_of, write_preset
 from ..face_model.w_offset import to_text
-from ..files import folder as made_folder
-from ..files import write_text
+from ..files import names
+from ..files.writing import folder as made_folder
+from ..files.writing import write_text
 from ..photo.choices import TRUST
 
 log = logs.logger(__name__)
@@ -132,10 +132,10 @@ def run(args: argparse.Namespace) -> int:
 
 def write(folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: bool) -> dict[str, Path]:
     """A `Reconstruction`'s files, by name. Raises DnpmError when the folder cannot be written."""
-    from ..detail.map_files import write_exr
-    from ..detail.map_files import write_png as write_map
     from ..detail.mesh import surface_mesh
-    from ..detail.mesh_files import write_obj
+    from ..files.displacement_maps import write_exr
+    from ..files.displacement_maps import write_png as write_map
+    from ..files.meshes import write_obj
     from ..photo.image_file import write_png
     from ..photo.sheet import write_sheet
 

@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DnpmError
-from ..face_model.locate import ROOT, face_model_path
+from ..face_model.locate import face_model_path
 from ..options import add_device, add_threads, device_of
+from ..paths import ROOT
 from . import train_encoder, train_generator, train_photo, train_restoration, train_speech
 
 

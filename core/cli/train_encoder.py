@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import logs
-from ..face_model.locate import ROOT, face_model_path
+from ..face_model.locate import face_model_path
 from ..options import add_device, add_perceptual, add_threads, device_of, perceptual_of, use_threads
+from ..paths import ROOT
 
 if TYPE_CHECKING:
     import torch
@@ -149,7 +150,7 @@ def finish(
     import numpy as np
 
     from ..detail.weights import save_detail
-    from ..evaluation.metrics import Score
+    from ..measures.metrics import Score
     from ..training.encoder.inputs import PointInputs
     from ..training.encoder.store import plan_json, save_points
 

@@ -68,7 +68,7 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def run(args: argparse.Namespace) -> int:
     """Train, print the folder. 130 when it was stopped before the end."""
-    from ..training.data.dataset import MapDataset
+    from ..dataset.dataset import MapDataset
     from ..training.generator.parallel import workers
     from ..training.generator.run import Watch, train
 
@@ -129,7 +129,7 @@ def precision_of(wanted: str, device: torch.device) -> Precision:
 
 
 def _dry_run(args: argparse.Namespace, plan: Plan, device: torch.device) -> int:
-    from ..training.data.dataset import MapDataset
+    from ..dataset.dataset import MapDataset
     from ..training.generator import dry
 
     maps = None if args.data is None else len(MapDataset.open(args.data).split("train"))

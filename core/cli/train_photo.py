@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DnpmError
-from ..face_model.locate import ROOT, face_model_path
-from ..files import write_text
+from ..face_model.locate import face_model_path
+from ..files.writing import write_text
 from ..options import add_device, add_threads, device_of, use_threads
+from ..paths import ROOT
 
 if TYPE_CHECKING:
     import torch
@@ -57,8 +58,8 @@ def add_common(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Pairs, training, figures on held-out pairs. 130 when it was stopped before the end."""
-    from ..detail.uv_map import mask_at
     from ..face_model.model import FaceModel
+    from ..geometry.uv_map import mask_at
     from ..photo.restore.pix2pix import CONFIGS
     from ..photo.restore.weights import load_photo
     from ..training.photo.pairs import blank_pairs, make_pairs

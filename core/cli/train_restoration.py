@@ -18,11 +18,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import jsonfile
 from ..errors import DnpmError
-from ..face_model.locate import ROOT, face_model_path
-from ..inputs import reading
+from ..face_model.locate import face_model_path
+from ..files import json_file
+from ..files.inputs import reading
 from ..options import add_perceptual, device_of, perceptual_of, perceptual_weight_of, use_threads
+from ..paths import ROOT
 from .train_photo import add_common, estimate, plain
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
     from ..detail.weights import Detail
     from ..face_model.model import FaceModel
+    from ..measures.identity import IdentityNetwork
+    from ..measures.perceptual import PerceptualDistance
     from ..photo.restore.degraded_encoder import DegradedEncoder
-    from ..training.perceptual import PerceptualDistance
-    from ..training.perceptual.identity import IdentityNetwork
     from ..training.photo.restoration import RestorationPlan
 
 FINE = 256
@@ -74,14 +75,14 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def run(args: argparse.Namespace) -> int:
     """Rough maps of every pair, training, figures, both networks and their card. 130 when it was stopped."""
-    from .. import tensorfile
     from ..detail.card import GENERATOR, check_face_model, weights_dir
-    from ..detail.uv_map import mask_at
     from ..detail.weights import load_detail
     from ..face_model.model import FaceModel
+    from ..files import tensor_file
+    from ..geometry.uv_map import mask_at
+    from ..measures.identity import IdentityNetwork
     from ..photo.restore.pix2pix import CONFIGS, GlobalGenerator
     from ..training.checkpoint import restore_network
-    from ..training.perceptual.identity import IdentityNetwork
     from ..training.photo.material import material_of
     from ..training.photo.pairs import open_pairs
     from ..training.photo.restoration import RestorationTrainer, validate
@@ -105,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
         raise DnpmError(f"{state}: pix2pixHD has not been trained there yet; `dnpm train pix2pix --folder {folder}`")
     generator = GlobalGenerator(CONFIGS[args.config])
     with reading(state, "train pix2pixHD again"):
-        restore_network("generator", generator, tensorfile.load(state)[0])
+        restore_network("generator", generator, tensor_file.load(state)[0])
     pairs, held = open_pairs(folder / "pairs", "train"), open_pairs(folder / "pairs", "validation")
     generator.eval().to(device)
     material = material_of(generator, pairs, mask, args.maps)
@@ -114,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
     trainer = RestorationTrainer(
         network, detail, material, plan, network.config.resolution, distance, person, device
     )  # fmt: skip
-    digest = tensorfile.sha256(weights / GENERATOR)
+    digest = tensor_file.sha256(weights / GENERATOR)
     belongs = {"plan": plain(asdict(plan)), "config": plain(asdict(network.config)), "generator": digest,
                "perceptual": distance.name if distance is not None else "",
                "identity_network": person.name if person is not None else "", "identity_term": "sum over levels",
@@ -124,7 +125,7 @@ def run(args: argparse.Namespace) -> int:
     scores = validate(network, trainer.detail, test, network.config.resolution, plan.fine)
     scored = folder / "pix2pix" / "scores.json"
     with reading(scored, "train pix2pixHD again"):
-        first = jsonfile.read(scored)
+        first = json_file.read(scored)
         first = {key: first[key] for key in ("pairs", "command", "hours", "scores")}
     card = {
         "name": args.name, "licence": "GPL-3.0-or-later", "generator_sha256": digest,

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DnpmError
-from ..face_model.locate import ROOT, face_model_path
+from ..face_model.locate import face_model_path
 from ..options import add_device, add_threads, device_of, use_threads
+from ..paths import ROOT
 
 LOSSES = {"vertex": 1.0, "expression": 0.01, "lip": 0.5, "velocity": 0.5, "speed": 3.0, "roll": 0.5}
 """The loss's terms (`core/training/speech/losses.py`) and their weights."""

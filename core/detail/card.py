@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import jsonfile
-from ..cardfile import Card, CardKind, card_name
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
-from ..inputs import brief, reading
+from ..files import json_file
+from ..files.card_file import Card, CardKind, card_name
+from ..files.inputs import brief, reading
 from .config import GeneratorConfig, from_json
 
 FORMAT = "dnpm-detail-1"
@@ -31,14 +31,14 @@ def _look(card: Mapping[str, Any]) -> None:
     """Raises DnpmError where what the card says of its face model is of another type."""
     trained = card["face_model"]
     for key in ("n_id", "n_exp"):
-        if key in trained and not jsonfile.is_whole(trained[key], 0):
+        if key in trained and not json_file.is_whole(trained[key], 0):
             raise DnpmError(f"face_model.{key} must be a whole number, is {brief(trained[key])}")
     for key in ("name", "expression_names_sha256"):
         if key in trained and not isinstance(trained[key], str):
             raise DnpmError(f"face_model.{key} must be text, is {brief(trained[key])}")
     for key, shape in (("identity_probe_mm", (None, None, 3)), ("layout_probe", (None, 2))):
         if trained.get(key) is not None:
-            jsonfile.array(trained[key], shape, f"face_model.{key}")
+            json_file.array(trained[key], shape, f"face_model.{key}")
 
 
 KIND = CardKind(

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 from ..errors import DnpmError
-from ..jsonfile import to_dataclass
+from ..files.json_file import to_dataclass
 
 _Config = TypeVar("_Config", "GeneratorConfig", "EncoderConfig")
 _WIDEST, _LARGEST = 8192, 200_000

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
+from ..geometry.mesh import as_quads, corner_sampler
+from ..geometry.uv_map import mask_at
 from .card import check_face_model
 from .generator import Noise
-from .mesh import as_quads, corner_sampler
-from .uv_map import mask_at
 from .weights import Detail
 
 

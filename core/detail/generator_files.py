@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import tensorfile
-from ..cardfile import CardKind
-from ..files import write_text
-from ..inputs import reading
-from ..networkfile import built
+from ..files import tensor_file
+from ..files.card_file import CardKind
+from ..files.inputs import reading
+from ..files.network_file import built
+from ..files.writing import write_text
 from .config import GeneratorConfig, from_json, to_json
 from .generator import Generator
 
@@ -27,12 +27,12 @@ def save_generator(folder: Path, generator: Generator, about: Mapping[str, Any])
     """Write both files, the card last; return the card. `about`: where it comes from. Raises DnpmError."""
     arrays = {name: value.detach().cpu().float().numpy() for name, value in generator.state_dict().items()}
     path = folder / WEIGHTS
-    tensorfile.save(path, arrays, {"format": FORMAT})
+    tensor_file.save(path, arrays, {"format": FORMAT})
     card = dict(about) | {
         "format": FORMAT,
         "generator_config": to_json(generator.config),
         "parameters": sum(p.numel() for p in generator.parameters()),
-        "files": {WEIGHTS: {"sha256": tensorfile.sha256(path), "bytes": path.stat().st_size}},
+        "files": {WEIGHTS: {"sha256": tensor_file.sha256(path), "bytes": path.stat().st_size}},
     }
     write_text(folder / CARD, json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
     return card
@@ -44,4 +44,4 @@ def load_generator(folder: Path) -> tuple[Generator, dict[str, Any]]:
     with reading(folder / CARD, KIND.again):
         config = from_json(GeneratorConfig, card["generator_config"])
     path = KIND.checked(folder, WEIGHTS, card["files"].get(WEIGHTS))
-    return built(lambda: Generator(config), tensorfile.load(path)[0], path, KIND.again), card
+    return built(lambda: Generator(config), tensor_file.load(path)[0], path, KIND.again), card

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import files, tensorfile
-from ..cardfile import entry_of
 from ..errors import DnpmError
-from ..inputs import reading
-from ..networkfile import check_state
+from ..files import tensor_file, writing
+from ..files.card_file import entry_of
+from ..files.inputs import reading
+from ..files.network_file import check_state
 from . import config
 from .card import CARD, ENCODER, FORMAT, GENERATOR, KIND, checked_files, read_card
 from .encoder import Encoder
@@ -85,10 +85,10 @@ def save_detail(
         "files": {},
     }
     KIND.check(full, "the card to be saved")
-    with files.writing_all([folder / name for name in (*tensors, CARD)], make_folder=True) as (*parts, card_part):
+    with writing.writing_all([folder / name for name in (*tensors, CARD)], make_folder=True) as (*parts, card_part):
         for part, (name, arrays) in zip(parts, tensors.items(), strict=True):
             with part.open("xb") as file:
-                tensorfile.write(file, arrays, {"format": FORMAT, "part": name.split(".")[0]})
+                tensor_file.write(file, arrays, {"format": FORMAT, "part": name.split(".")[0]})
             full["files"][name] = entry_of(part)
         card_part.write_text(KIND.text(full), encoding="utf-8")
     return full
@@ -156,7 +156,7 @@ def _quantised(name: str, maps: Tensor) -> tuple[np.ndarray, np.ndarray]:
 
 def _unpacked(path: Path) -> dict[str, Tensor]:
     """The file's tensors in float32. `tensorfile.load` has checked layout and finiteness."""
-    arrays, _ = tensorfile.load(path)
+    arrays, _ = tensor_file.load(path)
     state: dict[str, Tensor] = {}
     for name, array in arrays.items():
         if name.endswith(".registered.scale"):

@@ -19,15 +19,15 @@ import numpy as np
 import torch
 
 from .. import logs
-from ..batch.sheet import pairs_picture
 from ..capture.read import SUFFIXES, Capture, read_folder
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES, mirror_name
 from ..face_model.model import FaceModel
 from ..face_model.sampling import random_expression
+from ..files.contact_sheet import pairs_picture
+from ..measures.metrics import RANGE_MM, Score
 from ..training.detail import samples
 from ..training.teacher import Teacher
-from .metrics import RANGE_MM, Score
 from .motion import read_back, temporal
 from .painter import Painter
 

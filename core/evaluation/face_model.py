@@ -14,14 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ..detail.uv_map import UVMap
 from ..errors import DnpmError
 from ..face_model.build.face_model import Builder, people
-from ..face_model.locate import ROOT, face_model_path
+from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
-from ..face_model.readers.arrays import ArrayFile
 from ..face_model.sampling import random_expression, random_identity
-from ..inputs import reading
+from ..files.inputs import reading
+from ..files.npz import ArrayFile
+from ..geometry.uv_map import UVMap
+from ..paths import ROOT
 
 PURPOSE = "reconstruction error on held-out people, lid and lip gaps, UV coverage and texel size"
 _RIDGE = 1e-4

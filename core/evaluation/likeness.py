@@ -43,7 +43,7 @@ from ..detail.weights import load_detail
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
-from ..inputs import read_text
+from ..files.inputs import read_text
 from ..photo.degrade import blurred, resized
 from ..photo.fit.solve import Picture as FitPicture
 from ..photo.image_file import Picture, pictures_in, read_picture

@@ -15,10 +15,10 @@ from itertools import pairwise
 import numpy as np
 from scipy import ndimage
 
-from ..detail.uv_map import mask_at
 from ..face_model.landmark_uv import landmark_uv
 from ..face_model.model import FaceModel
 from ..face_model.regions import region_masks
+from ..geometry.uv_map import mask_at
 from ..photo.camera import Camera
 from ..photo.render import to_linear
 from ..photo.skin import without_hair

@@ -23,13 +23,13 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy import ndimage, stats
 
+from ..dataset.given_map import skin_masks, texel_size
 from ..errors import DnpmError
 from ..face_model.checks import age_regression
 from ..face_model.model import FaceModel
 from ..face_model.sampling import random_identity
 from ..training.teacher import Teacher
 from ..training.teacher.teacher import resize
-from .given_map import skin_masks, texel_size
 from .painter import Painter
 
 PURPOSE = "how much random people's maps differ, at rest and in expressions, how much of it is learnt, and age"
@@ -153,8 +153,8 @@ def _by_chance(people: np.ndarray, energy: np.ndarray, seed: int) -> float:
 
 def learnt(painter: Painter, count: int, maps: int, resolution: int, seed: int) -> dict:
     """R2 of the weights on `count` held-out maps, and of two regressions that learnt from `maps` painted ones."""
+    from ..measures.metrics import Score
     from .detail import ComponentsMlp, LinearRegression, mixture_pairs, unit_pairs
-    from .metrics import Score
 
     model = painter.model
     teacher = Teacher(model, resolution, int(painter.detail.card["seed"]))

@@ -21,11 +21,11 @@ from torch.nn import functional
 
 from .. import progress as bars
 from ..detail.card import check_face_model, weights_dir
-from ..detail.uv_map import mask_at
 from ..detail.weights import Detail, load_detail
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
+from ..geometry.uv_map import mask_at
 from ..photo.choices import TRUST
 from ..photo.restore.pipeline import PhotoRestorer
 from ..photo.restore.weights import PhotoNetworks, load_photo

@@ -9,7 +9,7 @@ Every network learns on the same maps for the same time, with its own published 
     PULSE     trains nothing; 100 steps a map
 
 Widths are small ones that two cores can train (`ours` is the shipped configuration); parameters are told for them and
-for the published sizes. Scores: `core/evaluation/metrics.py`, in the face mask and over the whole square.
+for the published sizes. Scores: `core/measures/metrics.py`, in the face mask and over the whole square.
 """
 
 from __future__ import annotations
@@ -28,23 +28,24 @@ import torch
 from torch import Tensor, nn
 
 from .. import logs
-from ..backend.devices import name as device_name
 from ..detail.card import check_face_model, weights_dir
-from ..detail.uv_map import mask_at
 from ..detail.weights import Detail, load_detail
+from ..devices import name as device_name
 from ..errors import DnpmError
-from ..face_model.locate import ROOT, face_model_path
+from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
-from ..files import write_text
+from ..files.writing import write_text
+from ..geometry.uv_map import mask_at
+from ..measures.metrics import Score
+from ..measures.perceptual import PerceptualDistance
 from ..options import add_device, add_perceptual, device_of, perceptual_of
+from ..paths import ROOT
 from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
 from ..training.detail.cache import MapCache, fill
-from ..training.perceptual.distance import PerceptualDistance
 from ..training.photo.material import codes_of_sliders
 from ..training.photo.restoration import Material, RestorationPlan, RestorationTrainer, degrade, restored
 from .competitors.e2style import E2Style
 from .competitors.psp import PSP
-from .metrics import Score
 from .table1 import parameter_count
 
 log = logs.logger(__name__)

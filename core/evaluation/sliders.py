@@ -14,7 +14,7 @@ import numpy as np
 from ..face_model.landmark_uv import landmark_uv
 from ..face_model.regions import ALSO, DEEDS, region_masks
 from ..face_model.sampling import random_identity
-from .metrics import high_pass
+from ..measures.metrics import high_pass
 from .painter import Painter
 
 PURPOSE = "per region: energy of the fine relief at expression 1 against rest, in the region and elsewhere"

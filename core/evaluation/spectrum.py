@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
+from ..dataset.given_map import GivenMap, given_map, skin_masks, texel_size
 from ..errors import DnpmError
+from ..measures import relief
 from ..training.detail import samples
 from ..training.teacher import Teacher
-from . import relief
-from .given_map import GivenMap, given_map, skin_masks, texel_size
 from .painter import Painter
 
 PURPOSE = "spectra and histograms of heights: teacher, our G and a given map"

@@ -31,12 +31,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import jsonfile
 from ..capture import options
 from ..capture.read import Capture, read_open
 from ..capture.track import Track
 from ..errors import DnpmError
-from ..inputs import brief
+from ..files import json_file
+from ..files.inputs import brief
 from ..speech import silence
 from ..speech.audio import open_sound, surveyed
 from ..speech.formats import READ
@@ -115,7 +115,7 @@ def score(ours: Track, reference: Track | None, phones: list[Phone] | None, last
 
 def read_phones(path: Path) -> list[Phone]:
     """A JSON list of [start s, end s, phone, word]; stress digits are dropped. Raises DnpmError naming the entry."""
-    entries = jsonfile.read(path)
+    entries = json_file.read(path)
     if not isinstance(entries, list) or not entries:
         raise DnpmError(f"{path}: must hold a list of [start s, end s, ARPAbet phone, word]")
     phones = []

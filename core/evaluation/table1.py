@@ -19,23 +19,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import jsonfile, logs
-from ..backend.devices import name as device_name
+from .. import logs
 from ..detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
 from ..detail.encoder import Encoder
 from ..detail.generator import Generator
+from ..devices import name as device_name
 from ..errors import DnpmError
-from ..face_model.locate import ROOT, face_model_path
+from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
-from ..files import write_text
-from ..inputs import reading
+from ..files import json_file
+from ..files.inputs import reading
+from ..files.writing import write_text
+from ..measures.metrics import Score
 from ..options import add_device, add_perceptual, device_of, perceptual_of
+from ..paths import ROOT
 from ..training.encoder import sources
 from ..training.encoder.inputs import make_inputs
 from ..training.encoder.run import fit
 from ..training.encoder.sources import Painting, Source, fitting_config
 from ..training.encoder.trainer import EncoderTrainer, Plan, Samples, new_encoder
-from .metrics import Score
 
 log = logs.logger(__name__)
 
@@ -204,7 +206,7 @@ def _budget(path: Path, begun: Budget, steps: Any) -> Budget:
     if path.is_file():
         again = "delete the folder, or use another --folder"
         with reading(path, again):
-            known = jsonfile.to_dataclass(Budget, jsonfile.read(path, again), "its budget")
+            known = json_file.to_dataclass(Budget, json_file.read(path, again), "its budget")
         if (there := asdict(known) | {"steps": 0}) != asdict(begun):
             different = ", ".join(k for k, v in asdict(begun).items() if there[k] != v)
             raise DnpmError(f"{path.parent}: was begun with other settings ({different}); use another --folder")

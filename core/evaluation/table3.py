@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..detail.uv_map import mask_at
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
+from ..geometry.uv_map import mask_at
 from ..photo.restore.weights import load_photo, photo_dir
 from ..training.photo.material import material_of
 from ..training.photo.pairs import VIEWS, make_pairs

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
-from .. import jsonfile
 from ..errors import DnpmError
-from ..inputs import brief, one_line
-
-if TYPE_CHECKING:
-    from .model import FaceModel
+from ..files import json_file
+from ..files.inputs import brief, one_line
 
 _MOST = {"vertices": 2_000_000, "identity components": 2000, "expressions": 2000, "texels a side of the mask": 8192}
 _FARTHEST_MM = 1e5
+Model = Any
+"""A `model.FaceModel`, which this module cannot import: its constructor calls `check`."""
 # Rank and kind of numbers: "f" floats, "iu" whole ones.
 _ARRAYS = {
     "neutral": (2, "f"), "core": (4, "f"), "faces": (2, "iu"), "uv": (2, "f"), "faces_uv": (2, "iu"),
@@ -24,7 +23,7 @@ _ARRAYS = {
 }  # fmt: skip
 
 
-def check(model: FaceModel) -> None:
+def check(model: Model) -> None:
     """Raises DnpmError that lists where ranks, types, sizes, counts or indices contradict each other."""
     # Each step relies on the one before it.
     for step in (_forms, _sizes, _contents):
@@ -33,13 +32,13 @@ def check(model: FaceModel) -> None:
             raise DnpmError(f"face model {one_line(model.name, 60)!r}: {'; '.join(problems[:6])}{more}")
 
 
-def age_regression(model: FaceModel) -> tuple[np.ndarray, float] | None:
+def age_regression(model: Model) -> tuple[np.ndarray, float] | None:
     """((n_id,) float32 years a standard deviation, years of the mean face) as the model's metadata tells, or None.
 
     Raises DnpmError when the entry is damaged.
     """
     what = f"face model {one_line(model.name, 60)!r}: its metadata's 'semantics'"
-    entry = jsonfile.parse(model.metadata.get("semantics", "{}"), what)
+    entry = json_file.parse(model.metadata.get("semantics", "{}"), what)
     if not isinstance(entry, dict) or not isinstance(entry.get("age_years", {}), dict):
         raise DnpmError(f"{what} must be an object of objects, is {brief(entry)}")
     if "age_years" not in entry:
@@ -47,15 +46,15 @@ def age_regression(model: FaceModel) -> tuple[np.ndarray, float] | None:
     listed = entry["age_years"].get("weights")
     # Age follows the shape: the skin components' weights may be left out.
     count = model.n_shape if isinstance(listed, list) and len(listed) == model.n_shape else model.n_id
-    weights = jsonfile.array(listed, (count,), f"{what}: age_years.weights")
+    weights = json_file.array(listed, (count,), f"{what}: age_years.weights")
     weights = np.pad(weights, (0, model.n_id - count))
     intercept = entry["age_years"].get("intercept", 0.0)
-    if not jsonfile.is_number(intercept, -1000, 1000) or np.abs(weights).max(initial=0) > 1000:
+    if not json_file.is_number(intercept, -1000, 1000) or np.abs(weights).max(initial=0) > 1000:
         raise DnpmError(f"{what}: age_years must be years, is {brief(entry['age_years'])}")
     return weights.astype(np.float32), float(intercept)
 
 
-def _forms(model: FaceModel) -> Iterator[str]:
+def _forms(model: Model) -> Iterator[str]:
     for name, (rank, kinds) in _ARRAYS.items():
         array = getattr(model, name)
         if array.ndim != rank or array.dtype.kind not in kinds:
@@ -69,7 +68,7 @@ def _forms(model: FaceModel) -> Iterator[str]:
             yield f"{name} must be texts, are {brief(list(getattr(model, name)))}"
 
 
-def _sizes(model: FaceModel) -> Iterator[str]:
+def _sizes(model: Model) -> Iterator[str]:
     core, n_v = model.core.shape, len(model.neutral)
     n_id, n_exp = core[0] - 1, core[1] - 1
     yield from _wrong(
@@ -91,7 +90,7 @@ def _sizes(model: FaceModel) -> Iterator[str]:
     yield from (f"{count} {what}; at most {most} are read" for (what, most), count in counts if count > most)
 
 
-def _contents(model: FaceModel) -> Iterator[str]:
+def _contents(model: Model) -> Iterator[str]:
     n_v = len(model.neutral)
     yield from _wrong(
         (not (np.abs(model.neutral) <= _FARTHEST_MM).all(), "neutral has vertices beyond 100 m, or not finite"),

@@ -15,8 +15,8 @@ from scipy import ndimage
 from scipy.sparse import coo_matrix, csr_matrix, diags, identity
 from scipy.sparse.linalg import splu, spsolve
 
-from ..detail.uv_map import UVMap
 from ..errors import DnpmError
+from ..geometry.uv_map import UVMap
 from .landmarks import mirror_vertices
 
 MASK_RESOLUTION = 512

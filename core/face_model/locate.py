@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 
 from ..errors import DnpmError
+from ..paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "build" / "face_model.safetensors"
 INSTALLED = ROOT / "assets" / "face_model.safetensors"
 VARIABLE = "DNPM_FACE_MODEL"

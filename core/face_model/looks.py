@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from ..errors import DnpmError
-from ..inputs import brief
-from ..jsonfile import is_number
+from ..files.inputs import brief
+from ..files.json_file import is_number
 
 Colour = tuple[float, float, float]
 

@@ -10,9 +10,9 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import jsonfile, tensorfile
 from ..errors import DnpmError
-from ..inputs import brief, reading
+from ..files import json_file, tensor_file
+from ..files.inputs import brief, reading
 from . import skin_components
 from .checks import age_regression, check
 
@@ -168,13 +168,13 @@ class FaceModel:
         tensors["core"] = self.core[:stored]
         tensors |= {f"vertex_groups.{name}": indices for name, indices in self.vertex_groups.items()}
         header = {name: list(getattr(self, name)) for name in _NAME_LISTS} | {"metadata": self.metadata}
-        tensorfile.save(path, tensors, {"format": FORMAT, "name": self.name, "header": json.dumps(header)})
+        tensor_file.save(path, tensors, {"format": FORMAT, "name": self.name, "header": json.dumps(header)})
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> FaceModel:
         """Read what `save` wrote. Raises DnpmError when the file is damaged or of another kind."""
         again = "build it again, or convert it with `dnpm build convert`"
-        tensors, metadata = tensorfile.load(path)
+        tensors, metadata = tensor_file.load(path)
         if metadata.get("format") != FORMAT:
             raise DnpmError(
                 f"{path}: is no face model of format {FORMAT}; build one with `dnpm build face-model`, "
@@ -183,12 +183,12 @@ class FaceModel:
         missing = sorted(_ARRAYS - tensors.keys())
         if missing:
             raise DnpmError(f"{path}: the face model lacks {', '.join(missing)}; build it again")
-        header = tensorfile.metadata_json(path, metadata, "header", again)
+        header = tensor_file.metadata_json(path, metadata, "header", again)
         with reading(path, again):
             about = header.get("metadata")
             if not isinstance(about, dict) or not all(isinstance(v, str) for v in about.values()):
                 raise DnpmError(f"the header's metadata must map names to texts, is {brief(about)}")
-            if not all(jsonfile.is_names(header.get(name)) for name in _NAME_LISTS):
+            if not all(json_file.is_names(header.get(name)) for name in _NAME_LISTS):
                 raise DnpmError(f"the header must list {', '.join(_NAME_LISTS)} as texts")
         tensors["core"] = with_skin_rows(tensors["core"], header["identity_labels"])
         groups = {k.removeprefix("vertex_groups."): v for k, v in tensors.items() if k.startswith("vertex_groups.")}

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import jsonfile
-from ..batch.names import is_reserved
 from ..errors import DnpmError
-from ..files import write_text
-from ..inputs import brief, read_text, shown_path
+from ..files import json_file
+from ..files.inputs import brief, read_text, shown_path
+from ..files.names import is_reserved
+from ..files.writing import write_text
 from . import w_offset as steps
 from .looks import Look, read_look
 from .model import FaceModel
@@ -104,7 +104,7 @@ def from_text(text: str, source: str) -> Preset:
     """Read a preset from JSON text; `source` names it in messages. Raises DnpmError with all that is wrong."""
     if len(text) > MAX_BYTES:
         raise DnpmError(f"{source}: is not a preset (over {MAX_BYTES // 1_000_000} MB)")
-    data = jsonfile.parse(text, source, "give a preset")
+    data = json_file.parse(text, source, "give a preset")
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise DnpmError(f'{source}: is not a preset: it must be a JSON object with "format": "{FORMAT}"')
     known = {"format", "model", *_PARTS}
@@ -114,7 +114,7 @@ def from_text(text: str, source: str) -> Preset:
     identity = _read_values(data, "identity", (-IDENTITY_LIMIT, IDENTITY_LIMIT), problems)
     expression = _read_values(data, "expression", (0.0, 1.0), problems)
     strength = data.get("strength")
-    if strength is not None and not jsonfile.is_number(strength, 0.0, STRENGTH_LIMIT):
+    if strength is not None and not json_file.is_number(strength, 0.0, STRENGTH_LIMIT):
         problems.append(f'"strength" must be a number from 0 to {STRENGTH_LIMIT:g}, is {brief(strength)}')
     look = None
     if "look" in data:
@@ -185,7 +185,7 @@ def _read_values(
         problems.append(f'"{key}" must be an object of names and numbers')
         return None
     for name, value in values.items():
-        if not jsonfile.is_number(value, *limits):
+        if not json_file.is_number(value, *limits):
             low, high = limits
             problems.append(f"{key} {brief(name)} must be a number from {low:g} to {high:g}, is {brief(value)}")
     return {name: float(value) for name, value in values.items()} if not problems else {}

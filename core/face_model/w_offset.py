@@ -10,7 +10,7 @@ import binascii
 
 import numpy as np
 
-from ..inputs import one_line
+from ..files.inputs import one_line
 
 _MOST, _LARGEST = 8192, 1e4
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DnpmError
-from ..files import writing
-from ..inputs import one_line, read_bytes
+from ..files.inputs import one_line, read_bytes
+from ..files.writing import writing
 from .choices import SUFFIXES
 from .tiff_images import TiffError, is_tiff, largest_image
 

@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import tensorfile
 from ..errors import DnpmError
-from ..face_model.locate import ROOT
-from ..inputs import read_bytes, reading, shown_path
+from ..files import tensor_file
+from ..files.inputs import read_bytes, reading, shown_path
+from ..paths import ROOT
+from ..tflite.graph import Graph
+from ..tflite.reader import read_network
 from .landmarks.detect import cut
-from .landmarks.graph import Graph
 from .landmarks.networks import graph_of
-from .landmarks.tflite_file import read_network
 
 FORMAT = "dnpm-face-recogniser-1"
 FILE = "face_recogniser.safetensors"
@@ -55,7 +55,7 @@ def build_recogniser(source: Path, out: Path | None = None, *, force: bool = Fal
     digest = hashlib.sha256(data).hexdigest()
     if packed and digest != SHA256:
         raise DnpmError(f"{shown_path(source)}: its MobileFaceNet.tflite is not that of {PACKAGE}; {GET}")
-    if not force and path.is_file() and tensorfile.read_metadata(path).get("source_sha256") == digest:
+    if not force and path.is_file() and tensor_file.read_metadata(path).get("source_sha256") == digest:
         return path
     steps, constants, inputs, outputs = read_network(data, shown_path(source))
     network = {"steps": [asdict(step) for step in steps], "inputs": inputs, "outputs": outputs}
@@ -66,7 +66,7 @@ def build_recogniser(source: Path, out: Path | None = None, *, force: bool = Fal
     }  # fmt: skip
     arrays = {f"recogniser.{k}": v for k, v in constants.items()}
     Recogniser.of(graph_of(network, "recogniser", arrays), about["source"])
-    tensorfile.save(path, arrays, about)
+    tensor_file.save(path, arrays, about)
     return path
 
 
@@ -99,10 +99,10 @@ class Recogniser:
         file = Path(path) if path else ROOT / "build" / FILE
         if not file.is_file():
             raise DnpmError(f"{shown_path(file)}: there is no face recogniser; {GET}")
-        arrays, about = tensorfile.load(file)
+        arrays, about = tensor_file.load(file)
         if about.get("format") != FORMAT:
             raise DnpmError(f"{shown_path(file)}: holds no face recogniser; {GET}")
-        network = tensorfile.metadata_json(file, about, "network", GET)
+        network = tensor_file.metadata_json(file, about, "network", GET)
         with reading(file, GET):
             return cls.of(graph_of(network, "recogniser", arrays), about.get("source", file.name))
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..detail.mesh import vertex_normals
-from ..detail.uv_map import UVMap, mask_at
 from ..face_model.looks import DEFAULT_LOOK, TONES, Look
 from ..face_model.model import FaceModel
 from ..face_model.skin_paint import skin_paint
+from ..geometry.mesh import vertex_normals
+from ..geometry.rasteriser import interpolated, rasterise
+from ..geometry.uv_map import UVMap, mask_at
 from .camera import Camera
-from .raster import interpolated, rasterise
 from .texture import uv_table
 
 _PLAIN = {

@@ -10,14 +10,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..detail.mesh import vertex_normals
-from ..detail.uv_map import UVMap, mask_at
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from ..face_model.skin_paint import outer_fade
+from ..geometry.mesh import vertex_normals
+from ..geometry.rasteriser import all_triangles, rasterise
+from ..geometry.uv_map import UVMap, mask_at
 from .camera import Camera
 from .degrade import resized
-from .raster import all_triangles, rasterise
 
 _GRAZING, _FACING = 0.2, 0.5
 """Cosines of the angle between the skin and the look: below the first nothing is trusted, from the second all is."""
@@ -180,7 +180,7 @@ def _unhidden(
     low, high = around[finite].min(0) - 2, around[finite].max(0) + 2
     factor = buffer / max(float((high - low).max()), 1e-6)
     size = (int(np.ceil((high[0] - low[0]) * factor)) + 1, int(np.ceil((high[1] - low[1]) * factor)) + 1)
-    triangles = all_triangles(model)
+    triangles = all_triangles(model.faces)
     shown, weights = rasterise((around - low) * factor, away, triangles, size)
     # Weights are right in perspective, so that depth is their plain mean.
     front = np.where(shown >= 0, (weights * away[triangles[shown]]).sum(-1), np.inf)

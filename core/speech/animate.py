@@ -17,7 +17,7 @@ from .controls import SPEAKING, Controls, apply
 from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
 from .encoders.windows import at_rate
-from .life import add_life, head_turns
+from .secondary_motion import add_life, head_turns
 from .silence import ABSOLUTE_DB, LevelMeter
 from .speaking import speak
 from .weights import load_speech

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..cardfile import CardKind
 from ..errors import DnpmError
-from ..inputs import one_line
+from ..files.card_file import CardKind
+from ..files.inputs import one_line
 
 FORMAT = "dnpm-speech-1"
 CARD, FILE = "speech.json", "speech.safetensors"

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ..errors import DnpmError
-from ..inputs import one_line
-from ..jsonfile import to_dataclass
+from ..files.inputs import one_line
+from ..files.json_file import to_dataclass
 from .encoders import WAV2VEC2, WHISPER
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DnpmError
-from ..inputs import read_bytes, reason_of, shown_path
+from ..files.inputs import read_bytes, reason_of, shown_path
 
 _VERSIONS = (5, 6)
 _TYPES: dict[int, str] = {0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2"}

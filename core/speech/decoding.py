@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DnpmError
-from ..inputs import read_start, regular_file
+from ..files.inputs import read_start, regular_file
 from .formats import RATES, READ
 
 _STEP = 2048

@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import tensorfile
-from ..cardfile import entry_of
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
-from ..inputs import reading
-from ..networkfile import built
+from ..files import tensor_file
+from ..files.card_file import entry_of
+from ..files.inputs import reading
+from ..files.network_file import built
 from .card import CARD, FILE, FORMAT, KIND, read_speech_card
 from .config import from_json, to_json
 from .decoder import SpeechDecoder
@@ -38,7 +38,7 @@ def save_speech(folder: str | os.PathLike[str], decoder: SpeechDecoder, card: Ma
         "file": {},
     }
     KIND.check(full, "the card to be saved")
-    tensorfile.save(path, arrays, {"format": FORMAT})
+    tensor_file.save(path, arrays, {"format": FORMAT})
     full["file"] = entry_of(path)
     KIND.write(folder, full)
     return full
@@ -53,6 +53,6 @@ def load_speech(folder: str | os.PathLike[str], device: str = "cpu") -> tuple[Sp
         config = from_json(card["config"])
     if config.n_exp != len(ARKIT_NAMES) or card.get("expressions") != list(ARKIT_NAMES):
         raise DnpmError(f"{folder / CARD}: its expressions are not ARKit's 52; {KIND.again}")
-    arrays, _ = tensorfile.load(path)
+    arrays, _ = tensor_file.load(path)
     decoder = built(lambda: SpeechDecoder(config), arrays, path, KIND.again)
     return decoder.to(device), card

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from .. import tensorfile
 from ..errors import DnpmError
-from ..inputs import DAMAGE, brief, one_line, reading, reason_of
+from ..files import tensor_file
+from ..files.inputs import DAMAGE, brief, one_line, reading, reason_of
 
 Arrays = dict[str, np.ndarray]
 
@@ -79,7 +79,7 @@ def save_state(path: Path, arrays: Mapping[str, np.ndarray], kind: str, belongs:
 
     Raises DnpmError when it cannot be written; the old file stays whole then.
     """
-    tensorfile.save(path, arrays, {"format": kind, "belongs": _text(belongs)})
+    tensor_file.save(path, arrays, {"format": kind, "belongs": _text(belongs)})
 
 
 class Resumable(Protocol):
@@ -104,11 +104,11 @@ def resume(trainer: Resumable, path: Path, kind: str, belongs: Mapping[str, Any]
 
 def load_state(path: Path, kind: str, belongs: Mapping[str, Any]) -> Arrays:
     """What `save_state` wrote. Raises DnpmError, naming what differs, when it was begun with other settings."""
-    metadata = tensorfile.read_metadata(path)
+    metadata = tensor_file.read_metadata(path)
     if metadata.get("format") != kind:
         raise DnpmError(f"{path}: is no state of this training ({kind}); delete it, or use another folder")
     again = "delete it, or use another folder"
-    there, here = tensorfile.metadata_json(path, metadata, "belongs", again), json.loads(_text(belongs))
+    there, here = tensor_file.metadata_json(path, metadata, "belongs", again), json.loads(_text(belongs))
     if not isinstance(there, dict):
         raise DnpmError(f"{path}: its metadata's 'belongs' is {brief(there)}; {again}")
     different = [k for k in sorted({*there, *here}) if there.get(k) != here.get(k)]
@@ -116,7 +116,7 @@ def load_state(path: Path, kind: str, belongs: Mapping[str, Any]) -> Arrays:
         raise DnpmError(
             f"{path}: was begun with other settings ({', '.join(different)}); use the same, or another folder"
         )
-    return tensorfile.load(path)[0]
+    return tensor_file.load(path)[0]
 
 
 @dataclass

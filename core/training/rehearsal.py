@@ -21,7 +21,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
-from ..backend import devices
+from .. import devices
 
 META = torch.device("meta")
 ESTIMATED = "estimated: operators counted, a convolution and an addition timed on this device"

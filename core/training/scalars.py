@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from .. import files
 from ..errors import DnpmError
-from ..inputs import read_text, reading
+from ..files import writing
+from ..files.inputs import read_text, reading
 
 CSV = "log.csv"
 _MOST_LOG = 100_000_000
@@ -36,30 +36,30 @@ class ScalarLog:
         """
         self._path = folder / CSV
         self._columns: list[str] = []
-        files.folder(folder)
+        writing.folder(folder)
         if self._path.is_file():
             self._columns = _shorten(self._path, step)
         # One file a run, as TensorBoard expects it: it puts them together by step.
         self._events = folder / f"events.out.tfevents.{int(time.time())}.{os.getpid()}.dnpm"
-        files.append_bytes(self._events, _record(_text(3, b"brain.Event:2")))
+        writing.append_bytes(self._events, _record(_text(3, b"brain.Event:2")))
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
         """Figures of a step; nan is left empty. Raises DnpmError when they have other names than the CSV's columns, or
         cannot be written."""
         if not self._columns:
             self._columns = ["step", *values]
-            files.append_text(self._path, _rows([self._columns]))
+            writing.append_text(self._path, _rows([self._columns]))
         if unknown := [name for name in values if name not in self._columns]:
             raise DnpmError(f"{self._path}: has no column {', '.join(unknown)}; use another folder, or delete the file")
         given = {name: f"{value:.6g}" for name, value in values.items() if not math.isnan(value)}
-        files.append_text(self._path, _rows([[step, *(given.get(c, "") for c in self._columns[1:])]]))
+        writing.append_text(self._path, _rows([[step, *(given.get(c, "") for c in self._columns[1:])]]))
         events = b""
         for name, value in values.items():
             if math.isnan(value):
                 continue
             summary = _text(1, _text(1, name.encode()) + struct.pack("<Bf", 2 << 3 | 5, value))
             events += _record(struct.pack("<B", 2 << 3) + _varint(step) + _text(5, summary))
-        files.append_bytes(self._events, events)
+        writing.append_bytes(self._events, events)
 
     def __enter__(self) -> ScalarLog:
         return self
@@ -88,7 +88,7 @@ def _shorten(path: Path, step: int) -> list[str]:
         raise DnpmError(f"{path}: is not the log of a training; {again}")
     with reading(path, again):
         kept = rows[:1] + [row for row in rows[1:] if len(row) == len(rows[0]) and int(row[0]) <= step]
-    files.write_text(path, _rows(kept))
+    writing.write_text(path, _rows(kept))
     return rows[0]
 
 

@@ -17,8 +17,8 @@ from ...core.batch import arguments, ledger
 from ...core.batch.job import Item, Job
 from ...core.batch.sliders import look_of, w_offset_of
 from ...core.errors import DnpmError
-from ...core.files import cannot_write, sweep
-from ...core.files import folder as made_folder
+from ...core.files.writing import cannot_write, sweep
+from ...core.files.writing import folder as made_folder
 from .maker import Maker
 
 log = logs.logger(__name__)

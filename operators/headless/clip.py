@@ -14,16 +14,20 @@ from typing import TextIO
 import bpy
 import numpy as np
 
-from ...core import jsonfile, logs
+from ...core import logs
 from ...core.batch import clip
 from ...core.batch.job import Item
 from ...core.batch.sliders import look_of, w_offset_of
 from ...core.capture.read import read_capture
 from ...core.capture.track import Track
 from ...core.errors import DnpmError
-from ...core.files import folder as made_folder
-from ...core.files import sweep, write_text
-from ..scene import create, detail_image, live, motion, photo_offset, sounds, tracks
+from ...core.files import json_file
+from ...core.files.writing import folder as made_folder
+from ...core.files.writing import sweep, write_text
+from ..scene.detail import live, map_image, map_state
+from ..scene.face import create
+from ..scene.motion import apply_curves, sounds
+from ..scene.photo import code_offset
 from . import camera, export, film, studio
 from .batch import quiet
 from .maker import Maker
@@ -59,7 +63,7 @@ def make(args: argparse.Namespace, item: Item, track: Track, maker: Maker, progr
     """Scene, .blend, pictures, film. Raises DnpmError or what Blender raises."""
     scene, face = build(args, item, track, maker)
     _map(face, item)
-    tracks.pack(face)
+    map_state.pack(face)
     print(export.save_blend(args.out / "clip.blend"), file=progress, flush=True)
     if not args.frames:
         return 0
@@ -80,15 +84,15 @@ def build(args: argparse.Namespace, item: Item, track: Track, maker: Maker) -> t
     scene.render.fps, scene.render.fps_base = clip.scene_rate(args.fps)
     identity, expression, detail = maker.sliders(item)
     face = create.new_face(scene, identity, expression, detail, "DNPM Face", look_of(item))
-    photo_offset.write(face, w_offset_of(item), amount=1.0)
+    code_offset.write(face, w_offset_of(item), amount=1.0)
     create.set_levels(face, item.settings.subdivision)
     frames = _FIRST + np.arange(len(track.times))
     scene.frame_start, scene.frame_end = int(frames[0]), int(frames[-1])
     label = args.audio.stem
-    motion.key_expression(face, maker.model, label, frames, track.expression, 0.0, layered=False)
+    apply_curves.key_expression(face, maker.model, label, frames, track.expression, 0.0, layered=False)
     if track.rotations is not None:
         with ExitStack() as undo:
-            motion.key_head(face, scene, "OBJECT", label, frames, track.rotations, 0.0, undo)
+            apply_curves.key_head(face, scene, "OBJECT", label, frames, track.rotations, 0.0, undo)
             undo.pop_all()
     try:
         sounds.add_strip(scene, sounds.Source(str(args.audio)), float(_FIRST))
@@ -141,7 +145,7 @@ def _map(face: bpy.types.Object, item: Item) -> None:
     """The map of the frame that is shown, before the render asks for it, at the size that is wanted."""
     if live.follows(face):
         size = item.settings.map_size
-        live.update_now(face, resolution=None if size == detail_image.FULL else size)
+        live.update_now(face, resolution=None if size == map_image.FULL else size)
 
 
 def _fingerprint(args: argparse.Namespace, item: Item, maker: Maker) -> str:
@@ -155,6 +159,6 @@ def _fingerprint(args: argparse.Namespace, item: Item, maker: Maker) -> str:
 
 def _known(folder: Path) -> str | None:
     try:
-        return str(jsonfile.read(folder / _LEDGER)["fingerprint"])
+        return str(json_file.read(folder / _LEDGER)["fingerprint"])
     except (DnpmError, KeyError, TypeError):
         return None  # none yet, or damaged: everything is rendered anew

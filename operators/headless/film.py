@@ -8,7 +8,8 @@ import bpy
 
 from ...core.batch.clip import scene_rate
 from ...core.errors import DnpmError
-from ..scene import compat, sounds
+from ..scene import compat
+from ..scene.motion import sounds
 from .written import by_blender
 
 

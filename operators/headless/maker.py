@@ -9,15 +9,17 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from ... import __version__
-from ...core import tensorfile
-from ...core.batch import png
 from ...core.batch.job import Item
 from ...core.batch.sliders import look_of, resolve, w_offset_of
 from ...core.detail.card import read_card, weights_dir
 from ...core.errors import DnpmError
 from ...core.face_model.locate import face_model_path
-from ..scene import create, detail_image, live, models, names, photo_offset, session, settings, tracks
+from ...core.files import png, tensor_file
+from ...core.version import __version__
+from ..scene import names, session, settings
+from ..scene.detail import live, map_image, map_state
+from ..scene.face import create, models
+from ..scene.photo import code_offset
 from . import camera, export, studio
 
 
@@ -42,7 +44,7 @@ class Maker:
         self.made_with = {
             "dnpm": __version__,
             "blender": bpy.app.version_string,
-            "face_model": tensorfile.sha256(face_model_path(args.face_model)),
+            "face_model": tensor_file.sha256(face_model_path(args.face_model)),
             "weights": self._weights(args.weights),
         }
 
@@ -74,10 +76,10 @@ class Maker:
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         scene = bpy.context.scene
         face = create.new_face(scene, identity, expression, detail, item.name, look_of(item))
-        photo_offset.write(face, w_offset_of(item), amount=1.0)
+        code_offset.write(face, w_offset_of(item), amount=1.0)
         create.set_levels(face, wanted.subdivision)
         if detail > 0 or {"exr", "map_png"} & set(wanted.outputs):
-            resolution = None if wanted.map_size == detail_image.FULL else wanted.map_size
+            resolution = None if wanted.map_size == map_image.FULL else wanted.map_size
             live.update_now(face, resolution=resolution)
         files = self._maps(item, face, folder)
         files += [
@@ -95,7 +97,7 @@ class Maker:
                     files.append(export.render(scene, folder / f"{view.name}.png"))
         if "blend" in wanted.outputs:
             if detail > 0:
-                tracks.pack(face)
+                map_state.pack(face)
             files.append(export.save_blend(folder / "face.blend"))
         return files
 
@@ -103,8 +105,8 @@ class Maker:
     def _maps(item: Item, face: bpy.types.Object, folder: Path) -> list[Path]:
         files = []
         if "exr" in item.settings.outputs:
-            files.append(export.write_exr(detail_image.read_map(face), folder / "displacement.exr"))
+            files.append(export.write_exr(map_image.read_map(face), folder / "displacement.exr"))
         if "map_png" in item.settings.outputs:
-            png.write_map(folder / "displacement.png", detail_image.read_map(face))
+            png.write_map(folder / "displacement.png", map_image.read_map(face))
             files.append(folder / "displacement.png")
         return files

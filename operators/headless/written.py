@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ...core.errors import DnpmError
-from ...core.files import PARTIAL, cannot_write, writing
+from ...core.files.writing import PARTIAL, cannot_write, writing
 
 _ROOM = 1 << 20
 """Bytes that must still fit on the disk after a file was written: a writer that met its end left less."""

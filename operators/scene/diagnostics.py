@@ -9,11 +9,12 @@ from pathlib import Path
 
 import bpy
 
-from ... import __version__
-from ...core import diagnostics, logs, tensorfile
+from ...core import diagnostics, logs
 from ...core.detail.card import weights_dir
 from ...core.errors import DnpmError
 from ...core.face_model.locate import face_model_path
+from ...core.files import tensor_file
+from ...core.version import __version__
 from . import compat, session, settings
 
 _opened = False
@@ -82,7 +83,7 @@ def _weights(chosen: settings.Settings) -> dict[str, object]:
 
 def _digest(file: Path) -> str:
     try:
-        return f"sha256 {tensorfile.sha256(file)}"
+        return f"sha256 {tensor_file.sha256(file)}"
     except DnpmError as error:
         return str(error)
 

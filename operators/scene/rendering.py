@@ -11,8 +11,10 @@ import bpy
 
 from ...core import logs
 from ...core.errors import DnpmError
-from . import compat, leaving, live, registry, session, settings, state
+from . import compat, leaving, session, settings
 from .claims import Claims
+from .detail import live
+from .face import registry, slider_values
 
 log = logs.logger(__name__)
 
@@ -28,7 +30,7 @@ def begin() -> None:
     registry.forget()
     if compat.in_background():
         # With a window this runs beside the artist's work, and faces that were seen have parts of their own already.
-        for face in state.faces():
+        for face in slider_values.faces():
             live.own_data(face)
 
 

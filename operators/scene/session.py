@@ -6,7 +6,7 @@ import atexit
 
 import bpy
 
-from ...core.backend.client import BackendClient
+from ...core.backend.client.client import BackendClient
 from ...core.backend.types import BackendStatus
 from . import settings
 

@@ -84,7 +84,7 @@ def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_client(tiny_weights: Path, tiny_model_file: Path) -> Iterator[Callable]:
-    from dnpm.core.backend.client import BackendClient
+    from dnpm.core.backend.client.client import BackendClient
 
     made = []
 

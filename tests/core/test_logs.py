@@ -26,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_all_loggers_lie_below_dnpm() -> None:
-    assert logs.logger("dnpm.core.backend.client").name == "dnpm.core.backend.client"
+    assert logs.logger("dnpm.core.backend.client.client").name == "dnpm.core.backend.client.client"
     assert logs.logger("dnpm").name == logs.logger("__main__").name == "dnpm"
 
 

@@ -10,8 +10,8 @@ import torch
 
 from dnpm.core.cli.main import _parser
 from dnpm.core.errors import DnpmError
+from dnpm.core.measures.trunks import KINDS, Trunk
 from dnpm.core.options import add_perceptual, add_threads, device_of, perceptual_of, perceptual_weight_of, use_threads
-from dnpm.core.training.perceptual.trunks import KINDS, Trunk
 
 SOME = {
     "animate": ["--audio", "a.wav", "--out", "o"], "batch": ["--out", "o"], "face": ["--out", "o"], "bench": [],

@@ -133,7 +133,7 @@ class Marked:
 
     def has_worker(self) -> bool:
         """Whether a worker of the backend is among them."""
-        return any("core.backend.worker_main" in command_of(pid) for pid in self.family())
+        return any("core.backend.worker.main" in command_of(pid) for pid in self.family())
 
     def end(self) -> None:
         """Leave nothing, whatever happened; what it printed is in `said` then. May be called again."""

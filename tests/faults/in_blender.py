@@ -30,9 +30,10 @@ import bpy
 import numpy as np
 
 import dnpm
-from dnpm.core.backend.client import BackendClient
+from dnpm.core.backend.client.client import BackendClient
 from dnpm.core.backend.types import Limits
-from dnpm.operators.scene import compat, detail_image, live, session
+from dnpm.operators.scene import compat, session
+from dnpm.operators.scene.detail import live, map_image
 
 LIMIT_S = 180.0
 FRAMES = 12
@@ -105,7 +106,7 @@ def settle(face: bpy.types.Object) -> bool:
         return False
     wish = entry.wish
     reply = session.client().call("displacement", arrays=wish.arrays(), params=wish.params(), timeout=LIMIT_S)
-    return np.array_equal(reply.arrays["displacement"], detail_image.read_map(face))
+    return np.array_equal(reply.arrays["displacement"], map_image.read_map(face))
 
 
 def drag(count: str, seed: str) -> dict[str, int]:

@@ -51,8 +51,8 @@ def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
 
 def photo(count: int) -> dict[str, int]:
     """A drawn person fitted by the real networks, with a worker that is killed meanwhile."""
-    from dnpm.core.backend.client import BackendClient, Limits
-    from dnpm.core.backend.photo import Photo, PhotoJob
+    from dnpm.core.backend.client.client import BackendClient, Limits
+    from dnpm.core.backend.client.photo import Photo, PhotoJob
     from dnpm.core.face_model.locate import face_model_path
     from dnpm.core.face_model.model import FaceModel
     from dnpm.core.photo.camera import Camera, turned

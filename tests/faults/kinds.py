@@ -100,7 +100,7 @@ def make_obj(folder: Path) -> None:
 
 
 def read_mesh(path: Path) -> None:
-    from dnpm.core.face_model.readers.obj import read_obj, read_positions
+    from dnpm.core.files.obj import read_obj, read_positions
 
     read_positions(path, len(read_obj(path).vertices))
 
@@ -175,7 +175,7 @@ def sealed(card: str, *keys: str) -> Callable[[Path], None]:
     """Put the changed file's size and SHA-256 into the card beside it. keys: where its entry lies."""
 
     def seal(path: Path) -> None:
-        from dnpm.core.cardfile import entry_of
+        from dnpm.core.files.card_file import entry_of
 
         values = json.loads((path.parent / card).read_text())
         place = values
@@ -338,12 +338,12 @@ def read_foreign(path: Path) -> Any:
 def make_trunk(folder: Path) -> None:
     import torch
 
-    from dnpm.core.training.perceptual.trunks import Trunk
+    from dnpm.core.measures.trunks import Trunk
 
     torch.save(Trunk("alex").state_dict(), folder / "alexnet.pth")
 
 
 def read_trunk(path: Path) -> None:
-    from dnpm.core.training.perceptual.trunks import load_trunk
+    from dnpm.core.measures.trunks import load_trunk
 
     load_trunk("alex", path)

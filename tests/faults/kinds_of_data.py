@@ -48,13 +48,13 @@ def make_tflite(folder: Path) -> None:
 
 
 def read_identity(path: Path) -> None:
-    from dnpm.core.training.perceptual.identity import IdentityNetwork
+    from dnpm.core.measures.identity import IdentityNetwork
 
     IdentityNetwork.load(path)
 
 
 def make_fit_tables(folder: Path) -> None:
-    from dnpm.core.face_model.locate import ROOT
+    from dnpm.core.paths import ROOT
 
     for name in ("landmark_offsets", "landmark_habits"):
         (folder / f"{name}.safetensors").write_bytes((ROOT / "weights" / f"{name}.safetensors").read_bytes())
@@ -205,7 +205,7 @@ def read_picture(path: Path) -> Any:
 def make_maps(folder: Path) -> None:
     from PIL import Image
 
-    from dnpm.core.detail.map_files import write_exr, write_png
+    from dnpm.core.files.displacement_maps import write_exr, write_png
 
     heights = np.sin(np.linspace(0, 9, 64))[:, None] * np.cos(np.linspace(0, 9, 64)) * 0.5
     write_exr(folder / "map.exr", heights)
@@ -214,7 +214,7 @@ def make_maps(folder: Path) -> None:
 
 
 def read_heights(path: Path) -> Any:
-    from dnpm.core.training.data.pictures import read_map
+    from dnpm.core.dataset.pictures import read_map
 
     return read_map(path)
 
@@ -223,8 +223,8 @@ def read_heights(path: Path) -> Any:
 
 
 def make_set(folder: Path) -> None:
-    from dnpm.core.training.data.sets import about_set, mask_of
-    from dnpm.core.training.data.writer import MapWriter
+    from dnpm.core.dataset.sets import about_set, mask_of
+    from dnpm.core.dataset.writer import MapWriter
 
     face, rng = model(), np.random.default_rng(0)
     with MapWriter(folder, about_set(face, "set", 16), mask_of(face, 16), 4) as writer:
@@ -235,9 +235,9 @@ def make_set(folder: Path) -> None:
 
 
 def read_set(path: Path) -> None:
-    from dnpm.core.training.data.dataset import MapDataset
-    from dnpm.core.training.data.inspect import inspect, table
-    from dnpm.core.training.data.writer import MapWriter
+    from dnpm.core.dataset.dataset import MapDataset
+    from dnpm.core.dataset.inspect import inspect, table
+    from dnpm.core.dataset.writer import MapWriter
 
     data = MapDataset.open(path.parent)
     data.check()
@@ -246,18 +246,18 @@ def read_set(path: Path) -> None:
 
 
 def seal_shard(path: Path) -> None:
-    from dnpm.core import tensorfile
+    from dnpm.core.files import tensor_file
 
     about = json.loads((path.parent / "dataset.json").read_text())
     for shard in about["shards"]:
         if shard["file"] == path.name:
-            shard |= {"bytes": path.stat().st_size, "sha256": tensorfile.sha256(path)}
+            shard |= {"bytes": path.stat().st_size, "sha256": tensor_file.sha256(path)}
     (path.parent / "dataset.json").unlink()
     (path.parent / "dataset.json").write_text(json.dumps(about))
 
 
 def read_table(path: Path) -> None:
-    from dnpm.core.training.data.pictures import read_table as read
+    from dnpm.core.dataset.pictures import read_table as read
 
     read(path, model())
 

@@ -15,9 +15,9 @@ def use_face_model(face: Any) -> None:
     """Meshes, keys, paint, the map's layout, what a card says of it."""
     from dnpm.core.detail.card import face_model_entry
     from dnpm.core.detail.mesh import detailed_mesh
-    from dnpm.core.detail.uv_map import mask_at
     from dnpm.core.face_model.looks import Look
     from dnpm.core.face_model.sampling import random_expression, random_identity
+    from dnpm.core.geometry.uv_map import mask_at
     from dnpm.core.photo.render import Paint
 
     identity, expression = random_identity(face, 1), random_expression(face, 1)
@@ -103,6 +103,6 @@ def use_capture(capture: Any) -> None:
 
 def use_heights(heights: Any) -> None:
     """A sample of a data set."""
-    from dnpm.core.training.data.pictures import resized
+    from dnpm.core.dataset.pictures import resized
 
     resized(heights, 32)

@@ -20,21 +20,21 @@ def writers(model_path: Path) -> dict[str, Callable[[Path], object]]:
     """File -> what writes it; all but the smallest need more than some pages."""
     import torch
 
-    from dnpm.core import cardfile, tensorfile
-    from dnpm.core.batch import exr, ledger, png, sheet
+    from dnpm.core.batch import ledger
     from dnpm.core.batch.sequence import Sequence
     from dnpm.core.capture.track import Track
     from dnpm.core.capture.write import write_live_link, write_track
-    from dnpm.core.detail import generator_files, map_files, mesh_files
+    from dnpm.core.dataset import sets
+    from dnpm.core.dataset.writer import MapWriter
+    from dnpm.core.detail import generator_files
     from dnpm.core.detail.config import GeneratorConfig
     from dnpm.core.detail.generator import Generator
     from dnpm.core.detail.mesh import detailed_mesh
     from dnpm.core.evaluation import restoring
     from dnpm.core.face_model.model import FaceModel
     from dnpm.core.face_model.presets import preset_of, write_preset
+    from dnpm.core.files import card_file, contact_sheet, displacement_maps, exr, meshes, png, tensor_file
     from dnpm.core.photo import image_file
-    from dnpm.core.training.data import sets
-    from dnpm.core.training.data.writer import MapWriter
     from dnpm.core.training.detail.cache import open_grown
     from dnpm.core.training.scalars import ScalarLog
     from dnpm.core.training.speech.plot import save_curves
@@ -46,7 +46,7 @@ def writers(model_path: Path) -> dict[str, Callable[[Path], object]]:
     mesh = detailed_mesh(model, np.zeros(model.n_id), np.zeros(model.n_exp), heights, 1.0, 2)
     generator = Generator(GeneratorConfig(channel_base=512, channel_max=16, resolution=64, w_dim=32, z_dim=32))
     about = sets.about_set(model, "set", 64)
-    kind = cardfile.CardKind("card.json", "test", {}, "")
+    kind = card_file.CardKind("card.json", "test", {}, "")
 
     def dataset(path: Path) -> None:
         with MapWriter(path.parent, about, np.ones((64, 64))) as writer:
@@ -63,7 +63,7 @@ def writers(model_path: Path) -> dict[str, Callable[[Path], object]]:
     torch.manual_seed(0)
     known = {frame: ("x" * 32, frame) for frame in range(99)}
     return {
-        "a.safetensors": lambda p: tensorfile.save(p, {"a": heights}, {}),
+        "a.safetensors": lambda p: tensor_file.save(p, {"a": heights}, {}),
         "model.safetensors": model.save,
         "preset.json": lambda p: write_preset(p, preset_of(model, np.ones(model.n_id), np.ones(model.n_exp))),
         "track.csv": lambda p: write_track(p, track),
@@ -73,11 +73,11 @@ def writers(model_path: Path) -> dict[str, Callable[[Path], object]]:
         "done.json": lambda p: ledger.mark_done(p.parent, "x", [], {"facts": "x" * 5000}),
         "face_0001.exr": face_sequence,
         "face.sequence.json": lambda p: Sequence(p.parent, "EXR16", "face", known).save(),
-        "sheet.png": lambda p: sheet.map_picture(p, heights, "a map"),
-        "map.exr": lambda p: map_files.write_exr(p, heights),
-        "map.png": lambda p: map_files.write_png(p, heights),
-        "mesh.obj": lambda p: mesh_files.write_obj(p, mesh, model.material_names),
-        "mesh.ply": lambda p: mesh_files.write_ply(p, mesh),
+        "sheet.png": lambda p: contact_sheet.map_picture(p, heights, "a map"),
+        "map.exr": lambda p: displacement_maps.write_exr(p, heights),
+        "map.png": lambda p: displacement_maps.write_png(p, heights),
+        "mesh.obj": lambda p: meshes.write_obj(p, mesh, model.material_names),
+        "mesh.ply": lambda p: meshes.write_ply(p, mesh),
         "photo.png": lambda p: image_file.write_png(p, rng.uniform(0, 1, (200, 200, 3))),
         "mask.safetensors": dataset,
         "events.out.tfevents": log,

@@ -187,7 +187,8 @@ def backend(registered, monkeypatch):
     """An empty scene and a fake backend."""
     import bpy
 
-    from dnpm.operators.scene import live, session
+    from dnpm.operators.scene import session
+    from dnpm.operators.scene.detail import live
 
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     monkeypatch.setenv("DNPM_FACE_MODEL", os.environ["DNPM_FACE_MODEL"])
@@ -202,7 +203,8 @@ def backend(registered, monkeypatch):
 @pytest.fixture
 def window(monkeypatch):
     """Behave as with a window: live updates ask the backend; the test ticks the timer itself."""
-    from dnpm.operators.scene import compat, live
+    from dnpm.operators.scene import compat
+    from dnpm.operators.scene.detail import live
 
     monkeypatch.setattr(compat, "in_background", lambda: False)
     monkeypatch.setattr(live, "run_timer", lambda: None)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from dnpm.core.face_model import units
-from dnpm.operators.scene import create, detail_image, identity, names, state
+from dnpm.operators.scene import names
+from dnpm.operators.scene.detail import map_image
+from dnpm.operators.scene.face import create, identity, slider_values
 
 
 def points(obj) -> np.ndarray:
@@ -52,8 +54,8 @@ def test_image_texture_and_modifier_carry_signed_millimetres(face):
     image = displace.texture.image
     assert image.is_float
     assert image.colorspace_settings.name == "Non-Color"
-    detail_image.write_map(face, np.full((64, 64), -1.5, np.float32))
-    pixels = detail_image.raw_pixels(image).reshape(-1, 4)
+    map_image.write_map(face, np.full((64, 64), -1.5, np.float32))
+    pixels = map_image.raw_pixels(image).reshape(-1, 4)
     assert np.unique(pixels[:, :3]).tolist() == [-1.5]
     assert np.unique(pixels[:, 3]).tolist() == [1.0]
 
@@ -67,7 +69,7 @@ def test_a_millimetre_is_a_millimetre(backend, tiny_model, unit_scale, height):
     face.modifiers[names.SUBDIVISION].levels = 0
     rest = points(face)
     np.testing.assert_allclose(rest, units.to_blender(tiny_model.neutral, unit_scale), atol=1e-6 / unit_scale)
-    detail_image.write_map(face, np.full((64, 64), height, np.float32))
+    map_image.write_map(face, np.full((64, 64), height, np.float32))
     normals = np.array([v.vector for v in face.data.vertex_normals])
     moved = ((points(face) - rest) * normals).sum(1) * 1000 * unit_scale
     inside = np.zeros(len(rest), bool)
@@ -84,12 +86,12 @@ def test_outside_of_the_detail_layer_nothing_moves(face, backend, tiny_model):
         face.modifiers[names.SUBDIVISION].levels = levels
         rest = points(face)
         peak = np.sin(np.pi * (np.arange(256) + 0.5) / 256) ** 2
-        detail_image.write_map(face, (3 * np.outer(peak, peak)).astype(np.float32))
+        map_image.write_map(face, (3 * np.outer(peak, peak)).astype(np.float32))
         moved = np.linalg.norm(points(face) - rest, axis=1) * 1000
         layer = np.abs(rest[:, [0, 2]]) < np.array([80, 100]) / 1000 * (10.5 / 12)
         assert moved[layer.all(1)].max() > 2.5
         assert moved[~layer.all(1)].max() < 0.05
-        detail_image.write_map(face, np.zeros((64, 64), np.float32))
+        map_image.write_map(face, np.zeros((64, 64), np.float32))
 
 
 def test_the_map_lies_the_right_way_up(face, tiny_model):
@@ -100,7 +102,7 @@ def test_the_map_lies_the_right_way_up(face, tiny_model):
         half = np.zeros((64, 64), np.float32)
         half[rows, columns] = 2.0
         half[[0, -1]] = half[:, [0, -1]] = 0.0  # as every map at the layer's border
-        detail_image.write_map(face, half)
+        map_image.write_map(face, half)
         moved = np.linalg.norm(points(face) - rest, axis=1) > 1e-3
         assert moved.any()
         # The layer's top is the face's top (z), its right the subject's left (x); the middle may belong to both.
@@ -122,10 +124,10 @@ def test_sliders_move_the_mesh_as_equation_3_says(face, tiny_model):
 
 def test_two_faces_have_their_own_sliders_and_maps(backend):
     first, second = (create.new_face(bpy.context.scene) for _ in range(2))
-    detail_image.write_map(first, np.full((64, 64), 1.0, np.float32))
+    map_image.write_map(first, np.full((64, 64), 1.0, np.float32))
     first.data.shape_keys.key_blocks["jawOpen"].value = 1.0
     first.dnpm_face.identity[0].value = 2.0
-    assert detail_image.read_map(second).max() == 0
+    assert map_image.read_map(second).max() == 0
     assert second.data.shape_keys.key_blocks["jawOpen"].value == 0
     assert second.dnpm_face.identity[0].value == 0
     assert not {s.material for s in first.material_slots} & {s.material for s in second.material_slots}
@@ -134,23 +136,23 @@ def test_two_faces_have_their_own_sliders_and_maps(backend):
 @pytest.mark.parametrize("linked", [False, True], ids=["Shift-D", "Alt-D"])
 def test_a_duplicate_gets_parts_of_its_own_and_starts_alike(face, backend, tiny_model, linked):
     identity.set_sliders(face, identity=np.array([1, 0, 0], np.float32), expression=tiny_model.expression(jawOpen=0.5))
-    detail_image.write_map(face, backend.map_of(np.ones(3), np.ones(4), 128))
-    before = detail_image.read_map(face)
+    map_image.write_map(face, backend.map_of(np.ones(3), np.ones(4), 128))
+    before = map_image.read_map(face)
     face.select_set(True)
     bpy.ops.object.duplicate(linked=linked)
     copy = bpy.context.object
     bpy.context.view_layer.update()
     assert copy != face
     assert copy.data != face.data
-    assert detail_image.find_image(copy) != detail_image.find_image(face)
-    np.testing.assert_array_equal(detail_image.read_map(copy), before)
+    assert map_image.find_image(copy) != map_image.find_image(face)
+    np.testing.assert_array_equal(map_image.read_map(copy), before)
     np.testing.assert_allclose(points(copy), points(face), atol=1e-7)
     copy.data.shape_keys.key_blocks["jawOpen"].value = 1.0
     copy.dnpm_face.identity[0].value = -2.0
-    detail_image.write_map(copy, np.zeros((64, 64), np.float32))
-    assert state.expression_vector(face, tiny_model)[0] == 0.5
+    map_image.write_map(copy, np.zeros((64, 64), np.float32))
+    assert slider_values.expression_vector(face, tiny_model)[0] == 0.5
     assert face.dnpm_face.identity[0].value == 1.0
-    np.testing.assert_array_equal(detail_image.read_map(face), before)
+    np.testing.assert_array_equal(map_image.read_map(face), before)
 
 
 def test_a_missing_or_broken_model_is_named_and_nothing_is_added(backend, monkeypatch, tmp_path):
@@ -191,7 +193,7 @@ def test_the_iris_takes_its_colour(backend, tiny_model, tmp_path, monkeypatch):
 def test_iris_and_pupil_have_materials_of_their_own_so_that_solid_eyes_look(backend, tiny_model, tmp_path, monkeypatch):
     from dataclasses import replace
 
-    from dnpm.operators.scene import materials
+    from dnpm.operators.scene.look import materials
 
     # An eye of rings around the pole at the texture's centre, in place of the tiny model's last faces.
     uv = tiny_model.uv.copy()

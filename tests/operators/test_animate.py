@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from dnpm.operators.animate import LONGEST_S
-from dnpm.operators.scene import compat, head, motion, sounds
+from dnpm.operators.scene import compat
+from dnpm.operators.scene.motion import apply_curves, head, sounds
 
 JAW = 'key_blocks["jawOpen"].value'
 
@@ -277,9 +278,9 @@ def test_a_file_given_wins(backend, face, speech, tmp_path):
 
 def test_drivers_win_and_that_is_told(backend, face, speech):
     face.data.shape_keys.key_blocks["jawOpen"].driver_add("value")
-    from dnpm.operators.scene import models
+    from dnpm.operators.scene.face import models
 
-    assert motion.driven(face, models.model_of(face)) == ["jawOpen"]
+    assert apply_curves.driven(face, models.model_of(face)) == ["jawOpen"]
     assert animate() == {"FINISHED"}
 
 
@@ -371,8 +372,8 @@ def test_a_face_deleted_meanwhile(backend, face, speech, monkeypatch):
 
 def test_sounds_joined():
     """Two that overlap and one that stands apart: the larger value, rest in the gap, one head."""
-    from dnpm.core.backend.speech import Curves
-    from dnpm.operators.scene.motion import Wish, joined
+    from dnpm.core.backend.client.speech import Curves
+    from dnpm.operators.scene.motion.apply_curves import Wish, joined
 
     def part(count: int, value: float) -> Curves:
         turns = np.full((count, 9), value, np.float32)

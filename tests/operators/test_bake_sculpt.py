@@ -6,8 +6,9 @@ import bpy
 import numpy as np
 import pytest
 
-from dnpm.core.training.data.dataset import MapDataset
-from dnpm.operators.scene import detail_image, state
+from dnpm.core.dataset.dataset import MapDataset
+from dnpm.operators.scene.detail import map_image
+from dnpm.operators.scene.face import slider_values
 
 R = 128
 
@@ -15,10 +16,10 @@ R = 128
 @pytest.fixture
 def sculpt(face, tiny_model):
     """A mesh object: what the face's modifiers make of a known map, with the face still the active object."""
-    state.set_expression(face, tiny_model, tiny_model.expression(jawOpen=0.4))
+    slider_values.set_expression(face, tiny_model, tiny_model.expression(jawOpen=0.4))
     x = (np.arange(R) + 0.5) / R
     wave = (0.5 * np.sin(9 * x)[:, None] * np.sin(7 * x)[None]).astype(np.float32)
-    detail_image.write_map(face, wave)
+    map_image.write_map(face, wave)
     face.modifiers["DNPM Subdivision"].levels = 4
     bpy.context.view_layer.update()
     mesh = bpy.data.meshes.new_from_object(face.evaluated_get(bpy.context.evaluated_depsgraph_get()))

@@ -9,7 +9,10 @@ import bpy
 import numpy as np
 import pytest
 
-from dnpm.operators.scene import detail_image, live, materials, session, state
+from dnpm.operators.scene import session
+from dnpm.operators.scene.detail import live, map_image
+from dnpm.operators.scene.face import slider_values
+from dnpm.operators.scene.look import materials
 
 
 @pytest.fixture
@@ -38,7 +41,7 @@ def asked(backend) -> int:
 def heights(face) -> np.ndarray:
     """How far Displace lifts every vertex, in mm."""
     graph = bpy.context.evaluated_depsgraph_get()
-    modifier = detail_image.displace_modifier(face)
+    modifier = map_image.displace_modifier(face)
     points = []
     for shown in (True, False):
         modifier.show_viewport = shown
@@ -54,16 +57,16 @@ def heights(face) -> np.ndarray:
 def expected(backend, face, frame: int) -> np.ndarray:
     bpy.context.scene.frame_set(frame)
     graph = bpy.context.evaluated_depsgraph_get()
-    from dnpm.operators.scene import models
+    from dnpm.operators.scene.face import models
 
-    values = state.expression_vector(face, models.model_of(face), graph)
-    return backend.map_of(state.identity_vector(face), values, 256)
+    values = slider_values.expression_vector(face, models.model_of(face), graph)
+    return backend.map_of(slider_values.identity_vector(face), values, 256)
 
 
 @pytest.mark.parametrize(("form", "close"), [("EXR16", 2e-3), ("EXR32", 1e-5), ("PNG16", 2e-4)])
 def test_the_face_shows_every_frames_map(backend, face, group, form: str, close: float):
     group.form = form
-    live_image = detail_image.find_image(face)
+    live_image = map_image.find_image(face)
     assert bake() == {"FINISHED"}
     assert bpy.context.scene.frame_current == 5
     files = sorted(path.name for path in Path(group.folder).iterdir() if path.suffix in {".exr", ".png"})
@@ -75,7 +78,7 @@ def test_the_face_shows_every_frames_map(backend, face, group, form: str, close:
         bpy.context.scene.frame_set(frame)
         wanted = expected(backend, face, frame)
         assert heights(face).max() == pytest.approx(np.abs(wanted).max(), rel=0.02, abs=close)
-    image = detail_image.shown_image(face)
+    image = map_image.shown_image(face)
     assert image.source == "SEQUENCE"
     assert image != live_image
     for material in materials.own(face):
@@ -117,7 +120,7 @@ def test_drivers_are_followed(backend, face, group):
 
 
 def test_back_to_live(backend, face, group, window):
-    live_image, texture = detail_image.find_image(face), detail_image.displace_modifier(face).texture
+    live_image, texture = map_image.find_image(face), map_image.displace_modifier(face).texture
     counts = len(bpy.data.images), len(bpy.data.textures)
     bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
     assert not live.follows(face)
@@ -125,9 +128,9 @@ def test_back_to_live(backend, face, group, window):
         with pytest.raises(RuntimeError, match="Back to Live"):
             getattr(bpy.ops.dnpm, deed)("EXEC_DEFAULT")
     assert bpy.ops.dnpm.live_detail() == {"FINISHED"}
-    assert detail_image.shown_image(face) == live_image
-    assert detail_image.displace_modifier(face).texture == texture
-    assert detail_image.levels(face) == (1.0, 0.0)
+    assert map_image.shown_image(face) == live_image
+    assert map_image.displace_modifier(face).texture == texture
+    assert map_image.levels(face) == (1.0, 0.0)
     assert (len(bpy.data.images), len(bpy.data.textures)) == counts
     assert live.follows(face)
     assert bpy.ops.dnpm.update_detail() == {"FINISHED"}
@@ -142,9 +145,9 @@ def test_saved_and_loaded_it_is_still_baked(backend, face, group, tmp_path):
     assert bake() == {"FINISHED"}
     bpy.ops.wm.save_mainfile()
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "a.blend"))
-    face = next(obj for obj in bpy.data.objects if state.is_face(obj))
-    assert detail_image.is_baked(face)
-    assert detail_image.shown_image(face).filepath.startswith("//maps")
+    face = next(obj for obj in bpy.data.objects if slider_values.is_face(obj))
+    assert map_image.is_baked(face)
+    assert map_image.shown_image(face).filepath.startswith("//maps")
     bpy.context.scene.frame_set(8)
     assert heights(face).max() == pytest.approx(np.abs(expected(backend, face, 8)).max(), rel=0.02)
 
@@ -156,19 +159,19 @@ def test_a_duplicate_shares_the_files_and_has_a_live_map_of_its_own(backend, fac
     bpy.context.scene.collection.objects.link(copy)
     bpy.context.view_layer.update()
     live.own_data(copy)
-    assert detail_image.shown_image(copy) == detail_image.shown_image(face)
-    assert detail_image.find_image(copy) != detail_image.find_image(face)
-    from dnpm.operators.scene import separate
+    assert map_image.shown_image(copy) == map_image.shown_image(face)
+    assert map_image.find_image(copy) != map_image.find_image(face)
+    from dnpm.operators.scene.face import duplicates
 
-    assert not separate.needs_own_data(copy)
+    assert not duplicates.needs_own_data(copy)
 
 
 def test_repair_when_the_live_map_is_gone(backend, face, group, window):
     bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
-    bpy.data.textures.remove(detail_image.live_texture(face))
-    assert detail_image.find_image(face) is None, "the baked sequence is nothing to write to"
+    bpy.data.textures.remove(map_image.live_texture(face))
+    assert map_image.find_image(face) is None, "the baked sequence is nothing to write to"
     assert bpy.ops.dnpm.repair() == {"FINISHED"}
-    assert detail_image.find_image(face).source != "SEQUENCE"
+    assert map_image.find_image(face).source != "SEQUENCE"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +187,7 @@ def test_wrong_settings(backend, face, group, settings: dict, message: str):
         setattr(group, name, value)
     with pytest.raises(RuntimeError, match=message):
         bake()
-    assert not detail_image.is_baked(face)
+    assert not map_image.is_baked(face)
     assert not backend.submitted
 
 
@@ -192,7 +195,7 @@ def test_nothing_is_shown_when_it_fails(backend, face, group):
     backend.error = "not enough memory"
     with pytest.raises(RuntimeError, match="not enough memory"):
         bake()
-    assert not detail_image.is_baked(face)
+    assert not map_image.is_baked(face)
     assert bpy.context.scene.frame_current == 5
     assert all(modifier.show_viewport for modifier in face.modifiers)
 
@@ -200,7 +203,7 @@ def test_nothing_is_shown_when_it_fails(backend, face, group):
 def test_given_up_on_the_way(backend, face, group, monkeypatch):
     """Closed while it goes through the frames, the scene is where it was; closed later, the files stay."""
     from dnpm.operators.bake_sequence import DNPM_OT_bake_sequence
-    from dnpm.operators.scene import baked
+    from dnpm.operators.scene.detail import baked
 
     class Bare:
         work = DNPM_OT_bake_sequence.work
@@ -211,12 +214,12 @@ def test_given_up_on_the_way(backend, face, group, monkeypatch):
     for _ in range(4):
         next(work)
     assert bpy.context.scene.frame_current != 5
-    assert state.is_paused()
+    assert slider_values.is_paused()
     work.close()
     assert bpy.context.scene.frame_current == 5
-    assert not state.is_paused()
+    assert not slider_values.is_paused()
     assert all(modifier.show_viewport for modifier in face.modifiers)
-    assert not detail_image.is_baked(face)
+    assert not map_image.is_baked(face)
 
 
 @pytest.mark.parametrize("part", ["modifier", "texture", "image"])
@@ -226,7 +229,7 @@ def test_what_is_deleted_while_it_bakes_ends_it_cleanly(backend, face, group, pa
 
     def deleting(channel, kind, **request):
         if kind == "displacements" and not counts:
-            modifier = detail_image.displace_modifier(face)
+            modifier = map_image.displace_modifier(face)
             if part == "modifier":
                 face.modifiers.remove(modifier)
             elif part == "texture":
@@ -240,7 +243,7 @@ def test_what_is_deleted_while_it_bakes_ends_it_cleanly(backend, face, group, pa
     with pytest.raises(RuntimeError, match=f"{part} was deleted: press Repair Face"):
         bake()
     assert [(len(bpy.data.images), len(bpy.data.textures))] == counts
-    assert not detail_image.is_baked(face)
+    assert not map_image.is_baked(face)
     assert len(list(Path(group.folder).glob("*.exr"))) == 8
     before = asked(backend)
     assert bpy.ops.dnpm.repair() == {"FINISHED"}
@@ -249,7 +252,7 @@ def test_what_is_deleted_while_it_bakes_ends_it_cleanly(backend, face, group, pa
 
 
 def files_of(face) -> list[Path]:
-    image = detail_image.shown_image(face)
+    image = map_image.shown_image(face)
     file = Path(bpy.path.abspath(image.filepath))
     return sorted(file.parent.glob(f"{file.stem.rsplit('_', 1)[0]}_*.exr"))
 
@@ -293,7 +296,7 @@ def test_two_files_that_bake_into_one_folder_never_share_one(backend, face, grou
     moved = shutil.copytree(tmp_path, tmp_path_factory.mktemp("moved"), dirs_exist_ok=True)
     before = asked(backend)
     bpy.ops.wm.open_mainfile(filepath=str(moved / "shot_2.blend"))
-    face = next(obj for obj in bpy.data.objects if state.is_face(obj))
+    face = next(obj for obj in bpy.data.objects if slider_values.is_face(obj))
     bpy.context.view_layer.objects.active = face
     bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
     assert asked(backend) == before
@@ -318,7 +321,7 @@ def test_a_renamed_face_and_a_new_one_of_its_name_do_not_share(backend, face, gr
 def test_what_the_first_version_baked_is_found(backend, face, group, window):
     """Its stem was the name alone: it goes on being shown, its maps count, and they are never overwritten."""
     from dnpm.core.batch import sequence
-    from dnpm.operators.scene import baked
+    from dnpm.operators.scene.detail import baked
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(baked.files, "stem_of", lambda name, owner, taken=(): sequence.first_stem(name))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from dnpm.core.errors import DnpmError
-from dnpm.operators.scene import controls, live, models
+from dnpm.operators.scene.detail import controls, live
+from dnpm.operators.scene.face import models
 
 
 @pytest.fixture

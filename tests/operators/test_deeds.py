@@ -11,7 +11,8 @@ import pytest
 
 from dnpm.core.face_model import presets
 from dnpm.core.face_model.sampling import random_expression, random_identity
-from dnpm.operators.scene import create, identity, settings, state
+from dnpm.operators.scene import settings
+from dnpm.operators.scene.face import create, identity, slider_values
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def folder(backend, tmp_path):
 
 
 def sliders(face, model):
-    return state.identity_vector(face), state.expression_vector(face, model)
+    return slider_values.identity_vector(face), slider_values.expression_vector(face, model)
 
 
 def test_random_is_the_seeds(face, tiny_model):
@@ -47,7 +48,9 @@ def test_a_part_alone_is_reset(face, tiny_model, part, keeps_who, keeps_does):
 
 
 def test_mirror_swaps_the_sides(face, tiny_model):
-    state.set_expression(face, tiny_model, tiny_model.expression(mouthSmileLeft=0.9, mouthSmileRight=0.1, jawOpen=0.3))
+    slider_values.set_expression(
+        face, tiny_model, tiny_model.expression(mouthSmileLeft=0.9, mouthSmileRight=0.1, jawOpen=0.3)
+    )
     bpy.ops.dnpm.mirror()
     wanted = tiny_model.expression(mouthSmileLeft=0.1, mouthSmileRight=0.9, jawOpen=0.3)
     np.testing.assert_allclose(sliders(face, tiny_model)[1], wanted)
@@ -220,14 +223,14 @@ def test_a_folder_that_cannot_be_written_is_reported(face, folder, tmp_path):
 
 
 def test_a_map_is_saved_as_it_is(face, backend, tmp_path):
-    from dnpm.operators.scene import detail_image
+    from dnpm.operators.scene.detail import map_image
 
-    detail_image.write_map(face, backend.map_of(np.ones(3), np.ones(4), 64))
+    map_image.write_map(face, backend.map_of(np.ones(3), np.ones(4), 64))
     assert bpy.ops.dnpm.save_map(filepath=str(tmp_path / "map")) == {"FINISHED"}
     image = bpy.data.images.load(str(tmp_path / "map.exr"))
     image.colorspace_settings.name = "Non-Color"
     pixels = np.array(image.pixels[:], np.float32).reshape(64, 64, 4)[::-1, :, 0]
-    np.testing.assert_allclose(pixels, detail_image.read_map(face), atol=1e-6)
+    np.testing.assert_allclose(pixels, map_image.read_map(face), atol=1e-6)
     (tmp_path / "none").write_text("a file where a folder should be")
     with pytest.raises(RuntimeError, match="cannot be written"):
         bpy.ops.dnpm.save_map(filepath=str(tmp_path / "none" / "map.exr"))

@@ -10,8 +10,9 @@ import bpy
 import pytest
 
 from dnpm import __version__
-from dnpm.core import logs, tensorfile
+from dnpm.core import logs
 from dnpm.core.backend.types import BackendStatus
+from dnpm.core.files import tensor_file
 from dnpm.operators.scene import compat, diagnostics, rendering, settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -86,8 +87,8 @@ def test_the_report(backend, blender_log, tmp_path, monkeypatch):
         f"extension: {__version__} (dnpm)", f"Blender: {bpy.app.version_string}",
         "PyTorch of the backend: 2.13.0+cu130",
         "device: cuda NVIDIA L4", "message: detail.json: is damaged", "restarts: 4", "python: python3", "threads: 3",
-        "weights: mine", f"generator.safetensors: sha256 {tensorfile.sha256(weights / 'generator.safetensors')}",
-        f"tiny.safetensors: sha256 {tensorfile.sha256(os.environ['DNPM_FACE_MODEL'])}",
+        "weights: mine", f"generator.safetensors: sha256 {tensor_file.sha256(weights / 'generator.safetensors')}",
+        f"tiny.safetensors: sha256 {tensor_file.sha256(os.environ['DNPM_FACE_MODEL'])}",
     ):  # fmt: skip
         assert f"\n  {line}" in text
     log = text[text.index("Last 100 log lines\n") :].splitlines()[1:]

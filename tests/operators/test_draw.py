@@ -209,7 +209,7 @@ def test_a_damaged_face_can_still_be_drawn(face, lost):
 
 
 def test_a_problem_is_shown_with_its_remedy(face):
-    from dnpm.operators.scene import live
+    from dnpm.operators.scene.detail import live
 
     live.set_problem(face, "the image was deleted: press Repair Face")
     drawn = sidebar()
@@ -269,10 +269,10 @@ def test_a_long_list_of_presets_is_searched(face, backend, tmp_path, monkeypatch
 
 
 def test_random_stays_within_what_a_slider_can_hold(face, tiny_model):
-    from dnpm.operators.scene import identity, state
+    from dnpm.operators.scene.face import identity, slider_values
 
     bpy.ops.dnpm.random(part="ALL", seed=1, strength=1000.0)
-    assert identity.is_applied(face, state.identity_vector(face))
+    assert identity.is_applied(face, slider_values.identity_vector(face))
 
 
 def speech() -> list[tuple[str, str]]:
@@ -306,7 +306,7 @@ def test_speech_is_hidden_without_a_face(backend):
 
 
 def test_styles_are_those_of_the_weights(face, tmp_path, monkeypatch):
-    from dnpm.panels.speech import _styles
+    from dnpm.operators.properties.speech import _styles
 
     monkeypatch.setenv("DNPM_WEIGHTS", str(tmp_path))
     assert _styles(face.dnpm_speech, bpy.context, "") == []

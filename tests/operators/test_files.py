@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 from dnpm.core.backend.types import BackendStatus
-from dnpm.operators.scene import detail_image, identity, live, models, names, settings, state, waiting
+from dnpm.operators.scene import names, settings
+from dnpm.operators.scene.detail import live, map_image, waiting
+from dnpm.operators.scene.face import identity, models, slider_values
 
 
 def with_map(face, tiny_model) -> np.ndarray:
@@ -18,15 +20,15 @@ def with_map(face, tiny_model) -> np.ndarray:
     does = tiny_model.expression(jawOpen=0.4, browInnerUp=1)
     identity.set_sliders(face, identity=np.array([1.5, -1, 0.5], np.float32), expression=does, strength=0.8)
     live.update_now(face)
-    return detail_image.read_map(face)
+    return map_image.read_map(face)
 
 
 def check_same(face, tiny_model, pixels):
-    np.testing.assert_array_equal(state.identity_vector(face), np.array([1.5, -1, 0.5], np.float32))
-    np.testing.assert_allclose(state.expression_vector(face, tiny_model), [0.4, 0, 0, 1])
+    np.testing.assert_array_equal(slider_values.identity_vector(face), np.array([1.5, -1, 0.5], np.float32))
+    np.testing.assert_allclose(slider_values.expression_vector(face, tiny_model), [0.4, 0, 0, 1])
     assert face.dnpm_face.strength == pytest.approx(0.8)
-    np.testing.assert_array_equal(detail_image.read_map(face), pixels)
-    assert detail_image.displace_modifier(face).strength == pytest.approx(0.0008)
+    np.testing.assert_array_equal(map_image.read_map(face), pixels)
+    assert map_image.displace_modifier(face).strength == pytest.approx(0.0008)
 
 
 def test_save_and_reload_without_a_backend(face, backend, tiny_model, tmp_path, monkeypatch):
@@ -58,12 +60,14 @@ def test_saving_half_way_through_a_drag_saves_the_whole_map(window, face, backen
     face.data.shape_keys.key_blocks["jawOpen"].value = 0.9
     bpy.context.view_layer.update()
     live.tick()
-    assert detail_image.find_image(face).size[0] == 256
+    assert map_image.find_image(face).size[0] == 256
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
     face = bpy.data.objects[names.OBJECT]
-    wanted = backend.map_of(state.identity_vector(face), state.expression_vector(face, tiny_model), None)
-    np.testing.assert_array_equal(detail_image.read_map(face), wanted)
+    wanted = backend.map_of(
+        slider_values.identity_vector(face), slider_values.expression_vector(face, tiny_model), None
+    )
+    np.testing.assert_array_equal(map_image.read_map(face), wanted)
 
 
 @pytest.mark.parametrize("faces", [1, 3])
@@ -86,17 +90,19 @@ def test_saving_does_not_wait_for_a_stuck_worker_and_the_file_asks_again(
     backend.held = False
     while live.tick() is not None:
         pass
-    wanted = backend.map_of(state.identity_vector(face), state.expression_vector(face, tiny_model), None)
-    np.testing.assert_array_equal(detail_image.read_map(face), wanted)
+    wanted = backend.map_of(
+        slider_values.identity_vector(face), slider_values.expression_vector(face, tiny_model), None
+    )
+    np.testing.assert_array_equal(map_image.read_map(face), wanted)
     # The file has the older map, knows that it is older, and asks for the right one.
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
-    loaded = state.faces()
+    loaded = slider_values.faces()
     assert len(loaded) == faces
     assert not any(live.track(one).shows(live.track(one).wanted) for one in loaded)
     while live.tick() is not None:
         pass
     for one in loaded:
-        np.testing.assert_array_equal(detail_image.read_map(one), wanted)
+        np.testing.assert_array_equal(map_image.read_map(one), wanted)
 
 
 def test_an_error_of_the_worker_while_saving_is_told(face, backend, tiny_model, tmp_path, capsys):
@@ -122,7 +128,7 @@ def test_append_gives_the_same_face(face, backend, tiny_model, tmp_path):
     # It is a face like any other.
     appended.dnpm_face.identity[0].value = 0.0
     live.update_now(appended)
-    assert not np.array_equal(detail_image.read_map(appended), pixels)
+    assert not np.array_equal(map_image.read_map(appended), pixels)
 
 
 def test_a_linked_face_cannot_be_edited(face, backend, tiny_model, tmp_path):
@@ -209,7 +215,7 @@ def test_the_rendered_picture_shows_the_map(face, backend, tiny_model, tmp_path,
     with_detail = picture()
     assert np.array_equal(picture(), with_detail)
     face.dnpm_face.frozen = True
-    detail_image.write_map(face, np.zeros((64, 64), np.float32))
+    map_image.write_map(face, np.zeros((64, 64), np.float32))
     assert np.abs(picture() - with_detail).max() > 0.05
 
 
@@ -222,7 +228,7 @@ def test_a_render_without_a_backend_keeps_the_old_map_and_says_so(
     studio(tmp_path)
     monkeypatch.setattr(settings, "_override", settings.Settings(stop_render=False))
     bpy.ops.render.render()
-    np.testing.assert_array_equal(detail_image.read_map(face), pixels)
+    np.testing.assert_array_equal(map_image.read_map(face), pixels)
     assert "no torch here" in capsys.readouterr().out
 
 
@@ -232,7 +238,7 @@ def test_a_smaller_map_made_on_purpose_is_rendered_as_it_is(face, backend, tiny_
     studio(tmp_path)
     bpy.ops.render.render()
     assert len(backend.calls) == calls
-    assert detail_image.find_image(face).size[0] == 128
+    assert map_image.find_image(face).size[0] == 128
 
 
 @pytest.mark.parametrize("follow", [False, True])
@@ -247,7 +253,7 @@ def test_played_frames_follow_where_the_face_says_so(face, backend, tiny_model, 
         assert backend.asked[-1]["params"]["resolution"] == 256
         assert backend.asked[-1]["expression"][0] == pytest.approx(1.0)
         wanted = backend.map_of(np.array([2, 0, 0]), tiny_model.expression(jawOpen=1), 256)
-        np.testing.assert_allclose(detail_image.read_map(face), wanted, atol=1e-6)
+        np.testing.assert_allclose(map_image.read_map(face), wanted, atol=1e-6)
     # The mesh follows the identity in any case.
     np.testing.assert_allclose(identity.applied(face), [2, 0, 0], atol=1e-6)
 
@@ -265,7 +271,7 @@ def test_a_stuck_worker_costs_a_playback_one_wait(face, backend, tiny_model, mon
     backend.held = False
     bpy.context.scene.frame_set(3)
     wanted = backend.map_of(np.array([2, 0, 0]), tiny_model.expression(jawOpen=1), 256)
-    np.testing.assert_allclose(detail_image.read_map(face), wanted, atol=1e-6)
+    np.testing.assert_allclose(map_image.read_map(face), wanted, atol=1e-6)
 
 
 def test_scrubbing_does_not_wait(window, face, backend, tiny_model):
@@ -278,7 +284,7 @@ def test_scrubbing_does_not_wait(window, face, backend, tiny_model):
         pass
     assert not backend.calls
     wanted = backend.map_of(np.array([1, 0, 0]), tiny_model.expression(jawOpen=0.5), None)
-    np.testing.assert_allclose(detail_image.read_map(face), wanted, atol=1e-6)
+    np.testing.assert_allclose(map_image.read_map(face), wanted, atol=1e-6)
 
 
 def test_a_driven_slider_moves_the_map(window, face, backend, tiny_model):
@@ -305,7 +311,7 @@ def test_a_face_of_fewer_components_gets_the_skins_sliders(face, backend, tiny_m
     monkeypatch.setattr(models, "current_table", lambda: table)
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "old.blend"))
     face = bpy.data.objects[names.OBJECT]
-    np.testing.assert_array_equal(state.identity_vector(face), np.array([1.5, -1, 0.5, 0, 0], np.float32))
+    np.testing.assert_array_equal(slider_values.identity_vector(face), np.array([1.5, -1, 0.5, 0, 0], np.float32))
     assert [item.name for item in face.dnpm_face.identity][-2:] == ["Forehead lines", "Moles"]
     identity.apply(face, np.array([1.5, -1, 0.5, 2, 1], np.float32))
     assert (face.data.shape_keys.reference_key.points[5].co - sculpted).length < 1e-6

@@ -9,7 +9,9 @@ import bpy
 import numpy as np
 import pytest
 
-from dnpm.operators.scene import create, detail_image, groups, names, repair, state
+from dnpm.operators.scene import names
+from dnpm.operators.scene.detail import map_image
+from dnpm.operators.scene.face import create, repair, slider_values, vertex_groups
 
 OLD_FACE = Path(__file__).parent / "data" / "face_0.1_blender_4.2.blend"
 """The tiny model's face as version 0.1.0 saved it in Blender 4.2.23: frozen, with a map of 128 x 128, its group as the
@@ -35,7 +37,7 @@ def check_lifted(face):
     bare = points(copy)
     bpy.data.objects.remove(copy)
     np.testing.assert_allclose(found, bare, atol=1e-6)
-    modifier = detail_image.displace_modifier(face)
+    modifier = map_image.displace_modifier(face)
     modifier.show_viewport = False
     assert np.abs(found - points(face)).max() > 5e-4, "the map lifts nothing: this test would see nothing"
     modifier.show_viewport = True
@@ -45,13 +47,13 @@ def check_renamed(face):
     assert face.vertex_groups.keys() == ["face", names.REGION]
     assert face.modifiers["Thick"].vertex_group == names.REGION
     assert face.dnpm_controls.mask == names.REGION
-    assert not groups.clashing(face)
+    assert not vertex_groups.clashing(face)
 
 
 def test_a_new_face_keeps_its_groups_and_is_lifted_right(face, backend):
     x = (np.arange(128) + 0.5) / 128
     bump = np.sin(np.pi * x) ** 2 * (1 + 0.5 * np.sin(9 * x))
-    detail_image.write_map(face, np.outer(bump, bump).astype(np.float32))
+    map_image.write_map(face, np.outer(bump, bump).astype(np.float32))
     check_lifted(face)
 
 
@@ -101,8 +103,8 @@ def test_a_file_that_links_an_old_face_is_lifted_right_when_it_is_opened(backend
 def test_a_face_that_was_shown_before_is_shown_right_afterwards(face, backend):
     face.vertex_groups[names.REGION].name = names.DETAIL
     x = (np.arange(128) + 0.5) / 128
-    detail_image.write_map(face, np.outer(np.sin(np.pi * x) ** 2, np.sin(9 * x) ** 2).astype(np.float32))
-    with state.paused():  # else the first evaluation migrates it
+    map_image.write_map(face, np.outer(np.sin(np.pi * x) ** 2, np.sin(9 * x) ** 2).astype(np.float32))
+    with slider_values.paused():  # else the first evaluation migrates it
         points(face)
     assert "the name of the detail region's vertex group" in repair.repair(face)
     assert face.vertex_groups.keys() == ["face", names.REGION]
@@ -122,25 +124,25 @@ def test_everything_that_names_the_group_follows(face):
     mix = face.modifiers.new("Mix", "VERTEX_WEIGHT_MIX")
     mix.vertex_group_a, mix.vertex_group_b = names.DETAIL, "face"
     face.data.shape_keys.key_blocks["jawOpen"].vertex_group = names.DETAIL
-    assert groups.migrate(face)
+    assert vertex_groups.migrate(face)
     assert constraint.subtarget == cloth.settings.vertex_group_mass == mix.vertex_group_a == names.REGION
     assert mix.vertex_group_b == "face"
     assert face.data.shape_keys.key_blocks["jawOpen"].vertex_group == names.REGION
     # The layer's name is the modifier's still.
-    assert detail_image.displace_modifier(face).uv_layer == names.DETAIL
-    assert not groups.migrate(face)
+    assert map_image.displace_modifier(face).uv_layer == names.DETAIL
+    assert not vertex_groups.migrate(face)
 
 
 def test_an_artists_group_is_never_renamed_but_named_in_the_sidebar(face):
     own = face.vertex_groups.new(name=names.UV)
-    assert not groups.migrate(face)
-    assert groups.clashing(face) == [names.UV]
+    assert not vertex_groups.migrate(face)
+    assert vertex_groups.clashing(face) == [names.UV]
     own.name = "mine"
-    assert groups.clashing(face) == []
+    assert vertex_groups.clashing(face) == []
     # A face that has the region's group does not get a second one from another that bears the layer's name.
     own.name = names.DETAIL
-    assert not groups.migrate(face)
-    assert groups.clashing(face) == [names.DETAIL]
+    assert not vertex_groups.migrate(face)
+    assert vertex_groups.clashing(face) == [names.DETAIL]
 
 
 def test_meshes_that_are_no_faces_are_left_alone(backend):
@@ -148,5 +150,5 @@ def test_meshes_that_are_no_faces_are_left_alone(backend):
     grid = bpy.data.objects.new("grid", mesh)
     grid.vertex_groups.new(name=names.DETAIL)
     create.new_face(bpy.context.scene)
-    groups.migrate_all()
+    vertex_groups.migrate_all()
     assert grid.vertex_groups.keys() == [names.DETAIL]

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from dnpm.core.backend.types import BackendStatus
-from dnpm.operators.scene import detail_image, live, session, state, tracks
+from dnpm.operators.scene import session
+from dnpm.operators.scene.detail import live, map_image, map_state
+from dnpm.operators.scene.face import slider_values
 
 
 def move(face, name="jawOpen", value=0.5):
@@ -17,8 +19,10 @@ def move(face, name="jawOpen", value=0.5):
 
 def shown(face, backend, tiny_model, resolution=None):
     """Whether the pixels are the map of the sliders as they are."""
-    wanted = backend.map_of(state.identity_vector(face), state.expression_vector(face, tiny_model), resolution)
-    found = detail_image.read_map(face)
+    wanted = backend.map_of(
+        slider_values.identity_vector(face), slider_values.expression_vector(face, tiny_model), resolution
+    )
+    found = map_image.read_map(face)
     return found.shape == wanted.shape and np.array_equal(found, wanted)
 
 
@@ -117,7 +121,7 @@ def test_undo_and_redo_bring_the_maps_back(window, face, backend, tiny_model):
     face.dnpm_face.identity[0].value = 1.0
     bpy.ops.ed.undo_push(message="moved")
     settle()
-    moved = detail_image.read_map(face)
+    moved = map_image.read_map(face)
     name = face.name
     for step, value in ((bpy.ops.ed.undo, 0.0), (bpy.ops.ed.redo, 0.6), (bpy.ops.ed.undo, 0.0)):
         step()
@@ -125,7 +129,7 @@ def test_undo_and_redo_bring_the_maps_back(window, face, backend, tiny_model):
         settle()
         assert face.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(value)
         assert shown(face, backend, tiny_model)
-        assert np.array_equal(detail_image.read_map(face), moved) == (value > 0)
+        assert np.array_equal(map_image.read_map(face), moved) == (value > 0)
 
 
 def test_undo_and_redo_of_a_duplicate(window, face, backend, tiny_model):
@@ -143,9 +147,9 @@ def test_undo_and_redo_of_a_duplicate(window, face, backend, tiny_model):
                          (bpy.ops.ed.redo, [0.6, 0.1])):  # fmt: skip
         step()
         settle()
-        faces = sorted(state.faces(), key=lambda found: found.name)
+        faces = sorted(slider_values.faces(), key=lambda found: found.name)
         assert [f.data.shape_keys.key_blocks["jawOpen"].value for f in faces] == pytest.approx(values)
-        assert len({detail_image.find_image(f).name for f in faces}) == len(values)
+        assert len({map_image.find_image(f).name for f in faces}) == len(values)
         assert all(shown(f, backend, tiny_model) for f in faces)
 
 
@@ -166,12 +170,12 @@ def test_a_frozen_map_stays_and_follows_again(window, face, backend, tiny_model)
     move(face, value=0.3)
     settle()
     assert bpy.ops.dnpm.freeze() == {"FINISHED"}
-    kept = detail_image.read_map(face)
-    assert detail_image.find_image(face).packed_file is not None
+    kept = map_image.read_map(face)
+    assert map_image.find_image(face).packed_file is not None
     move(face, value=1.0)
     face.dnpm_face.identity[0].value = 2.0
     settle()
-    np.testing.assert_array_equal(detail_image.read_map(face), kept)
+    np.testing.assert_array_equal(map_image.read_map(face), kept)
     with pytest.raises(RuntimeError, match="frozen"):
         bpy.ops.dnpm.update_detail()
     assert bpy.ops.dnpm.unfreeze() == {"FINISHED"}
@@ -188,12 +192,12 @@ def test_update_waits_for_the_whole_map(face, backend, tiny_model):
 
 def test_an_error_of_the_backend_is_shown_and_the_map_stays(window, face, backend, tiny_model):
     settle()
-    before = detail_image.read_map(face)
+    before = map_image.read_map(face)
     backend.error = "the weights are foreign"
     move(face, value=0.9)
     settle()
     assert live.track(face).problem == "the weights are foreign"
-    np.testing.assert_array_equal(detail_image.read_map(face), before)
+    np.testing.assert_array_equal(map_image.read_map(face), before)
     with pytest.raises(RuntimeError, match="foreign"):
         bpy.ops.dnpm.update_detail()
     backend.error = None
@@ -217,12 +221,12 @@ def test_a_failed_backend_is_left_alone_and_the_coarse_face_moves(window, face, 
 
 def test_a_map_that_is_not_finite_is_refused(window, face, backend, monkeypatch):
     settle()
-    before = detail_image.read_map(face)
+    before = map_image.read_map(face)
     monkeypatch.setattr(backend, "map_of", lambda *_: np.full((64, 64), np.nan, np.float32))
     move(face, value=0.4)
     settle()
     assert "not finite" in live.track(face).problem
-    np.testing.assert_array_equal(detail_image.read_map(face), before)
+    np.testing.assert_array_equal(map_image.read_map(face), before)
 
 
 def test_a_face_deleted_under_way_is_forgotten(window, face, backend):
@@ -231,7 +235,7 @@ def test_a_face_deleted_under_way_is_forgotten(window, face, backend):
     bpy.data.objects.remove(face)
     backend.held = False
     settle()
-    assert not tracks.known()
+    assert not map_state.known()
 
 
 def test_another_backend_computes_the_maps_anew(window, face, backend, tiny_model):
@@ -242,4 +246,4 @@ def test_another_backend_computes_the_maps_anew(window, face, backend, tiny_mode
     session.use(other)
     live.backend_changed()
     settle()
-    assert np.unique(detail_image.read_map(face)).tolist() == [0.25]
+    assert np.unique(map_image.read_map(face)).tolist() == [0.25]

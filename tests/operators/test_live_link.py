@@ -183,7 +183,7 @@ def test_json_of_another_program_with_a_rate_that_is_given(backend, face, tmp_pa
 @pytest.mark.parametrize("operator", ["export_live_link", "bake_sequence"])
 def test_a_face_that_is_deleted_on_the_way_is_named(backend, face, tmp_path, monkeypatch, operator):
     """While an operator goes through the frames a script, or a handler of another add-on, may remove the face."""
-    from dnpm.operators.scene import baked
+    from dnpm.operators.scene.detail import baked
 
     scene = bpy.context.scene
     scene.frame_start, scene.frame_end = 1, 9

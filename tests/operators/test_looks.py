@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from dnpm.core.face_model.looks import TONES, Look
-from dnpm.operators.scene import compat, detail_image, looks, materials, names, skin_material
+from dnpm.operators.scene import compat, names
+from dnpm.operators.scene.detail import map_image
+from dnpm.operators.scene.look import looks, materials, skin_material
 
 
 @pytest.fixture
@@ -125,7 +127,7 @@ def test_the_bump_is_as_high_as_the_modifier_lifts(backend, unit_scale):
     face = bpy.context.object
     for strength in (1.0, 0.5, 0.0):
         face.dnpm_face.strength = strength
-        modifier = detail_image.displace_modifier(face)
+        modifier = map_image.displace_modifier(face)
         distance = node(face, skin_material.PORES).inputs["Distance"].default_value
         assert distance == pytest.approx(modifier.strength)
         assert distance == pytest.approx(strength / 1000 / unit_scale)
@@ -133,28 +135,28 @@ def test_the_bump_is_as_high_as_the_modifier_lifts(backend, unit_scale):
 
 def test_the_bump_reads_the_faces_own_map(face, backend):
     assert len(lookups(face)) == 5
-    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+    assert {n.image for n in lookups(face)} == {map_image.find_image(face)}
     bpy.ops.object.duplicate()
     copy = bpy.context.object
     bpy.context.view_layer.update()
-    from dnpm.operators.scene import live
+    from dnpm.operators.scene.detail import live
 
     live.own_data(copy)
-    assert detail_image.find_image(copy) != detail_image.find_image(face)
-    assert {n.image for n in lookups(copy)} == {detail_image.find_image(copy)}
-    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+    assert map_image.find_image(copy) != map_image.find_image(face)
+    assert {n.image for n in lookups(copy)} == {map_image.find_image(copy)}
+    assert {n.image for n in lookups(face)} == {map_image.find_image(face)}
 
 
 def test_repair_and_freeze_keep_the_bump_at_the_map(face, backend):
-    bpy.data.images.remove(detail_image.find_image(face))
+    bpy.data.images.remove(map_image.find_image(face))
     bpy.ops.dnpm.repair()
-    assert detail_image.find_image(face) is not None
-    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+    assert map_image.find_image(face) is not None
+    assert {n.image for n in lookups(face)} == {map_image.find_image(face)}
     bpy.ops.dnpm.freeze()
-    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+    assert {n.image for n in lookups(face)} == {map_image.find_image(face)}
     lookups(face)[0].image = None
     bpy.ops.dnpm.repair()
-    assert {n.image for n in lookups(face)} == {detail_image.find_image(face)}
+    assert {n.image for n in lookups(face)} == {map_image.find_image(face)}
 
 
 def test_repair_brings_the_paint_back(painted):

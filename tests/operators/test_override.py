@@ -11,7 +11,10 @@ import pytest
 from PIL import Image
 
 from dnpm.core.errors import DnpmError
-from dnpm.operators.scene import detail_image, identity, live, looks, materials, models, names, registry, state
+from dnpm.operators.scene import names
+from dnpm.operators.scene.detail import live, map_image
+from dnpm.operators.scene.face import identity, models, registry, slider_values
+from dnpm.operators.scene.look import looks, materials
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def coordinates(face) -> np.ndarray:
 
 
 def expected(face, backend, model):
-    return backend.map_of(state.identity_vector(face), state.expression_vector(face, model), None)
+    return backend.map_of(slider_values.identity_vector(face), slider_values.expression_vector(face, model), None)
 
 
 @KINDS
@@ -104,17 +107,17 @@ def test_an_override_has_parts_of_its_own_and_shows_what_the_library_shows(
 ):
     before = len(backend.calls)
     face = kind(library)
-    parts = [face.data, face.data.shape_keys, detail_image.live_texture(face), detail_image.find_image(face)]
+    parts = [face.data, face.data.shape_keys, map_image.live_texture(face), map_image.find_image(face)]
     parts += list(materials.own(face))
     assert all(part.library is None and part.override_library is None for part in parts)
-    np.testing.assert_array_equal(state.identity_vector(face), [1, 0, 0])
-    assert state.expression_vector(face, tiny_model)[0] == pytest.approx(0.25)
+    np.testing.assert_array_equal(slider_values.identity_vector(face), [1, 0, 0])
+    assert slider_values.expression_vector(face, tiny_model)[0] == pytest.approx(0.25)
     live.update_now(face)
-    np.testing.assert_array_equal(detail_image.read_map(face), expected(face, backend, tiny_model))
+    np.testing.assert_array_equal(map_image.read_map(face), expected(face, backend, tiny_model))
     assert len(backend.calls) == before, "it shows what was copied: nothing has to be computed"
     face = reloaded(tmp_path)
     assert face.data.library is None
-    assert detail_image.find_image(face).library is None
+    assert map_image.find_image(face).library is None
 
 
 @KINDS
@@ -126,20 +129,20 @@ def test_sliders_of_an_override_stay(library, backend, tiny_model, tmp_path, kin
     face.dnpm_face.strength = 0.5
     face.dnpm_controls.age = 20
     live.update_now(face)
-    wanted, places = detail_image.read_map(face), coordinates(face)
+    wanted, places = map_image.read_map(face), coordinates(face)
     face = reloaded(tmp_path)
-    np.testing.assert_array_equal(state.identity_vector(face), [1, -1.5, 0])
-    np.testing.assert_allclose(state.expression_vector(face, tiny_model), [0.75, 0.5, 0.5, 0])
+    np.testing.assert_array_equal(slider_values.identity_vector(face), [1, -1.5, 0])
+    np.testing.assert_allclose(slider_values.expression_vector(face, tiny_model), [0.75, 0.5, 0.5, 0])
     assert (face.dnpm_face.strength, face.dnpm_controls.age) == (0.5, 20)
     np.testing.assert_array_equal(identity.applied(face), [1, -1.5, 0])
     np.testing.assert_array_equal(coordinates(face), places)
-    np.testing.assert_array_equal(detail_image.read_map(face), wanted)
+    np.testing.assert_array_equal(map_image.read_map(face), wanted)
     np.testing.assert_array_equal(wanted, expected(face, backend, tiny_model))
     assert live.track(face).shows(live.track(face).wish.digest(face))
     # The library's own face is as it was.
-    other = next(one for one in bpy.data.objects if state.is_face(one) and one.library)
-    np.testing.assert_array_equal(state.identity_vector(other), [1, 0, 0])
-    assert detail_image.displace_modifier(other).strength == pytest.approx(0.001)
+    other = next(one for one in bpy.data.objects if slider_values.is_face(one) and one.library)
+    np.testing.assert_array_equal(slider_values.identity_vector(other), [1, 0, 0])
+    assert map_image.displace_modifier(other).strength == pytest.approx(0.001)
 
 
 @KINDS
@@ -147,7 +150,7 @@ def test_operators_work_on_an_override(library, backend, tiny_model, tmp_path, k
     face = kind(library)
     assert bpy.ops.dnpm.random(seed=5) == {"FINISHED"}
     assert not face.override_library.is_system_override
-    person, does = state.identity_vector(face), state.expression_vector(face, tiny_model)
+    person, does = slider_values.identity_vector(face), slider_values.expression_vector(face, tiny_model)
     assert person.any()
     assert bpy.ops.dnpm.mirror() == {"FINISHED"}
     assert bpy.ops.dnpm.copy() == {"FINISHED"}
@@ -156,21 +159,21 @@ def test_operators_work_on_an_override(library, backend, tiny_model, tmp_path, k
     assert bpy.ops.dnpm.save_preset(name=f"override {kind.__name__}") == {"FINISHED"}
     assert bpy.ops.dnpm.repair() == {"FINISHED"}
     assert bpy.ops.dnpm.key_expression() == {"FINISHED"}
-    wanted = detail_image.read_map(face)
+    wanted = map_image.read_map(face)
     np.testing.assert_array_equal(wanted, expected(face, backend, tiny_model))
     face = reloaded(tmp_path)
-    np.testing.assert_allclose(state.identity_vector(face), person, rtol=1e-5)  # Paste rounds
+    np.testing.assert_allclose(slider_values.identity_vector(face), person, rtol=1e-5)  # Paste rounds
     assert not np.array_equal(does, np.zeros_like(does))
-    np.testing.assert_array_equal(detail_image.read_map(face), wanted)
+    np.testing.assert_array_equal(map_image.read_map(face), wanted)
     assert bpy.ops.dnpm.reset() == {"FINISHED"}
-    assert not state.identity_vector(face).any()
+    assert not slider_values.identity_vector(face).any()
 
 
 @KINDS
 def test_looks_of_an_override_are_its_own(library, backend, tmp_path, kind):
     other = registry.faces()
     face = kind(library)
-    other = next(one for one in bpy.data.objects if state.is_face(one) and one.library)
+    other = next(one for one in bpy.data.objects if slider_values.is_face(one) and one.library)
     before = looks.look_of(other)
     face.dnpm_face.tone, face.dnpm_face.iris = "deep", (0.1, 0.5, 0.2)
     tree = next(material.node_tree for material in materials.own(face))
@@ -179,7 +182,7 @@ def test_looks_of_an_override_are_its_own(library, backend, tmp_path, kind):
     tree = next(material.node_tree for material in materials.own(face))
     assert tuple(tree.nodes["DNPM Base"].outputs[0].default_value) == pytest.approx(colour)
     assert looks.look_of(face).tone == "deep"
-    other = next(one for one in bpy.data.objects if state.is_face(one) and one.library)
+    other = next(one for one in bpy.data.objects if slider_values.is_face(one) and one.library)
     assert looks.look_of(other) == before
     theirs = next(material.node_tree for material in materials.own(other))
     assert tuple(theirs.nodes["DNPM Base"].outputs[0].default_value) != pytest.approx(colour)
@@ -195,7 +198,7 @@ def test_an_override_speaks(library, backend, tiny_model, tmp_path, kind):
 
     def at(frame):
         bpy.context.scene.frame_set(frame)
-        return state.expression_vector(face, tiny_model)[0], tuple(face.rotation_euler)
+        return slider_values.expression_vector(face, tiny_model)[0], tuple(face.rotation_euler)
 
     spoken = [at(frame) for frame in (1, 10, 20)]
     assert len({jaw for jaw, _ in spoken}) == 3
@@ -223,7 +226,7 @@ def test_an_override_is_made_from_photos_and_back(library, backend, tmp_path, ki
     )
     assert group.offset
     assert group.texture is not None
-    np.testing.assert_allclose(state.identity_vector(face), [0.5, -1.0, 0.25])
+    np.testing.assert_allclose(slider_values.identity_vector(face), [0.5, -1.0, 0.25])
     # One photo in place of two, and then none: an override's lists never get shorter.
     assert bpy.ops.dnpm.face_from_image(filepath=str(tmp_path / "b.png")) == {"FINISHED"}
     face = reloaded(tmp_path)
@@ -247,13 +250,13 @@ def test_an_override_is_baked_and_goes_back(library, backend, tiny_model, tmp_pa
     assert bpy.ops.dnpm.bake_sequence() == {"FINISHED"}
     assert len(list((tmp_path / "maps").glob("*.exr"))) == 3
     face = reloaded(tmp_path)
-    assert detail_image.is_baked(face)
-    assert detail_image.shown_image(face).source == "SEQUENCE"
+    assert map_image.is_baked(face)
+    assert map_image.shown_image(face).source == "SEQUENCE"
     assert bpy.ops.dnpm.live_detail() == {"FINISHED"}
     face = reloaded(tmp_path)
-    assert not detail_image.is_baked(face)
+    assert not map_image.is_baked(face)
     live.update_now(face)
-    np.testing.assert_array_equal(detail_image.read_map(face), expected(face, backend, tiny_model))
+    np.testing.assert_array_equal(map_image.read_map(face), expected(face, backend, tiny_model))
 
 
 def test_two_overrides_of_one_face_each_have_their_own(library, backend, tiny_model, tmp_path):
@@ -265,8 +268,8 @@ def test_two_overrides_of_one_face_each_have_their_own(library, backend, tiny_mo
         override.data.shape_keys.key_blocks["jawOpen"].value = 0.5 + 0.5 * k
         live.update_now(override)
     for override in overrides:
-        np.testing.assert_array_equal(detail_image.read_map(override), expected(override, backend, tiny_model))
-    assert len({detail_image.find_image(one).session_uid for one in overrides}) == 2
+        np.testing.assert_array_equal(map_image.read_map(override), expected(override, backend, tiny_model))
+    assert len({map_image.find_image(one).session_uid for one in overrides}) == 2
     assert len({one.data.session_uid for one in overrides}) == 2
 
 
@@ -283,8 +286,8 @@ def test_undo_on_an_override(window, library, backend, tiny_model):
         while live.tick() is not None:
             pass
         face = next(one for one in registry.faces() if one.override_library)
-        assert state.expression_vector(face, tiny_model)[0] == pytest.approx(jaw)
-        np.testing.assert_array_equal(detail_image.read_map(face), expected(face, backend, tiny_model))
+        assert slider_values.expression_vector(face, tiny_model)[0] == pytest.approx(jaw)
+        np.testing.assert_array_equal(map_image.read_map(face), expected(face, backend, tiny_model))
 
 
 @pytest.mark.parametrize("kind", [linked, of_object], ids=lambda kind: kind.__name__)
@@ -301,14 +304,14 @@ def test_a_library_of_fewer_components_counts_them_as_0(library, backend, tiny_m
         bpy.context.scene.collection.objects.link(face)
         bpy.context.view_layer.update()
     live.update_now(face)
-    np.testing.assert_array_equal(state.identity_vector(face), [1, 0, 0, 0, 0])
-    np.testing.assert_array_equal(detail_image.read_map(face), expected(face, backend, newer))
+    np.testing.assert_array_equal(slider_values.identity_vector(face), [1, 0, 0, 0, 0])
+    np.testing.assert_array_equal(map_image.read_map(face), expected(face, backend, newer))
     if kind == of_object:
         identity.set_sliders(face, identity=np.array([2, 0, 0, 0, 0], np.float32))
         with pytest.raises(DnpmError, match="open the library and save it"):
             identity.set_sliders(face, identity=np.array([2, 0, 0, 1, 0], np.float32))
         face = reloaded(tmp_path)
-        np.testing.assert_array_equal(state.identity_vector(face), [2, 0, 0, 0, 0])
+        np.testing.assert_array_equal(slider_values.identity_vector(face), [2, 0, 0, 0, 0])
         assert [item.name for item in face.dnpm_face.identity] == list(tiny_model.identity_labels)
 
 
@@ -353,5 +356,5 @@ def test_a_linked_face_follows_its_library_on_the_screen(window, library, backen
     bpy.context.scene.frame_set(3)
     while live.tick() is not None:
         pass
-    np.testing.assert_array_equal(detail_image.read_map(face), expected(face, backend, tiny_model))
-    assert state.expression_vector(face, tiny_model)[0] == 1.0
+    np.testing.assert_array_equal(map_image.read_map(face), expected(face, backend, tiny_model))
+    assert slider_values.expression_vector(face, tiny_model)[0] == 1.0

@@ -10,10 +10,12 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-from dnpm.core.backend.photo import Photo, PhotoJob
+from dnpm.core.backend.client.photo import Photo, PhotoJob
 from dnpm.core.face_model import w_offset
 from dnpm.core.face_model.units import to_blender
-from dnpm.operators.scene import live, materials, photo_camera, photo_colour, photo_offset, photos, pictures
+from dnpm.operators.scene.detail import live
+from dnpm.operators.scene.look import materials
+from dnpm.operators.scene.photo import code_offset, photo_camera, photo_colour, photos, pictures
 
 PHOTO = "/somewhere/ann.jpg"
 
@@ -307,9 +309,9 @@ def test_presets_carry_it(backend, face, tmp_path: Path):
     other = bpy.context.object
     assert bpy.ops.dnpm.paste() == {"FINISHED"}
     assert other.dnpm_photo.amount == 1.0
-    assert np.allclose(photo_offset.read(other), 0.4 * backend.photo_answer(1)["w_offset"], atol=1e-6)
+    assert np.allclose(code_offset.read(other), 0.4 * backend.photo_answer(1)["w_offset"], atol=1e-6)
     live.update_now(other)
-    assert np.allclose(backend.calls[-1]["w_offset"], photo_offset.read(other))
+    assert np.allclose(backend.calls[-1]["w_offset"], code_offset.read(other))
     bpy.ops.dnpm.reset()
     assert other.dnpm_photo.offset, "the step stays until the photo is removed"
 

@@ -8,13 +8,15 @@ import bpy
 import numpy as np
 import pytest
 
-from dnpm.core.backend.client import BackendClient
+from dnpm.core.backend.client.client import BackendClient
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.photo.camera import Camera, angle_between, turned
 from dnpm.core.photo.image_file import write_png
 from dnpm.core.photo.render import Paint, render
-from dnpm.operators.scene import live, photo_camera, photo_points, session
+from dnpm.operators.scene import session
+from dnpm.operators.scene.detail import live
+from dnpm.operators.scene.photo import photo_camera, point_handles
 
 SIZE = (320, 400)
 
@@ -67,13 +69,13 @@ def test_the_drawn_person_is_found(face, model: FaceModel, drawn) -> None:
     live.update_now(face)
     # A point that is dragged 6 pixels down pulls the face with it; the rest of the points follow the face.
     assert bpy.ops.dnpm.photo_points() == {"FINISHED"}
-    points = {p[photo_points.POINT]: p for p in photo_points.of(group.photos[0].camera)}
-    assert sorted(points) == list(photo_points.SHOWN)
+    points = {p[point_handles.POINT]: p for p in point_handles.of(group.photos[0].camera)}
+    assert sorted(points) == list(point_handles.SHOWN)
     before = np.array(points[8]["dnpm_home"])
     points[8].location.y += 6 * points[8].location.z / photo_camera._inner(group.photos[0].camera, SIZE)[0]
     assert bpy.ops.dnpm.fit_photo_again() == {"FINISHED"}
-    points = {p[photo_points.POINT]: p for p in photo_points.of(group.photos[0].camera)}
-    pinned = [k for k, point in points.items() if point.get(photo_points.PINNED)]
+    points = {p[point_handles.POINT]: p for p in point_handles.of(group.photos[0].camera)}
+    pinned = [k for k, point in points.items() if point.get(point_handles.PINNED)]
     assert pinned == [8]
     assert points[8]["dnpm_home"][1] == pytest.approx(before[1] + 6, abs=0.05)
     vertex = model.vertices(
@@ -87,7 +89,7 @@ def test_the_drawn_person_is_found(face, model: FaceModel, drawn) -> None:
     pixel = photo_camera.project(group.photos[0].camera, place[None], SIZE)[0]
     assert 2 < pixel[1] - before[1] < 9, "the chin came along"
     assert bpy.ops.dnpm.photo_points() == {"FINISHED"}
-    assert not photo_points.are_shown(face)
+    assert not point_handles.are_shown(face)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dnpm.operators import handlers
-from dnpm.operators.scene import identity, live, registry, state
+from dnpm.operators.scene.detail import live
+from dnpm.operators.scene.face import identity, registry, slider_values
 
 
 def really() -> set[int]:
@@ -29,7 +30,7 @@ def update():
 
 def duplicate(*, linked: bool):
     for obj in bpy.context.scene.objects:
-        obj.select_set(state.is_face(obj))
+        obj.select_set(slider_values.is_face(obj))
     bpy.ops.object.duplicate(linked=linked)
 
 
@@ -108,7 +109,7 @@ def test_faces_of_another_file_are_found(face, backend, tmp_path):
         bpy.context.scene.collection.objects.link(target.objects[0])
         update()
         assert [found.name for found in registry.faces()] == ["DNPM Face"]
-        assert len(state.faces()) == (0 if link else 1)
+        assert len(slider_values.faces()) == (0 if link else 1)
 
 
 def test_a_face_is_not_used_after_it_was_removed(face):

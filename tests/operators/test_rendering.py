@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from dnpm.core.backend.types import BackendStatus
-from dnpm.operators.scene import detail_image, live, names, registry, rendering, settings, state
+from dnpm.operators.scene import names, rendering, settings
+from dnpm.operators.scene.detail import live, map_image
+from dnpm.operators.scene.face import registry, slider_values
 
 FRAME = 3
 """The frame that is rendered. Libraries are saved at frame 1, with the map of that."""
@@ -177,7 +179,7 @@ def wanted(library, backend, tmp_path) -> np.ndarray:
     scene = bpy.context.scene
     scene.frame_set(FRAME)
     live.update_now(registry.faces()[0])
-    with state.paused():
+    with slider_values.paused():
         scene.render.filepath = str(tmp_path / "wanted.png")
         bpy.ops.render.render(write_still=True)
     scene.frame_set(1)
@@ -191,7 +193,7 @@ def test_every_face_shows_the_map_of_its_frame(library, wanted, backend, tmp_pat
     studio()
     np.testing.assert_allclose(picture(tmp_path), wanted, atol=2 / 255)
     assert not rendering.failures()
-    with state.paused():  # what a render would show without the extension's help
+    with slider_values.paused():  # what a render would show without the extension's help
         empty_file(backend)
         way(library)
         studio()
@@ -295,7 +297,7 @@ def test_two_instances_of_different_faces_show_their_own(library, backend, tmp_p
     picture(tmp_path)
     first, second = registry.faces()
     assert first.library != second.library
-    maps = [detail_image.read_map(one) for one in (first, second)]
+    maps = [map_image.read_map(one) for one in (first, second)]
     for one, found in zip((first, second), maps, strict=True):
         brow = one.data.shape_keys.key_blocks["browInnerUp"].value
         expression = np.array([1, 0, 0, brow], np.float32)
@@ -306,7 +308,7 @@ def test_two_instances_of_different_faces_show_their_own(library, backend, tmp_p
 def sharing(tmp_path) -> Path:
     """A library in which two faces have one mesh and one map, as Blender without this extension makes them."""
     face = registry.faces()[0]
-    with state.paused():
+    with slider_values.paused():
         copy = face.copy()
         copy.name = "Twin"
         bpy.data.collections["asset"].objects.link(copy)

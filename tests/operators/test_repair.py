@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from dnpm.core.face_model import units
-from dnpm.operators.scene import detail_image, identity, live, models, names, state
+from dnpm.operators.scene import names
+from dnpm.operators.scene.detail import live, map_image
+from dnpm.operators.scene.face import identity, models, slider_values
 
 
 def rest_points(face) -> np.ndarray:
@@ -36,7 +38,7 @@ def test_a_face_with_other_vertices_is_reported_and_left_alone(face, backend):
 
 
 def test_a_deed_that_fails_changes_nothing(face, tiny_model):
-    state.set_expression(face, tiny_model, tiny_model.expression(jawOpen=0.5))
+    slider_values.set_expression(face, tiny_model, tiny_model.expression(jawOpen=0.5))
     add_a_vertex(face)
     with pytest.raises(RuntimeError, match="it was edited"):
         bpy.ops.dnpm.random(part="ALL", seed=1)
@@ -66,8 +68,8 @@ def test_an_identity_comes_back_exactly(face):
 @pytest.mark.parametrize("part", ["modifier", "texture", "image", "layer", "group", "materials"])
 def test_deleted_parts_come_back_and_the_sliders_stay(face, backend, tiny_model, part):
     bpy.ops.dnpm.random(part="ALL", seed=4)
-    sliders = state.identity_vector(face), state.expression_vector(face, tiny_model)
-    modifier = detail_image.displace_modifier(face)
+    sliders = slider_values.identity_vector(face), slider_values.expression_vector(face, tiny_model)
+    modifier = map_image.displace_modifier(face)
     if part == "modifier":
         face.modifiers.remove(modifier)
     elif part == "texture":
@@ -85,14 +87,14 @@ def test_deleted_parts_come_back_and_the_sliders_stay(face, backend, tiny_model,
             bpy.ops.dnpm.update_detail()
     assert bpy.ops.dnpm.repair() == {"FINISHED"}
     assert bpy.ops.dnpm.update_detail() == {"FINISHED"}
-    assert np.ptp(detail_image.read_map(face)) > 0
-    modifier = detail_image.displace_modifier(face)
+    assert np.ptp(map_image.read_map(face)) > 0
+    modifier = map_image.displace_modifier(face)
     assert modifier.uv_layer == names.DETAIL
     assert names.DETAIL in face.data.uv_layers
     assert face.vertex_groups.keys() == ["face", names.REGION]
     assert [m[names.MATERIAL_KIND] for m in face.data.materials] == ["skin", "lips"]
     for found, wanted in zip(
-        (state.identity_vector(face), state.expression_vector(face, tiny_model)), sliders, strict=True
+        (slider_values.identity_vector(face), slider_values.expression_vector(face, tiny_model)), sliders, strict=True
     ):
         np.testing.assert_array_equal(found, wanted)
 
@@ -104,7 +106,7 @@ def test_a_subdivision_that_alone_was_deleted_comes_back_below_the_map(face):
     assert [modifier.type for modifier in face.modifiers] == ["SUBSURF", "DISPLACE"]
     back = face.modifiers[names.SUBDIVISION]
     assert [back.levels, back.render_levels] == levels
-    assert detail_image.displace_modifier(face).texture is not None
+    assert map_image.displace_modifier(face).texture is not None
     # One that the artist renamed is no missing one.
     back.name = "Smooth"
     bpy.ops.dnpm.repair()
@@ -152,7 +154,7 @@ def test_another_build_of_the_model_is_noticed_and_carried_over(face, backend, t
     from dataclasses import replace
 
     bpy.ops.dnpm.random(part="ALL", seed=4)
-    sliders = state.identity_vector(face)
+    sliders = slider_values.identity_vector(face)
     other = replace(tiny_model, name="tiny two", neutral=tiny_model.neutral * np.float32(1.1))
     other.save(tmp_path / "two.safetensors")
     monkeypatch.setenv("DNPM_FACE_MODEL", str(tmp_path / "two.safetensors"))

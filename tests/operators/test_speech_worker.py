@@ -12,8 +12,9 @@ import bpy
 import numpy as np
 import pytest
 
-from dnpm.core.backend.client import BackendClient
-from dnpm.operators.scene import compat, live, session
+from dnpm.core.backend.client.client import BackendClient
+from dnpm.operators.scene import compat, session
+from dnpm.operators.scene.detail import live
 
 soundfile = pytest.importorskip("soundfile")
 ROOT = Path(__file__).resolve().parents[2]

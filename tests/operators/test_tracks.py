@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dnpm.operators.scene import detail_image, live, names, registry, state, tracks
+from dnpm.operators.scene import names
+from dnpm.operators.scene.detail import live, map_image, map_state
+from dnpm.operators.scene.face import registry, slider_values
 
 
 def settle():
@@ -21,7 +23,7 @@ def settle():
 
 
 def wanted(face, backend, model):
-    return backend.map_of(state.identity_vector(face), state.expression_vector(face, model), None)
+    return backend.map_of(slider_values.identity_vector(face), slider_values.expression_vector(face, model), None)
 
 
 def update():
@@ -33,7 +35,7 @@ def first():
 
 
 def image_of_first():
-    return detail_image.find_image(first())
+    return map_image.find_image(first())
 
 
 def slide(value):
@@ -109,7 +111,7 @@ def test_lost_pixels_come_back(window, face, backend, tiny_model, loss, packed):
     update()
     settle()
     if packed:
-        tracks.pack(face)
+        map_state.pack(face)
     slide(0.4)
     update()
     settle()
@@ -120,7 +122,7 @@ def test_lost_pixels_come_back(window, face, backend, tiny_model, loss, packed):
     face.hide_set(False)
     update()
     settle()
-    np.testing.assert_array_equal(detail_image.read_map(face), wanted(face, backend, tiny_model))
+    np.testing.assert_array_equal(map_image.read_map(face), wanted(face, backend, tiny_model))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -139,7 +141,7 @@ def test_a_face_shows_its_map_after_anything(window, backend, tiny_model, steps)
     update()
     settle()
     for face in registry.faces():
-        np.testing.assert_array_equal(detail_image.read_map(face), wanted(face, backend, tiny_model))
+        np.testing.assert_array_equal(map_image.read_map(face), wanted(face, backend, tiny_model))
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
@@ -147,7 +149,7 @@ def test_a_render_sees_that_pixels_were_lost(face, backend, tiny_model, loss):
     live.update_now(face)
     LOSSES[loss]()
     live.update_now(face)
-    np.testing.assert_array_equal(detail_image.read_map(face), wanted(face, backend, tiny_model))
+    np.testing.assert_array_equal(map_image.read_map(face), wanted(face, backend, tiny_model))
 
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
@@ -161,19 +163,19 @@ def test_a_file_never_says_that_a_flat_map_is_a_faces(face, backend, tiny_model,
     assert not live.track(face).shows(live.track(face).wanted)
     backend.status = type(backend.status)()
     live.update_now(face)
-    np.testing.assert_array_equal(detail_image.read_map(face), wanted(face, backend, tiny_model))
+    np.testing.assert_array_equal(map_image.read_map(face), wanted(face, backend, tiny_model))
 
 
 def test_a_file_of_an_earlier_version_that_says_so_is_not_believed(face, backend, tiny_model, tmp_path):
     digest = live.track(face).wanted
     assert digest
-    detail_image.find_image(face)[names.MAP_DIGEST] = digest
-    tracks.forget()
+    map_image.find_image(face)[names.MAP_DIGEST] = digest
+    map_state.forget()
     assert not live.track(face).shows(digest)
     # A map as small as that is one, where there is something in it.
-    detail_image.write_map(face, np.full((64, 64), 0.2, np.float32))
-    detail_image.pack(face)
-    tracks.forget()
+    map_image.write_map(face, np.full((64, 64), 0.2, np.float32))
+    map_image.pack(face)
+    map_state.forget()
     assert live.track(face).shows(digest)
 
 
@@ -186,11 +188,11 @@ def test_a_duplicate_shows_what_it_was_copied_from(window, face, backend):
     update()
     settle()
     assert len(backend.asked) == asked
-    assert len({detail_image.find_image(one).name for one in registry.faces()}) == 2
+    assert len({map_image.find_image(one).name for one in registry.faces()}) == 2
 
 
 def test_an_image_without_data_is_told_and_repaired(face, backend, tiny_model):
-    image = detail_image.find_image(face)
+    image = map_image.find_image(face)
     image.unpack(method="REMOVE")
     image.filepath = "//nothing.exr"
     image.source = "FILE"
@@ -199,4 +201,4 @@ def test_an_image_without_data_is_told_and_repaired(face, backend, tiny_model):
         bpy.ops.dnpm.update_detail()
     assert bpy.ops.dnpm.repair() == {"FINISHED"}
     assert bpy.ops.dnpm.update_detail() == {"FINISHED"}
-    np.testing.assert_array_equal(detail_image.read_map(face), wanted(face, backend, tiny_model))
+    np.testing.assert_array_equal(map_image.read_map(face), wanted(face, backend, tiny_model))

@@ -7,8 +7,9 @@ import pytest
 
 import dnpm
 from dnpm import panels
-from dnpm.operators.scene import pairs
-from dnpm.panels import preferences, properties, status
+from dnpm.operators.properties import face
+from dnpm.operators.scene.face import pairs
+from dnpm.panels import preferences, status
 
 EVENTS = [name for name in dir(bpy.app.handlers) if isinstance(getattr(bpy.app.handlers, name), list)]
 
@@ -73,7 +74,7 @@ def test_everything_explains_itself(registered):
     assert len(types) >= 15
     silent = [rna.identifier for rna in types if len(rna.description) < 12]
     types += [bpy.types.Object.bl_rna.properties["dnpm_face"].fixed_type.bl_rna]
-    types += [properties.IdentityValue.bl_rna, properties.LinkedValue.bl_rna]
+    types += [face.IdentityValue.bl_rna, face.LinkedValue.bl_rna]
     for rna in types:
         for prop in rna.properties:
             of_blender = prop.identifier in {"rna_type", "name"} or prop.type == "COLLECTION"

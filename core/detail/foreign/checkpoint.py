@@ -18,8 +18,8 @@ from typing import Any
 from torch import Tensor
 
 from ...errors import DnpmError
-from ...inputs import one_line, opened, read_start, regular_file
-from ...torchfile import load_tensors
+from ...files.inputs import one_line, opened, read_start, regular_file
+from ...files.torch_file import load_tensors
 from .numpy_values import NAMES, Dtype, scalar
 from .safe_pickle import Network, is_tensor, read_pickle, tensors_of
 from .sealed import DamagedError, RefusedError

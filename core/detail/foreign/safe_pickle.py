@@ -18,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...inputs import brief, one_line
-from ...pickles import BoundedUnpickler, Budget, check_key
+from ...files.inputs import brief, one_line
+from ...files.pickles import BoundedUnpickler, Budget, check_key
 from . import numpy_values
 from .sealed import DamagedError, Frozen, RefusedError, Sealed, Stand
 

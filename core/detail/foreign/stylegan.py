@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...errors import DnpmError
-from ...inputs import one_line, reading
+from ...files.inputs import one_line, reading
 from ..config import GeneratorConfig
 from ..generator import Generator
 from .checkpoint import find_generator, open_checkpoint

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DnpmError
+from ...files.obj import read_obj
 from ..arkit import ARKIT_NAMES
-from ..readers.obj import read_obj
 
 MM_PER_UNIT = 100.0
 """The base mesh is in decimetres."""

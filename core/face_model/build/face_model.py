@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import logs, progress, tensorfile
+from ... import logs, progress
 from ...errors import DnpmError
-from ...inputs import reading
+from ...files import tensor_file
+from ...files.inputs import reading
 from ...processes import spread
 from .. import skin_components
 from ..arkit import ARKIT_NAMES
@@ -236,7 +237,7 @@ def _inputs(data: str, n_identities: int, seed: int) -> str:
 
 def _built_from(path: Path) -> str:
     try:
-        header = tensorfile.metadata_json(path, tensorfile.read_metadata(path), "header")
+        header = tensor_file.metadata_json(path, tensor_file.read_metadata(path), "header")
         with reading(path):
             return str(header["metadata"]["inputs"])
     except DnpmError:

@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import DnpmError
-from ...inputs import reading
+from ...files.inputs import reading
+from ...files.npz import ArrayFile, load_array
+from ...files.obj import read_obj
 from ..arkit import ARKIT_NAMES
 from ..model import FaceModel
-from .arrays import ArrayFile, load_array
 from .assemble import arkit_first, checked_count, detail_layer, identity_labels
-from .obj import read_obj
 
 _MOST_IDENTITIES, _FARTHEST_MM = 2000, 1e5
 SIDE = 4096

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import jsonfile, logs
+from ... import logs
 from ...errors import DnpmError
-from ...inputs import brief
+from ...files import json_file
+from ...files.inputs import brief
+from ...files.obj import ObjMesh, read_obj, read_positions
 from ..arkit import ARKIT_NAMES
 from ..model import FaceModel
 from .assemble import arkit_first, checked_count, detail_layer, drop_unused, identity_labels
-from .obj import ObjMesh, read_obj, read_positions
 
 log = logs.logger(__name__)
 
@@ -121,7 +122,7 @@ def arkit_name(name: str) -> str:
 
 
 def _config(path: Path) -> dict:
-    config = jsonfile.read(path, "give ICT-FaceKit's FaceXModel")
+    config = json_file.read(path, "give ICT-FaceKit's FaceXModel")
     names = config.get("expressions") if isinstance(config, dict) else None
     if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
         raise DnpmError(f"{path}: has no list of names under `expressions`")

@@ -16,11 +16,11 @@ import numpy as np
 
 from ... import logs
 from ...errors import DnpmError
-from ...inputs import one_line, read_text
+from ...files.inputs import one_line, read_text
+from ...files.obj import read_obj, read_positions
 from ..build.tucker import identity_modes
 from ..model import FaceModel
 from .assemble import Rectangle, arkit_first, checked_count, detail_layer, identity_labels
-from .obj import read_obj, read_positions
 
 log = logs.logger(__name__)
 

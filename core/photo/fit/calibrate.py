@@ -14,17 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import tensorfile
 from ...errors import DnpmError
-from ...face_model.locate import ROOT
 from ...face_model.looks import TONES, Look
 from ...face_model.model import FaceModel
 from ...face_model.sampling import random_expression, random_identity
-from ...inputs import regular_file
+from ...files import tensor_file
+from ...files.inputs import regular_file
+from ...geometry.rasteriser import all_triangles, rasterise
+from ...paths import ROOT
 from ..camera import Camera, turned
 from ..landmarks.detect import find_faces
 from ..landmarks.networks import LandmarkNetworks
-from ..raster import all_triangles, rasterise
 from ..render import Lights, Paint, render
 from .points import mediapipe_points
 
@@ -45,7 +45,7 @@ def measure_offsets(
     """
     points = mediapipe_points(model, networks.canonical)
     named = points.of(model.neutral)
-    triangles = all_triangles(model)
+    triangles = all_triangles(model.faces)
     inside = np.zeros(len(model.neutral), bool)
     inside[model.vertex_groups.get("face", np.arange(len(model.neutral)))] = True
     skin = triangles[inside[triangles].all(1)]
@@ -81,7 +81,7 @@ def mirror_of(canonical: np.ndarray) -> np.ndarray:
 
 def save_offsets(path: Path, offsets: np.ndarray, model: FaceModel, command: str) -> None:
     """Write them beside, then rename."""
-    tensorfile.save(path, {"offsets": offsets.astype(np.float32)}, {
+    tensor_file.save(path, {"offsets": offsets.astype(np.float32)}, {
         "format": FORMAT, "model": model.name, "command": command, "licence": "GPL-3.0-or-later",
     })  # fmt: skip
 
@@ -90,7 +90,7 @@ def load_offsets(explicit: str | os.PathLike[str] | None = None) -> np.ndarray:
     """(468, 3) float32 mm of a file, else the shipped one. Raises DnpmError when it is missing, damaged or another."""
     path = Path(explicit) if explicit else ROOT / "weights" / FILE
     regular_file(path, again=f"the landmarks' offsets; {_AGAIN}")
-    arrays, metadata = tensorfile.load(path)
+    arrays, metadata = tensor_file.load(path)
     offsets = arrays.get("offsets")
     if metadata.get("format") != FORMAT or offsets is None or offsets.shape != (468, 3):
         raise DnpmError(f"{path}: holds no landmarks' offsets; {_AGAIN}")

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import tensorfile
 from ...errors import DnpmError
-from ...face_model.locate import ROOT
 from ...face_model.model import FaceModel
-from ...inputs import regular_file
+from ...files import tensor_file
+from ...files.inputs import regular_file
+from ...paths import ROOT
 from .expectation import Expectation, by_name
 from .response import FEATURES, MIRRORED
 
@@ -195,7 +195,7 @@ class Grades:
             arrays["scores.weights"] = self.expectation.weights.astype(np.float32)
             arrays["scores.deviation"] = self.expectation.deviation.astype(np.float32)
         about = {"format": FORMAT, "model": model.name, "command": command, "licence": "GPL-3.0-or-later"}
-        tensorfile.save(path, arrays, about)
+        tensor_file.save(path, arrays, about)
 
     @classmethod
     def load(cls, model: FaceModel, explicit: str | os.PathLike[str] | None = None) -> Grades:
@@ -206,7 +206,7 @@ class Grades:
         """
         path = Path(explicit) if explicit else ROOT / "weights" / FILE
         regular_file(path, again=f"the landmarks' habits; {_AGAIN}")
-        arrays, metadata = tensorfile.load(path)
+        arrays, metadata = tensor_file.load(path)
         if metadata.get("format") != FORMAT:
             raise DnpmError(f"{path}: holds no landmarks' habits of this version; {_AGAIN}")
         grades, same = [], False

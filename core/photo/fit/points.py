@@ -14,7 +14,7 @@ import numpy as np
 
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
-from ..raster import all_triangles
+from ...geometry.rasteriser import all_triangles
 
 MEDIAPIPE68 = (
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
@@ -75,7 +75,7 @@ def nearest_on_skin(model: FaceModel, points: np.ndarray) -> SurfacePoints:
     """(N, 3) mm near the neutral face -> the nearest places of its skin."""
     from scipy.spatial import cKDTree
 
-    triangles = all_triangles(model)
+    triangles = all_triangles(model.faces)
     group = model.vertex_groups.get("face")
     if group is not None and len(group):
         allowed = np.zeros(len(model.neutral), bool)

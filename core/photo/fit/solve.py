@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ...detail.mesh import vertex_normals
 from ...errors import DnpmError
 from ...face_model import presets
 from ...face_model.model import FaceModel
 from ...face_model.sampling import IDENTITY_LIMIT
+from ...geometry.mesh import vertex_normals
 from ..camera import Camera
 from ..landmarks.detect import Face
 from .calibrate import load_offsets

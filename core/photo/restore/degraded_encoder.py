@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import DnpmError
-from ...inputs import one_line
+from ...files.inputs import one_line
 from .ir_se import Body
 
 GROUPS = (9, 5, 4)

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ...detail.uv_map import mask_at
 from ...detail.weights import Detail
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ...geometry.uv_map import mask_at
 from ..choices import TRUST
 from ..reconstruct import Restored
 from ..texture import Texture, normalise

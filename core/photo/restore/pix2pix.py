@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ...errors import DnpmError
-from ...inputs import one_line
+from ...files.inputs import one_line
 
 
 @dataclass(frozen=True)

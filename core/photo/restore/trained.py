@@ -16,7 +16,7 @@ import numpy as np
 
 from ...detail.config import w_layers
 from ...errors import DnpmError
-from ...jsonfile import to_dataclass
+from ...files.json_file import to_dataclass
 
 _USUAL = 256
 """Cards without the entry are older: every training of restoration ended at this side, or at the network's own."""

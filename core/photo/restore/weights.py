@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ... import tensorfile
-from ...cardfile import CardKind, card_name, entry_of
 from ...errors import DnpmError
-from ...inputs import brief, reading
-from ...jsonfile import to_dataclass
-from ...networkfile import built
+from ...files import tensor_file
+from ...files.card_file import CardKind, card_name, entry_of
+from ...files.inputs import brief, reading
+from ...files.json_file import to_dataclass
+from ...files.network_file import built
 from .degraded_encoder import DegradedEncoder, RestorationConfig
 from .pix2pix import GlobalGenerator, Pix2PixConfig
 from .trained import trained_rows
@@ -88,7 +88,7 @@ def save_photo(
             if arrays[key].dtype == np.float16 and not np.isfinite(arrays[key]).all():
                 raise DnpmError(f"{name}: {key} holds numbers that are not finite, or beyond 65504")
         path = folder / FILES[name]
-        tensorfile.save(path, arrays, {"format": FORMAT, "part": name})
+        tensor_file.save(path, arrays, {"format": FORMAT, "part": name})
         full["files"][FILES[name]] = entry_of(path)
     KIND.write(folder, full)
     return full
@@ -122,6 +122,6 @@ def check_generator(networks: PhotoNetworks, detail_card: Mapping[str, Any]) -> 
 
 def _filled(make: Callable[[], _Network], path: Path) -> _Network:
     """A network with the file's numbers, in full precision."""
-    arrays, _ = tensorfile.load(path)
+    arrays, _ = tensor_file.load(path)
     wide = {k: v.astype(np.float32) if v.dtype == np.float16 else v for k, v in arrays.items()}
     return built(make, wide, path, KIND.again)

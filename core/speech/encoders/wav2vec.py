@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ... import jsonfile, tensorfile, torchfile
 from ...errors import DnpmError
-from ...inputs import brief, one_line, regular_file
+from ...files import json_file, tensor_file, torch_file
+from ...files.inputs import brief, one_line, regular_file
 from ..audio import RATE
 from .windows import SpeechEncoder
 
@@ -91,7 +91,7 @@ def _look_through(folder: Path) -> Path:
     path = folder / "config.json"
     if not path.is_file():
         raise DnpmError(f"{folder}: holds no config.json; {again}")
-    config = jsonfile.read(path, again)
+    config = json_file.read(path, again)
     if not isinstance(config, dict):
         raise DnpmError(f"{path}: is not a JSON object; {again}")
     for key, value in config.items():
@@ -101,13 +101,13 @@ def _look_through(folder: Path) -> Path:
                     f"{path}: {one_line(key, 60)} is {brief(number)}, larger than wav2vec 2.0 has it; {again}"
                 )
     layers = config.get("num_hidden_layers", 0)
-    if not jsonfile.is_whole(layers, 0, _MOST_LAYERS):
+    if not json_file.is_whole(layers, 0, _MOST_LAYERS):
         raise DnpmError(f"{path}: num_hidden_layers must be 0 to {_MOST_LAYERS}, is {brief(layers)}; {again}")
     for name in ("model.safetensors", "pytorch_model.bin"):
         if (folder / name).is_file():
             if name == "model.safetensors":
-                tensorfile.read_metadata(folder / name)
+                tensor_file.read_metadata(folder / name)
             else:
-                torchfile.look_through(folder / name, again)
+                torch_file.look_through(folder / name, again)
             return folder / name
     raise DnpmError(f"{folder}: holds neither model.safetensors nor pytorch_model.bin; {again}")

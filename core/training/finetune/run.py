@@ -21,13 +21,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ... import tensorfile
+from ...dataset.dataset import MapDataset
 from ...detail.weights import Detail, save_detail
 from ...errors import DnpmError
-from ...inputs import reading
-from ...networkfile import built
+from ...files import tensor_file
+from ...files.inputs import reading
+from ...files.network_file import built
 from ..checkpoint import Stop, load_state, network_arrays, resume, save_state, stop_on_signal
-from ..data.dataset import MapDataset
 from ..generator.batches import Batches
 from ..generator.discriminator import Discriminator, DiscriminatorConfig
 from ..generator.dry import BlankBatches
@@ -121,7 +121,7 @@ def finetune(
     found = scores(old, new, artist, codes, shift, recipe.seed)
     sheet(out / SHEET, old, new, artist, recipe.seed)
     arrays = network_arrays("discriminator", trainer.discriminator)
-    tensorfile.save(out / DISCRIMINATOR, arrays, discriminator_metadata(plan, spread))
+    tensor_file.save(out / DISCRIMINATOR, arrays, discriminator_metadata(plan, spread))
     card = dict(old.card) | {
         "name": f"{old.card['name']}, {data.about.name}", "command": command, "seed": recipe.seed,
         "hours": round((time.monotonic() - started) / 3600, 2), "scores": {"finetune": found},
@@ -172,7 +172,7 @@ def _discriminator(recipe: Recipe, spread: float) -> tuple[Discriminator, float,
         made = Discriminator(DiscriminatorConfig(max(_FRESH[0], recipe.resolution), _FRESH[1], recipe.resolution))
         torch.random.set_rng_state(state)
         return made, spread, True
-    arrays, about = tensorfile.load(recipe.discriminator)
+    arrays, about = tensor_file.load(recipe.discriminator)
     again = "give a discriminator of `dnpm train generator`"
     with reading(recipe.discriminator, again):
         if about.get("format") != DISCRIMINATOR_KIND:

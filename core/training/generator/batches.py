@@ -14,7 +14,7 @@ from ..detail.principal import average_to
 
 
 class Maps(Protocol):
-    """`core/training/data`'s MapDataset, or anything alike."""
+    """`core/dataset`'s MapDataset, or anything alike."""
 
     @property
     def resolution(self) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...backend import devices
+from ... import devices
 from ...detail.config import to_json
 from ...detail.generator import Generator
 from ..rehearsal import ESTIMATED, META, Speed, measure

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import files
-from ...batch.sheet import contact_sheet, relief_picture
+from ...files import writing
+from ...files.contact_sheet import contact_sheet, relief_picture
 
 COLUMNS = 6
 _FINEST = 1024
@@ -20,7 +20,7 @@ def relief_sheet(
     out: Path, maps: Sequence[np.ndarray], labels: Sequence[str], title: str, columns: int = COLUMNS, size: int = 256
 ) -> None:
     """(R, R) mm each, as a PNG. Raises DnpmError when it cannot be written."""
-    files.folder(out.parent)
+    writing.folder(out.parent)
     with tempfile.TemporaryDirectory() as folder:
         tiles = []
         for k, (one, label) in enumerate(zip(maps, labels, strict=True)):

@@ -20,13 +20,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ... import tensorfile
+from ...dataset.batches import real_maps
+from ...dataset.dataset import MapDataset
 from ...detail.generator import Generator
 from ...detail.generator_files import save_generator
-from ...evaluation import distance
-from ...inputs import reading
+from ...files import tensor_file
+from ...files.inputs import reading
+from ...measures import distribution
 from ..checkpoint import network_arrays, resume, save_state, stop_on_signal
-from ..data.dataset import MapDataset
 from ..scalars import ScalarLog
 from .batches import Batches
 from .parallel import Workers
@@ -129,7 +130,7 @@ class _Keeper:
     ) -> None:  # fmt: skip
         self.trainer, self.data, self.out, self.command, self.belongs = trainer, data, out, command, belongs
         self.best, self.began = best, began
-        self._real: distance.Looked | None = None
+        self._real: distribution.Looked | None = None
         self._scores: dict[str, Any] = {}
 
     def picture(self, me: Workers) -> None:
@@ -137,7 +138,7 @@ class _Keeper:
         if not me.first:
             return
         t, plan = self.trainer, self.trainer.plan
-        real = next(distance.real_maps(self.data, "train", COLUMNS, plan.seed, plan.resolution))
+        real = next(real_maps(self.data, "train", COLUMNS, plan.seed, plan.resolution))
         z = torch.randn(_SHOWN, plan.generator.z_dim, generator=torch.Generator().manual_seed(plan.seed + 1))
         with torch.inference_mode():
             whole, near = (
@@ -152,13 +153,13 @@ class _Keeper:
     def measure(self, watch: Watch) -> dict[str, float]:
         """Fréchet distance and so on of the running average; keeps the best."""
         t, resolution = self.trainer, self.trainer.plan.resolution
-        features, name = distance.features_named(watch.features, t.device)
+        features, name = distribution.features_named(watch.features, t.device)
         if self._real is None:
-            real = distance.real_maps(self.data, "train", watch.metric_maps, 0, resolution)
-            self._real = distance.look(real, features, self.data.mask, distance.LOOK, t.device)
-        maps = distance.painted(t.mean, watch.metric_maps, 0, resolution, device=t.device)
-        ours = distance.look(maps, features, self.data.mask, distance.LOOK, t.device)
-        values = distance.compare(ours, self._real)
+            real = real_maps(self.data, "train", watch.metric_maps, 0, resolution)
+            self._real = distribution.look(real, features, self.data.mask, distribution.LOOK, t.device)
+        maps = distribution.painted(t.mean, watch.metric_maps, 0, resolution, device=t.device)
+        ours = distribution.look(maps, features, self.data.mask, distribution.LOOK, t.device)
+        values = distribution.compare(ours, self._real)
         self._scores = values | {"features": name, "maps": watch.metric_maps, "images": t.step * t.plan.batch}
         if values["frechet"] < self.best:
             self.best = values["frechet"]
@@ -175,7 +176,7 @@ class _Keeper:
                 more["best"] = np.array([np.finfo(np.float64).max])
             save_state(self.out / STATE, t.state() | more, STATE_KIND, self.belongs)
             arrays = network_arrays("discriminator", t.discriminator)
-            tensorfile.save(self.out / DISCRIMINATOR, arrays, discriminator_metadata(t.plan, t.spread_mm))
+            tensor_file.save(self.out / DISCRIMINATOR, arrays, discriminator_metadata(t.plan, t.spread_mm))
             self._export(self.out)
         me.wait()
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from ...dataset.dataset import MapDataset
 from ...detail.generator import Generator
 from ...errors import DnpmError
-from ..data.dataset import MapDataset
 from ..detail.principal import Band, average_to, coefficients_of, directions, learn_bands, plant
 from .discriminator import Discriminator
 from .plan import Plan

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...dataset.dataset import MapDataset
 from ...detail.weights import Detail
 from ...face_model.model import FaceModel
 from ...photo.restore.pix2pix import GlobalGenerator, as_input
-from ..data.dataset import MapDataset
 from ..detail import samples
 from ..teacher.teacher import resize
 from .pairs import Pairs, mapped, open_note

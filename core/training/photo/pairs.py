@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import jsonfile
 from ...errors import DnpmError
 from ...face_model.looks import IRISES, TONES, Look
 from ...face_model.model import FaceModel
-from ...files import folder as made_folder
-from ...files import write_text
-from ...inputs import brief, read_bytes, regular_file
+from ...files import json_file
+from ...files.inputs import brief, read_bytes, regular_file
+from ...files.writing import folder as made_folder
+from ...files.writing import write_text
 from ...photo.camera import Camera, rotation_of, turned
 from ...photo.render import Lights, Paint, render, skin_normals
 from ...photo.texture import Texture, fill_mirrored, normalise, unwrap, uv_table
@@ -62,7 +62,7 @@ def make_pairs(
         "resolution": resolution, "teacher": teacher_fingerprint(),
     }  # fmt: skip
     note = folder / f"{split}.json"
-    if note.is_file() and jsonfile.read(note, "delete it, or use another folder") != recipe:
+    if note.is_file() and json_file.read(note, "delete it, or use another folder") != recipe:
         raise DnpmError(f"{note}: these pairs were made by another recipe; use another folder, or delete this one")
     write_text(note, json.dumps(recipe))
     shapes = ((count, 4, resolution, resolution), (count, resolution, resolution))
@@ -103,9 +103,9 @@ def open_note(note: Path) -> tuple[np.ndarray, int]:
     """Which of a cache's pictures are done, (n,) uint8, and their side in texels. Raises DnpmError when the note or the
     list beside it is damaged."""
     again = "delete the folder: it is made again"
-    recipe = jsonfile.read(note, again)
+    recipe = json_file.read(note, again)
     size = recipe.get("resolution") if isinstance(recipe, dict) else None
-    if not isinstance(size, int) or not jsonfile.is_whole(size, 1, 8192):
+    if not isinstance(size, int) or not json_file.is_whole(size, 1, 8192):
         raise DnpmError(f"{note}: resolution must be 1 to 8192, is {brief(size)}; {again}")
     return np.frombuffer(read_bytes(note.with_suffix(".done"), _MOST_PICTURES, again), np.uint8), size
 

@@ -24,9 +24,9 @@ from torch.nn import functional
 
 from ...detail.weights import Detail
 from ...errors import DnpmError
+from ...measures.identity import IdentityNetwork
+from ...measures.perceptual import RANGE_MM, PerceptualDistance
 from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
-from ..perceptual.distance import RANGE_MM, PerceptualDistance
-from ..perceptual.identity import IdentityNetwork
 from ..rehearsal import number
 
 Code = Callable[[Tensor], Tensor]

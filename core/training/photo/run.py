@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import DnpmError
-from ...files import folder as made_folder
+from ...files.writing import folder as made_folder
 from ..checkpoint import Arrays, out_of_memory, resume, save_state, stop_on_signal
 
 STATE = "state.safetensors"

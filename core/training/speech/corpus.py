@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from ... import jsonfile, tensorfile
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
-from ...files import write_text
-from ...inputs import brief, reading
-from ...jsonfile import to_dataclass
+from ...files import json_file, tensor_file
+from ...files.inputs import brief, reading
+from ...files.json_file import to_dataclass
+from ...files.writing import write_text
 from ...speech import silence
 from ...speech.encoders import SpeechEncoder
 from ...speech.encoders.windows import at_rate
@@ -60,13 +60,13 @@ class Corpus:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         path = self.folder / INDEX
-        index = jsonfile.read(path, "make it with `dnpm data speech`")
+        index = json_file.read(path, "make it with `dnpm data speech`")
         if not isinstance(index, dict) or index.get("format") != FORMAT or not isinstance(index.get("recipe"), dict):
             raise DnpmError(f"{path}: is not the list of a speech set of format {FORMAT}; make it again")
         with reading(path, "make it again"):
             self.recipe: dict[str, Any] = index["recipe"]
             rate, width = self.recipe.get("rate"), self.recipe.get("width")
-            if not jsonfile.is_number(rate, 1, 1000) or not jsonfile.is_whole(width, 1, 65536):
+            if not json_file.is_number(rate, 1, 1000) or not json_file.is_whole(width, 1, 65536):
                 raise DnpmError(f"its recipe's rate and width are {brief(rate)} and {brief(width)}")
             self.rate, self.width = float(rate), int(width)
             self.entries = [_entry(k, entry) for k, entry in enumerate(index["clips"])]
@@ -83,7 +83,7 @@ class Corpus:
     def clip(self, entry: Entry) -> Clip:
         """Read a clip. Raises DnpmError when it is missing or damaged."""
         path = clip_path(self.folder, entry.name)
-        arrays, _ = tensorfile.load(path)
+        arrays, _ = tensor_file.load(path)
         with reading(path, "make the set again"):
             features, motion, level, carried = (arrays[k] for k in ("features", "motion", "level", "carried"))
             shapes = [a.shape for a in (features, motion, level, carried)]
@@ -98,7 +98,7 @@ def _entry(place: int, values: object) -> Entry:
     """An entry of the list. Raises DnpmError where it is of another type."""
     entry = to_dataclass(Entry, values, f"clips[{place}]")
     for phone in entry.phones:
-        timed = isinstance(phone, list) and len(phone) == 3 and all(jsonfile.is_number(t, 0, 1e6) for t in phone[:2])
+        timed = isinstance(phone, list) and len(phone) == 3 and all(json_file.is_number(t, 0, 1e6) for t in phone[:2])
         if not timed or not isinstance(phone[2], str):
             raise DnpmError(f"clips[{place}]: {brief(phone)} is not [start s, end s, phone]")
     return entry
@@ -142,7 +142,7 @@ class Maker:
         motion = motion[np.minimum(np.arange(len(features)), len(motion) - 1)].astype(np.float16)
         level = np.maximum(silence.levels([samples]), -120).astype(np.float16)
         arrays = {"features": features, "motion": motion, "level": level, "carried": carried.astype(np.uint8)}
-        tensorfile.save(clip_path(self.folder, entry.name), arrays, {"format": FORMAT})
+        tensor_file.save(clip_path(self.folder, entry.name), arrays, {"format": FORMAT})
         self.entries[entry.name] = entry
 
     def save(self) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from ...files import writing
+from ...files.writing import writing
 
 _WIDTH, _HEIGHT, _MARGIN = 420, 180, 34
 _INK, _FAINT, _LINE, _PAPER = (40, 40, 46), (205, 205, 212), (28, 96, 176), (252, 252, 253)

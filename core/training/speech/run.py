@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import jsonfile
-from ...files import write_text
-from ...inputs import reading
+from ...files import json_file
+from ...files.inputs import reading
+from ...files.writing import write_text
 from ...speech.config import to_json
 from ...speech.decoder import SpeechDecoder
 from ..checkpoint import resume, save_state, stop_on_signal
@@ -38,7 +38,7 @@ def fit(trainer: SpeechTrainer, folder: Path, about: dict[str, Any], check: Chec
         resume(trainer, state, STATE_FORMAT, _belongs(trainer, about))
         if record.is_file():
             with reading(record, "delete it, or use another folder"):
-                kept = jsonfile.read(record, constants=True)
+                kept = json_file.read(record, constants=True)
                 history = {k: [(int(s), float(v)) for s, v in points] for k, points in kept.items()}
                 history = {k: [(s, v) for s, v in points if s <= trainer.step] for k, points in history.items()}
         _say(f"goes on from step {trainer.step} of {trainer.plan.steps}")

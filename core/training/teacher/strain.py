@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...detail.uv_map import UVMap
+from ...geometry.uv_map import UVMap
 
 
 class StrainField:

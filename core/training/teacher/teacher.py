@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from ...detail.uv_map import UVMap
 from ...errors import DnpmError
 from ...face_model.landmark_uv import landmark_uv
 from ...face_model.model import FaceModel
+from ...geometry.uv_map import UVMap
 from . import texture
 from .anatomy import creases
 from .features import FULL

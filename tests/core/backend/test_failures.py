@@ -48,7 +48,7 @@ def fake_python(folder: Path, script: str) -> str:
     code.write_text(textwrap.dedent(script))
     python = folder / "fake-python"
     python.write_text(
-        f'#!/bin/sh\nfor a in "$@"; do case "$a" in *worker_main) exec {sys.executable} {code};; esac; done\n'
+        f'#!/bin/sh\nfor a in "$@"; do case "$a" in *worker.main) exec {sys.executable} {code};; esac; done\n'
         f'exec {sys.executable} "$@"\n'
     )
     python.chmod(0o755)
@@ -290,7 +290,7 @@ def test_the_worker_keeps_a_log(make_client, sliders, tmp_path, monkeypatch, cap
         worker = client.status.pid
         client.stop()
     text = (tmp_path / "log" / "worker.log").read_text(encoding="utf-8")
-    assert f" INFO {worker} dnpm.core.backend.worker: ready: Python " in text
+    assert f" INFO {worker} dnpm.core.backend.worker.process: ready: Python " in text
     assert "DEBUG" in text
     assert "request displacement: " in text
     assert "request displacement: identity: has the shape (1, 7)" in text
@@ -308,7 +308,7 @@ def test_a_log_that_cannot_be_written_hinders_no_map(make_client, sliders, tmp_p
 CHILD = """
 import sys, time
 import numpy as np
-from dnpm.core.backend.client import BackendClient
+from dnpm.core.backend.client.client import BackendClient
 client = BackendClient(device="cpu", weights=sys.argv[1], face_model=sys.argv[2])
 client.start()
 while client.status.state == "starting":
@@ -350,7 +350,7 @@ def test_nothing_is_left_when_the_client_dies(state, tiny_weights, tiny_model_fi
 
 
 def test_a_forgotten_client_takes_its_worker_along(make_client, tiny_weights, tiny_model_file, wait_for):
-    from dnpm.core.backend.client import BackendClient
+    from dnpm.core.backend.client.client import BackendClient
 
     client = BackendClient(device="cpu", weights=str(tiny_weights), face_model=str(tiny_model_file))
     client.call("info")

@@ -125,7 +125,7 @@ def test_the_worker_runs_from_an_extension_of_any_name(tmp_path, tiny_weights, t
     command = [sys.executable, "-E", "-S", str(extension / "core/module_main.py")]
     for folder in (tmp_path, *site.getsitepackages(), Path(np.__file__).parents[1]):
         command += ["--path", str(folder)]
-    command.append("core.backend.worker_main")
+    command.append("core.backend.worker.main")
     done = subprocess.run(
         command,
         input=protocol.encode(hello),

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from dnpm.core.backend import devices
+from dnpm.core import devices
 
 
 @pytest.fixture(autouse=True)

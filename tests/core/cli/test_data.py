@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from dnpm.core.cli.main import main
-from dnpm.core.detail.map_files import write_exr
+from dnpm.core.dataset.dataset import MapDataset
 from dnpm.core.detail.mesh import detailed_mesh
-from dnpm.core.detail.mesh_files import write_obj
-from dnpm.core.training.data.dataset import MapDataset
+from dnpm.core.files.displacement_maps import write_exr
+from dnpm.core.files.meshes import write_obj
 
 
 @pytest.fixture

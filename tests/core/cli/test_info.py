@@ -7,8 +7,8 @@ import json
 import pytest
 
 from dnpm import __version__
-from dnpm.core import tensorfile
 from dnpm.core.cli.main import main
+from dnpm.core.files import tensor_file
 
 
 @pytest.fixture
@@ -22,9 +22,9 @@ def test_json(parts, tiny_weights, tiny_model_file, capsys):
     assert facts["dnpm"] == __version__
     assert facts["face_model"]["name"] == "tiny"
     assert (facts["face_model"]["n_id"], facts["face_model"]["n_exp"], facts["face_model"]["vertices"]) == (3, 4, 81)
-    assert facts["face_model"]["sha256"] == tensorfile.sha256(tiny_model_file)
+    assert facts["face_model"]["sha256"] == tensor_file.sha256(tiny_model_file)
     for name, digest in facts["weights"]["sha256"].items():
-        assert digest == tensorfile.sha256(tiny_weights / name)
+        assert digest == tensor_file.sha256(tiny_weights / name)
     assert facts["weights"]["card"]["name"] == "tiny-weights"
     assert facts["backend"]["device"] == "cpu"
     assert facts["backend"]["memory_mb"]["peak"] > 50

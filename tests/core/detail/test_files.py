@@ -10,9 +10,9 @@ import OpenEXR
 import pytest
 from PIL import Image
 
-from dnpm.core.detail import map_files, mesh_files
 from dnpm.core.detail.mesh import detailed_mesh
 from dnpm.core.errors import DnpmError
+from dnpm.core.files import displacement_maps, meshes
 
 
 @pytest.fixture(params=[0, 1])
@@ -40,7 +40,7 @@ def _read_obj(path):
 
 @pytest.mark.parametrize("layer", ["texture", "detail"])
 def test_obj_holds_the_mesh(tmp_path, made, layer):
-    path = mesh_files.write_obj(tmp_path / "a.obj", made, ("skin",), layer)
+    path = meshes.write_obj(tmp_path / "a.obj", made, ("skin",), layer)
     tables, faces, groups = _read_obj(path)
     uv, faces_uv = (made.uv, made.faces_uv) if layer == "texture" else (made.detail_uv, made.faces_detail_uv)
     assert np.allclose(tables["v"], made.vertices, atol=1e-5)
@@ -61,13 +61,13 @@ def test_obj_keeps_materials_apart(tmp_path, tiny_model):
     material[:5] = 1
     model = dataclasses.replace(tiny_model, face_material=material, material_names=("skin", "my lips"))
     made = detailed_mesh(model, np.zeros(6), np.zeros(4), levels=1)
-    _, _, groups = _read_obj(mesh_files.write_obj(tmp_path / "a.obj", made, model.material_names))
+    _, _, groups = _read_obj(meshes.write_obj(tmp_path / "a.obj", made, model.material_names))
     assert groups.count("my_lips") == (made.face_material == 1).sum() == 20
 
 
 @pytest.mark.parametrize("layer", ["texture", "detail"])
 def test_ply_holds_the_mesh(tmp_path, made, layer):
-    data = mesh_files.write_ply(tmp_path / "a.ply", made, layer).read_bytes()
+    data = meshes.write_ply(tmp_path / "a.ply", made, layer).read_bytes()
     head, body = data.split(b"end_header\n", 1)
     counts = {name: int(n) for name, n in re.findall(r"element (\w+) (\d+)", head.decode())}
     vertices = np.frombuffer(body, "<f4", counts["vertex"] * 8).reshape(-1, 8)
@@ -94,7 +94,7 @@ def test_ply_holds_the_mesh(tmp_path, made, layer):
 
 def test_exr_is_exact_and_says_what_it_is(tmp_path):
     values = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
-    path = map_files.write_exr(tmp_path / "a.exr", values)
+    path = displacement_maps.write_exr(tmp_path / "a.exr", values)
     file = OpenEXR.File(str(path), separate_channels=True)
     assert list(file.channels()) == ["Y"]
     assert np.array_equal(file.channels()["Y"].pixels, values)
@@ -105,7 +105,7 @@ def test_exr_is_exact_and_says_what_it_is(tmp_path):
 
 def test_png_says_what_grey_means(tmp_path):
     values = np.array([[0.0, 0.5], [-1.0, 9.0]])
-    path = map_files.write_png(tmp_path / "a.png", values)
+    path = displacement_maps.write_png(tmp_path / "a.png", values)
     with Image.open(path) as image:
         grey = np.asarray(image).astype(float)
         meaning = image.text["Description"]
@@ -118,10 +118,10 @@ def test_png_says_what_grey_means(tmp_path):
 def test_a_folder_that_is_not_there_is_named(tmp_path, made):
     gone = tmp_path / "gone"
     with pytest.raises(DnpmError, match=r"a\.obj: cannot be written"):
-        mesh_files.write_obj(gone / "a.obj", made, ("skin",))
+        meshes.write_obj(gone / "a.obj", made, ("skin",))
     with pytest.raises(DnpmError, match=r"a\.ply: cannot be written"):
-        mesh_files.write_ply(gone / "a.ply", made)
+        meshes.write_ply(gone / "a.ply", made)
     with pytest.raises(DnpmError, match=r"a\.exr: cannot be written"):
-        map_files.write_exr(gone / "a.exr", np.zeros((4, 4)))
+        displacement_maps.write_exr(gone / "a.exr", np.zeros((4, 4)))
     with pytest.raises(DnpmError, match=r"a\.png: cannot be written"):
-        map_files.write_png(gone / "a.png", np.zeros((4, 4)))
+        displacement_maps.write_png(gone / "a.png", np.zeros((4, 4)))

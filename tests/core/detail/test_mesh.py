@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnpm.core.detail import mesh, uv_map
-from dnpm.core.detail.subdivision import subdivide
+from dnpm.core.detail import mesh
 from dnpm.core.errors import DnpmError
+from dnpm.core.geometry import uv_map
+from dnpm.core.geometry.subdivision import subdivide
 from dnpm.tests.core.detail.networks import tiny_face_model
 
 CUBE = np.array(

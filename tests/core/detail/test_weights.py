@@ -14,11 +14,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnpm.core import tensorfile
 from dnpm.core.detail.card import CARD, ENCODER, GENERATOR, check_face_model, face_model_entry, read_card, weights_dir
 from dnpm.core.detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig, from_json, to_json
 from dnpm.core.detail.weights import load_detail, save_detail
 from dnpm.core.errors import DnpmError
+from dnpm.core.files import tensor_file
 from dnpm.tests.core.detail.networks import SMALL
 
 ABOUT = {
@@ -72,7 +72,7 @@ def test_noise_without_strength_is_left_out(tmp_path, generator, encoder):
     with torch.no_grad():
         generator.synthesis.b64.conv1.noise_strength.zero_()
     save_detail(tmp_path, generator, encoder, torch.zeros(SMALL.w_dim), ABOUT)
-    stored, _ = tensorfile.load(tmp_path / GENERATOR)
+    stored, _ = tensor_file.load(tmp_path / GENERATOR)
     assert "synthesis.b64.conv1.noise_const" not in stored
     assert "synthesis.b64.conv0.noise_const" in stored
     loaded = load_detail(tmp_path)
@@ -94,16 +94,16 @@ def test_w_plus_is_mean_plus_encoding_plus_offset(folder):
 
 def _rewrite(folder: Path, name: str, change) -> None:
     """Change a file's tensors, and make the card agree with it: what remains is the network's own check."""
-    tensors, metadata = tensorfile.load(folder / name)
+    tensors, metadata = tensor_file.load(folder / name)
     tensors = {k: v.copy() for k, v in tensors.items()}
     change(tensors)
-    tensorfile.save(folder / name, tensors, metadata)
+    tensor_file.save(folder / name, tensors, metadata)
     _restamp(folder, name)
 
 
 def _restamp(folder: Path, name: str) -> None:
     card = json.loads((folder / CARD).read_text())
-    card["files"][name] = {"sha256": tensorfile.sha256(folder / name), "bytes": (folder / name).stat().st_size}
+    card["files"][name] = {"sha256": tensor_file.sha256(folder / name), "bytes": (folder / name).stat().st_size}
     (folder / CARD).write_text(json.dumps(card))
 
 

@@ -11,13 +11,13 @@ import torch
 from scipy import linalg
 
 from dnpm.core.cli.main import main
+from dnpm.core.dataset import form
+from dnpm.core.dataset.dataset import MapDataset, MapWriter
 from dnpm.core.detail.config import GeneratorConfig
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.generator_files import save_generator
 from dnpm.core.errors import DnpmError
 from dnpm.core.evaluation import distance
-from dnpm.core.training.data import form
-from dnpm.core.training.data.dataset import MapDataset, MapWriter
 
 
 @pytest.mark.parametrize("count", [400, 6])

@@ -12,10 +12,11 @@ from PIL import Image
 from scipy import ndimage
 
 from dnpm.core.cli.main import main
-from dnpm.core.detail.map_files import write_exr, write_png
+from dnpm.core.dataset.given_map import given_map, read_heights, skin_masks, texel_size
 from dnpm.core.errors import DnpmError
-from dnpm.core.evaluation import relief, spectrum
-from dnpm.core.evaluation.given_map import given_map, read_heights, skin_masks, texel_size
+from dnpm.core.evaluation import spectrum
+from dnpm.core.files.displacement_maps import write_exr, write_png
+from dnpm.core.measures import relief
 from dnpm.core.training.detail import samples
 from dnpm.core.training.teacher import Teacher
 

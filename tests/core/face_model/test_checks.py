@@ -7,21 +7,21 @@ import json
 import numpy as np
 import pytest
 
-from dnpm.core import tensorfile
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.checks import age_regression
 from dnpm.core.face_model.model import FaceModel
+from dnpm.core.files import tensor_file
 
 
 def saved(model: FaceModel, path, change=None, header=None, name=None) -> None:
     model.save(path)
-    tensors, metadata = tensorfile.load(path)
+    tensors, metadata = tensor_file.load(path)
     tensors = {k: v.copy() for k, v in tensors.items()}
     if change is not None:
         change(tensors)
     if header is not None:
         metadata["header"] = header
-    tensorfile.save(path, tensors, metadata)
+    tensor_file.save(path, tensors, metadata)
 
 
 def put(name, make):
@@ -80,7 +80,7 @@ def test_arrays_that_contradict_each_other(tiny_model, tmp_path, change, message
 def test_headers_of_the_wrong_type(tiny_model, tmp_path, change):
     path = tmp_path / "odd.safetensors"
     saved(tiny_model, path)
-    header = json.loads(tensorfile.read_metadata(path)["header"])
+    header = json.loads(tensor_file.read_metadata(path)["header"])
     saved(tiny_model, path, header=json.dumps(header | change))
     with pytest.raises(DnpmError) as error:
         FaceModel.load(path)
@@ -91,7 +91,7 @@ def test_what_age_is(tiny_model, tmp_path):
     assert age_regression(tiny_model) is None
     path = tmp_path / "aged.safetensors"
     saved(tiny_model, path)
-    header = json.loads(tensorfile.read_metadata(path)["header"])
+    header = json.loads(tensor_file.read_metadata(path)["header"])
     header["metadata"] = {"semantics": '{"age_years": {"weights": [1, 2, 3], "intercept": 40}}'}
     saved(tiny_model, path, header=json.dumps(header))
     weights, intercept = age_regression(FaceModel.load(path))

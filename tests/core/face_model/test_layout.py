@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnpm.core.detail.uv_map import UVMap, triangles
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.detail_layout import border_mask, boundary_loops, detail_layout
 from dnpm.core.face_model.model import FaceModel
+from dnpm.core.geometry.uv_map import UVMap, triangles
 
 
 def _bulge(side: int = 17, depth: float = 60.0, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

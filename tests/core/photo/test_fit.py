@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnpm.core import tensorfile
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.sampling import IDENTITY_LIMIT, random_expression, random_identity
+from dnpm.core.files import tensor_file
 from dnpm.core.photo.camera import UPRIGHT, Camera, angle_between, rotation_of, turned
 from dnpm.core.photo.fit.habits import Differences, Grades, Habits, Mirror, level
 from dnpm.core.photo.fit.part import Part
@@ -248,14 +248,16 @@ def test_habits_are_kept_and_other_files_refused(tmp_path: Path, tiny_model) -> 
     assert (certainty > 1 / 0.15).all()
     np.testing.assert_allclose(again.expression(names, {})[0], 0)
     # On another model the coefficients mean other faces.
-    arrays, metadata = tensorfile.load(path)
-    tensorfile.save(path, arrays, metadata | {"model": "another"})
+    arrays, metadata = tensor_file.load(path)
+    tensor_file.save(path, arrays, metadata | {"model": "another"})
     other = Grades.load(tiny_model, path)
     assert len(other.agreeing.response) == FEATURES
     np.testing.assert_allclose(other.expression(names, dict.fromkeys(names, 0.25))[0], 0.25)
-    tensorfile.save(tmp_path / "short.safetensors", arrays | {"apart.modes": np.zeros((3, 9, 2), np.float16)}, metadata)
-    tensorfile.save(tmp_path / "lacking.safetensors", {"agreeing.rest": arrays["agreeing.rest"]}, metadata)
-    tensorfile.save(tmp_path / "other.safetensors", {"mean": np.zeros((3, 2), np.float32)}, {"format": "x"})
+    tensor_file.save(
+        tmp_path / "short.safetensors", arrays | {"apart.modes": np.zeros((3, 9, 2), np.float16)}, metadata
+    )
+    tensor_file.save(tmp_path / "lacking.safetensors", {"agreeing.rest": arrays["agreeing.rest"]}, metadata)
+    tensor_file.save(tmp_path / "other.safetensors", {"mean": np.zeros((3, 2), np.float32)}, {"format": "x"})
     for name, message in (("none", "no such file"), ("other", "habits"), ("short", "habits"), ("lacking", "response")):
         with pytest.raises(DnpmError, match=message):
             Grades.load(tiny_model, tmp_path / f"{name}.safetensors")

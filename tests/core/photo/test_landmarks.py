@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from dnpm.core import tensorfile
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.files import tensor_file
 from dnpm.core.photo.degrade import blurred, reduced
 from dnpm.core.photo.image_file import read_picture
 from dnpm.core.photo.landmarks.build import NETWORKS, build_landmarks, canonical_face
 from dnpm.core.photo.landmarks.detect import find_faces
-from dnpm.core.photo.landmarks.graph import Graph, Step
 from dnpm.core.photo.landmarks.looks import other_side, several_looks
 from dnpm.core.photo.landmarks.networks import LandmarkNetworks
+from dnpm.core.tflite.graph import Graph, Step
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_bad_files_are_told(tmp_path: Path) -> None:
         with pytest.raises(DnpmError, match=f"{name}.task"):
             build_landmarks(tmp_path / "out.safetensors", tmp_path / f"{name}.task")
     assert not (tmp_path / "out.safetensors").exists()
-    tensorfile.save(tmp_path / "other.safetensors", {"a": np.zeros(1, np.float32)}, {"format": "other"})
+    tensor_file.save(tmp_path / "other.safetensors", {"a": np.zeros(1, np.float32)}, {"format": "other"})
     with pytest.raises(DnpmError, match="no landmark networks"):
         LandmarkNetworks.load(tmp_path / "other.safetensors")
     with pytest.raises(DnpmError, match="no such file"):

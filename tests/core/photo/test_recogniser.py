@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dnpm.core.errors import DnpmError
-from dnpm.core.face_model.locate import ROOT
+from dnpm.core.paths import ROOT
 from dnpm.core.photo.recogniser import FILE, MEMBER, SIDE, Recogniser, aligned, build_recogniser
 
 

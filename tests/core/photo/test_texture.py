@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dnpm.core.detail.uv_map import mask_at
 from dnpm.core.errors import DnpmError
+from dnpm.core.geometry.uv_map import mask_at
 from dnpm.core.photo.camera import Camera, turned
 from dnpm.core.photo.render import Lights, Paint, render
 from dnpm.core.photo.texture import Texture, fill_mirrored, normalise, photo_alpha, skin_colour, unwrap

@@ -11,7 +11,7 @@ from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.speech import silence
 from dnpm.core.speech.controls import PARTS, SPEAKING, Controls, apply, gate, smoothed
-from dnpm.core.speech.life import add_life, blink_curve, blink_times, head_turns, stress
+from dnpm.core.speech.secondary_motion import add_life, blink_curve, blink_times, head_turns, stress
 
 TIMES = np.arange(300) / 30
 LOUD = np.full(1000, -20, np.float32)

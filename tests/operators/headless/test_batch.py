@@ -120,7 +120,7 @@ def test_the_map_and_the_displaced_mesh_are_the_cores(parts: list[str], tiny_mod
     done = batch(job, tmp_path / "out", *parts)
     assert done.returncode == 0, done.stdout + done.stderr
     channels = OpenEXR.File(str(tmp_path / "out" / "with" / "displacement.exr"), separate_channels=True).channels()
-    from dnpm.core.backend.client import BackendClient
+    from dnpm.core.backend.client.client import BackendClient
 
     model, weights, python, _ = (word.split("=", 1)[1] for word in parts)
     client = BackendClient(python=python, device="cpu", weights=weights, face_model=model)

@@ -14,11 +14,11 @@ import torch
 from dnpm.core.detail.config import EncoderConfig, GeneratorConfig
 from dnpm.core.detail.generator import Generator
 from dnpm.core.errors import DnpmError
+from dnpm.core.measures.perceptual import RANGE_MM, PerceptualDistance
 from dnpm.core.training.encoder import run
 from dnpm.core.training.encoder.inputs import PointInputs, SliderInputs, make_inputs, spread_vertices
 from dnpm.core.training.encoder.store import load_points, load_state, save_points, save_state
 from dnpm.core.training.encoder.trainer import EncoderTrainer, Plan, new_encoder
-from dnpm.core.training.perceptual.distance import RANGE_MM, PerceptualDistance
 from dnpm.tests.core.detail.networks import tiny_face_model
 
 SIZE = GeneratorConfig(resolution=32, channel_base=256, channel_max=8, w_dim=16, z_dim=16, mapping_layers=2)

@@ -36,9 +36,9 @@ class Memory(BlankSamples):
 @pytest.fixture
 def data(monkeypatch, tiny_model):
     made = Memory(12, 64, tiny_model.n_id, tiny_model.n_exp)
-    module = types.ModuleType("dnpm.core.training.data.dataset")
+    module = types.ModuleType("dnpm.core.dataset.dataset")
     module.MapDataset = types.SimpleNamespace(open=lambda folder: made)
-    monkeypatch.setitem(sys.modules, "dnpm.core.training.data", types.ModuleType("dnpm.core.training.data"))
+    monkeypatch.setitem(sys.modules, "dnpm.core.dataset", types.ModuleType("dnpm.core.dataset"))
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return made
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from dnpm.core.dataset.dataset import MapDataset, MapWriter
+from dnpm.core.dataset.sets import about_set, mask_of
 from dnpm.core.detail.card import face_model_entry
 from dnpm.core.detail.config import EncoderConfig, GeneratorConfig
 from dnpm.core.detail.encoder import Encoder
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.weights import Detail, load_detail, save_detail
-from dnpm.core.training.data.dataset import MapDataset, MapWriter
-from dnpm.core.training.data.sets import about_set, mask_of
 from dnpm.core.training.finetune import run as run_module
 from dnpm.core.training.finetune.maps import ArtistMaps, random_sliders
 from dnpm.core.training.finetune.run import Recipe

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 import torch
 
-from dnpm.core.batch import png
 from dnpm.core.cli.main import main
+from dnpm.core.dataset.dataset import MapDataset
 from dnpm.core.detail.weights import load_detail
 from dnpm.core.errors import DnpmError
-from dnpm.core.training.data.dataset import MapDataset
+from dnpm.core.files import png
 from dnpm.core.training.finetune import maps as maps_module
 from dnpm.core.training.finetune.maps import random_sliders
 from dnpm.core.training.finetune.run import finetune

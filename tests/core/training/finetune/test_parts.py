@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from dnpm.core.dataset.dataset import MapWriter
+from dnpm.core.dataset.sets import about_set, mask_of
 from dnpm.core.detail.config import GeneratorConfig
 from dnpm.core.detail.encoder import Encoder
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.weights import Detail
 from dnpm.core.errors import DnpmError
-from dnpm.core.training.data.dataset import MapWriter
-from dnpm.core.training.data.sets import about_set, mask_of
 from dnpm.core.training.finetune.maps import ArtistMaps, first_codes, fit_codes, mean_shift, open_maps, random_sliders
 from dnpm.core.training.finetune.plant import with_added_map
 from dnpm.core.training.finetune.run import rehearsal

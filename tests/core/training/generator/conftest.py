@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dnpm.core.training.data import form
-from dnpm.core.training.data.dataset import MapDataset, MapWriter
+from dnpm.core.dataset import form
+from dnpm.core.dataset.dataset import MapDataset, MapWriter
 from dnpm.core.training.generator import start
 from dnpm.core.training.generator.batches import Batches
 from dnpm.core.training.generator.plan import Plan, configured

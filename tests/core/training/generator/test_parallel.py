@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dnpm.core import tensorfile
 from dnpm.core.cli.main import main
+from dnpm.core.files import tensor_file
 
 
 def command(set_folder: Path, out: Path) -> list[str]:
@@ -42,8 +42,8 @@ def test_two_processes_are_one(set_folder: Path, tmp_path: Path, monkeypatch):
     said = [process.communicate(timeout=120) for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert [bool(out.strip()) for out, _ in said] == [True, False], "one process speaks for both"
-    two, _ = tensorfile.load(tmp_path / "two" / "state.safetensors")
-    one, _ = tensorfile.load(tmp_path / "one" / "state.safetensors")
+    two, _ = tensor_file.load(tmp_path / "two" / "state.safetensors")
+    one, _ = tensor_file.load(tmp_path / "one" / "state.safetensors")
     assert two.keys() == one.keys()
     assert one["step"] == two["step"] == 3
     np.testing.assert_allclose(two["ada"], one["ada"])

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from dnpm.core import tensorfile
 from dnpm.core.cli.main import main
 from dnpm.core.detail.generator_files import load_generator
+from dnpm.core.files import tensor_file
 from dnpm.core.training.generator import trainer as trainer_module
 
 
@@ -41,7 +41,7 @@ def test_files_and_figures(set_folder: Path, tmp_path: Path, capsys):
     assert torch.allclose(generator.mapping.w_avg, mean, atol=0.1)
     assert generator.mapping.w_avg.abs().max() > 0.1
     assert load_generator(out / "best")[1]["scores"]["frechet"] <= card["scores"]["frechet"]
-    assert tensorfile.read_metadata(out / "discriminator.safetensors")["resolution"] == "32"
+    assert tensor_file.read_metadata(out / "discriminator.safetensors")["resolution"] == "32"
     for images in (0, 32):
         assert (out / f"samples_{images:08d}.png").stat().st_size > 10_000
     with (out / "log.csv").open(newline="") as file:
@@ -67,10 +67,10 @@ def test_stopped_by_a_signal_it_goes_on_exactly(set_folder: Path, tmp_path: Path
         patch.setattr(trainer_module.GeneratorTrainer, "_once", interrupted)
         assert main(options(set_folder, tmp_path / "stopped", 48)) == 130
     assert "stopped at step 3 of 6; the same command goes on" in capsys.readouterr().err
-    assert tensorfile.load(tmp_path / "stopped" / "state.safetensors")[0]["step"] == 3
+    assert tensor_file.load(tmp_path / "stopped" / "state.safetensors")[0]["step"] == 3
     assert main(options(set_folder, tmp_path / "stopped", 48)) == 0
     assert "goes on from step 3 of 6" in capsys.readouterr().err
-    through, stopped = (tensorfile.load(tmp_path / n / "state.safetensors")[0] for n in ("through", "stopped"))
+    through, stopped = (tensor_file.load(tmp_path / n / "state.safetensors")[0] for n in ("through", "stopped"))
     different = [k for k in through if k != "hours" and not np.array_equal(through[k], stopped[k])]
     assert not different
     rows = (tmp_path / "stopped" / "log.csv").read_text().splitlines()

@@ -1,0 +1,1 @@
+"""The process that holds torch: takes requests, answers them."""

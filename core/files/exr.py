@@ -1,0 +1,58 @@
+"""Writes OpenEXR with numpy and zlib alone, so that a map is on disk without a scene of Blender's to save it from.
+
+Format: "OpenEXR File Layout" (openexr.com): one part, scan lines, ZIP (16 lines a block: bytes parted into even and odd
+ones, then their differences), one channel Y of halves or floats.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from .writing import write_bytes
+
+_MAGIC, _VERSION, _ZIP, _LINES = 20000630, 2, 3, 16
+_TYPES = {np.dtype(np.float16): 1, np.dtype(np.float32): 2}
+
+
+def write(path: Path, pixels: np.ndarray) -> None:
+    """(H, W) float16 or float32, row 0 at the top. Raises DnpmError when it cannot be written."""
+    if pixels.ndim != 2 or pixels.dtype not in _TYPES:
+        raise ValueError(f"cannot write {pixels.dtype} of shape {pixels.shape} as EXR")
+    height, width = pixels.shape
+    rows = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("<"))).view(np.uint8).reshape(height, -1)
+    header = _header(width, height, _TYPES[pixels.dtype])
+    blocks = [_block(y, rows[y : y + _LINES]) for y in range(0, height, _LINES)]
+    places = len(header) + 8 * len(blocks) + np.cumsum([0, *(len(block) for block in blocks[:-1])])
+    write_bytes(path, header + places.astype("<u8").tobytes() + b"".join(blocks))
+
+
+def _header(width: int, height: int, kind: int) -> bytes:
+    window = struct.pack("<4i", 0, 0, width - 1, height - 1)
+    channel = b"Y\0" + struct.pack("<iB3xii", kind, 0, 1, 1) + b"\0"
+    attributes = (
+        ("channels", "chlist", channel), ("compression", "compression", bytes([_ZIP])),
+        ("dataWindow", "box2i", window), ("displayWindow", "box2i", window), ("lineOrder", "lineOrder", b"\0"),
+        ("pixelAspectRatio", "float", struct.pack("<f", 1.0)),
+        ("screenWindowCenter", "v2f", struct.pack("<2f", 0.0, 0.0)),
+        ("screenWindowWidth", "float", struct.pack("<f", 1.0)),
+    )  # fmt: skip
+    text = struct.pack("<ii", _MAGIC, _VERSION)
+    for name, form, value in attributes:
+        text += name.encode() + b"\0" + form.encode() + b"\0" + struct.pack("<i", len(value)) + value
+    return text + b"\0"
+
+
+def _block(y: int, rows: np.ndarray) -> bytes:
+    raw = rows.ravel()
+    parted = np.concatenate([raw[::2], raw[1::2]])
+    # Differences are stored around 128; uint8 wraps as the format wants it.
+    differences = parted.copy()
+    differences[1:] = parted[1:] - parted[:-1] + np.uint8(128)
+    packed = zlib.compress(differences.tobytes(), 4)
+    if len(packed) >= raw.size:
+        packed = raw.tobytes()
+    return struct.pack("<ii", y, len(packed)) + packed

@@ -1,0 +1,1 @@
+"""Meshes, normals, subdivision, UV maps and the rasteriser: what faces, detail and photos share."""

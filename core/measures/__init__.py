@@ -1,0 +1,1 @@
+"""How alike two maps are: metrics, relief, perceptual features, distance of distributions."""

@@ -1,0 +1,1 @@
+"""TFLite files: their reader, and a runner of their graphs in torch."""

@@ -1,1 +1,0 @@
-"""Data sets of displacement maps: their form on disk, their readers, and what brings other data into it."""

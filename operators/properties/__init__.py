@@ -1,0 +1,18 @@
+"""Properties of faces that are kept in the .blend, by subject."""
+
+from __future__ import annotations
+
+from ..scene import registration
+from . import controls, face, photo, sequence, speech
+
+_STEPS = tuple((part.register, part.unregister) for part in (face, controls, sequence, speech, photo))
+
+
+def register() -> None:
+    """Every group, on every object."""
+    registration.do(_STEPS)
+
+
+def unregister() -> None:
+    """The reverse."""
+    registration.undo(_STEPS)

@@ -1,0 +1,193 @@
+"""A face's own properties, kept in the .blend: its identity sliders and how its detail is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+
+from ...core.face_model.looks import AMOUNT_LIMIT, DEFAULT_LOOK, DEFAULT_TONE, TONES
+from ...core.face_model.presets import IDENTITY_LIMIT, STRENGTH_LIMIT
+from ..scene import names, registration
+from ..scene.detail import live, map_image
+from ..scene.face import pairs, slider_values
+from ..scene.look import looks, materials
+
+
+def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    if not slider_values.is_quiet():
+        live.notice(item.id_data)
+
+
+def _strength_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    map_image.update_strength(group.id_data)
+    materials.update_strength(group.id_data)
+    live.notice(group.id_data)
+
+
+def _detail_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    live.notice(group.id_data)
+
+
+def _look_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    looks.notice(group.id_data)
+
+
+def _amount(name: str, description: str, default: float) -> Any:
+    """A slider of the skin's paint."""
+    return bpy.props.FloatProperty(
+        name=name,
+        description=description,
+        default=default,
+        min=0.0,
+        max=AMOUNT_LIMIT,
+        soft_max=1.0,
+        step=5,
+        update=_look_changed,
+    )
+
+
+_TONES = [(name, name.capitalize(), f"Skin tone {k + 1} of {len(TONES)}") for k, name in enumerate(TONES)]
+
+
+class IdentityValue(bpy.types.PropertyGroup):
+    """One identity slider; `name` is what the component does."""
+
+    value: bpy.props.FloatProperty(
+        name="Value",
+        description="This component of the person, in standard deviations from the average",
+        soft_min=-3.0,
+        soft_max=3.0,
+        min=-IDENTITY_LIMIT,
+        max=IDENTITY_LIMIT,
+        step=5,
+        precision=2,
+        update=_identity_changed,
+    )
+    locked: bpy.props.BoolProperty(
+        name="Locked",
+        description="Keep this slider when a photo is fitted or a random person is made",
+        default=False,
+        options=set(),
+    )
+
+
+def _linked_value(item: LinkedValue) -> float:
+    keys = item.id_data.data.shape_keys
+    block = keys.key_blocks.get(item.name) if keys is not None else None
+    return block.value if block is not None else 0.0
+
+
+def _set_linked_value(item: LinkedValue, value: float) -> None:
+    keys = item.id_data.data.shape_keys
+    for name in filter(None, (item.name, pairs.partner(item.name))):
+        if keys is not None and name in keys.key_blocks:
+            keys.key_blocks[name].value = value
+
+
+class LinkedValue(bpy.types.PropertyGroup):
+    """One slider for both sides; `name` is the right side's shape key. It holds nothing itself."""
+
+    value: bpy.props.FloatProperty(
+        name="Both Sides",
+        description="Move this expression on both sides of the face. To animate them, switch Link Left and Right off, "
+        "or press Key Expression",
+        min=0.0,
+        max=1.0,
+        precision=3,
+        get=_linked_value,
+        set=_set_linked_value,
+        options=set(),
+    )
+
+
+class FaceProperties(bpy.types.PropertyGroup):
+    """What makes an object a DNPM face."""
+
+    is_face: bpy.props.BoolProperty(options={"HIDDEN"})
+    model: bpy.props.StringProperty(options={"HIDDEN"})
+    fingerprint: bpy.props.StringProperty(options={"HIDDEN"})
+    unit_scale: bpy.props.FloatProperty(default=1.0, options={"HIDDEN"})
+    identity: bpy.props.CollectionProperty(type=IdentityValue)
+    linked: bpy.props.CollectionProperty(type=LinkedValue)
+    tone: bpy.props.EnumProperty(
+        name="Skin Tone",
+        description="Colour of the skin and the lips, from light to dark",
+        items=_TONES,
+        default=DEFAULT_TONE,
+        update=_look_changed,
+    )
+    flush: _amount("Redness", "How red cheeks, nose and lids are", DEFAULT_LOOK.flush)
+    brows: _amount("Brows", "How dark the painted brows are; 0 leaves room for brows of hair", DEFAULT_LOOK.brows)
+    freckles: _amount("Freckles", "How freckled nose and cheeks are", DEFAULT_LOOK.freckles)
+    stubble: _amount("Stubble", "How much of a shaved beard shows", DEFAULT_LOOK.stubble)
+    iris: bpy.props.FloatVectorProperty(
+        name="Iris",
+        description="Colour of the eyes' irises",
+        subtype="COLOR",
+        size=3,
+        min=0.0,
+        max=1.0,
+        default=DEFAULT_LOOK.iris,
+        update=_look_changed,
+    )
+    strength: bpy.props.FloatProperty(
+        name="Strength",
+        description="How strong the wrinkles and pores are: 0 is the smooth face, 1 as the network made them",
+        default=1.0,
+        min=0.0,
+        max=STRENGTH_LIMIT,
+        soft_max=2.0,
+        step=5,
+        update=_strength_changed,
+    )
+    live: bpy.props.BoolProperty(
+        name="Live",
+        description="Compute the detail anew whenever a slider moves",
+        default=True,
+        update=_detail_changed,
+    )
+    preview_size: bpy.props.EnumProperty(
+        name="Preview",
+        description="Size of the map while a slider is dragged: smaller is quicker",
+        items=[(str(n), f"{n} x {n}", f"{n} pixels a side") for n in (128, 256, 512, 1024)],
+        default="256",
+    )
+    full_on_release: bpy.props.BoolProperty(
+        name="Full Size on Release",
+        description="Compute the whole map of 1024 x 1024 pixels when the slider is let go",
+        default=True,
+        update=_detail_changed,
+    )
+    on_playback: bpy.props.BoolProperty(
+        name="Follow Playback",
+        description="Compute the detail for every frame that is played, too. Renders always have it",
+        default=False,
+    )
+    link_sides: bpy.props.BoolProperty(
+        name="Link Left and Right",
+        description="Show one slider for both sides of the face; without, each side has its own",
+        default=True,
+    )
+    frozen: bpy.props.BoolProperty(
+        name="Frozen",
+        description="Keep the map as it is, whatever the sliders do",
+        default=False,
+        update=_detail_changed,
+    )
+
+
+CLASSES = (IdentityValue, LinkedValue, FaceProperties)
+
+
+_STEPS = registration.with_property(CLASSES, names.FACE, FaceProperties)
+
+
+def register() -> None:
+    """Classes, and the property on every object."""
+    registration.do(_STEPS)
+
+
+def unregister() -> None:
+    """The reverse."""
+    registration.undo(_STEPS)

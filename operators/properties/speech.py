@@ -1,0 +1,148 @@
+"""How sound is made into a face's motion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import bpy
+
+from ...core.speech.card import CARD, speakers
+from ...core.speech.formats import READ
+from ..scene import compat, names, registration, settings
+
+_MAX_SEED = 2**31 - 1
+
+
+def _strength(label: str, description: str) -> Any:
+    return bpy.props.FloatProperty(
+        name=label, description=description, default=1.0, min=0.0, max=3.0, soft_max=2.0, step=5, options=set()
+    )
+
+
+def _amount(label: str, description: str, default: float = 0.0) -> Any:
+    return bpy.props.FloatProperty(
+        name=label, description=description, default=default, min=0.0, max=1.0, step=5, options=set()
+    )
+
+
+def _styles(group: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
+    """What can be chosen: the styles of the weights that the worker uses."""
+    chosen = settings.current().weights
+    return list(speakers(chosen if chosen and Path(chosen, CARD).is_file() else None))
+
+
+class SpeechProperties(bpy.types.PropertyGroup):
+    """How sound is made into this face's motion."""
+
+    source: bpy.props.EnumProperty(
+        name="Sound from",
+        description="Where the sound comes from",
+        items=[
+            ("FILE", "File", f"A sound file: {READ}"),
+            ("STRIP", "Strips", "The sequencer's selected sound strips, where they stand and as they are trimmed"),
+        ],
+        options=set(),
+    )
+    sound: bpy.props.StringProperty(
+        name="File",
+        description=f"Sound file: {READ}",
+        subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
+    )
+    skip: bpy.props.FloatProperty(
+        name="Skip", description="Seconds of the file that are left out at its begin", min=0.0, unit="TIME_ABSOLUTE",
+        options=set(),
+    )  # fmt: skip
+    length: bpy.props.FloatProperty(
+        name="Length", description="Seconds of the file that are used. 0: to its end", min=0.0, unit="TIME_ABSOLUTE",
+        options=set(),
+    )  # fmt: skip
+    start: bpy.props.EnumProperty(
+        name="Start",
+        description="The frame at which the sound begins",
+        items=[
+            ("SCENE", "First Frame", "The scene's first frame"),
+            ("CURRENT", "Current Frame", "The frame that is shown"),
+            ("FRAME", "Frame", "A frame of your choice"),
+        ],
+        options=set(),
+    )
+    frame: bpy.props.IntProperty(
+        name="Frame", description="The frame at which the sound begins", default=1, options=set()
+    )
+    offset: bpy.props.FloatProperty(
+        name="Offset",
+        description="Seconds by which the face moves later (or earlier, below 0) than the sound",
+        min=-10.0, max=10.0, soft_min=-0.5, soft_max=0.5, step=1, precision=3, options=set(),
+    )  # fmt: skip
+    target: bpy.props.EnumProperty(
+        name="Into",
+        description="Where the keyframes go",
+        items=[
+            ("ACTION", "New Action", "In place of what moved the expressions before, which stays in the file"),
+            ("LAYER", "NLA Strip", "On top of what moves the expressions already; sliders that do not move are left "
+             "to it"),
+        ],
+        options=set(),
+    )  # fmt: skip
+    tolerance: bpy.props.FloatProperty(
+        name="Thin Out",
+        description="Leave out keyframes as long as no slider gets further from its curve than this. 0: one a frame",
+        default=0.002, min=0.0, max=0.1, step=0.1, precision=4, options=set(),
+    )  # fmt: skip
+    add_sound: bpy.props.BoolProperty(
+        name="Add Sound to Sequencer", description="So that it is heard in playback", default=True, options=set()
+    )
+    speaker: bpy.props.StringProperty(
+        name="Style", description="A manner of speaking that the weights have learnt. Empty: their first",
+        search=_styles, options=set(),
+    )  # fmt: skip
+    mouth: _strength("Mouth", "How far the lips, cheeks and tongue move")
+    jaw: _strength("Jaw", "How far the jaw opens")
+    brows: _strength("Brows", "How much of the brows' motion that the sound brings is used")
+    eyes: _strength("Eyes", "How much of the lids' and eyes' motion that the sound brings is used")
+    smoothing: bpy.props.FloatProperty(
+        name="Smoothing", description="Seconds over which the curves are smoothed (sigma of a Gaussian)", min=0.0,
+        max=1.0, soft_max=0.2, step=1, precision=3, options=set(),
+    )  # fmt: skip
+    contact: bpy.props.BoolProperty(
+        name="Lips Meet", description="Lips that all but meet (m, b, p), or all but reach the teeth (f, v), do so",
+        default=True, options=set(),
+    )  # fmt: skip
+    gate: bpy.props.BoolProperty(
+        name="Still in Silence", description="A closed, still mouth where the sound is silent", default=True,
+        options=set(),
+    )  # fmt: skip
+    blinks: bpy.props.BoolProperty(
+        name="Blinks", description="Add blinks, more of them in pauses", default=True, options=set()
+    )
+    brow_life: _amount("Brow Life", "How much the brows rise with what is stressed", 0.3)
+    head_life: _amount("Head Life", "How much the head turns and nods while it speaks", 0.5)
+    head: bpy.props.EnumProperty(
+        name="Turn",
+        description="What turns with the head",
+        items=[
+            ("NONE", "Nothing", "The head stays still"),
+            ("OBJECT", "The Face", "The face itself turns, about its origin between the ears"),
+            ("EMPTY", "An Empty", "An empty beside the face, for a rig to follow"),
+        ],
+        options=set(),
+    )
+    seed: bpy.props.IntProperty(
+        name="Seed", description="Of blinks and head; the same gives the same motion", min=0, max=_MAX_SEED,
+        options=set(),
+    )  # fmt: skip
+
+
+_STEPS = registration.with_property((SpeechProperties,), names.SPEECH, SpeechProperties)
+
+
+def register() -> None:
+    """Classes, and the property on every object."""
+    registration.do(_STEPS)
+
+
+def unregister() -> None:
+    """The reverse."""
+    registration.undo(_STEPS)

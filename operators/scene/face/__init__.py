@@ -1,0 +1,1 @@
+"""A face as an object: making it, its identity, its slider values, repairs, duplicates."""

@@ -1,0 +1,163 @@
+"""A new identity: the mesh and every shape key are written anew, because a bilinear face is no sum of fixed keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ....core.errors import DnpmError
+from .. import compat, names
+from . import models, slider_values
+
+_SCULPTED_M = 3e-6
+"""A coordinate further than this from what was written was moved by hand. Below are rounding and other processors."""
+_written: dict[bytes, np.ndarray] = {}
+
+
+def check_vertex_count(obj: bpy.types.Object, table: models.KeyTable) -> None:
+    """Raises DnpmError when vertices were added or removed: sliders can then no longer say where they are."""
+    expected, found = len(table.model.neutral), len(obj.data.vertices)
+    if expected != found:
+        raise DnpmError(
+            f"{obj.name}: its mesh has {found} vertices, the face model {expected}: it was edited, so identity sliders "
+            "can no longer move it. Undo the edit, or add a new face and carry the sliders over with Copy and Paste"
+        )
+
+
+def applied(obj: bpy.types.Object) -> np.ndarray | None:
+    """The identity that the mesh has the shape of, (n_id,) float32; None when that is not known."""
+    stored = obj.data.get(names.APPLIED_IDENTITY)
+    return None if stored is None else np.array(stored.to_list(), np.float32)  # item by item it takes ten times as long
+
+
+def add_new_sliders(obj: bpy.types.Object) -> bool:
+    """A face from a file that knew fewer components of the same model gets sliders for the others, at 0.
+
+    Returns whether it did. They follow those that it has, so that animation of these stays; its shape is the same. A
+    face of another model, or without one at hand, is left alone: Repair Face tells what is wrong there. So is a linked
+    face and a library override, whose sliders are the library's; its other components count as 0.
+    """
+    if obj.library is not None or obj.override_library is not None:
+        return False
+    face = getattr(obj, names.FACE)
+    try:
+        model = models.model_of(obj)
+    except DnpmError:
+        return False
+    labels = model.identity_labels
+    count = len(face.identity)
+    if count >= len(labels) or tuple(item.name for item in face.identity) != labels[:count]:
+        return False
+    with slider_values.quietly():
+        for label in labels[count:]:
+            face.identity.add().name = label
+    stored = applied(obj)
+    if stored is not None and len(stored) == count:
+        obj.data[names.APPLIED_IDENTITY] = [*map(float, stored), *[0.0] * (len(labels) - count)]
+    return True
+
+
+def is_applied(obj: bpy.types.Object, identity: np.ndarray) -> bool:
+    """Whether the mesh has this identity's shape already."""
+    stored = applied(obj)
+    return stored is not None and np.array_equal(_padded(stored, len(identity)), np.asarray(identity, np.float32))
+
+
+def _padded(stored: np.ndarray, count: int) -> np.ndarray:
+    """With 0 for components that were not known yet."""
+    return stored if len(stored) >= count else np.pad(stored, (0, count - len(stored)))
+
+
+def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:
+    """Give the mesh and its shape keys the shape of `identity` (n_id,); None takes the sliders'.
+
+    What was sculpted into the mesh or into a key since stays, on top of the new shape. Raises DnpmError when the
+    mesh's vertices or the keys are not the model's, before anything is changed.
+    """
+    table = models.table_of(obj)
+    identity = slider_values.identity_vector(obj) if identity is None else np.asarray(identity, np.float32)
+    if identity.shape != (table.model.n_id,):
+        raise DnpmError(f"{obj.name}: has {len(identity)} identity sliders, {table.model.name} {table.model.n_id}")
+    if obj.mode == "EDIT":
+        raise DnpmError(f"{obj.name}: leave Edit Mode first")
+    check_vertex_count(obj, table)
+    keys = slider_values.shape_keys(obj)
+    slider_values.expression_vector(obj, table.model)
+    scale = getattr(obj, names.FACE).unit_scale
+    wanted = _coordinates(table, identity, scale)
+    targets = [keys.reference_key, *(keys.key_blocks[name] for name in table.model.expression_names)]
+    before = applied(obj)
+    if before is not None:
+        before = _padded(before, len(identity))
+    if before is not None and before.shape == identity.shape:
+        wanted = wanted + _sculpted(targets, _coordinates(table, before, scale), _SCULPTED_M / scale)
+    write(obj, targets, wanted)
+    obj.data[names.APPLIED_IDENTITY] = [float(value) for value in identity]
+
+
+def forget(mesh: bpy.types.Mesh) -> None:
+    """Of whose shape the mesh has nothing is known any more: the next `apply` writes it whole."""
+    if mesh.get(names.APPLIED_IDENTITY) is not None:
+        del mesh[names.APPLIED_IDENTITY]
+
+
+def write(obj: bpy.types.Object, keys: list[bpy.types.ShapeKey], coordinates: np.ndarray) -> None:
+    """Write (len(keys), V, 3) to the shape keys, and the first of them to the mesh itself."""
+    targets: list[Any] = [*(key.points for key in keys), obj.data.vertices]
+    for points, places in zip(targets, [*coordinates, coordinates[0]], strict=True):
+        if obj.data.library is None:
+            points.foreach_set("co", np.ascontiguousarray(places, np.float32).ravel())
+        else:  # On linked data foreach_set does nothing, without a word.
+            for point, place in zip(points, places.tolist(), strict=True):
+                point.co = place
+    obj.data.update()
+    shape_keys = slider_values.shape_keys(obj)
+    shape_keys.update_tag()
+    # A render's depsgraph copies anew what is tagged, with the values of the frame that is shown.
+    compat.animate_again(shape_keys)
+    compat.animate_again(obj.data)
+
+
+def _sculpted(targets: list[bpy.types.ShapeKey], written: np.ndarray, tolerance: float) -> np.ndarray:
+    """What the keys hold beyond `written`: (n_exp + 1, V, 3). A sculpted Basis has moved the other keys along."""
+    found = np.empty((len(targets), written[0].size), np.float32)
+    for target, points in zip(targets, found, strict=True):
+        target.points.foreach_get("co", points)
+    extra = found.reshape(written.shape) - written
+    extra[np.abs(extra) < tolerance] = 0.0
+    return extra
+
+
+def _coordinates(table: models.KeyTable, identity: np.ndarray, scale: float) -> np.ndarray:
+    """The table's coordinates; those of the last two identities are kept, for the next step of a drag asks for one."""
+    key = table.fingerprint.encode() + identity.tobytes() + np.float64(scale).tobytes()
+    if key not in _written:
+        while len(_written) > 1:
+            _written.pop(next(iter(_written)))
+        _written[key] = table.coordinates(identity, scale)
+    return _written[key]
+
+
+def set_sliders(
+    obj: bpy.types.Object,
+    *,
+    identity: np.ndarray | None = None,
+    expression: np.ndarray | None = None,
+    strength: float | None = None,
+) -> None:
+    """Set what is given, and the mesh with it; the map is left as it is. Raises DnpmError with nothing changed."""
+    model = models.model_of(obj)
+    before = slider_values.expression_vector(obj, model)
+    if expression is not None:
+        slider_values.set_expression(obj, model, expression)
+    try:
+        if identity is not None:
+            apply(obj, identity)
+            slider_values.set_identity_sliders(obj, identity)
+    except DnpmError:
+        slider_values.set_expression(obj, model, before)
+        raise
+    if strength is not None:
+        getattr(obj, names.FACE).strength = strength

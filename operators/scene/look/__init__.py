@@ -1,0 +1,1 @@
+"""Materials, paint and colours of a face."""

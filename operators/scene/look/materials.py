@@ -1,0 +1,195 @@
+"""The face's materials: simple, procedural, and one set a face, so that each can be tinted by itself.
+
+What a shader needs to know of the mesh (how far out on a lash, whether on a lip, how deep in the mouth) lies on the
+mesh as attributes. Which colours a person has is in `looks.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeGuard
+
+import bpy
+import numpy as np
+
+from ....core.face_model.model import FaceModel
+from .. import compat, names
+from ..detail import map_image
+from . import eye_material, nodes, skin_material
+from .skin_material import LIPS
+
+LASHES = "dnpm_lashes"
+"""Vector attribute on points: millimetres along the lid, 0 at the root to 1 at the tip, unused."""
+DEPTH = "dnpm_mouth_depth"
+"""Float attribute on points: 0 at the front of the teeth to 1 at the throat; light hardly comes there."""
+
+_SKIN_KINDS, _EYE_KINDS = ("skin", "lips"), ("eye", "sclera", "iris", "pupil")
+_MOUTH_KINDS = ("teeth", "gums", "tongue", "mouth")
+_PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
+    # linear colour, roughness, subsurface weight
+    "teeth": ((0.84, 0.77, 0.65, 1.0), 0.22, 0.25),
+    "gums": ((0.42, 0.15, 0.135, 1.0), 0.3, 0.2),
+    "tongue": ((0.47, 0.17, 0.15, 1.0), 0.4, 0.2),
+    "mouth": ((0.26, 0.07, 0.06, 1.0), 0.4, 0.1),
+    "brows": ((0.04, 0.026, 0.018, 1.0), 0.6, 0.0),
+    "cornea": ((1.0, 1.0, 1.0, 1.0), 0.02, 0.0),
+}
+_OTHER = ((0.52, 0.30, 0.215, 1.0), 0.5, 0.0)
+_LASH = (0.012, 0.009, 0.007, 1.0)
+
+
+def set_up(mesh: bpy.types.Mesh, model: FaceModel, unit_scale: float) -> None:
+    """Give a new mesh one material a part and the attributes that they read."""
+    _write_attributes(mesh, model)
+    kinds, places = slots(model)
+    for kind in kinds:
+        mesh.materials.append(_new(kind, unit_scale, model))
+    mesh.polygons.foreach_set("material_index", places)
+
+
+def slots(model: FaceModel) -> tuple[list[str], np.ndarray]:
+    """The materials' kinds, and (F,) int32: each face's. They are the model's parts; an eye's iris and pupil stand
+    apart, after them, because shading without nodes (Solid) knows one colour a material and eyes would be blank."""
+    kinds, places = list(model.material_names), model.face_material.astype(np.int32)
+    if "eye" not in kinds:
+        return kinds, places
+    corners = model.uv[model.faces_uv] - 0.5
+    # A triangle's fourth corner is -1.
+    away = np.where(model.faces_uv >= 0, np.linalg.norm(corners, axis=-1), 0.0).max(1)
+    eyes = places == kinds.index("eye")
+    for kind, edge in eye_material.RINGS:
+        places = np.where(eyes & (away < edge), len(kinds), places).astype(np.int32)
+        kinds.append(kind)
+    return kinds, places
+
+
+def refill(obj: bpy.types.Object, model: FaceModel) -> bool:
+    """Make the materials that were deleted anew; an artist's own stay. Returns whether any was missing."""
+    mesh, scale = obj.data, getattr(obj, names.FACE).unit_scale
+    kinds, _ = slots(model)
+    # A file of an earlier version has no slot for the iris: its eyes are whole.
+    while len(mesh.materials) < len(model.material_names):
+        mesh.materials.append(None)
+    missing = [i for i in range(min(len(kinds), len(mesh.materials))) if mesh.materials[i] is None]
+    for i in missing:
+        mesh.materials[i] = _new(kinds[i], scale, model)
+    return bool(missing)
+
+
+def _is_ours(material: bpy.types.Material | None) -> TypeGuard[bpy.types.Material]:
+    return material is not None and material.get(names.MATERIAL_KIND) is not None
+
+
+def own(obj: bpy.types.Object) -> Iterator[bpy.types.Material]:
+    """The face's materials that are ours, with their nodes."""
+    for slot in obj.material_slots:
+        if _is_ours(slot.material) and slot.material.node_tree is not None:
+            yield slot.material
+
+
+def link_map(obj: bpy.types.Object) -> bool:
+    """Let the skin's bump read the face's own map, as high as the modifier lifts it. Returns whether it did not."""
+    face, image, changed = getattr(obj, names.FACE), map_image.shown_image(obj), False
+    for tree in (material.node_tree for material in own(obj)):
+        lookups = [node for node in tree.nodes if node.type == "TEX_IMAGE" and node.name.startswith(skin_material.MAP)]
+        changed |= any(node.image != image for node in lookups)
+        skin_material.set_map(tree, image, face.strength * map_image.levels(obj)[0], face.unit_scale)
+    return changed
+
+
+def update_strength(obj: bpy.types.Object) -> None:
+    """The strength slider was moved."""
+    face = getattr(obj, names.FACE)
+    for material in own(obj):
+        skin_material.set_strength(material.node_tree, face.strength * map_image.levels(obj)[0], face.unit_scale)
+
+
+def give_own(obj: bpy.types.Object) -> None:
+    """Copies of the materials for a face that was duplicated, reading its own map."""
+    for slot in obj.material_slots:
+        if _is_ours(slot.material) and (slot.material.users > 1 or slot.material.library is not None):
+            slot.material = slot.material.copy()
+    link_map(obj)
+
+
+def _new(kind: str, unit_scale: float, model: FaceModel) -> bpy.types.Material:
+    material = bpy.data.materials.new(f"DNPM {kind}")
+    compat.use_nodes(material)
+    material[names.MATERIAL_KIND] = kind
+    tree = material.node_tree
+    shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+    if kind in _SKIN_KINDS:
+        skin_material.build(tree, shader, unit_scale, model)
+    elif kind in _EYE_KINDS:
+        eye_material.build(tree, shader)
+        material.diffuse_color = eye_material.IN_SOLID.get(kind, eye_material.SCLERA)
+    elif kind == "lashes":
+        _lashes(tree, shader, strips="lashes_left" not in model.vertex_groups)
+        material.diffuse_color = _LASH
+    else:
+        colour, roughness, subsurface = _PLAIN.get(kind, _OTHER)
+        shader.inputs["Base Color"].default_value = material.diffuse_color = colour
+        shader.inputs["Roughness"].default_value = roughness
+        nodes.subsurface(shader, subsurface, (1.0, 0.4, 0.3), 0.002 / unit_scale)
+        if kind in _MOUTH_KINDS:
+            light = nodes.ranged(tree, nodes.attribute(tree, DEPTH).outputs["Fac"], (0.0, 1.0), (1.0, 0.14))
+            tree.links.new(nodes.multiplied(tree, colour, light), shader.inputs["Base Color"])
+    return material
+
+
+def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node, strips: bool) -> None:
+    """The default model's lashes are hairs; on strips, hairs of 0.12 mm every 0.75 mm along the lid."""
+    shader.inputs["Base Color"].default_value = _LASH
+    shader.inputs["Roughness"].default_value = 0.6
+    # A flat hair catches light as no round one does.
+    shader.inputs["Specular IOR Level"].default_value = 0.1
+    if not strips:
+        return
+    parts = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(nodes.attribute(tree, LASHES).outputs["Vector"], parts.inputs[0])
+    wave = nodes.math(tree, "PINGPONG", parts.outputs["X"], 0.375)  # 0 at a hair's middle, 0.375 between two
+    half_width = nodes.math(tree, "MULTIPLY_ADD", parts.outputs["Y"], -0.11, 0.12)
+    tree.links.new(nodes.math(tree, "LESS_THAN", wave, half_width), shader.inputs["Alpha"])
+
+
+def _write_attributes(mesh: bpy.types.Mesh, model: FaceModel) -> None:
+    mesh.attributes.new(LIPS, "FLOAT", "POINT").data.foreach_set("value", lip_weights(model))
+    mesh.attributes.new(LASHES, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", lash_places(model).ravel())
+    mesh.attributes.new(DEPTH, "FLOAT", "POINT").data.foreach_set("value", mouth_depths(model))
+
+
+def lip_weights(model: FaceModel) -> np.ndarray:
+    """(V,) float32: 1 on the lips' red, which is the group `lips`; a model without it has at most the rims' lines."""
+    weights = np.zeros(len(model.neutral), np.float32)
+    groups = ("lips",) if "lips" in model.vertex_groups else ("lips_upper", "lips_lower")
+    for group in groups:
+        weights[model.vertex_groups.get(group, np.zeros(0, np.int32))] = 1.0
+    return weights
+
+
+def mouth_depths(model: FaceModel) -> np.ndarray:
+    """(V,) float32: on the mouth's parts how deep they lie, 0 at the front of the teeth and 1 at 32 mm behind it."""
+    depths = np.zeros(len(model.neutral), np.float32)
+    kinds = [k for k, name in enumerate(model.material_names) if name in _MOUTH_KINDS]
+    inside = np.unique(model.faces[np.isin(model.face_material, kinds)])
+    inside = inside[inside >= 0]
+    if len(inside):
+        # The lining begins at the lips, the teeth behind them.
+        front = np.quantile(model.neutral[inside, 2], 0.98) - 10.0
+        depths[inside] = np.clip((front - model.neutral[inside, 2]) / 32.0, 0.0, 1.0)
+    return depths
+
+
+def lash_places(model: FaceModel) -> np.ndarray:
+    """(V, 3) float32: on lash vertices, millimetres along the lid and 0 (root) to 1 (tip); 0 elsewhere."""
+    places = np.zeros((len(model.neutral), 3), np.float32)
+    lashes = model.vertex_groups.get("lashes")
+    if lashes is None or not len(lashes) or "skin" not in model.material_names:
+        return places
+    skin = np.unique(model.faces[model.face_material == model.material_names.index("skin")])
+    skin = model.neutral[skin[skin >= 0]]
+    points = model.neutral[lashes]
+    away = np.array([np.sqrt(((skin - point) ** 2).sum(1).min()) for point in points])
+    places[lashes, 0] = points[:, 0]
+    places[lashes, 1] = np.clip((away - away.min()) / max(float(np.quantile(away, 0.95) - away.min()), 1e-6), 0, 1)
+    return places

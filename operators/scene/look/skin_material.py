@@ -1,0 +1,121 @@
+"""The skin's material: a person's tone, the paint over it, uneven gloss, and the pores that the mesh is too coarse for.
+
+The displaced mesh carries what is longer than twice the distance of its vertices (about 0.8 mm at render level 3). What
+is shorter the shader adds as a bump from the same image: its height is half of what a texel stands out over the mean
+of four lookups that lie as far away as vertices do. Of a wave of length L at a distance d of the lookups that keeps
+(1 - cos(2 pi d / L)) / 2: all at L = 2 d, which no vertex can follow, half at 4 d, a seventh at 8 d, and nothing of
+the folds, so that no relief is shown twice. Heights are the map's millimetres times the strength slider.
+"""
+
+from __future__ import annotations
+
+import bpy
+
+from ....core.face_model.looks import TONES, Look
+from ....core.face_model.model import FaceModel
+from ....core.face_model.units import MM_PER_M
+from .. import names
+from . import nodes
+
+LIPS = "dnpm_lips"
+"""Float attribute on points: 1 on the vermilion, 0 on skin."""
+PAINT, MAP, PORES = "DNPM Paint", "DNPM Map", "DNPM Pores"
+"""Names of nodes: the paint's image, the displacement map's (five, this and .001 to .004), the bump."""
+BASE, DEEP, LIP = "DNPM Base", "DNPM Deep", "DNPM Lip"
+"""Names of the nodes with a tone's colours."""
+_LIP_SHARE = 0.4
+_REACH_UV = 1.75 / 1024
+"""A vertex's distance at render level 3 in the detail layer: 0.4 mm."""
+
+
+def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, model: FaceModel) -> None:
+    """Wire the skin into a new material."""
+    place = tree.nodes.new("ShaderNodeTexCoord").outputs["Generated"]  # moves with the skin, in any unit scale
+    base, deep, lip = (_colour(tree, name) for name in (BASE, DEEP, LIP))
+    blotches = nodes.ranged(tree, nodes.noise(tree, place, 11.0, 4.0), (0.35, 0.75), (0.0, 0.5))
+    lips = nodes.attribute(tree, LIPS).outputs["Fac"]
+    # The paint has the lips' red too, with a soft border: this is what shows through it, and on models without paint.
+    red = nodes.math(tree, "MULTIPLY", lips, _LIP_SHARE)
+    colour = nodes.mix(tree, nodes.mix(tree, base, deep, blotches), lip, red)
+    if (model.landmarks68 >= 0).all():
+        colour = _painted(tree, colour)
+    tree.links.new(colour, shader.inputs["Base Color"])
+
+    # Grease lies unevenly between pores; lips are moist.
+    gloss = nodes.ranged(tree, nodes.noise(tree, place, 170.0, 2.0), (0.3, 0.7), (0.42, 0.6))
+    gloss = nodes.math(tree, "MULTIPLY_ADD", lips, -0.14, gloss)
+    tree.links.new(gloss, shader.inputs["Roughness"])
+    shader.inputs["Specular IOR Level"].default_value = 0.5
+    nodes.subsurface(shader, 0.5, (1.0, 0.34, 0.2), 0.0016 / unit_scale)
+    _pores(tree, shader)
+
+
+def set_tone(tree: bpy.types.NodeTree, look: Look) -> None:
+    """Give the nodes that are still there the tone's colours."""
+    tone = TONES[look.tone]
+    for name, colour in ((BASE, tone.base), (DEEP, tone.deep), (LIP, tone.lip)):
+        node = tree.nodes.get(name)
+        if node is not None:
+            node.outputs[0].default_value = linear(colour)
+
+
+def set_map(tree: bpy.types.NodeTree, image: bpy.types.Image | None, strength: float, unit_scale: float) -> None:
+    """Let the bump read this displacement map (mm), `strength` times as high."""
+    for node in tree.nodes:
+        if node.type == "TEX_IMAGE" and node.name.startswith(MAP):
+            node.image = image
+    set_strength(tree, strength, unit_scale)
+
+
+def set_strength(tree: bpy.types.NodeTree, strength: float, unit_scale: float) -> None:
+    """The scale s of Eq. 4 for the bump: Blender units a millimetre of the map."""
+    bump = tree.nodes.get(PORES)
+    if bump is not None:
+        bump.inputs["Distance"].default_value = strength / (MM_PER_M * unit_scale)
+
+
+def linear(colour: tuple[float, float, float]) -> tuple[float, float, float, float]:
+    """sRGB as in core/face_model/looks.py -> linear RGBA as Blender's sockets want it (IEC 61966-2-1)."""
+    r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour)
+    return r, g, b, 1.0
+
+
+def _colour(tree: bpy.types.NodeTree, name: str) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeRGB")
+    node.name = node.label = name
+    return node.outputs[0]
+
+
+def _painted(tree: bpy.types.NodeTree, below: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    """The paint over what lies below, through the detail layer."""
+    paint = tree.nodes.new("ShaderNodeTexImage")
+    paint.name = paint.label = PAINT
+    paint.extension = "CLIP"
+    tree.links.new(nodes.uv(tree, names.DETAIL), paint.inputs["Vector"])
+    return nodes.mix(tree, below, paint.outputs["Color"], paint.outputs["Alpha"])
+
+
+def _pores(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
+    """The bump of the module's docstring."""
+    place = nodes.uv(tree, names.DETAIL)
+    middle = _lookup(tree, place)
+    around = [
+        _lookup(tree, nodes.vector(tree, "ADD", place, (_REACH_UV * u, _REACH_UV * v, 0.0)))
+        for u, v in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    ]
+    total = nodes.math(tree, "ADD", nodes.math(tree, "ADD", *around[:2]), nodes.math(tree, "ADD", *around[2:]))
+    height = nodes.math(tree, "MULTIPLY_ADD", total, -0.125, nodes.math(tree, "MULTIPLY", middle, 0.5))
+    bump = tree.nodes.new("ShaderNodeBump")
+    bump.name = bump.label = PORES
+    bump.inputs["Strength"].default_value = 1.0
+    tree.links.new(height, bump.inputs["Height"])
+    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+
+
+def _lookup(tree: bpy.types.NodeTree, place: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
+    node = tree.nodes.new("ShaderNodeTexImage")
+    node.name = node.label = MAP
+    node.extension, node.interpolation = "EXTEND", "Linear"
+    node.hide = True
+    tree.links.new(place, node.inputs["Vector"])
+    return node.outputs["Color"]

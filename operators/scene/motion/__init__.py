@@ -1,0 +1,1 @@
+"""Sound and captures as keyframes of a face and its head."""

@@ -1,0 +1,117 @@
+"""Where the sound comes from: a file, or a strip of the sequencer with its trims; and how it gets into one."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import bpy
+
+from ....core.errors import DnpmError
+from ....core.speech.formats import READ
+from .. import compat
+
+
+@dataclass(frozen=True)
+class Source:
+    """A part of a sound file, and the frame of the scene at which it begins."""
+
+    path: str
+    begin: float = 0.0
+    """Seconds into the file."""
+    seconds: float | None = None
+    """How much of it; None: to its end."""
+    frame: float | None = None
+    """None: nowhere yet."""
+    temporary: bool = False
+    """The file was made for this, and is to be deleted (`forget`)."""
+
+    def forget(self) -> None:
+        """Delete the file when it was made for this."""
+        if self.temporary:
+            Path(self.path).unlink(missing_ok=True)
+
+
+def fps_of(scene: bpy.types.Scene) -> float:
+    """Frames a second, also 23.976."""
+    return scene.render.fps / scene.render.fps_base
+
+
+def from_file(path: str, begin: float, seconds: float) -> Source:
+    """A file by its path, which may begin with `//`. Raises DnpmError when none is given."""
+    if not path.strip():
+        raise DnpmError(f"choose a sound file first ({READ})")
+    return Source(bpy.path.abspath(path), begin, seconds or None)
+
+
+def chosen_strips(scene: bpy.types.Scene) -> list[bpy.types.SoundStrip]:
+    """The sequencer's selected sound strips, or else its active one, by their frames. Raises DnpmError when there is
+    none."""
+    editor = scene.sequence_editor
+    strips = [] if editor is None else [strip for strip in compat.sequences(editor) if strip.type == "SOUND"]
+    active = None if editor is None else editor.active_strip
+    chosen = [strip for strip in strips if strip.select] or [strip for strip in strips if strip == active]
+    if not chosen:
+        raise DnpmError("no sound strip is selected in the sequencer: select what the face is to speak")
+    return sorted(chosen, key=lambda strip: strip.frame_final_start)
+
+
+def from_strips(context: bpy.types.Context) -> list[Source]:
+    """What is heard of the chosen strips, where it is heard. Raises DnpmError when the speed of one was changed."""
+    scene = compat.sequencer_scene(context)
+    return [_of_strip(strip, fps_of(scene)) for strip in chosen_strips(scene)]
+
+
+def _of_strip(strip: bpy.types.SoundStrip, fps: float) -> Source:
+    if len(getattr(strip, "retiming_keys", ())):
+        raise DnpmError(f"strip {strip.name}: its speed was changed (retiming): render it to a sound file first")
+    if strip.sound is None:
+        raise DnpmError(f"strip {strip.name}: has no sound")
+    skipped = strip.frame_final_start - strip.frame_start + strip.animation_offset_start
+    length = (strip.frame_final_end - strip.frame_final_start) / fps
+    path, temporary = _file_of(strip.sound)
+    return Source(path, max(0.0, skipped / fps), length, float(strip.frame_final_start), temporary)
+
+
+def _file_of(sound: bpy.types.Sound) -> tuple[str, bool]:
+    if sound.packed_file is None:
+        return bpy.path.abspath(sound.filepath, library=sound.library), False
+    suffix = Path(sound.filepath).suffix
+    with tempfile.NamedTemporaryFile(prefix="dnpm-sound-", suffix=suffix, delete=False) as file:
+        file.write(sound.packed_file.data)
+    return file.name, True
+
+
+def add_strip(scene: bpy.types.Scene, source: Source, frame: float) -> Callable[[], None]:
+    """Put the sound on a free channel of the sequencer, to be heard from `frame` on; returns what takes it back.
+
+    Raises DnpmError when this Blender has no sound, or cannot read the file.
+    """
+    fresh = scene.sequence_editor is None
+    editor = scene.sequence_editor_create()
+    strips = compat.sequences(editor)
+    channel = 1 + max((strip.channel for strip in strips), default=0)
+
+    def undo() -> None:
+        if strip is not None:
+            strips.remove(strip)
+        if fresh:
+            scene.sequence_editor_clear()
+
+    strip = None
+    try:
+        if channel > 128:
+            raise DnpmError("the sequencer has no free channel for the sound")
+        strip = strips.new_sound(Path(source.path).name, source.path, channel, round(frame))
+    except (RuntimeError, DnpmError) as error:
+        undo()
+        raise DnpmError(f"the sound was not added to the sequencer: {str(error).strip()}") from error
+    skip = source.begin * fps_of(scene)
+    strip.frame_start = frame - skip
+    strip.frame_offset_start = skip
+    if source.seconds is not None:
+        length = max(1, round(source.seconds * fps_of(scene)))
+        strip.frame_final_duration = min(strip.frame_final_duration, length)
+    return undo

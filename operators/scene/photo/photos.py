@@ -1,0 +1,146 @@
+"""What photos leave on a face: sliders, the step in w+, colours, a camera with the photo behind it, points to pin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import bpy
+import numpy as np
+
+from ....core.backend.client.photo import PhotoCamera, PhotoFace
+from ....core.face_model.looks import TONES
+from ....core.face_model.model import FaceModel
+from ....core.face_model.w_offset import to_text
+from .. import compat, names
+from ..detail import live
+from ..face import identity, models, slider_values
+from ..look import looks
+from . import code_offset, photo_camera, photo_colour, pictures, point_handles
+
+LABEL = "DNPM Photo"
+
+
+def locks(face: bpy.types.Object, model: FaceModel) -> dict[str, Any]:
+    """The sliders that stay, as the request `photo` wants them: those that are locked, or all of a kind."""
+    group, face_group = getattr(face, names.PHOTO), getattr(face, names.FACE)
+    person, expression = slider_values.identity_vector(face), slider_values.expression_vector(face, model)
+    kept = [k for k, item in enumerate(face_group.identity) if group.keep_identity or item.locked]
+    blocks = slider_values.key_blocks(face)
+    still = [
+        k for k, name in enumerate(model.expression_names)
+        if group.keep_expression or compat.is_locked(blocks[name])
+    ]  # fmt: skip
+    return {
+        "keep_identity": [[k, float(person[k])] for k in kept],
+        "keep_expression": [[k, float(expression[k])] for k in still],
+    }
+
+
+def write(
+    face: bpy.types.Object, scene: bpy.types.Scene, made: PhotoFace, backgrounds: Sequence[bpy.types.Image | None]
+) -> None:
+    """Give the face what its photos became. backgrounds: the images that the file already has, None for the others.
+
+    Raises DnpmError, with nothing changed, when the sliders do not fit the face.
+    """
+    group = getattr(face, names.PHOTO)
+    model = models.model_of(face)
+    identity.set_sliders(face, identity=made.identity, expression=made.expression)
+    code_offset.write(face, to_text(made.w_offset))
+    _set_colour(face, group, made)
+    # With a window both are painted a moment later, by a timer: painting takes a third of a second.
+    if group.match_tone:
+        getattr(face, names.FACE).tone = nearest_tone(made.skin)
+    else:
+        looks.notice(face)
+    point_handles.note(face)
+    _set_cameras(face, scene, group, made.cameras, backgrounds)
+    if point_handles.are_shown(face):
+        point_handles.show(face, model)
+    live.notice(face)
+
+
+def nearest_tone(skin: np.ndarray) -> str:
+    """The tone whose skin is most like this sRGB colour."""
+    return min(TONES, key=lambda name: float(np.linalg.norm(np.subtract(TONES[name].base, skin))))
+
+
+def show_colour(face: bpy.types.Object) -> None:
+    """Put the photo's colours into materials that lack them: they were made anew."""
+    group = getattr(face, names.PHOTO, None)
+    if group is not None and group.texture is not None:
+        photo_colour.show(face, group.texture, group.skin, group.colour)
+
+
+def remove(face: bpy.types.Object) -> None:
+    """Take everything away but the sliders: the face is as if these had been set by hand."""
+    group = getattr(face, names.PHOTO)
+    point_handles.hide(face)
+    photo_colour.show(face, None, group.skin, 0.0)
+    texture, group.texture, group.offset = group.texture, None, ""
+    _free(texture)
+    for place in reversed(range(len(group.photos))):
+        _drop(face, group, place)
+    looks.apply(face)
+    live.notice(face)
+
+
+def _set_colour(face: bpy.types.Object, group: Any, made: PhotoFace) -> None:
+    old = group.texture
+    # A new image, for a duplicate of the face may show the old one.
+    group.texture = photo_colour.new_image(f"{LABEL} Colours {face.name}", made.texture)
+    group.skin = [float(c) for c in made.skin]
+    photo_colour.show(face, group.texture, group.skin, group.colour)
+    _free(old)
+
+
+def _set_cameras(
+    face: bpy.types.Object, scene: bpy.types.Scene, group: Any, found: Sequence[PhotoCamera],
+    backgrounds: Sequence[bpy.types.Image | None],
+) -> None:  # fmt: skip
+    for place in reversed(range(len(found), len(group.photos))):
+        _drop(face, group, place)
+    while len(group.photos) < len(found):
+        group.photos.add()
+    for item, camera, background in zip(list(group.photos)[: len(found)], found, backgrounds, strict=True):
+        name = bpy.path.basename(camera.name) or camera.name
+        old = item.image
+        item.image = background or pictures.new_image(f"{LABEL} {name}", camera.picture)
+        if old is not None and old != item.image:
+            _free(old)
+        item.name, item.error, item.size = name, camera.error, camera.size
+        if not group.add_camera:
+            continue
+        if not photo_camera.is_of(item.camera, face):
+            item.camera = photo_camera.new_camera(face, f"{LABEL} {name}")
+        photo_camera.place(item.camera, face, camera, getattr(face, names.FACE).unit_scale)
+        photo_camera.set_background(item.camera, item.image)
+    first = group.photos[0].camera
+    if group.add_camera and first is not None:
+        scene.camera = first
+        if group.match_render:
+            scene.render.resolution_x, scene.render.resolution_y = photo_camera.render_size(found[0].size)
+            scene.render.resolution_percentage = 100
+            scene.render.pixel_aspect_x = scene.render.pixel_aspect_y = 1.0
+
+
+def _drop(face: bpy.types.Object, group: Any, place: int) -> None:
+    item = group.photos[place]
+    camera, image = item.camera, item.image
+    if face.override_library is None:
+        group.photos.remove(place)
+    else:  # Blender removes nothing from the lists of a library override
+        item.name, item.image, item.camera, item.error = "", None, None, 0.0
+    if photo_camera.is_of(camera, face):
+        data = camera.data
+        bpy.data.objects.remove(camera)
+        if not data.users:
+            bpy.data.cameras.remove(data)
+    _free(image)
+
+
+def _free(image: bpy.types.Image | None) -> None:
+    """Remove an image of ours that nothing shows any more."""
+    if image is not None and not image.users and image.name.startswith(LABEL):
+        bpy.data.images.remove(image)

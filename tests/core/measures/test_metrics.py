@@ -1,0 +1,61 @@
+"""The figures' conventions on maps whose scores are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dnpm.core.measures.metrics import Score, high_pass, ssim_map
+
+MASK = np.ones((32, 32))
+
+
+def noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal((32, 32)) * 0.1
+
+
+def test_the_truth_scores_full_and_the_mean_map_zero():
+    mean = noise(0)
+    exact, blind = Score(MASK, mean), Score(MASK, mean)
+    for seed in range(1, 9):
+        exact.add(noise(seed), noise(seed))
+        blind.add(mean, noise(seed))
+    assert exact.result()["r2"] == 1.0
+    assert exact.result()["ssim"] == pytest.approx(1.0)
+    assert exact.result()["mae_mm"] == 0
+    assert blind.result()["r2"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_psnr_of_a_known_error():
+    score = Score(MASK, np.zeros((32, 32)))
+    score.add(noise(1) + 0.02, noise(1))
+    # Range 2 mm: 20 log10(2 / .02) = 40 dB.
+    assert score.result()["psnr_db"] == pytest.approx(40.0, abs=0.01)
+    assert score.result()["mae_mm"] == pytest.approx(0.02)
+
+
+def test_what_lies_outside_of_the_mask_does_not_count():
+    mask = MASK.copy()
+    mask[:16] = 0
+    score = Score(mask, np.zeros((32, 32)))
+    ours = noise(1).copy()
+    ours[:10] += 5.0
+    score.add(ours, noise(1))
+    assert score.result()["r2"] == 1.0
+    assert score.result()["mae_mm"] == 0
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0.01, 1.0))
+def test_ssim_is_symmetric_and_at_most_one(seed: int, size: float):
+    a, b = noise(seed), noise(seed + 1) * size
+    assert np.allclose(ssim_map(a, b), ssim_map(b, a))
+    assert ssim_map(a, b).max() <= 1 + 1e-9
+
+
+def test_high_pass_removes_what_is_smooth():
+    x = np.linspace(0, 1, 64)
+    slope = np.tile(x, (64, 1))
+    assert np.abs(high_pass(slope, 2.0)[8:-8, 8:-8]).max() < 1e-9
