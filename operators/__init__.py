@@ -15,6 +15,7 @@ from . import (
     live_link,
     photo,
     presets,
+    properties,
     sliders,
 )
 from .scene import diagnostics as reports

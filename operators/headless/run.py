@@ -43,7 +43,7 @@ def main() -> None:
     processes = importlib.import_module(f"{name}.core.processes")
     processes.hold_lifeline()
     processes.end_on_signals()
-    importlib.import_module(f"{name}.core.streams").accept_any_text()
+    importlib.import_module(f"{name}.core.cli.streams").accept_any_text()
     importlib.import_module(f"{name}.core.logs").configure(strict=False)
     try:
         status = importlib.import_module(f"{name}.operators.headless.{deed}").main(words)
