@@ -72,7 +72,7 @@ def test_saving_half_way_through_a_drag_saves_the_whole_map(window, face, backen
 
 @pytest.mark.parametrize("faces", [1, 3])
 def test_saving_does_not_wait_for_a_stuck_worker_and_the_file_asks_again(
-    window, backend, tiny_model, tmp_path, monkeypatch, capsys, faces
+    window, backend, tiny_model, tmp_path, monkeypatch, caplog, faces
 ):
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.2)
     for _ in range(faces):
@@ -85,7 +85,7 @@ def test_saving_does_not_wait_for_a_stuck_worker_and_the_file_asks_again(
     start = time.monotonic()
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
     assert time.monotonic() - start < 0.2 + 0.5 * faces, "the faces share one second"
-    assert capsys.readouterr().out.count("saved with an older map") == faces
+    assert caplog.text.count("saved with an older map") == faces
     # Going on in the same session the answer is taken as ever.
     backend.held = False
     while live.tick() is not None:
@@ -105,12 +105,12 @@ def test_saving_does_not_wait_for_a_stuck_worker_and_the_file_asks_again(
         np.testing.assert_array_equal(map_image.read_map(one), wanted)
 
 
-def test_an_error_of_the_worker_while_saving_is_told(face, backend, tiny_model, tmp_path, capsys):
+def test_an_error_of_the_worker_while_saving_is_told(face, backend, tiny_model, tmp_path, caplog):
     with_map(face, tiny_model)
     face.data.shape_keys.key_blocks["jawOpen"].value = 0.9
     backend.error = "out of memory"
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
-    assert "saved with an older map, which is updated when the file is opened: out of memory" in capsys.readouterr().out
+    assert "saved with an older map, which is updated when the file is opened: out of memory" in caplog.text
 
 
 def test_append_gives_the_same_face(face, backend, tiny_model, tmp_path):
@@ -220,7 +220,7 @@ def test_the_rendered_picture_shows_the_map(face, backend, tiny_model, tmp_path,
 
 
 def test_a_render_without_a_backend_keeps_the_old_map_and_says_so(
-    face, backend, tiny_model, tmp_path, capsys, monkeypatch
+    face, backend, tiny_model, tmp_path, caplog, monkeypatch
 ):
     pixels = with_map(face, tiny_model)
     backend.status = BackendStatus(state="failed", message="no torch here")
@@ -229,7 +229,7 @@ def test_a_render_without_a_backend_keeps_the_old_map_and_says_so(
     monkeypatch.setattr(settings, "_override", settings.Settings(stop_render=False))
     bpy.ops.render.render()
     np.testing.assert_array_equal(map_image.read_map(face), pixels)
-    assert "no torch here" in capsys.readouterr().out
+    assert "no torch here" in caplog.text
 
 
 def test_a_smaller_map_made_on_purpose_is_rendered_as_it_is(face, backend, tiny_model, tmp_path):
@@ -258,7 +258,7 @@ def test_played_frames_follow_where_the_face_says_so(face, backend, tiny_model, 
     np.testing.assert_allclose(identity.applied(face), [2, 0, 0], atol=1e-6)
 
 
-def test_a_stuck_worker_costs_a_playback_one_wait(face, backend, tiny_model, monkeypatch, capsys):
+def test_a_stuck_worker_costs_a_playback_one_wait(face, backend, tiny_model, monkeypatch, caplog):
     animated(face, tiny_model)
     face.dnpm_face.on_playback = True
     monkeypatch.setattr(waiting, "PATIENCE_S", 0.3)
@@ -267,7 +267,7 @@ def test_a_stuck_worker_costs_a_playback_one_wait(face, backend, tiny_model, mon
     for frame in (1, 2, 3, 2, 3, 2):
         bpy.context.scene.frame_set(frame)
     assert 0.3 < time.monotonic() - start < 0.8
-    assert capsys.readouterr().out.count("the map was not updated: the backend did not answer within") == 1
+    assert caplog.text.count("the map was not updated: the backend did not answer within") == 1
     backend.held = False
     bpy.context.scene.frame_set(3)
     wanted = backend.map_of(np.array([2, 0, 0]), tiny_model.expression(jawOpen=1), 256)

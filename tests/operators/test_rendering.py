@@ -317,7 +317,7 @@ def sharing(tmp_path) -> Path:
     return path
 
 
-def test_linked_faces_that_share_a_map_are_told_when_they_differ(library, backend, tmp_path, capsys):
+def test_linked_faces_that_share_a_map_are_told_when_they_differ(library, backend, tmp_path, caplog):
     path = sharing(tmp_path)
     empty_file(backend)
     linked_collection(path)
@@ -328,15 +328,15 @@ def test_linked_faces_that_share_a_map_are_told_when_they_differ(library, backen
         if face.name == "Twin":
             face.dnpm_controls.age = 30
     for _ in range(2):
-        capsys.readouterr()
+        caplog.clear()
         picture(tmp_path)
-        out = capsys.readouterr().out
+        out = caplog.text
         assert "shares its image" in out
         assert out.count("the map was not updated") == 2, "once at the frame, once at the end"
         assert len(rendering.failures()) == 1
 
 
-def test_a_face_that_cannot_be_followed_is_named_once(library, backend, tmp_path, capsys):
+def test_a_face_that_cannot_be_followed_is_named_once(library, backend, tmp_path, caplog):
     empty_file(backend)
     linked_object(library)
     bpy.data.objects[names.OBJECT].data.shape_keys.key_blocks["jawOpen"].name = "renamed"
@@ -346,7 +346,7 @@ def test_a_face_that_cannot_be_followed_is_named_once(library, backend, tmp_path
     (failure,) = rendering.failures()
     assert failure.startswith("DNPM Face (linked from library.blend), frame 1: the map was not updated: ")
     assert "jawOpen is missing or was renamed" in failure
-    assert capsys.readouterr().out.count(failure) == 2, "once at the frame, once at the end"
+    assert caplog.text.count(failure) == 2, "once at the frame, once at the end"
     registry.faces()[0].data.shape_keys.key_blocks["renamed"].name = "jawOpen"
     picture(tmp_path)
     assert not rendering.failures()
