@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from .. import logs
 from ..errors import DnpmError
-from ..options import add_device, add_threads, device_of, use_threads
+from ..options import add_training, command_line, training_of
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ..dataset.dataset import MapDataset
     from ..detail.weights import Detail
     from ..training.finetune.run import Recipe
+    from ..training.precision import Precision
 
 log = logs.logger(__name__)
 
@@ -43,20 +44,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--discriminator", type=Path, metavar="FILE", help="a stored one (`dnpm train generator`); else a fresh one")
     add("--resolution", type=int, metavar="R", help="train up to here; finer blocks stay as they are (default: all)")
     add("--images", type=int, default=3_000, metavar="N", help="maps to show, repeats included (default %(default)s)")
-    add("--batch", type=int, default=4, metavar="N")
     add("--microbatch", type=int, metavar="N", help="at once: less memory, the same result")
-    add("--rate", type=float, default=5e-4, help="of G (default %(default)s)")
     add("--reconstruction", type=float, default=4.0, help="weight of: your maps come out at their codes (default 4)")
     add("--keep", type=float, default=4.0, help="weight of: sliders coarsely do what they did (default 4; 0: free)")
     add("--code-steps", type=int, default=100, metavar="N", help="to find a map in the old G (default %(default)s)")
     add("--encoder-steps", type=int, default=300, metavar="N", help="of E after G (default %(default)s)")
     add("--encoder-rate", type=float, default=1e-4)
     add("--encoder-resolution", type=int, default=256, metavar="R", help="that E is corrected at (default %(default)s)")
-    add("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 on GPUs with it")
-    add("--seed", type=int, default=0)
-    add_device(parser)
-    add_threads(parser)
-    add("--dry-run", action="store_true", help="sizes, memory and the time that it would take")
+    add_training(parser, batch=4, rate=5e-4, precision="auto")
     add("--json", action="store_true", help="one JSON object on stdout: the scores, or the dry run")
 
 
@@ -67,35 +62,45 @@ def run(args: argparse.Namespace) -> int:
     from ..face_model.locate import face_model_path
     from ..face_model.model import FaceModel
     from ..training.finetune.maps import open_maps
-    from ..training.finetune.run import Recipe, finetune
-    from ..training.finetune.trainers import Weights
-    from .train_generator import precision_of
+    from ..training.finetune.run import finetune
+    from ..training.finetune.trainers import FinetuneTrainer
+    from ..training.parallel import join_ranks
 
-    use_threads(args)
-    device = device_of(args)
+    device, precision = training_of(args, FinetuneTrainer.precisions)
     folder = weights_dir(args.weights)
     if args.out.resolve() == folder.resolve():
         raise DnpmError(f"--out {args.out}: is the folder of the weights to start from; choose another one")
     model, detail = FaceModel.load(face_model_path(args.face_model)), load_detail(folder)
     check_face_model(detail.card, model)
     finest = detail.generator.config.resolution
-    data = open_maps(args.maps, args.out / "work" / "maps", model, args.resolution or finest)
-    recipe = Recipe(
-        args.resolution or min(finest, data.resolution), args.images, args.batch, args.microbatch, args.rate,
-        args.code_steps, encoder_steps=args.encoder_steps, encoder_batch=args.batch, encoder_rate=args.encoder_rate,
-        encoder_resolution=args.encoder_resolution, discriminator=args.discriminator,
-        precision=precision_of(args.precision, device), seed=args.seed,
-        weights=Weights(args.reconstruction, args.keep),
-    )  # fmt: skip
-    if args.dry_run:
-        return _dry_run(args, recipe, detail, data, device)
-    found = finetune(detail, data, args.out, recipe, device, "dnpm " + " ".join(sys.argv[1:]))
+    with join_ranks(device) as rank:
+        with rank.first_before_others():
+            data = open_maps(args.maps, args.out / "work" / "maps", model, args.resolution or finest)
+        recipe = _recipe(args, min(finest, data.resolution), precision)
+        if args.dry_run:
+            return _dry_run(args, recipe, detail, data, device)
+        found = finetune(detail, data, args.out, recipe, device, command_line(), rank)
     if found is None:
         return 130
-    print(json.dumps(found, indent=2) if args.json else args.out)
-    if not args.json:
-        log.info("%s", _said(found))
+    if rank.first:
+        print(json.dumps(found, indent=2) if args.json else args.out)
+        if not args.json:
+            print(_said(found), file=sys.stderr)
     return 0
+
+
+def _recipe(args: argparse.Namespace, finest: int, precision: Precision) -> Recipe:
+    """What the command line sets; trained up to `finest` where it does not say."""
+    from ..training.finetune.run import Recipe
+    from ..training.finetune.trainers import Weights
+
+    return Recipe(
+        args.resolution or finest, args.images, args.batch, args.microbatch, args.rate,
+        args.code_steps, encoder_steps=args.encoder_steps, encoder_batch=args.batch, encoder_rate=args.encoder_rate,
+        encoder_resolution=args.encoder_resolution, discriminator=args.discriminator,
+        precision=precision, seed=args.seed,
+        weights=Weights(args.reconstruction, args.keep),
+    )  # fmt: skip
 
 
 def _said(found: dict) -> str:

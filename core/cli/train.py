@@ -7,13 +7,12 @@ dnpm train detail --small --weights build/try        a minute: shows that every 
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
-from ..options import add_device, add_threads, device_of
+from ..options import add_training, command_line, training_of
 from ..paths import ROOT
 from . import train_encoder, train_generator, train_photo, train_restoration, train_speech
 
@@ -30,10 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     detail.add_argument("--maps", type=int, help="teacher maps to learn from")
     detail.add_argument("--fine-maps", type=int, help="of these at the generator's size")
     detail.add_argument("--meshes", type=int, help="meshes with expressions; eight people's skins each teach E")
-    detail.add_argument("--seed", type=int, default=0)
     detail.add_argument("--processes", type=int, default=2, help="that paint maps side by side")
-    add_device(detail)
-    add_threads(detail, 2)
+    add_training(detail, threads=2, dry_run=False)
     detail.add_argument(
         "--begin", type=Path, metavar="DIR",
         help="weights whose E goes on learning, on the bands that they were made with (in --folder)",
@@ -68,9 +65,12 @@ def _stages(texts: list[str], option: str) -> tuple[tuple[int, int, float], ...]
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train; the weights' folder holds the newest stage at any time."""
+    """Train; the weights' folder holds the newest stage at any time. 130 when it was stopped before the end."""
+    from ..training.detail.joint import JointTrainer
     from ..training.detail.run import SMALL, Plan, train
+    from ..training.parallel import join_ranks
 
+    device, precision = training_of(args, JointTrainer.precisions)
     plan = replace(SMALL if args.small else Plan(), seed=args.seed, processes=args.processes, threads=args.threads)
     if args.maps is not None:
         plan = replace(plan, maps=args.maps)
@@ -81,10 +81,14 @@ def run(args: argparse.Namespace) -> int:
     if args.encoder_seconds is not None:
         plan = replace(plan, encoder_seconds=args.encoder_seconds)
     if args.joint:
-        plan = replace(plan, joint=tuple(stage for stage in _stages(args.joint, "--joint") if stage[0]))
+        plan = replace(plan, train_jointly=tuple(stage for stage in _stages(args.joint, "--joint") if stage[0]))
     if args.crisp:
-        plan = replace(plan, crisp=tuple(stage for stage in _stages(args.crisp, "--crisp") if stage[0]))
-    command = "dnpm " + " ".join(sys.argv[1:])
-    train(face_model_path(args.face_model), args.folder, args.weights, plan, command, device=device_of(args),
-          begin=args.begin)  # fmt: skip
-    return 0
+        plan = replace(plan, train_adversarial=tuple(stage for stage in _stages(args.crisp, "--crisp") if stage[0]))
+    with join_ranks(device) as rank:
+        if rank.count > 1:
+            raise DnpmError("`dnpm train detail` goes by the clock and runs in one process: start it without torchrun")
+        done = train(
+            face_model_path(args.face_model), args.folder, args.weights, plan, command_line(), device=device,
+            begin=args.begin, precision=precision,
+        )  # fmt: skip
+    return 0 if done else 130

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import logs
 from ..face_model.locate import face_model_path
-from ..options import add_device, add_perceptual, add_threads, device_of, perceptual_of, use_threads
+from ..options import add_perceptual, add_training, command_line, perceptual_of, training_of
 from ..paths import ROOT
 
 if TYPE_CHECKING:
@@ -56,15 +55,10 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--folder", type=Path, metavar="DIR", help="state and painted maps (default build/encoder)")
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument("--steps", type=int, metavar="N", help="at most so many; the cosine ends there")
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rate", type=float, default=5e-4)
     add_perceptual(parser, none=True)
     parser.add_argument("--perceptual-weight", type=float, default=0.05)
-    parser.add_argument("--seed", type=int, default=0)
-    add_device(parser)
-    add_threads(parser)
+    add_training(parser, batch=8, rate=5e-4)
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
-    parser.add_argument("--dry-run", action="store_true", help="configuration, sizes and speed; nothing is trained")
     parser.set_defaults(run=run)
 
 
@@ -76,11 +70,11 @@ def run(args: argparse.Namespace) -> int:
     from ..training.encoder.inputs import make_inputs
     from ..training.encoder.run import fit
     from ..training.encoder.trainer import EncoderTrainer, Plan, new_encoder
+    from ..training.parallel import join_ranks
     from ..training.rehearsal import META
 
-    use_threads(args)
     started = time.monotonic()
-    device = device_of(args)
+    device, precision = training_of(args, EncoderTrainer.precisions)
     model_path = face_model_path(args.face_model)
     model = FaceModel.load(model_path)
     source = sources.open_source(args.weights, args.generator, model)
@@ -96,30 +90,36 @@ def run(args: argparse.Namespace) -> int:
     counts = {"train": args.maps, "validation": max(8, min(200, args.maps // 10))}
     place = sources.Painting(model_path, folder / "maps", max(64, resolution), args.processes, args.seed)
     train: Samples
-    if args.dry_run and args.data is None:
-        train = sources.BlankSamples(args.maps, resolution, model.n_id, model.n_exp)
-    else:
-        (train, check), label = sources.open_samples(args.data, counts, model, place)
     if args.dry_run:
+        if args.data is None:
+            train = sources.BlankSamples(args.maps, resolution, model.n_id, model.n_exp)
+        else:
+            train = sources.open_samples(args.data, counts, model, place)[0][0]
         with META:
             encoder = new_encoder(config, args.seed)
         trainer = EncoderTrainer(source.generator, source.w_mean, encoder, inputs, train, plan, distance, META)
         print(json.dumps(dry_run(trainer, device), indent=2))
         return 0
-    encoder = new_encoder(config, args.seed)
-    trainer = EncoderTrainer(source.generator, source.w_mean, encoder, inputs, train, plan, distance, device)
-    about = {
-        "samples": label, "generator": source.label, "inputs": args.inputs,
-        "perceptual": distance.name if distance else "none",
-    }  # fmt: skip
     import numpy as np
 
-    state = folder / f"encoder_{args.inputs}_{args.config}_{resolution}.state.safetensors"
-    picks = np.linspace(0, len(check) - 1, min(32, len(check))).astype(int)
-    if not fit(trainer, state, about, (check, picks), f"E_{inputs.name}"):
-        return 130
-    finish(args, trainer, source, inputs, check, about, time.monotonic() - started)
-    print(args.out)
+    with join_ranks(device) as rank:
+        with rank.first_before_others():
+            (train, check), label = sources.open_samples(args.data, counts, model, place)
+        trainer = EncoderTrainer(
+            source.generator, source.w_mean, new_encoder(config, args.seed), inputs, train, plan, distance, device,
+            precision, rank,
+        )  # fmt: skip
+        about = {
+            "samples": label, "generator": source.label, "inputs": args.inputs,
+            "perceptual": distance.name if distance else "none",
+        }  # fmt: skip
+        state = folder / f"encoder_{args.inputs}_{args.config}_{resolution}.state.safetensors"
+        indices = np.linspace(0, len(check) - 1, min(32, len(check))).astype(int)
+        if not fit(trainer, state, about, (check, indices), f"E_{inputs.name}"):
+            return 130
+        if rank.first:
+            finish(args, trainer, source, inputs, check, about, time.monotonic() - started)
+            print(args.out)
     return 0
 
 
@@ -154,14 +154,14 @@ def finish(
     from ..training.encoder.inputs import PointInputs
     from ..training.encoder.store import plan_json, save_points
 
-    picks = np.arange(min(len(check), 200))
-    truth, ours = trainer.truth(check, picks), trainer.predict(check, picks)
+    indices = np.arange(min(len(check), 200))
+    truth, ours = trainer.truth(check, indices), trainer.predict(check, indices)
     score = Score(trainer.mask.cpu().numpy(), truth.mean(0))
     for a, b in zip(ours, truth, strict=True):
         score.add(a, b)
-    scores = {"validation": score.result() | {"maps": len(picks), "resolution": trainer.plan.resolution}}
+    scores = {"validation": score.result() | {"maps": len(indices), "resolution": trainer.plan.resolution}}
     card = source.card | {
-        "command": "dnpm " + " ".join(sys.argv[1:]), "seed": args.seed, "hours": round(seconds / 3600, 2),
+        "command": command_line(), "seed": args.seed, "hours": round(seconds / 3600, 2),
         "scores": scores, "encoder_training": plan_json(trainer.plan) | about,
     }  # fmt: skip
     card["data"] = f"{source.card.get('data', '')} Encoder: {about['samples']}.".strip()

@@ -9,26 +9,25 @@ dnpm train generator ... --dry-run [--json]                                sizes
 It goes on where it was stopped, bit for bit; Ctrl-C ends after the step in hand and saves. The folder holds the
 running average of G (generator.safetensors, generator.json), which `dnpm train encoder --generator DIR` takes, D for
 `dnpm finetune`, sheets of samples, the best G so far by Fréchet distance (not FID: `dnpm evaluate distance --help`
-says what it is), log.csv, and the same figures as TensorBoard's event files (`tensorboard --logdir DIR`; training
-itself does not need that package).
+says what it is), and log.csv, with TensorBoard's log beside it where that package is installed.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DnpmError
-from ..options import add_device, add_threads, device_of, use_threads
+from ..options import add_training, command_line, training_of
 
 if TYPE_CHECKING:
     import torch
 
-    from ..training.generator.plan import Plan, Precision
+    from ..training.generator.plan import Plan
+    from ..training.precision import Precision
 
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -53,15 +52,11 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     sub.add_argument("--ada-target", type=float, help="mean sign of D on real maps to keep; 0 switches ADA off")
     sub.add_argument("--ada-images", type=int, metavar="N", help="images in which p may go from 0 to 1")
     sub.add_argument("--ema-images", type=float, metavar="N", help="half-life of G's running average")
-    sub.add_argument("--precision", choices=("auto", "fp32", "bf16"), default="auto", help="auto: bf16 on GPUs with it")
     sub.add_argument("--pictures-every", type=int, default=4_000, metavar="IMAGES")
     sub.add_argument("--metrics-every", type=int, default=20_000, metavar="IMAGES")
     sub.add_argument("--metric-maps", type=int, default=300, metavar="N", help="of each kind; 0 measures nothing")
     sub.add_argument("--features", choices=("efficientnet-lite0", "random"), default="efficientnet-lite0")
-    sub.add_argument("--seed", type=int, default=0)
-    add_device(sub)
-    add_threads(sub)
-    sub.add_argument("--dry-run", action="store_true", help="configuration, sizes and speed; nothing is trained")
+    add_training(sub, precision="auto")
     sub.add_argument("--json", action="store_true", help="of a dry run: one JSON object on stdout")
     sub.set_defaults(run=run)
 
@@ -69,16 +64,16 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def run(args: argparse.Namespace) -> int:
     """Train, print the folder. 130 when it was stopped before the end."""
     from ..dataset.dataset import MapDataset
-    from ..training.generator.parallel import workers
     from ..training.generator.run import Watch, train
+    from ..training.generator.trainer import GeneratorTrainer
+    from ..training.parallel import join_ranks
 
-    use_threads(args)
     if args.metric_maps and args.metric_maps < 8:
         raise DnpmError("--metric-maps must be 0, or at least 8")
     if min(args.pictures_every, args.metrics_every) < 1:
         raise DnpmError("--pictures-every and --metrics-every must be at least 1")
-    device = device_of(args)
-    plan = plan_of(args, device)
+    device, precision = training_of(args, GeneratorTrainer.precisions)
+    plan = plan_of(args, precision)
     if args.dry_run:
         return _dry_run(args, plan, device)
     if args.data is None or args.out is None:
@@ -87,23 +82,22 @@ def run(args: argparse.Namespace) -> int:
     watch = Watch(
         pictures=args.pictures_every, metrics=args.metrics_every, metric_maps=args.metric_maps, features=args.features
     )
-    with workers(device.type == "cuda") as me:
-        command = "dnpm " + " ".join(sys.argv[1:])
-        done = train(data, args.out, plan, watch, device, me, args.microbatch, command)
-        if done and me.first:
+    with join_ranks(device) as rank:
+        done = train(data, args.out, plan, watch, device, rank, args.microbatch, command_line())
+        if done and rank.first:
             print(args.out)
     return 0 if done else 130
 
 
-def plan_of(args: argparse.Namespace, device: torch.device) -> Plan:
+def plan_of(args: argparse.Namespace, precision: Precision) -> Plan:
     """The configuration with what the command line changes. Raises DnpmError when it contradicts itself."""
     from ..training.generator.plan import configured
 
     changes = {
         "images": args.images, "batch": args.batch, "start": args.start, "rate": args.rate, "seed": args.seed,
-        "discriminator_rate": args.discriminator_rate, "warm_steps": args.warm_steps, "path_weight": args.path_weight,
-        "ada_images": args.ada_images, "ema_images": args.ema_images,
-        "precision": precision_of(args.precision, device),
+        "discriminator_rate": args.discriminator_rate, "d_warmup_steps": args.warm_steps,
+        "path_weight": args.path_weight, "ada_images": args.ada_images, "ema_images": args.ema_images,
+        "precision": precision,
     }  # fmt: skip
     if args.path_weight == 0:
         changes["path_every"] = 0
@@ -113,19 +107,6 @@ def plan_of(args: argparse.Namespace, device: torch.device) -> Plan:
     if args.ada_target == 0:
         plan = replace(plan, ada_target=None)
     return plan
-
-
-def precision_of(wanted: str, device: torch.device) -> Precision:
-    """bf16 only where it is quick. float16 is not offered: squares of styles overflow in G's demodulation.
-
-    Raises DnpmError for bf16 on a device that does not compute with it.
-    """
-    import torch
-
-    able = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    if wanted == "bf16" and not able:
-        raise DnpmError(f"--precision bf16: {device} does not compute with bfloat16 (or far slower); use fp32")
-    return "bf16" if able and wanted != "fp32" else "fp32"
 
 
 def _dry_run(args: argparse.Namespace, plan: Plan, device: torch.device) -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..files.writing import write_text
-from ..options import add_device, add_threads, device_of, use_threads
+from ..options import add_training, command_line, training_of
 from ..paths import ROOT
 
 if TYPE_CHECKING:
@@ -32,10 +31,9 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "pix2pix", help="a photo's texture to a rough map (pix2pixHD)", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    add_common(first)
+    add_common(first, steps=2000)
     first.add_argument("--pairs", type=int, default=1200, metavar="N", help="pictures of our faces (default 1200)")
     first.add_argument("--processes", type=int, default=2, help="that make pairs (default 2)")
-    first.add_argument("--steps", type=int, default=2000)
     first.add_argument("--begin", metavar="DIR", help="weights whose pix2pixHD it starts from")
     first.add_argument("--l1", type=float, default=60.0, help="weight of the L1 (default 60)")
     first.add_argument("--matching", type=float, default=10.0, help="of feature matching (default 10)")
@@ -43,17 +41,13 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     first.set_defaults(run=run)
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser, steps: int) -> None:
     """What the trainings of both photo networks share."""
     parser.add_argument("--folder", type=Path, metavar="DIR", help="pairs, states (default build/photo)")
     parser.add_argument("--config", default="default", choices=("default", "paper", "tiny"))
     parser.add_argument("--face-model", metavar="FILE", help="another face model")
-    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rate", type=float, help="default: the plan's")
-    parser.add_argument("--seed", type=int, default=0)
-    add_device(parser)
-    add_threads(parser)
-    parser.add_argument("--dry-run", action="store_true", help="sizes, memory and speed; nothing is trained")
+    add_training(parser, steps=steps, batch=4)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -62,13 +56,13 @@ def run(args: argparse.Namespace) -> int:
     from ..geometry.uv_map import mask_at
     from ..photo.restore.pix2pix import CONFIGS
     from ..photo.restore.weights import load_photo
+    from ..training.parallel import join_ranks
     from ..training.photo.pairs import blank_pairs, make_pairs
     from ..training.photo.pix2pix import Pix2PixPlan, Pix2PixTrainer, validate
     from ..training.photo.run import fit
     from ..training.rehearsal import META
 
-    use_threads(args)
-    device = device_of(args)
+    device, precision = training_of(args, Pix2PixTrainer.precisions)
     folder, started = args.folder or ROOT / "build" / "photo", time.monotonic()
     config, path = CONFIGS[args.config], Path(face_model_path(args.face_model))
     size = config.resolution
@@ -81,20 +75,25 @@ def run(args: argparse.Namespace) -> int:
         rehearsed.step = plan.steps - 1  # With everything that comes in later.
         print(json.dumps(estimate(rehearsed, rehearsed.generator, plan, device), indent=2))
         return 0
-    pairs = make_pairs(folder / "pairs", path, "train", args.pairs, size, args.processes, args.seed)
-    held = make_pairs(folder / "pairs", path, "validation", max(2, min(48, args.pairs // 10)), size, args.processes,
-                      args.seed)  # fmt: skip
-    trainer = Pix2PixTrainer(pairs, mask, plan, device)
-    if args.begin:
-        known = load_photo(args.begin).pix2pix
-        if known.config != config:
-            raise DnpmError(f"{args.begin}: its pix2pixHD has other sizes than --config {args.config}")
-        trainer.generator.load_state_dict(known.state_dict())
-    belongs = {"plan": plain(asdict(plan)), "pairs": args.pairs, "begin": args.begin or ""}
-    if not fit(trainer, folder / "pix2pix", "pix2pix", belongs, plan.steps):
-        return 130
+    with join_ranks(device) as rank:
+        with rank.first_before_others():
+            pairs, held = (
+                make_pairs(folder / "pairs", path, split, count, size, args.processes, args.seed)
+                for split, count in (("train", args.pairs), ("validation", max(2, min(48, args.pairs // 10))))
+            )
+        trainer = Pix2PixTrainer(pairs, mask, plan, device, precision, rank)
+        if args.begin:
+            known = load_photo(args.begin).pix2pix
+            if known.config != config:
+                raise DnpmError(f"{args.begin}: its pix2pixHD has other sizes than --config {args.config}")
+            trainer.generator.load_state_dict(known.state_dict())
+        belongs = {"plan": plain(asdict(plan)), "pairs": args.pairs, "begin": args.begin or ""}
+        if not fit(trainer, folder / "pix2pix", "pix2pix", belongs):
+            return 130
+    if not rank.first:
+        return 0
     scores = validate(trainer.generator, held, mask)
-    note = {"scores": scores, "command": "dnpm " + " ".join(sys.argv[1:]), "pairs": args.pairs,
+    note = {"scores": scores, "command": command_line(), "pairs": args.pairs,
             "hours": round((time.monotonic() - started) / 3600, 2)}  # fmt: skip
     write_text(folder / "pix2pix" / "scores.json", json.dumps(note, indent=2))
     print(json.dumps(scores))

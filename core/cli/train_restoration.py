@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import sys
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..files import json_file
 from ..files.inputs import reading
-from ..options import add_perceptual, device_of, perceptual_of, perceptual_weight_of, use_threads
+from ..options import add_perceptual, command_line, perceptual_of, perceptual_weight_of, training_of
 from ..paths import ROOT
 from .train_photo import add_common, estimate, plain
 
@@ -48,14 +47,13 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "restoration", help="a rough map to w+ (E_deg, Eq. 11 to 15)", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    add_common(parser)
+    add_common(parser, steps=1500)
     parser.add_argument(
         "--maps", type=Path, metavar="DIR",
         help="a data set of maps, or the folder that `train detail` keeps its maps in (default: the pairs' own)",
     )  # fmt: skip
     parser.add_argument("--weights", type=Path, metavar="DIR", help="whose G the codes are for (default: shipped)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the networks are written")
-    parser.add_argument("--steps", type=int, default=1500)
     for name, value in (("l1", 10.0), ("perceptual-weight", 0.2), ("identity", 0.1)):
         parser.add_argument(
             f"--{name}", type=float, default=value, help=f"weight of the term in Eq. 15 (default {value})"
@@ -83,13 +81,13 @@ def run(args: argparse.Namespace) -> int:
     from ..measures.identity import IdentityNetwork
     from ..photo.restore.pix2pix import CONFIGS, GlobalGenerator
     from ..training.checkpoint import restore_network
+    from ..training.parallel import join_ranks
     from ..training.photo.material import material_of
     from ..training.photo.pairs import open_pairs
     from ..training.photo.restoration import RestorationTrainer, validate
     from ..training.photo.run import STATE, fit
 
-    use_threads(args)
-    device = device_of(args)
+    device, precision = training_of(args, RestorationTrainer.precisions)
     folder, started = args.folder or ROOT / "build" / "photo", time.monotonic()
     person = IdentityNetwork.load(args.identity_network) if args.identity_network else None
     model = FaceModel.load(face_model_path(args.face_model))
@@ -112,16 +110,19 @@ def run(args: argparse.Namespace) -> int:
     material = material_of(generator, pairs, mask, args.maps)
     test = material_of(generator, held, mask, None)
     network = _network(args, detail, model)
-    trainer = RestorationTrainer(
-        network, detail, material, plan, network.config.resolution, distance, person, device
-    )  # fmt: skip
     digest = tensor_file.sha256(weights / GENERATOR)
     belongs = {"plan": plain(asdict(plan)), "config": plain(asdict(network.config)), "generator": digest,
                "perceptual": distance.name if distance is not None else "",
                "identity_network": person.name if person is not None else "", "identity_term": "sum over levels",
                "data": hashlib.sha256(material.maps[0].tobytes()).hexdigest()}  # fmt: skip
-    if not fit(trainer, folder / "restoration", "restoration", belongs, plan.steps):
-        return 130
+    with join_ranks(device) as rank:
+        trainer = RestorationTrainer(
+            network, detail, material, plan, network.config.resolution, distance, person, device, precision, rank
+        )
+        if not fit(trainer, folder / "restoration", "restoration", belongs):
+            return 130
+    if not rank.first:
+        return 0
     scores = validate(network, trainer.detail, test, network.config.resolution, plan.fine)
     scored = folder / "pix2pix" / "scores.json"
     with reading(scored, "train pix2pixHD again"):
@@ -131,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
         "name": args.name, "licence": "GPL-3.0-or-later", "generator_sha256": digest,
         "data": f"{first['pairs']} pictures of our own faces (teacher's maps, CC0 face data), rendered and degraded; "
                 f"{len(material.maps)} maps of the teacher",
-        "commands": [first["command"], "dnpm " + " ".join(sys.argv[1:])],
+        "commands": [first["command"], command_line()],
         "hours": round(first["hours"] + (time.monotonic() - started) / 3600, 2),
         "scores": {"pix2pix": first["scores"], "restoration": scores},
     } | told(plan, distance, person)  # fmt: skip

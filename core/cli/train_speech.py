@@ -5,24 +5,27 @@ dnpm train speech --data build/speech --data build/mine --out build/weights two 
 dnpm train speech --data build/mine --begin weights --out build/weights --rate 3e-4 --steps 400     go on from weights
 dnpm train speech --data build/speech --out build/try --steps 20 --dry-run  sizes and speed; trains nothing
 
-It goes on where it was stopped; Ctrl-C ends after the step in hand. Losses and measures are drawn into curves.png in
---folder. A term of the loss is switched off by giving it the weight 0; it is reported all the same.
+It goes on where it was stopped; Ctrl-C ends after the step in hand. Losses and measures are in log.csv in --folder,
+and drawn into curves.png. A term of the loss is switched off by giving it the weight 0; it is reported all the same.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
-from ..options import add_device, add_threads, device_of, use_threads
+from ..options import add_training, command_line, training_of
 from ..paths import ROOT
+
+if TYPE_CHECKING:
+    from ..training.speech.corpus import Clip
+    from ..training.speech.trainer import SpeechTrainer
 
 LOSSES = {"vertex": 1.0, "expression": 0.01, "lip": 0.5, "velocity": 0.5, "speed": 3.0, "roll": 0.5}
 """The loss's terms (`core/training/speech/losses.py`) and their weights."""
@@ -48,36 +51,30 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--config", choices=("default", "paper"), default="default", help="sizes of the decoder")
     parser.add_argument("--width", type=int, help="another width than the configuration's")
     parser.add_argument("--layers", type=int, help="another count of layers")
-    parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--frames", type=int, default=150, help="of a window (default %(default)s)")
-    parser.add_argument("--rate", type=float, default=5e-4)
     parser.add_argument("--own-past", type=float, default=0.9, help="share of the past that is its own in the end")
     for name, value in LOSSES.items():
         parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss (default {value})")
     parser.add_argument("--validate-every", type=int, default=500, metavar="STEPS")
     parser.add_argument("--validation-clips", type=int, default=24, metavar="N", help="at most so many")
     parser.add_argument("--name", default="speech", help="of the weights, for the card")
-    parser.add_argument("--seed", type=int, default=0)
-    add_device(parser)
-    add_threads(parser)
-    parser.add_argument("--dry-run", action="store_true", help="sizes and speed; nothing is trained")
+    add_training(parser, steps=4000, batch=16, rate=5e-4)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, write the weights, print their folder. 130 when it was stopped before the end."""
-    from ..evaluation.speech_validation import liveliness, validate
+    from ..evaluation.speech_validation import validate
     from ..face_model.model import FaceModel
     from ..speech.config import CONFIGS
-    from ..speech.weights import save_speech
+    from ..training.parallel import join_ranks
     from ..training.speech.corpus import open_sets
     from ..training.speech.losses import LossWeights, MotionLoss
     from ..training.speech.run import fit
     from ..training.speech.trainer import Plan, SpeechTrainer, new_decoder
 
-    use_threads(args)
-    device, started = device_of(args), time.monotonic()
+    device, precision = training_of(args, SpeechTrainer.precisions)
+    started = time.monotonic()
     sets = open_sets(args.data)
     first, speakers = sets[0], _by_length(sets)
     config = replace(
@@ -90,35 +87,50 @@ def run(args: argparse.Namespace) -> int:
         config = replace(config, layers=args.layers)
     begun = _begun(args, config)
     plan = Plan(
-        begun.config if begun else config, args.steps, args.batch, args.frames, args.rate, own_most=args.own_past,
+        begun.config if begun else config, args.steps, args.batch, args.frames, args.rate,
+        scheduled_sampling_max=args.own_past,
         weights=LossWeights(**{name: getattr(args, name) for name in LOSSES}), seed=args.seed,
-        own_from=0.0 if begun else Plan.own_from, own_full=0.0 if begun else Plan.own_full,
+        scheduled_sampling_from=0.0 if begun else Plan.scheduled_sampling_from,
+        scheduled_sampling_full=0.0 if begun else Plan.scheduled_sampling_full,
     )  # fmt: skip
     loss = MotionLoss(FaceModel.load(face_model_path(args.face_model)), plan.weights)
     clips = [one.clip(entry) for one in sets for entry in one.of("train")]
     check = _spread([one.clip(entry) for one in sets for entry in one.of("validation")], args.validation_clips)
-    trainer = SpeechTrainer(begun or new_decoder(config, args.seed), clips, loss, plan, device)
-    if args.dry_run:
-        print(json.dumps(dry_run(trainer), indent=2))
-        return 0
-    recipes = [one.recipe for one in sets]
-    about = {"data": recipes, "clips": len(clips)}
-    folder = args.folder or ROOT / "build" / "speech_training"
-    if not fit(trainer, folder, about, lambda decoder: validate(decoder, check), args.validate_every):
-        return 130
+    recipes, folder = [one.recipe for one in sets], args.folder or ROOT / "build" / "speech_training"
+    with join_ranks(device) as rank:
+        decoder = begun or new_decoder(config, args.seed)
+        trainer = SpeechTrainer(decoder, clips, loss, plan, device, precision, rank)
+        if args.dry_run:
+            print(json.dumps(dry_run(trainer), indent=2))
+            return 0
+        about = {"data": recipes, "clips": len(clips)}
+        if not fit(trainer, folder, about, lambda decoder: validate(decoder, check), args.validate_every):
+            return 130
+        if rank.first:
+            finish(args, trainer, recipes, check, time.monotonic() - started)
+            print(args.out)
+    return 0
+
+
+def finish(
+    args: argparse.Namespace, trainer: SpeechTrainer, recipes: list[Any], check: list[Clip], spent: float
+) -> None:
+    """Measure on the held-out clips and write the decoder with its card."""
+    from ..evaluation.speech_validation import liveliness, validate
+    from ..speech.weights import save_speech
+
     trainer.decoder.cpu().eval()
+    clips, plan = trainer.clips, trainer.plan
     hours = sum(clip.entry.seconds for clip in clips) / 3600
     card = {
-        "name": args.name, "command": "dnpm " + " ".join(sys.argv[1:]), "seed": args.seed,
-        "hours": round((time.monotonic() - started) / 3600, 2), "licence": "GPL-3.0-or-later",
+        "name": args.name, "command": command_line(), "seed": args.seed,
+        "hours": round(spent / 3600, 2), "licence": "GPL-3.0-or-later",
         "data": f"{len(clips)} clips, {hours:.1f} hours: {json.dumps(recipes, sort_keys=True)}",
         "scores": validate(trainer.decoder, check), "validation": [clip.entry.name for clip in check],
         "liveliness": liveliness(trainer.decoder, check),
         "training": {"steps": plan.steps, "batch": plan.batch, "frames": plan.frames, "rate": plan.rate},
     }  # fmt: skip
     save_speech(args.out, trainer.decoder, card)
-    print(args.out)
-    return 0
 
 
 def _begun(args: argparse.Namespace, config: Any) -> Any:

@@ -1,18 +1,11 @@
-"""Figures of a training over its steps: a CSV file, and the same as TensorBoard reads them.
-
-TensorBoard's event files are records (length, its checksum, bytes, their checksum) of protocol buffers of which four
-fields are needed here; writing them takes a page, and spares a package that brings grpc and a web server with it.
-Format: tensorflow/core/util/event.proto, tensorflow/core/lib/io/record_writer.h; checksums are masked CRC-32C.
-"""
+"""Figures of a training over its steps: a CSV file, and TensorBoard's log beside it where that package is installed."""
 
 from __future__ import annotations
 
 import csv
 import io
 import math
-import os
-import struct
-import time
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -24,13 +17,15 @@ from ..files.inputs import read_text, reading
 
 CSV = "log.csv"
 _MOST_LOG = 100_000_000
+_told: list[str] = []
+"""What was said of TensorBoard already."""
 
 
 class ScalarLog:
-    """Writes both; use it as a context manager. Columns are what the first call of `write` names."""
+    """Writes both; use it as a context manager. The CSV gets a column for every name that `write` was given."""
 
     def __init__(self, folder: Path, step: int) -> None:
-        """step: where training stands. What the CSV has beyond it, of a run that was stopped hard, is taken out.
+        """step: where training stands. What the log has beyond it, of a run that was stopped hard, is taken out.
 
         Raises DnpmError when the folder cannot be written.
         """
@@ -39,45 +34,77 @@ class ScalarLog:
         writing.folder(folder)
         if self._path.is_file():
             self._columns = _shorten(self._path, step)
-        # One file a run, as TensorBoard expects it: it puts them together by step.
-        self._events = folder / f"events.out.tfevents.{int(time.time())}.{os.getpid()}.dnpm"
-        writing.append_bytes(self._events, _record(_text(3, b"brain.Event:2")))
+        self._begin, self._opened = step, False
+        self._events: Any = None
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Figures of a step; nan is left empty. Raises DnpmError when they have other names than the CSV's columns, or
-        cannot be written."""
-        if not self._columns:
-            self._columns = ["step", *values]
-            writing.append_text(self._path, _rows([self._columns]))
-        if unknown := [name for name in values if name not in self._columns]:
-            raise DnpmError(f"{self._path}: has no column {', '.join(unknown)}; use another folder, or delete the file")
+        """Figures of a step; nan is left empty. Raises DnpmError when they cannot be written."""
+        if new := [name for name in values if name not in self._columns]:
+            self._widen(new)
         given = {name: f"{value:.6g}" for name, value in values.items() if not math.isnan(value)}
-        writing.append_text(self._path, _rows([[step, *(given.get(c, "") for c in self._columns[1:])]]))
-        events = b""
-        for name, value in values.items():
-            if math.isnan(value):
-                continue
-            summary = _text(1, _text(1, name.encode()) + struct.pack("<Bf", 2 << 3 | 5, value))
-            events += _record(struct.pack("<B", 2 << 3) + _varint(step) + _text(5, summary))
-        writing.append_bytes(self._events, events)
+        writing.append_text(self._path, _text([[step, *(given.get(c, "") for c in self._columns[1:])]]))
+        if not self._opened:  # After the CSV: a folder that cannot be written is named by the file one knows.
+            self._events, self._opened = _event_writer(self._path.parent, self._begin), True
+        if self._events is not None:
+            try:
+                for name, value in values.items():
+                    if not math.isnan(value):
+                        self._events.add_scalar(name, value, step)
+            except OSError as error:
+                raise writing.cannot_write(self._path.parent, error) from error
 
     def __enter__(self) -> ScalarLog:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
-        """Everything is on disk already."""
+        """The CSV is on disk already; TensorBoard's writer has some rows in memory."""
+        if self._events is not None:
+            try:
+                self._events.close()
+            except OSError as error:
+                if value is None:
+                    raise writing.cannot_write(self._path.parent, error) from error
+
+    def _widen(self, new: list[str]) -> None:
+        """Add columns; rows before have nothing in them."""
+        old = _rows(self._path)[1:] if self._columns else []
+        self._columns = [*(self._columns or ["step"]), *new]
+        width = len(self._columns)
+        writing.write_text(self._path, _text([self._columns, *(row + [""] * (width - len(row)) for row in old)]))
 
 
-def crc32c(data: bytes) -> int:
-    """CRC-32 with Castagnoli's polynomial (RFC 3720, appendix B.4)."""
-    value = 0xFFFFFFFF
-    for byte in data:
-        value = _TABLE[(value ^ byte) & 0xFF] ^ value >> 8
-    return value ^ 0xFFFFFFFF
+def read_log(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """Column -> its (step, value) points. Raises DnpmError when the file is not the log of a training."""
+    header, *rows = _rows(path)
+    found: dict[str, list[tuple[int, float]]] = {name: [] for name in header[1:]}
+    with reading(path, "use another folder, or delete it"):
+        for row in rows:
+            for name, value in zip(header[1:], row[1:], strict=True):
+                if value:
+                    found[name].append((int(row[0]), float(value)))
+    return found
 
 
-def _shorten(path: Path, step: int) -> list[str]:
-    """Take out the rows beyond `step`; the columns' names."""
+def _event_writer(folder: Path, step: int) -> Any:
+    """TensorBoard's writer; None without the package, which is said once."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        if not _told:
+            _told.append("missing")
+            print(
+                f"figures go to {CSV} alone: TensorBoard's log needs `pip install tensorboard`",
+                file=sys.stderr, flush=True,
+            )  # fmt: skip
+        return None
+    try:
+        # Events from `purge_step` on, of a run that was stopped hard, are hidden by TensorBoard.
+        return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+    except OSError as error:
+        raise writing.cannot_write(folder, error) from error
+
+
+def _rows(path: Path) -> list[list[str]]:
     again = "use another folder, or delete it"
     with reading(path, again):
         try:
@@ -86,49 +113,20 @@ def _shorten(path: Path, step: int) -> list[str]:
             raise DnpmError(f"is not a CSV file ({error})") from error
     if not rows or rows[0][:1] != ["step"]:
         raise DnpmError(f"{path}: is not the log of a training; {again}")
-    with reading(path, again):
+    return rows
+
+
+def _shorten(path: Path, step: int) -> list[str]:
+    """Take out the rows beyond `step`; the columns' names."""
+    rows = _rows(path)
+    with reading(path, "use another folder, or delete it"):
         kept = rows[:1] + [row for row in rows[1:] if len(row) == len(rows[0]) and int(row[0]) <= step]
-    writing.write_text(path, _rows(kept))
+    writing.write_text(path, _text(kept))
     return rows[0]
 
 
-def _rows(rows: list[list[Any]]) -> str:
+def _text(rows: list[list[Any]]) -> str:
     """As CSV."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue()
-
-
-def _record(event: bytes) -> bytes:
-    body = struct.pack("<Bd", 1 << 3 | 1, time.time()) + event
-    length = struct.pack("<Q", len(body))
-    return length + _checksum(length) + body + _checksum(body)
-
-
-def _checksum(data: bytes) -> bytes:
-    value = crc32c(data)
-    return struct.pack("<I", ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF)
-
-
-def _text(field: int, content: bytes) -> bytes:
-    return struct.pack("<B", field << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    parts = bytearray()
-    while number > 0x7F:
-        parts.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*parts, number])
-
-
-def _table() -> list[int]:
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
-        table.append(value)
-    return table
-
-
-_TABLE = _table()

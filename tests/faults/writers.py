@@ -35,7 +35,7 @@ def writers(model_path: Path) -> dict[str, Callable[[Path], object]]:
     from dnpm.core.face_model.presets import preset_of, write_preset
     from dnpm.core.files import card_file, contact_sheet, displacement_maps, exr, meshes, png, tensor_file
     from dnpm.core.photo import image_file
-    from dnpm.core.training.detail.cache import open_grown
+    from dnpm.core.training.painters import open_grown
     from dnpm.core.training.scalars import ScalarLog
     from dnpm.core.training.speech.plot import save_curves
 
@@ -80,7 +80,7 @@ def writers(model_path: Path) -> dict[str, Callable[[Path], object]]:
         "mesh.ply": lambda p: meshes.write_ply(p, mesh),
         "photo.png": lambda p: image_file.write_png(p, rng.uniform(0, 1, (200, 200, 3))),
         "mask.safetensors": dataset,
-        "events.out.tfevents": log,
+        "log.csv": log,
         "maps.f16": lambda p: open_grown(p, (100, 64, 64), np.float16),
         "card.json": lambda p: kind.write(p.parent, {"format": "test", "text": "x" * 5000}),
         "generator.safetensors": lambda p: generator_files.save_generator(p.parent, generator, {}),

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import DnpmError
 from ...face_model.model import FaceModel
-from ...files import json_file
-from ...files.writing import folder as made_folder
-from ...files.writing import grow, write_text
-from ...processes import spread
 from .. import teacher as teacher_package
+from ..painters import claim, open_grown, paint
 from ..teacher.texture import shrink
 from . import samples
 
+_AT_ONCE = 8
 _worker: dict = {}
 
 
@@ -41,34 +35,23 @@ def fill(
 
     What is there already is kept; a cache of another face model, teacher or seed is refused with a DnpmError.
     """
-    made_folder(folder)
     model = FaceModel.load(model_path)
     recipe = {
         "model": model.metadata.get("inputs", model.name), "seed": seed, "split": split, "resolution": resolution,
         "painted": painted, "teacher": teacher_fingerprint(),
     }  # fmt: skip
     stem = folder / f"{split}_{resolution}"
-    note = stem.with_suffix(".json")
-    if note.is_file() and json_file.read(note, "delete it, or use another folder") != recipe:
-        raise DnpmError(f"{note}: these maps were painted by another recipe; use another folder, or delete this one")
-    write_text(note, json.dumps(recipe))
+    claim(stem.with_suffix(".json"), recipe, "maps")
     maps = open_grown(stem.with_suffix(".f16"), (count, resolution, resolution), np.float16)
     done = open_grown(stem.with_suffix(".done"), (count,), np.uint8)
     todo = np.flatnonzero(np.asarray(done) == 0)
     pairs = [samples.draw(model, split, i, seed) for i in range(count)]
-    if len(todo):
-        started = time.monotonic()
-        chunks = [todo[i : i + 8] for i in range(0, len(todo), 8)]
-        arguments = (str(model_path), painted, resolution, seed, split, str(stem.with_suffix(".f16")), count)
-        painting = spread(_paint, chunks, processes, _start, arguments, nice=3)
-        for k, (_, finished) in enumerate(painting):
-            done[finished] = 1
-            if k % 25 == 0 or k == len(chunks) - 1:
-                rate = (k + 1) * 8 / (time.monotonic() - started)
-                print(
-                    f"maps {split} {resolution}: {(k + 1) * 8}/{len(todo)}, {rate:.1f}/s", file=sys.stderr, flush=True
-                )
-        maps.flush()
+    chunks = [todo[i : i + _AT_ONCE] for i in range(0, len(todo), _AT_ONCE)]
+    arguments = (str(model_path), painted, resolution, seed, split, str(stem.with_suffix(".f16")), count)
+    name = f"maps {split} {resolution}"
+    for finished in paint(name, "maps", _AT_ONCE, _paint, chunks, processes, _start, arguments):
+        done[finished] = 1
+    maps.flush()
     return MapCache(maps, np.stack([p[0] for p in pairs]), np.stack([p[1] for p in pairs]))
 
 
@@ -86,12 +69,6 @@ def teacher_fingerprint() -> str:
                 node.value.value = ""
         digest.update(ast.dump(tree).encode())
     return digest.hexdigest()[:16]
-
-
-def open_grown(path: Path, shape: tuple[int, ...], dtype: type) -> np.memmap:
-    """A memory-mapped array that may grow in its first dimension."""
-    grow(path, int(np.prod(shape)) * np.dtype(dtype).itemsize)
-    return np.memmap(path, dtype, "r+", shape=shape)
 
 
 def _start(model_path: str, painted: int, resolution: int, seed: int, split: str, path: str, count: int) -> None:

@@ -8,8 +8,6 @@ relief; it judges crispness, and reconstruction still says where everything is. 
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 from copy import deepcopy
 
@@ -20,10 +18,12 @@ from torch import Tensor, nn
 
 from ...detail.encoder import Encoder
 from ...detail.generator import Generator
+from ..loop import Scalars, TimedTrainer
+from ..precision import Precision
 from ..rehearsal import number
 from .cache import MapCache
-from .joint import map_loss
-from .principal import average_to, resized
+from .joint import map_loss, read_batch
+from .principal import resized
 
 PATCH = 96
 BLUR = 4
@@ -31,6 +31,7 @@ BLUR = 4
 SPREAD_MM = 0.05
 """Heights are divided by it for the discriminator: about the relief's deviation."""
 R1_WEIGHT, R1_EVERY = 2.0, 8
+_RATE_G, _RATE_D = 2e-4, 4e-4
 FINE_BLOCKS = 4
 """So many of the finest blocks learn: from 128 on at 1024."""
 
@@ -70,83 +71,80 @@ def r1_penalty(discriminator: nn.Module, real: Tensor, condition: Tensor) -> Ten
     return slope.square().sum((1, 2, 3)).mean() * SPREAD_MM**2
 
 
-def sharpen(
-    generator: Generator, encoder: Encoder, w_mean: Tensor, data: MapCache, resolution: int, batch: int, seconds: float,
-    mask: Tensor, seed: int,
-    strength: float = 0.1, save: Callable[[Generator], None] | None = None, device: torch.device | None = None,
-) -> Generator:  # fmt: skip
-    """Train for `seconds` at `resolution`; return the running average of G, on the CPU.
+class AdversarialTrainer(TimedTrainer):
+    """G's fine blocks and the patch discriminator in training; `mean`, G's running average, is used in the end.
 
-    mask (R', R'): where patches are taken (the face). strength: the adversarial gradient's share of the
-    reconstruction's, measured on G's output each step, so that units and sizes do not matter.
+    The adversarial gradient is a share (`strength`) of the reconstruction's, measured on G's output each step, so that
+    units and sizes do not matter.
     """
-    torch.manual_seed(seed)
-    rng = np.random.default_rng([seed, 3])
-    device = device or torch.device("cpu")
-    generator, encoder, w_mean = generator.to(device), encoder.to(device), w_mean.to(device)
-    generator.requires_grad_(False)
-    learning: list[Tensor] = []
-    for r in generator.config.resolutions:
-        if resolution >> (FINE_BLOCKS - 1) <= r <= resolution:
-            for name, parameter in generator.synthesis.block(r).named_parameters():
-                if "noise" not in name:
-                    learning.append(parameter.requires_grad_(True))
-    discriminator = PatchDiscriminator().to(device)
-    of_g = torch.optim.Adam(learning, lr=2e-4, betas=(0.0, 0.99))
-    of_d = torch.optim.Adam(discriminator.parameters(), lr=4e-4, betas=(0.0, 0.99))
-    mean = deepcopy(generator).eval()
-    face = resized(mask, resolution).numpy() > 0.5
-    size = min(PATCH, resolution // 2)
-    half = size // 2
-    inside = np.argwhere(face[half:-half, half:-half])
-    one = torch.ones(1, 1, resolution, resolution, device=device)
-    start, saved, step = time.monotonic(), time.monotonic(), 0
-    while (spent := (time.monotonic() - start) / seconds) < 1.0:
-        decay = 0.5 + 0.5 * np.cos(np.pi * spent)
-        for group, base in ((of_g.param_groups[0], 2e-4), (of_d.param_groups[0], 4e-4)):
-            group["lr"] = base * decay + 1e-7
-        picks = np.sort(rng.integers(len(data.maps), size=batch))
-        maps, *sliders = (torch.from_numpy(np.asarray(a[picks], np.float32)).to(device)
-                          for a in (data.maps, data.identity, data.expression))  # fmt: skip
-        target = average_to(maps, resolution)[:, None]
+
+    def __init__(
+        self, generator: Generator, encoder: Encoder, w_mean: Tensor, data: MapCache, resolution: int, batch: int,
+        seconds: float, mask: Tensor, seed: int, strength: float = 0.1, device: torch.device | str = "cpu",
+        precision: Precision = "fp32", clock: Callable[[], float] | None = None,
+    ) -> None:  # fmt: skip
+        """mask (R', R'): where patches are taken (the face)."""
+        super().__init__(seconds, batch, _RATE_G, device, precision, clock)
+        torch.manual_seed(seed)
+        self.generator = generator.to(self.device).requires_grad_(False)
+        self.encoder, self.w_mean = encoder.to(self.device), w_mean.to(self.device)
+        self.data, self.resolution, self.seed, self.strength = data, resolution, seed, strength
+        self.learning = [
+            parameter.requires_grad_(True)
+            for r in generator.config.resolutions
+            if resolution >> (FINE_BLOCKS - 1) <= r <= resolution
+            for name, parameter in generator.synthesis.block(r).named_parameters()
+            if "noise" not in name
+        ]
+        self.discriminator = PatchDiscriminator().to(self.device)
+        self.opt_g = torch.optim.Adam(self.learning, lr=_RATE_G, betas=(0.0, 0.99))
+        self.opt_d = torch.optim.Adam(self.discriminator.parameters(), lr=_RATE_D, betas=(0.0, 0.99))
+        self.mean = deepcopy(self.generator).eval()
+        self.networks = {"generator": self.generator, "discriminator": self.discriminator, "mean": self.mean}
+        self.optimizers = {"adam_generator": self.opt_g, "adam_discriminator": self.opt_d}
+        self.size = min(PATCH, resolution // 2)
+        half, face = self.size // 2, resized(mask, resolution).numpy() > 0.5
+        self.inside = np.argwhere(face[half:-half, half:-half])
+
+    def timed_step(self) -> Scalars:
+        """A step of D, then one of G, on the same patches."""
+        decay = 0.5 + 0.5 * float(np.cos(np.pi * self.fraction))
+        for optimizer, base in ((self.opt_g, _RATE_G), (self.opt_d, _RATE_D)):
+            optimizer.param_groups[0]["lr"] = base * decay + 1e-7
+        rng = np.random.default_rng([self.seed, 3, self.step])
+        indices = np.sort(rng.integers(len(self.data.maps), size=self.batch_size))
+        target, sliders = read_batch(self.data, indices, self.resolution, self.device)
         with torch.no_grad():
-            w = encoder(*sliders) + w_mean
-        image = generator.synthesis(w, resolution=resolution)
-        corners = inside[rng.integers(len(inside), size=(batch, 4))]
-        condition = patches(condition_of(target), corners, size)
-        real, fake = patches(target, corners, size), patches(image, corners, size)
+            w = self.encoder(*sliders) + self.w_mean
+        with self.autocast():
+            image = self.generator.synthesis(w, resolution=self.resolution)
+        image = image.float()
+        corners = self.inside[rng.integers(len(self.inside), size=(self.batch_size, 4))]
+        condition = patches(condition_of(target), corners, self.size)
+        real, fake = patches(target, corners, self.size), patches(image, corners, self.size)
 
-        value = F.softplus(discriminator(fake.detach(), condition)).mean()
-        value = value + F.softplus(-discriminator(real, condition)).mean()
-        if step % R1_EVERY == 0:
-            value = value + 0.5 * R1_WEIGHT * R1_EVERY * r1_penalty(discriminator, real, condition)
-        of_d.zero_grad(set_to_none=True)
-        value.backward()
-        of_d.step()
+        d_loss = F.softplus(self._judge(fake.detach(), condition)).mean()
+        d_loss = d_loss + F.softplus(-self._judge(real, condition)).mean()
+        if self.step % R1_EVERY == 0:
+            d_loss = d_loss + 0.5 * R1_WEIGHT * R1_EVERY * r1_penalty(self.discriminator, real, condition)
+        self.descend(d_loss, self.opt_d, self.discriminator)
 
-        rebuilt = map_loss(image, target, one)
-        fooled = F.softplus(-discriminator(fake, condition)).mean()
+        rebuilt = map_loss(image, target, image.new_ones(1, 1, 1, 1))
+        fooled = F.softplus(-self._judge(fake, condition)).mean()
         (pull,) = torch.autograd.grad(rebuilt, image, retain_graph=True)
         (push,) = torch.autograd.grad(fooled, image, retain_graph=True)
-        share = strength * pull.norm() / push.norm().clamp_min(1e-12)
-        of_g.zero_grad(set_to_none=True)
+        share = self.strength * pull.norm() / push.norm().clamp_min(1e-12)
+        self.opt_g.zero_grad(set_to_none=True)
         image.backward(pull + share * push)
-        torch.nn.utils.clip_grad_norm_(learning, 1.0)
-        of_g.step()
-        step += 1
+        nn.utils.clip_grad_norm_(self.learning, 1.0)
+        self.opt_g.step()
         with torch.no_grad():
-            for a, b in zip(mean.parameters(), generator.parameters(), strict=True):
-                a.lerp_(b, 1 - min(0.99, step / (step + 10)))
-        if step % 25 == 0:
-            error = number((image - target).square().mean() / target.square().mean())
-            print(
-                f"crisp {resolution}: step {step}, discriminator {number(value):.3f}, fooled {number(fooled):.3f}, "
-                f"squared error / energy {error:.4f}, {100 * spent:.0f} %",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
-        if save and time.monotonic() - saved > 300:
-            save(mean)
-            saved = time.monotonic()
-    generator.cpu()
-    encoder.cpu()
-    return mean.cpu()
+            for a, b in zip(self.mean.parameters(), self.generator.parameters(), strict=True):
+                a.lerp_(b, 1 - min(0.99, (self.step + 1) / (self.step + 11)))
+        error = number((image - target).square().mean() / target.square().mean())
+        return {"discriminator": number(d_loss), "fooled": number(fooled), "error_over_energy": error}
+
+    def _judge(self, patch: Tensor, condition: Tensor) -> Tensor:
+        with self.autocast():
+            logits = self.discriminator(patch, condition)
+        return logits.float()

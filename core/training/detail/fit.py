@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,9 +16,9 @@ from ...detail.encoder import Encoder
 from ...detail.generator import Generator
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ..checkpoint import Arrays
+from ..loop import Scalars, TimedTrainer
 from .principal import Band
-
-CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,7 @@ def torgb_row(resolution: int) -> int:
     return w_layers(resolution) - 1
 
 
+_BATCH = 256
 MAPPING_RATE = 0.1
 """Adam's step for the mapping network: its weights are drawn from N(0, 100^2) and scaled by .01 in use."""
 
@@ -96,90 +96,113 @@ class CoefficientLoss:
         return 1.0 - float(error / spread)
 
 
-def fit_encoder(
-    encoder: Encoder, loss: CoefficientLoss, many: Codes, check: Codes, seconds: float, seed: int,
-    device: torch.device = CPU, save: Callable[[Encoder], None] | None = None, rate: float = 1e-3,
-) -> Encoder:  # fmt: skip
-    """AdamW, `rate` with cosine decay by the clock. Returns the best on `check`; `save` gets it every five minutes."""
-    torch.manual_seed(seed)
-    encoder, loss = encoder.to(device), loss.to(device)
-    many, check = (codes.to(device) for codes in (many, check))
-    optimizer = torch.optim.AdamW(encoder.parameters(), lr=rate, weight_decay=2e-3)
-    best, best_r2, start, step = None, -np.inf, time.monotonic(), 0
-    saved = start
-    while (spent := (time.monotonic() - start) / seconds) < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = rate * (0.5 + 0.5 * np.cos(np.pi * spent)) + 1e-6
-        encoder.train()
-        pick = torch.randint(len(many.identity), (256,))
-        value = loss(encoder(many.identity[pick], many.expression[pick]), many.coefficients[pick])
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        optimizer.step()
-        step += 1
-        if step % 250 == 0:
-            encoder.eval()
-            with torch.no_grad():
-                r2 = loss.r2(encoder(check.identity, check.expression), check.coefficients)
-            if r2 > best_r2:
-                best_r2, best = r2, {k: v.clone() for k, v in encoder.state_dict().items()}
-            print(
-                f"encoder: step {step}, loss {value.item():.4f}, held-out R2 {r2:.4f}, {100 * spent:.0f} %",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
-            if save and time.monotonic() - saved > 300:
-                save(encoder)
-                saved = time.monotonic()
-    if best is not None:
-        encoder.load_state_dict(best)
-    return encoder.cpu().eval()
+class CoefficientTrainer(TimedTrainer):
+    """E on coefficients: AdamW, its rate a cosine by the clock. The best E on the check is what counts."""
+
+    unit: ClassVar[str] = "samples"
+
+    def __init__(
+        self, encoder: Encoder, loss: CoefficientLoss, many: Codes, check: Codes, seconds: float, seed: int,
+        device: torch.device | str = "cpu", rate: float = 1e-3, clock: Callable[[], float] | None = None,
+    ) -> None:  # fmt: skip
+        super().__init__(seconds, _BATCH, rate, device, clock=clock)
+        self.encoder, self.loss = encoder.to(self.device), loss.to(self.device)
+        self.many, self.check = many.to(self.device), check.to(self.device)
+        self.seed = seed
+        self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=rate, weight_decay=2e-3)
+        self.best, self.best_r2 = deepcopy(self.encoder), -np.inf
+        self.networks, self.optimizers = {"encoder": self.encoder, "best": self.best}, {"adam": self.optimizer}
+
+    def more_state(self) -> Arrays:
+        """See `Trainer`."""
+        return {"best_r2": np.array([max(self.best_r2, np.finfo(np.float64).min)])}
+
+    def restore_more(self, arrays: Arrays) -> None:
+        """See `Trainer`."""
+        self.best_r2 = float(arrays["best_r2"][0])
+
+    def timed_step(self) -> Scalars:
+        """One step on random samples."""
+        torch.manual_seed(step_seed(self.seed, self.step))
+        self.optimizer.param_groups[0]["lr"] = self.rate * _cosine(self.fraction) + 1e-6
+        self.encoder.train()
+        indices = torch.randint(len(self.many.identity), (_BATCH,))
+        codes = self.encoder(self.many.identity[indices], self.many.expression[indices])
+        value = self.loss(codes, self.many.coefficients[indices])
+        self.descend(value, self.optimizer, self.encoder)
+        return {"loss": float(value.detach())}
+
+    def checked(self) -> Scalars:
+        """R2 on the check; keeps the best."""
+        self.encoder.eval()
+        with torch.no_grad():
+            r2 = self.loss.r2(self.encoder(self.check.identity, self.check.expression), self.check.coefficients)
+        if r2 > self.best_r2:
+            self.best_r2 = r2
+            self.best.load_state_dict(self.encoder.state_dict())
+        return {"held_out_r2": r2}
+
+    def result(self) -> Encoder:
+        """The best so far, on the CPU; the newest before any check."""
+        return deepcopy(self.best if np.isfinite(self.best_r2) else self.encoder).cpu().eval()
 
 
-def fit_mapping(
-    generator: Generator,
-    encoder: Encoder,
-    w_mean: Tensor,
-    loss: CoefficientLoss,
-    model: FaceModel,
-    seconds: float,
-    seed: int,
-    device: torch.device = CPU,
-) -> None:
-    """Teach the mapping network f: z -> w to give the codes of faces like the training set's.
+class MappingTrainer(TimedTrainer):
+    """The mapping network f: z -> w learns to give the codes of faces like the training set's.
 
     The first coordinates of z stand for the identity, the next for the expression (their positive tails, so that most
     muscles rest); the target is the one code w that holds all of E's coefficients. So every z is a plausible map, and
-    one
-    w serves all rows. Raises DnpmError when z is shorter than both together.
+    one w serves all rows.
     """
-    config = generator.config
-    if config.z_dim < model.n_id + model.n_exp:
-        raise DnpmError(
-            f"z_dim {config.z_dim} is too small for {model.n_id} identity and {model.n_exp} expression values"
-        )
-    torch.manual_seed(seed)
-    mapping, encoder, loss = generator.mapping.to(device), encoder.to(device), loss.to(device)
-    w_mean = w_mean.to(device)
-    optimizer = torch.optim.Adam(generator.mapping.parameters(), lr=MAPPING_RATE, betas=(0.9, 0.99))
-    start, step = time.monotonic(), 0
-    while (spent := (time.monotonic() - start) / seconds) < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = MAPPING_RATE * (0.5 + 0.5 * np.cos(np.pi * spent)) + 1e-6
-        z = torch.randn(256, config.z_dim).to(device)
+
+    unit: ClassVar[str] = "samples"
+
+    def __init__(
+        self, generator: Generator, encoder: Encoder, w_mean: Tensor, loss: CoefficientLoss, model: FaceModel,
+        seconds: float, seed: int, device: torch.device | str = "cpu", clock: Callable[[], float] | None = None,
+    ) -> None:  # fmt: skip
+        """Raises DnpmError when z is shorter than identity and expression together."""
+        super().__init__(seconds, _BATCH, MAPPING_RATE, device, clock=clock)
+        self.z_dim, self.n_id, self.n_exp, self.seed = generator.config.z_dim, model.n_id, model.n_exp, seed
+        if self.z_dim < self.n_id + self.n_exp:
+            raise DnpmError(
+                f"z_dim {self.z_dim} is too small for {self.n_id} identity and {self.n_exp} expression values"
+            )
+        self.mapping = generator.mapping.to(self.device).requires_grad_(True)
+        self.encoder, self.loss, self.w_mean = encoder.to(self.device), loss.to(self.device), w_mean.to(self.device)
+        self.optimizer = torch.optim.Adam(self.mapping.parameters(), lr=MAPPING_RATE, betas=(0.9, 0.99))
+        self.networks, self.optimizers = {"mapping": self.mapping}, {"adam": self.optimizer}
+
+    def timed_step(self) -> Scalars:
+        """One step on random z."""
+        torch.manual_seed(step_seed(self.seed, self.step))
+        self.optimizer.param_groups[0]["lr"] = self.rate * _cosine(self.fraction) + 1e-6
+        z = torch.randn(_BATCH, self.z_dim).to(self.device)
         with torch.no_grad():
-            identity = z[:, : model.n_id].clamp(-3, 3)
-            tail = (z[:, model.n_id : model.n_id + model.n_exp] - 1.0).clamp_min(0)
-            target = loss.predicted(w_mean + encoder(identity, (0.8 * tail).clamp_max(1))) @ loss.places
-        w = mapping(z)
-        error = ((w - target) @ loss.places.T).square() @ loss.weights
+            identity = z[:, : self.n_id].clamp(-3, 3)
+            tail = (z[:, self.n_id : self.n_id + self.n_exp] - 1.0).clamp_min(0)
+            codes = self.encoder(identity, (0.8 * tail).clamp_max(1))
+            target = self.loss.predicted(self.w_mean + codes) @ self.loss.places
+        w = self.mapping(z)
+        error = ((w - target) @ self.loss.places.T).square() @ self.loss.weights
         value = error.mean() + 1e-4 * (w - target).square().mean()
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        optimizer.step()
-        step += 1
-        if step % 250 == 0:
-            print(f"mapping: step {step}, loss {value.item():.4f}", file=sys.stderr, flush=True)
-    with torch.no_grad():
-        mapping.w_avg.copy_(mapping(torch.randn(8192, config.z_dim).to(device)).mean(0))
-    mapping.cpu()
-    encoder.cpu()
+        self.descend(value, self.optimizer, self.mapping)
+        return {"loss": float(value.detach())}
+
+    def finish(self) -> None:
+        """Set the mean w; everything goes back to the CPU."""
+        torch.manual_seed(self.seed)
+        with torch.no_grad():
+            self.mapping.w_avg.copy_(self.mapping(torch.randn(8192, self.z_dim).to(self.device)).mean(0))
+        self.mapping.cpu()
+        self.encoder.cpu()
+
+
+def step_seed(seed: int, step: int) -> int:
+    """For torch's generator: another one each step, so that a continuation draws what an uninterrupted run does."""
+    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]) >> 1
+
+
+def _cosine(fraction: float) -> float:
+    """From 1 to 0."""
+    return 0.5 + 0.5 * float(np.cos(np.pi * fraction))

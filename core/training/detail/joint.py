@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable
 from copy import deepcopy
 
@@ -14,77 +12,84 @@ from torch import Tensor
 
 from ...detail.encoder import Encoder
 from ...detail.generator import Generator
+from ..loop import Scalars, TimedTrainer
+from ..precision import Precision
 from ..rehearsal import number
 from .cache import MapCache
 from .principal import average_to
 
 EMA = 0.995
+_WARMUP_STEPS = 50
 
 
-def train_jointly(
-    generator: Generator, encoder: Encoder, w_mean: Tensor, data: MapCache, resolution: int, batch: int, seconds: float,
-    weight: Tensor, seed: int,
-    rate: float = 1.0, save: Callable[[Generator, Encoder], None] | None = None, device: torch.device | None = None,
-) -> tuple[Generator, Encoder]:  # fmt: skip
-    """Train for `seconds` at `resolution`; return the running averages of both networks, on the CPU.
+class JointTrainer(TimedTrainer):
+    """G and E in training; `means`, the running averages of both, are what is used in the end.
 
-    weight (R', R'): what an error counts at a place (`place_weights`).
     Loss: L1 + 0.5 slopes' L1 + 0.1 (L2 / spread), in millimetres. Slopes are what light shows, so they stand for the
-    perceptual term at these sizes. `save` is called about every five minutes with the averages.
+    perceptual term at these sizes.
     """
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    device = device or torch.device("cpu")
-    generator, encoder, w_mean = generator.to(device), encoder.to(device), w_mean.to(device)
-    registered = [p for n, p in generator.synthesis.named_parameters() if "registered" in n]
-    rest = [p for n, p in generator.synthesis.named_parameters() if "registered" not in n and "noise" not in n]
-    optimizer = torch.optim.Adam(
-        [
-            {"params": registered, "base": 4e-4 * rate},
-            {"params": rest, "base": 1.2e-3 * rate},
-            {"params": encoder.parameters(), "base": 1.5e-4 * rate},
-        ],
-        lr=1e-3,
-        betas=(0.9, 0.99),
-    )
-    means = deepcopy(generator).eval(), deepcopy(encoder).eval()
-    encoder.train()
-    place = average_to(weight[None], resolution)[:, None].to(device)
-    start, saved, step, shown = time.monotonic(), time.monotonic(), 0, []
-    while (spent := (time.monotonic() - start) / seconds) < 1.0:
-        for group in optimizer.param_groups:
-            group["lr"] = group["base"] * min(1.0, (step + 1) / 50) * (0.5 + 0.5 * np.cos(np.pi * spent))
-        picks = np.sort(rng.integers(len(data.maps), size=batch))
-        maps, *sliders = (torch.from_numpy(np.asarray(a[picks], np.float32)).to(device)
-                          for a in (data.maps, data.identity, data.expression))  # fmt: skip
-        target = average_to(maps, resolution)[:, None]
-        w = encoder(*sliders)
-        image = generator.synthesis(w + w_mean, resolution=resolution)
-        value = map_loss(image, target, place)
-        optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        torch.nn.utils.clip_grad_norm_([*rest, *registered], 1.0)
-        optimizer.step()
-        step += 1
+
+    def __init__(
+        self, generator: Generator, encoder: Encoder, w_mean: Tensor, data: MapCache, resolution: int, batch: int,
+        seconds: float, weight: Tensor, seed: int, rate: float = 1.0, device: torch.device | str = "cpu",
+        precision: Precision = "fp32", clock: Callable[[], float] | None = None,
+    ) -> None:  # fmt: skip
+        """weight (R', R'): what an error counts at a place (`place_weights`). rate: times the usual ones."""
+        super().__init__(seconds, batch, rate, device, precision, clock)
+        self.generator, self.encoder = generator.to(self.device), encoder.to(self.device).train()
+        self.w_mean, self.data, self.resolution, self.seed = w_mean.to(self.device), data, resolution, seed
+        named = dict(generator.synthesis.named_parameters())
+        registered = [p for name, p in named.items() if "registered" in name]
+        rest = [p for name, p in named.items() if "registered" not in name and "noise" not in name]
+        self.clipped = [*rest, *registered]
+        self.optimizer = torch.optim.Adam(
+            [
+                {"params": registered, "base": 4e-4 * rate},
+                {"params": rest, "base": 1.2e-3 * rate},
+                {"params": encoder.parameters(), "base": 1.5e-4 * rate},
+            ],
+            lr=1e-3,
+            betas=(0.9, 0.99),
+        )
+        self.means = deepcopy(generator).eval(), deepcopy(encoder).eval()
+        mean_generator, mean_encoder = self.means
+        self.networks = {
+            "generator": self.generator, "encoder": self.encoder,
+            "mean_generator": mean_generator, "mean_encoder": mean_encoder,
+        }  # fmt: skip
+        self.optimizers = {"adam": self.optimizer}
+        self.place = average_to(weight[None], resolution)[:, None].to(self.device)
+
+    def timed_step(self) -> Scalars:
+        """One step on random maps."""
+        for group in self.optimizer.param_groups:
+            warmup = min(1.0, (self.step + 1) / _WARMUP_STEPS)
+            group["lr"] = group["base"] * warmup * (0.5 + 0.5 * np.cos(np.pi * self.fraction))
+        indices = np.random.default_rng([self.seed, self.step]).integers(len(self.data.maps), size=self.batch_size)
+        target, sliders = read_batch(self.data, np.sort(indices), self.resolution, self.device)
+        with self.autocast():
+            image = self.generator.synthesis(self.encoder(*sliders) + self.w_mean, resolution=self.resolution)
+        image = image.float()
+        value = map_loss(image, target, self.place)
+        self.descend(value, self.optimizer, self.generator, clip=1.0, clipped=self.clipped)
         with torch.no_grad():
-            decay = min(EMA, step / (step + 10))
-            for mean, now in zip(means, (generator, encoder), strict=True):
+            decay = min(EMA, (self.step + 1) / (self.step + 11))
+            for mean, now in zip(self.means, (self.generator, self.encoder), strict=True):
                 for a, b in zip(mean.parameters(), now.parameters(), strict=True):
                     a.lerp_(b, 1 - decay)
-        shown.append(number((image - target).square().mean() / target.square().mean()))
-        if step % 50 == 0:
-            print(
-                f"joint {resolution}: step {step}, loss {number(value):.5f}, "
-                f"squared error / energy {np.mean(shown):.4f}, {100 * spent:.0f} %",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
-            shown = []
-        if save and time.monotonic() - saved > 300:
-            save(*means)
-            saved = time.monotonic()
-    generator.cpu()
-    encoder.cpu()
-    return means[0].cpu(), means[1].cpu()
+        energy = (image - target).square().mean() / target.square().mean()
+        return {"loss": number(value), "error_over_energy": number(energy)}
+
+
+def read_batch(
+    data: MapCache, indices: np.ndarray, resolution: int, device: torch.device
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Maps (B, 1, R, R) mm averaged to a resolution, and their (identity, expression)."""
+    maps, identity, expression = (
+        torch.from_numpy(np.asarray(array[indices], np.float32)).to(device)
+        for array in (data.maps, data.identity, data.expression)
+    )
+    return average_to(maps, resolution)[:, None], (identity, expression)
 
 
 def place_weights(maps: np.ndarray) -> Tensor:

@@ -8,8 +8,6 @@ automatic differentiation, times the layers.
 
 from __future__ import annotations
 
-import sys
-import time
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,7 +19,8 @@ from ...errors import DnpmError
 from ...face_model.model import FaceModel
 from ...files import tensor_file
 from ...files.writing import folder as made_folder
-from ...processes import spread
+from ...progress import Progress
+from ..painters import paint
 from ..teacher.lines import CreasePainter
 from ..teacher.strain import StrainField
 from ..teacher.teacher import STRAIN_RESOLUTION, Teacher, resize
@@ -60,18 +59,15 @@ class LinearView:
         layers = teacher.textures.layers.reshape(len(teacher.textures.names), -1)
         enlarge = np.stack([resize(row, size) for row in _unit_columns()], 1) if size > STRAIN_RESOLUTION else None
         creases, skin, squeezed = [], [], []
-        started = time.monotonic()
-        for first in range(0, len(bias), _COMPONENTS_AT_ONCE):
-            rows = np.arange(first, min(first + _COMPONENTS_AT_ONCE, len(bias)))
-            images = _transposed(bands, rows, size) * teacher.mask
-            flat = images.reshape(len(rows), -1)
-            creases.append((teacher.painter.matrix.T @ flat.T).T)
-            skin.append(flat @ layers.T)
-            squeezed.append(_furrowed(images, teacher.textures.oriented, enlarge))
-            print(
-                f"linear: {rows[-1] + 1} of {len(bias)} components, {time.monotonic() - started:.0f} s",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+        with Progress("linear", len(bias), unit="components") as bar:
+            for first in range(0, len(bias), _COMPONENTS_AT_ONCE):
+                rows = np.arange(first, min(first + _COMPONENTS_AT_ONCE, len(bias)))
+                images = _transposed(bands, rows, size) * teacher.mask
+                flat = images.reshape(len(rows), -1)
+                creases.append((teacher.painter.matrix.T @ flat.T).T)
+                skin.append(flat @ layers.T)
+                squeezed.append(_furrowed(images, teacher.textures.oriented, enlarge))
+                bar.update(int(rows[-1]) + 1)
         return cls(bias, np.concatenate(creases), np.concatenate(skin), np.concatenate(squeezed, 1))
 
     def save(self, path: Path) -> None:
@@ -158,16 +154,9 @@ def make_codes(
     ]
     files = [folder / f"{split}_{first}_{last}.safetensors" for split, first, last in chunks]
     todo = [(chunk, file) for chunk, file in zip(chunks, files, strict=True) if not file.is_file()]
-    started = time.monotonic()
-    if todo:
-        jobs = [(*chunk, str(file)) for chunk, file in todo]
-        making = spread(_codes, jobs, processes, _start, (str(model_path), str(view), seed), nice=3)
-        for k, _ in enumerate(making):
-            if k % 40 == 0 or k == len(todo) - 1:
-                print(
-                    f"codes: {k + 1}/{len(todo)} chunks, {time.monotonic() - started:.0f} s",
-                    file=sys.stderr, flush=True,
-                )  # fmt: skip
+    jobs = [(*chunk, str(file)) for chunk, file in todo]
+    for _ in paint("codes", "chunks", 1, _codes, jobs, processes, _start, (str(model_path), str(view), seed)):
+        pass
     result = {}
     for split in meshes:
         parts = [tensor_file.load(f)[0] for f, (of, _, _) in zip(files, chunks, strict=True) if of == split]

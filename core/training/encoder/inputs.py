@@ -37,7 +37,7 @@ class PointInputs:
     expressions do.
     """
 
-    picks: np.ndarray
+    vertex_indices: np.ndarray
     """(P,) int32: which vertices."""
     basis: np.ndarray
     """((1 + n_id)(1 + n_exp), 3 P) float32: the bilinear model at these vertices, over `scale_mm`."""
@@ -51,12 +51,12 @@ class PointInputs:
     @property
     def n_exp(self) -> int:
         """Width of the encoder's second input."""
-        return 3 * len(self.picks)
+        return 3 * len(self.vertex_indices)
 
     @property
     def name(self) -> str:
         """In the paper's words."""
-        return str(len(self.picks))
+        return str(len(self.vertex_indices))
 
     def __call__(self, identity: np.ndarray, expression: np.ndarray) -> tuple[Tensor, Tensor]:
         """(B, n_id), (B, n_exp) -> (B, 0), (B, 3 P)."""
@@ -78,15 +78,15 @@ def make_inputs(kind: str, model: FaceModel) -> Inputs:
     count = int(kind)
     if count > len(model.neutral):
         raise DnpmError(f"encoder inputs {kind}: the face model {model.name!r} has {len(model.neutral)} vertices only")
-    picks = spread_vertices(model, count)
-    basis = model.core[:, :, picks].reshape(-1, 3 * count).astype(np.float32)
+    vertex_indices = spread_vertices(model, count)
+    basis = model.core[:, :, vertex_indices].reshape(-1, 3 * count).astype(np.float32)
     rng = np.random.default_rng(0)
     identity = rng.standard_normal((64, model.n_id)).astype(np.float32)
     active = rng.random((64, model.n_exp)) < 0.1
     expression = (rng.random((64, model.n_exp)) * active).astype(np.float32)
-    spread = PointInputs(picks, basis, 1.0)(identity, expression)[1]
+    spread = PointInputs(vertex_indices, basis, 1.0)(identity, expression)[1]
     scale = max(float(spread.std()), 1e-3)
-    return PointInputs(picks, basis / np.float32(scale), scale)
+    return PointInputs(vertex_indices, basis / np.float32(scale), scale)
 
 
 def spread_vertices(model: FaceModel, count: int) -> np.ndarray:
@@ -97,14 +97,14 @@ def spread_vertices(model: FaceModel, count: int) -> np.ndarray:
     used = model.faces_detail_uv >= 0
     layer = np.zeros(len(model.neutral), bool)
     layer[model.faces[used]] = True
-    picks: list[int] = []
+    vertex_indices: list[int] = []
     nearest = np.full(len(model.neutral), np.inf)
     for group in (np.flatnonzero(layer), np.flatnonzero(~layer)):
         place = model.neutral[group].astype(np.float64)
         distance = nearest[group]
-        for _ in range(min(count - len(picks), len(group))):
+        for _ in range(min(count - len(vertex_indices), len(group))):
             k = int(distance.argmax())
-            picks.append(int(group[k]))
+            vertex_indices.append(int(group[k]))
             distance = np.minimum(distance, ((place - place[k]) ** 2).sum(1))
             distance[k] = -1.0
-    return np.array(picks, np.int32)
+    return np.array(vertex_indices, np.int32)

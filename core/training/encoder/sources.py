@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from torch import Tensor
 
+from ...dataset.dataset import MapDataset
 from ...detail.card import check_face_model, face_model_entry, weights_dir
 from ...detail.config import EncoderConfig, GeneratorConfig
 from ...detail.generator import Generator
@@ -141,13 +141,10 @@ def open_samples(
             for split, count in counts.items()
         ]
         return painted, f"teacher: {counts['train']} maps of {p.resolution}, seed {p.seed}"
-    everything = _data_set(data).for_model(model)
-    splits = [everything.split(split) for split in counts]
-    if hasattr(everything, "with_coefficients"):
-        # G can learn from maps of unknown sliders, E cannot.
-        splits = [everything.with_coefficients(part) for part in splits]
-    # A split is a data set of its own, or the indices of its samples.
-    parts: list[Samples] = [part if hasattr(part, "maps") else Subset(everything, part) for part in splits]
+    everything = MapDataset.open(data).for_model(model)
+    # G can learn from maps of unknown sliders, E cannot: of those that are left they are known.
+    known = cast(Samples, everything)
+    parts: list[Samples] = [Subset(known, everything.with_coefficients(everything.split(split))) for split in counts]
     if empty := [split for split, part in zip(counts, parts, strict=True) if not len(part)]:
         raise DnpmError(f"{data}: has no samples for {', '.join(empty)} (with known sliders); add some")
     one = parts[0]
@@ -155,14 +152,6 @@ def open_samples(
     if (identity.shape[1], expression.shape[1]) != (model.n_id, model.n_exp):
         raise DnpmError(f"{data}: its sliders are not those of the face model {model.name!r}")
     return parts, f"{data.name}: {len(everything)} maps of {everything.resolution}"
-
-
-def _data_set(folder: Path) -> Any:
-    try:
-        module = importlib.import_module("...training.data.dataset", __package__)
-    except ModuleNotFoundError as error:
-        raise DnpmError(f"{folder}: this installation cannot read data sets ({error}); leave out --data") from error
-    return module.MapDataset.open(folder)
 
 
 def open_source(weights: str | None, generator: Path | None, model: FaceModel) -> Source:

@@ -23,6 +23,7 @@ from ...files import tensor_file
 from ...files.inputs import reading
 from ...files.network_file import built
 from .. import checkpoint
+from ..precision import precision_entry
 from .inputs import PointInputs
 from .trainer import EncoderTrainer, Plan
 
@@ -48,20 +49,29 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     return asdict(plan) | {"config": config.to_json(plan.config)}
 
 
+def belongs(trainer: EncoderTrainer, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a state must agree with: the plan, and what `about` names (samples, generator, inputs, ...)."""
+    return plan_json(trainer.plan) | dict(about) | precision_entry(trainer.precision)
+
+
 def save_state(path: Path, trainer: EncoderTrainer, about: Mapping[str, Any]) -> None:
     """The trainer's state; `about` names what it belongs to (samples, generator, inputs, ...)."""
-    checkpoint.save_state(path, trainer.state(), STATE_FORMAT, plan_json(trainer.plan) | dict(about))
+    checkpoint.save_state(path, trainer.state(), STATE_FORMAT, belongs(trainer, about))
 
 
 def load_state(path: Path, trainer: EncoderTrainer, about: Mapping[str, Any]) -> None:
     """Go on from a state. Raises DnpmError when it belongs to another plan, naming what differs."""
-    checkpoint.resume(trainer, path, STATE_FORMAT, plan_json(trainer.plan) | dict(about))
+    checkpoint.resume(trainer, path, STATE_FORMAT, belongs(trainer, about))
 
 
 def save_points(path: Path, encoder: Encoder, inputs: PointInputs, w_mean: Tensor, about: Mapping[str, Any]) -> None:
     """A finished encoder of points, float32."""
     arrays = {f"encoder.{k}": v.detach().cpu().numpy() for k, v in encoder.state_dict().items()}
-    arrays |= {"w_mean": w_mean.detach().cpu().numpy().astype(np.float32), "picks": inputs.picks, "basis": inputs.basis}
+    arrays |= {
+        "w_mean": w_mean.detach().cpu().numpy().astype(np.float32),
+        "picks": inputs.vertex_indices,
+        "basis": inputs.basis,
+    }
     metadata = {
         "format": POINTS_FORMAT,
         "config": _text(config.to_json(encoder.config)),
@@ -81,11 +91,11 @@ def load_points(path: Path) -> PointEncoder:
     with reading(path, again):
         sizes = config.from_json(config.EncoderConfig, sizes)
         inputs = PointInputs(arrays["picks"], arrays["basis"], float(metadata["scale_mm"]))
-        picks, basis, w_mean = inputs.picks, inputs.basis, arrays["w_mean"]
-        if picks.ndim != 1 or picks.dtype.kind not in "iu" or basis.ndim != 2 or not inputs.scale_mm > 0:
+        vertices, basis, w_mean = inputs.vertex_indices, inputs.basis, arrays["w_mean"]
+        if vertices.ndim != 1 or vertices.dtype.kind not in "iu" or basis.ndim != 2 or not inputs.scale_mm > 0:
             raise DnpmError("its points are not a list of vertices and a table of their positions")
         if inputs.n_exp != sizes.n_exp or basis.shape[1] != inputs.n_exp:
-            raise DnpmError(f"{len(picks)} points do not fit the encoder's {sizes.n_exp} inputs")
+            raise DnpmError(f"{len(vertices)} points do not fit the encoder's {sizes.n_exp} inputs")
         if w_mean.shape not in ((sizes.w_dim,), (sizes.w_layers, sizes.w_dim)) or not isinstance(about, dict):
             raise DnpmError(f"w_mean has the shape {w_mean.shape}, or it does not say what it was trained on")
         state = {k.removeprefix("encoder."): v for k, v in arrays.items() if "." in k}

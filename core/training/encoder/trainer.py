@@ -10,7 +10,6 @@ A resolution below G's trains the rows of w_plus that reach it. The heads start 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,15 +22,10 @@ from ...detail.encoder import Encoder
 from ...detail.generator import Generator
 from ...errors import DnpmError
 from ...measures.perceptual import RANGE_MM, PerceptualDistance
-from ..checkpoint import (
-    Arrays,
-    network_arrays,
-    optimizer_arrays,
-    out_of_memory,
-    restore_network,
-    restore_optimizer,
-)
 from ..detail.principal import average_to
+from ..loop import Scalars, Trainer
+from ..parallel import Rank
+from ..precision import Precision
 from ..rehearsal import number
 from .inputs import Inputs
 
@@ -89,21 +83,13 @@ class Plan:
                 raise DnpmError(message)
 
 
-@dataclass(frozen=True)
-class Losses:
-    """Means of one step."""
-
-    total: float
-    l1_mm: float
-    perceptual: float
-
-
-class EncoderTrainer:
-    """One encoder in training. `step` counts what is done; `run` goes on from there."""
+class EncoderTrainer(Trainer):
+    """One encoder in training."""
 
     def __init__(
         self, generator: Generator, w_mean: Tensor, encoder: Encoder, inputs: Inputs, samples: Samples, plan: Plan,
-        distance: PerceptualDistance | None, device: torch.device | str = "cpu",
+        distance: PerceptualDistance | None, device: torch.device | str = "cpu", precision: Precision = "fp32",
+        rank: Rank | None = None,
     ) -> None:  # fmt: skip
         """distance: None leaves the perceptual term out. Raises DnpmError when sizes do not fit."""
         if samples.resolution < plan.resolution or plan.resolution not in generator.config.resolutions:
@@ -113,25 +99,22 @@ class EncoderTrainer:
             )
         if len(samples) < plan.batch:
             raise DnpmError(f"{len(samples)} training samples are fewer than a batch of {plan.batch}")
-        self.plan, self.samples, self.inputs, self.device = plan, samples, inputs, torch.device(device)
+        steps = plan.epochs * (len(samples) // plan.batch)
+        steps = steps if plan.max_steps is None else min(steps, plan.max_steps)
+        super().__init__(steps, plan.batch, plan.rate, device, precision, rank)
+        self.plan, self.samples, self.inputs = plan, samples, inputs
         self.generator = generator.to(self.device).eval().requires_grad_(False)
         self.w_mean = w_mean.to(self.device)
         self.encoder = encoder.to(self.device).train()
         self.distance = distance.to(self.device) if distance is not None and plan.perceptual_weight > 0 else None
         self.mask = average_to(torch.from_numpy(np.float32(samples.mask))[None], plan.resolution)[0].to(self.device)
         self.optimizer = torch.optim.Adam(self.encoder.parameters(), lr=plan.rate)
-        self.step = 0
+        self.networks, self.optimizers = {"encoder": self.encoder}, {"adam": self.optimizer}
 
     @property
     def epoch_steps(self) -> int:
         """Whole batches in an epoch; what is left over waits for the next epoch's order."""
         return len(self.samples) // self.plan.batch
-
-    @property
-    def total_steps(self) -> int:
-        """Of the whole training."""
-        steps = self.plan.epochs * self.epoch_steps
-        return steps if self.plan.max_steps is None else min(steps, self.plan.max_steps)
 
     def rate_at(self, step: int) -> float:
         """The plan's rate in the first epoch, then a cosine to 0; a run of one epoch or less is a cosine throughout."""
@@ -139,27 +122,21 @@ class EncoderTrainer:
         done = max(step - flat, 0) / (self.total_steps - flat)
         return 0.5 * self.plan.rate * (1 + math.cos(math.pi * done))
 
-    def run(self) -> Iterator[Losses]:
-        """One step an item, from where it stands to the end. Raises DnpmError when memory runs out or numbers burst."""
-        while self.step < self.total_steps:
-            epoch, k = divmod(self.step, self.epoch_steps)
-            order = np.random.default_rng([self.plan.seed, epoch]).permutation(len(self.samples))
-            picks = np.sort(order[k * self.plan.batch : (k + 1) * self.plan.batch])
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate_at(self.step)
-            try:
-                losses = self.once(picks)
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                raise DnpmError(
-                    f"{self.device} has too little memory for a batch of {self.plan.batch} at {self.plan.resolution}: "
-                    f"try --batch {max(1, self.plan.batch // 2)}, or a smaller --resolution"
-                ) from error
-            if not math.isfinite(losses.total):
-                raise DnpmError(f"the loss burst at step {self.step}; try a smaller --rate than {self.plan.rate:g}")
-            self.step += 1
-            yield losses
+    def train_step(self) -> Scalars:
+        """One step on the batch whose turn it is."""
+        epoch, k = divmod(self.step, self.epoch_steps)
+        order = np.random.default_rng([self.plan.seed, epoch]).permutation(len(self.samples))
+        indices = np.sort(order[k * self.plan.batch : (k + 1) * self.plan.batch])
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate_at(self.step)
+        return self.once(indices[self.rank.share(len(indices))])
+
+    def smaller(self) -> str:
+        """See `Trainer`."""
+        batch = self.plan.batch
+        return (
+            f"a batch of {batch} at {self.plan.resolution}: try --batch {max(1, batch // 2)}, or a smaller --resolution"
+        )
 
     def predict(self, samples: Samples, indices: np.ndarray) -> np.ndarray:
         """(n,) -> (n, r, r) float32 mm inside the mask, in evaluation mode."""
@@ -175,37 +152,25 @@ class EncoderTrainer:
         """(n,) -> (n, r, r) float32 mm inside the mask, averaged down to the training's resolution."""
         return self._targets(samples, indices)[:, 0].cpu().numpy()
 
-    def state(self) -> Arrays:
-        """Everything that an exact continuation needs."""
-        arrays = network_arrays("encoder", self.encoder) | optimizer_arrays("adam", self.optimizer)
-        return arrays | {"step": np.array([self.step], np.int64)}
-
-    def restore(self, arrays: Arrays) -> None:
-        """What `state` gave. Raises DnpmError when it is of another network."""
-        restore_network("encoder", self.encoder, arrays)
-        restore_optimizer("adam", self.optimizer, arrays)
-        if "step" not in arrays:
-            raise DnpmError("the saved state is of another encoder (it has no step)")
-        self.step = int(arrays["step"][0])
-
-    def once(self, picks: np.ndarray) -> Losses:
+    def once(self, indices: np.ndarray) -> Scalars:
         """One step on these samples; on the meta device losses are nan (`rehearsal.py`)."""
-        images, targets = self._images(self.samples, picks), self._targets(self.samples, picks)
+        with self.autocast():
+            images = self._images(self.samples, indices)
+        images, targets = images.float(), self._targets(self.samples, indices)
         l1 = (images - targets).abs().mean()
-        seen = images.new_zeros(()) if self.distance is None else self.distance(images, targets).mean()
-        total = l1 / RANGE_MM + self.plan.perceptual_weight * seen
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.optimizer.step()
-        return Losses(number(total), number(l1), number(seen))
+        with self.autocast():
+            perceptual = images.new_zeros(()) if self.distance is None else self.distance(images, targets).mean()
+        total = l1 / RANGE_MM + self.plan.perceptual_weight * perceptual
+        self.descend(total, self.optimizer, self.encoder)
+        return {"total": number(total), "l1_mm": number(l1), "perceptual": number(perceptual)}
 
-    def _images(self, samples: Samples, picks: np.ndarray) -> Tensor:
-        first, second = self.inputs(samples.identity(picks), samples.expression(picks))
+    def _images(self, samples: Samples, indices: np.ndarray) -> Tensor:
+        first, second = self.inputs(samples.identity(indices), samples.expression(indices))
         w_plus = self.w_mean + self.encoder(first.to(self.device), second.to(self.device))
         return self.generator.synthesis(w_plus, self.plan.resolution) * self.mask
 
-    def _targets(self, samples: Samples, picks: np.ndarray) -> Tensor:
-        maps = torch.from_numpy(np.ascontiguousarray(samples.maps(picks), np.float32))
+    def _targets(self, samples: Samples, indices: np.ndarray) -> Tensor:
+        maps = torch.from_numpy(np.ascontiguousarray(samples.maps(indices), np.float32))
         return (average_to(maps, self.plan.resolution).to(self.device) * self.mask)[:, None]
 
 

@@ -64,18 +64,19 @@ class ArtistMaps:
     @classmethod
     def read(cls, data: MapDataset, resolution: int) -> ArtistMaps:
         """Training samples of a set. Raises DnpmError when they are coarser than asked for."""
-        picks = data.split("train")
+        indices = data.split("train")
         if data.resolution < resolution or data.resolution % resolution:
             raise DnpmError(f"the maps have {data.resolution} texels a side, not {resolution} or a multiple of that")
         small = lambda array: average_to(torch.from_numpy(np.array(array, np.float32)), resolution)[:, None]  # noqa: E731
         maps, masks = (
-            torch.cat([small(read(picks[k : k + 1])) for k in range(len(picks))]) for read in (data.maps, data.masks)
+            torch.cat([small(read(indices[k : k + 1])) for k in range(len(indices))])
+            for read in (data.maps, data.masks)
         )
-        known = np.isin(picks, data.with_coefficients(picks))
-        identity = np.zeros((len(picks), data.n_id), np.float32)
-        expression = np.zeros((len(picks), data.about.n_exp), np.float32)
+        known = np.isin(indices, data.with_coefficients(indices))
+        identity = np.zeros((len(indices), data.n_id), np.float32)
+        expression = np.zeros((len(indices), data.about.n_exp), np.float32)
         if known.any():
-            rows_id, rows_exp = data.identity(picks[known]), data.expression(picks[known])
+            rows_id, rows_exp = data.identity(indices[known]), data.expression(indices[known])
             assert rows_id is not None
             assert rows_exp is not None
             identity[known], expression[known] = rows_id, rows_exp

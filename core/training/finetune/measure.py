@@ -61,10 +61,10 @@ def scores(old: Detail, new: Detail, artist: ArtistMaps, pivots: Tensor, shift: 
 def sheet(out: Path, old: Detail, new: Detail, artist: ArtistMaps, seed: int) -> None:
     """Rows: the artist's maps; three people and an expression before; the same after; by chance. Raises DnpmError."""
     side, mask = artist.maps.shape[-1], artist.masks.amax(0)
-    picks = np.unique(np.linspace(0, len(artist) - 1, min(COLUMNS, len(artist))).astype(int))
-    maps, labels = [m[0].numpy() for m in artist.maps[picks]], ["yours"] * len(picks)
-    maps += [np.zeros((side, side), np.float32)] * (COLUMNS - len(picks))
-    labels += [""] * (COLUMNS - len(picks))
+    indices = np.unique(np.linspace(0, len(artist) - 1, min(COLUMNS, len(artist))).astype(int))
+    maps, labels = [m[0].numpy() for m in artist.maps[indices]], ["yours"] * len(indices)
+    maps += [np.zeros((side, side), np.float32)] * (COLUMNS - len(indices))
+    labels += [""] * (COLUMNS - len(indices))
     identity, expression = _telling(old, seed, side, mask)
     for detail, title in ((old, "before"), (new, "after")):
         maps += [m[0].numpy() for m in _by_sliders(detail, identity, expression, side) * mask]

@@ -10,7 +10,6 @@ The result is a folder of weights like the shipped one.
 
 from __future__ import annotations
 
-import sys
 import time
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
@@ -27,22 +26,24 @@ from ...errors import DnpmError
 from ...files import tensor_file
 from ...files.inputs import reading
 from ...files.network_file import built
-from ..checkpoint import Stop, load_state, network_arrays, resume, save_state, stop_on_signal
+from ...progress import Progress
+from ..checkpoint import Stop, load_state, network_arrays, save_state, stop_on_signal
 from ..generator.batches import Batches
 from ..generator.discriminator import Discriminator, DiscriminatorConfig
 from ..generator.dry import BlankBatches
 from ..generator.losses import r1_gamma
-from ..generator.plan import Plan, Precision
-from ..generator.run import DISCRIMINATOR, DISCRIMINATOR_KIND, data_entry, discriminator_metadata, progress, with_mean_w
+from ..generator.plan import Plan
+from ..generator.run import DISCRIMINATOR, DISCRIMINATOR_KIND, data_entry, discriminator_metadata, with_mean_w
 from ..generator.start import spread_of
+from ..loop import Loop
+from ..parallel import Rank
+from ..precision import Precision
 from ..rehearsal import META
-from ..scalars import ScalarLog
 from .maps import ArtistMaps, fit_codes, mean_shift
 from .measure import scores, sheet
 from .trainers import EncoderFollower, FinetuneTrainer, Weights
 
 SHEET = "before_after.png"
-SAVE_SECONDS, SAY_SECONDS = 300.0, 10.0
 _FRESH = (4096, 128)
 """Channel base and most channels of a D that starts from nothing."""
 
@@ -78,13 +79,15 @@ class Recipe:
 
 
 def finetune(
-    old: Detail, data: MapDataset, out: Path, recipe: Recipe, device: torch.device, command: str
-) -> dict[str, Any] | None:
+    old: Detail, data: MapDataset, out: Path, recipe: Recipe, device: torch.device, command: str,
+    rank: Rank | None = None,
+) -> dict[str, Any] | None:  # fmt: skip
     """Run every stage that is not done yet; the scores, or None when stopped before the end (all is kept).
 
-    Raises DnpmError when sizes do not fit, the folder was begun otherwise, or memory runs out.
+    Of several processes each finds the scores, and the first one writes. Raises DnpmError when sizes do not fit, the
+    folder was begun otherwise, or memory runs out.
     """
-    started, work = time.monotonic(), out / "work"
+    started, work, rank = time.monotonic(), out / "work", rank or Rank()
     old = old.to(device)
     spread, artist = spread_of(data), ArtistMaps.read(data, recipe.resolution)
     discriminator, spread, fresh = _discriminator(recipe, spread)
@@ -94,7 +97,8 @@ def finetune(
         "codes": [recipe.code_steps, min(recipe.code_resolution, recipe.resolution)], "weights": asdict(recipe.weights),
     }  # fmt: skip
     with stop_on_signal() as stop:
-        codes = _codes(old, artist, recipe, work / "codes.safetensors", belongs, stop)
+        with rank.first_before_others():  # The others read what the first one found, or stop with it.
+            codes = _codes(old, artist, recipe, work / "codes.safetensors", belongs, stop, rank)
         if codes is None:
             return None
         shift = mean_shift(old, artist)
@@ -102,9 +106,10 @@ def finetune(
         try:
             trainer = FinetuneTrainer(
                 plan, old, discriminator, batches, spread, artist, codes, shift, recipe.weights, device,
-                recipe.microbatch,
+                recipe.microbatch, rank,
             )  # fmt: skip
-            if not _adapt(trainer, work, belongs, stop):
+            loop = Loop("generator", work / "generator.safetensors", "dnpm-finetune-generator-1", belongs)
+            if not loop.run(trainer, stop):
                 return None
         finally:
             batches.close()
@@ -112,13 +117,20 @@ def finetune(
         new = Detail(generator, deepcopy(old.encoder), old.w_mean, old.card)
         side = min(recipe.encoder_resolution, recipe.resolution)
         follower = EncoderFollower(
-            old, new, artist, shift, side, recipe.encoder_steps, recipe.encoder_batch, recipe.encoder_rate, recipe.seed
-        )
+            old, new, artist, shift, side, recipe.encoder_steps, recipe.encoder_batch, recipe.encoder_rate, recipe.seed,
+            recipe.precision, rank,
+        )  # fmt: skip
         of_e = [recipe.encoder_steps, recipe.encoder_batch, recipe.encoder_rate, side]
-        if not _follow(follower, work / "encoder.safetensors", belongs | {"encoder": of_e}, stop):
+        loop = Loop(
+            "encoder", work / "encoder.safetensors", "dnpm-finetune-encoder-1", belongs | {"encoder": of_e},
+            folder=work / "encoder",
+        )  # fmt: skip
+        if not loop.run(follower, stop):
             return None
     new.encoder.eval().requires_grad_(False)
     found = scores(old, new, artist, codes, shift, recipe.seed)
+    if not rank.first:
+        return found
     sheet(out / SHEET, old, new, artist, recipe.seed)
     arrays = network_arrays("discriminator", trainer.discriminator)
     tensor_file.save(out / DISCRIMINATOR, arrays, discriminator_metadata(plan, spread))
@@ -159,7 +171,7 @@ def plan_of(recipe: Recipe, old: Detail, discriminator: Discriminator, fresh: bo
         gamma=r1_gamma(recipe.resolution, recipe.batch) / 10, rate=recipe.rate,
         discriminator_rate=0.002 if fresh else recipe.rate, registered_rate=0.5, path_every=0, mixing=0.0,
         ema_images=min(500.0, recipe.images / 8), ada_images=20_000, learn_noise=False,
-        warm_steps=min(25, recipe.images // recipe.batch // 10) if fresh else 0, precision=recipe.precision,
+        d_warmup_steps=min(25, recipe.images // recipe.batch // 10) if fresh else 0, precision=recipe.precision,
         seed=recipe.seed,
     )  # fmt: skip
 
@@ -193,7 +205,7 @@ def _discriminator(recipe: Recipe, spread: float) -> tuple[Discriminator, float,
 
 
 def _codes(
-    old: Detail, artist: ArtistMaps, recipe: Recipe, path: Path, belongs: dict[str, Any], stop: Stop
+    old: Detail, artist: ArtistMaps, recipe: Recipe, path: Path, belongs: dict[str, Any], stop: Stop, rank: Rank
 ) -> Tensor | None:
     """The stage `codes`, from where it was stopped; None when stopped again."""
     kind = "dnpm-finetune-codes-1"
@@ -204,62 +216,15 @@ def _codes(
             rows = (old.generator.config.w_layers, old.generator.config.w_dim)
             if done.shape[1:] != rows or len(done) > len(artist):
                 raise DnpmError(f"holds codes of the shape {tuple(done.shape)}")
+    if not rank.first:
+        return done if len(done) == len(artist) else None
     side = min(recipe.code_resolution, recipe.resolution)
-    for part in fit_codes(old, artist, side, recipe.code_steps, 4, len(done)):
-        done = torch.cat([done, part.cpu()])
-        save_state(path, {"codes": done.numpy()}, kind, belongs)
-        _say(f"codes: {len(done)} of {len(artist)} maps found in the old generator")
-        if stop.asked and len(done) < len(artist):
-            _say("stopped; the same command goes on")
-            return None
+    with Progress("codes", len(artist), len(done), "maps") as bar:
+        for part in fit_codes(old, artist, side, recipe.code_steps, 4, len(done)):
+            done = torch.cat([done, part.cpu()])
+            save_state(path, {"codes": done.numpy()}, kind, belongs)
+            bar.update(len(done))
+            if stop.asked and len(done) < len(artist):
+                bar.say(f"stopped at map {len(done)} of {len(artist)}; the same command goes on")
+                return None
     return done
-
-
-def _adapt(trainer: FinetuneTrainer, work: Path, belongs: dict[str, Any], stop: Stop) -> bool:
-    """The stage `generator`; False when stopped before its end."""
-    path, kind, plan = work / "generator.safetensors", "dnpm-finetune-generator-1", trainer.plan
-    if path.is_file():
-        resume(trainer, path, kind, belongs)
-    first, started = trainer.step, time.monotonic()
-    saved = said = started
-    with ScalarLog(work, trainer.step) as log:
-        for losses in trainer.run():
-            now, ends = time.monotonic(), trainer.step == plan.steps
-            if trainer.step % 10 == 0 or ends:
-                log.write(trainer.step, losses.entries())
-            if now - said > SAY_SECONDS or ends or sys.stderr.isatty():
-                progress(trainer.step, plan, losses, (trainer.step - first) * plan.batch / (now - started))
-                said = now
-            if now - saved > SAVE_SECONDS or ends or stop.asked:
-                save_state(path, trainer.state(), kind, belongs)
-                saved = now
-            if stop.asked and not ends:
-                _say(f"\nstopped at step {trainer.step} of {plan.steps}; the same command goes on")
-                return False
-    return not stop.asked or trainer.step == plan.steps
-
-
-def _follow(follower: EncoderFollower, path: Path, belongs: dict[str, Any], stop: Stop) -> bool:
-    """The stage `encoder`; False when stopped before its end."""
-    kind = "dnpm-finetune-encoder-1"
-    if path.is_file():
-        resume(follower, path, kind, belongs)
-    saved = said = time.monotonic()
-    recent = []
-    for value in follower.run():
-        recent.append(value)
-        now, ends = time.monotonic(), follower.step == follower.steps
-        if now - said > SAY_SECONDS or ends:
-            _say(f"encoder: step {follower.step} of {follower.steps}, loss {np.mean(recent):.4f}")
-            said, recent = now, []
-        if now - saved > SAVE_SECONDS or ends or stop.asked:
-            save_state(path, follower.state(), kind, belongs)
-            saved = now
-        if stop.asked and not ends:
-            _say(f"stopped at step {follower.step} of the encoder; the same command goes on")
-            return False
-    return True
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -1,6 +1,6 @@
 """The two trainings of a fine-tuning: G against D with what keeps it in place, and E after it.
 
-G starts as the old one plus the shift, the artist's maps' mean difference (`maps.mean_shift`, `plant.py`): so all
+G starts as the old one plus the shift, the artist's maps' mean difference (`maps.mean_shift`, `added_map.py`): so all
 sliders work from the first step, on the artist's kind of skin. Per step it learns by the logistic loss with ADA on
 the artist's maps, plus
 
@@ -16,7 +16,6 @@ distillation: the old networks are the teacher, and no sliders of the artist's m
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,23 +24,17 @@ from torch import Tensor
 
 from ...detail.config import w_layers
 from ...detail.weights import Detail
-from ...errors import DnpmError
-from ..checkpoint import (
-    Arrays,
-    network_arrays,
-    optimizer_arrays,
-    out_of_memory,
-    restore_network,
-    restore_optimizer,
-)
 from ..detail.joint import map_loss
 from ..detail.principal import average_to
 from ..generator.batches import Batches
 from ..generator.discriminator import Discriminator
 from ..generator.plan import Plan
 from ..generator.trainer import GeneratorTrainer
+from ..loop import Scalars, Trainer
+from ..parallel import Rank
+from ..precision import Precision
+from .added_map import with_added_map
 from .maps import ArtistMaps, random_sliders
-from .plant import with_added_map
 
 COARSE = 8
 """Keeping compares maps averaged so many texels each way."""
@@ -64,11 +57,11 @@ class FinetuneTrainer(GeneratorTrainer):
     def __init__(
         self, plan: Plan, detail: Detail, discriminator: Discriminator, batches: Batches, spread_mm: float,
         artist: ArtistMaps, codes: Tensor, shift: Tensor, weights: Weights, device: torch.device | str = "cpu",
-        microbatch: int | None = None,
+        microbatch: int | None = None, rank: Rank | None = None,
     ) -> None:  # fmt: skip
         """detail: the old networks, frozen. codes (N, rows, w_dim), shift (1, 1, R, R) mm."""
         generator = with_added_map(detail.generator, shift)
-        super().__init__(plan, generator, discriminator, batches, spread_mm, device, microbatch=microbatch)
+        super().__init__(plan, generator, discriminator, batches, spread_mm, device, rank, microbatch)
         self.old, self.artist, self.weights = detail.to(self.device), artist, weights
         self.pivots, self.shift = codes.to(self.device), shift.to(self.device)
 
@@ -87,10 +80,10 @@ class FinetuneTrainer(GeneratorTrainer):
         """Reconstruction and keeping."""
         side, one = self.plan.resolution, self.shift.new_ones(1, 1, 1, 1)
         rng = np.random.default_rng([self.plan.seed, step, _EXTRA])
-        picks = rng.integers(0, len(self.artist), self.weights.extra)
-        maps, masks = (t[picks].to(self.device) / scale for t, scale in
+        indices = rng.integers(0, len(self.artist), self.weights.extra)
+        maps, masks = (t[indices].to(self.device) / scale for t, scale in
                        ((self.artist.maps, self.spread_mm), (self.artist.masks, 1.0)))  # fmt: skip
-        image = self._paint(self.pivots[picks]) / self.spread_mm * masks
+        image = self._paint(self.pivots[indices]) / self.spread_mm * masks
         total = self.weights.reconstruction * map_loss(image, maps, one)
         if self.weights.keep:
             config = self.old.encoder.config
@@ -106,16 +99,17 @@ class FinetuneTrainer(GeneratorTrainer):
         return total
 
 
-class EncoderFollower:
-    """E after G: one step an item of `run`; a state is exact."""
+class EncoderFollower(Trainer):
+    """E after G."""
 
     def __init__(
         self, old: Detail, new: Detail, artist: ArtistMaps, shift: Tensor, resolution: int, steps: int, batch: int,
-        rate: float, seed: int,
+        rate: float, seed: int, precision: Precision = "fp32", rank: Rank | None = None,
     ) -> None:  # fmt: skip
         """new: the new G, frozen, with a copy of the old E, which learns. shift (1, 1, R, R) mm is averaged down."""
-        self.old, self.new, self.steps, self.batch, self.rate, self.seed = old, new, steps, batch, rate, seed
-        self.resolution, self.device = resolution, old.w_mean.device
+        super().__init__(steps, batch, rate, old.w_mean.device, precision, rank)
+        self.old, self.new, self.seed = old, new, seed
+        self.resolution = resolution
         self.shift = average_to(shift[0], resolution)[None].to(self.device)
         self.maps, self.masks = (t.to(self.device) for t in artist.at(resolution))
         self.artist, self.taught = artist, np.flatnonzero(artist.known)
@@ -124,57 +118,41 @@ class EncoderFollower:
             if isinstance(module, torch.nn.BatchNorm1d):
                 module.eval()  # Its statistics are those of the many sliders that the old E saw.
         self.optimizer = torch.optim.Adam(new.encoder.parameters(), lr=rate)
-        self.step = 0
+        self.networks, self.optimizers = {"encoder": new.encoder}, {"adam": self.optimizer}
 
-    def run(self) -> Iterator[float]:
-        """The loss of each step. Raises DnpmError when memory runs out or numbers burst."""
-        while self.step < self.steps:
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.rate * (0.5 + 0.5 * math.cos(math.pi * self.step / self.steps))
-            try:
-                value = self._once()
-            except (RuntimeError, MemoryError) as error:
-                if not out_of_memory(error):
-                    raise
-                raise DnpmError(
-                    f"{self.device} has too little memory for {self.batch} maps of {self.resolution}: try --batch "
-                    f"{max(1, self.batch // 2)}, or a smaller --encoder-resolution"
-                ) from error
-            if not math.isfinite(value):
-                raise DnpmError(f"the encoder's loss burst at step {self.step}; try a smaller --encoder-rate")
-            self.step += 1
-            yield value
+    def calmer(self) -> str:
+        """See `Trainer`."""
+        return f"a smaller --encoder-rate than {self.rate:g}"
 
-    def state(self) -> Arrays:
-        """Everything that an exact continuation needs."""
-        arrays = network_arrays("encoder", self.new.encoder) | optimizer_arrays("adam", self.optimizer)
-        return arrays | {"step": np.array([self.step], np.int64)}
+    def smaller(self) -> str:
+        """See `Trainer`."""
+        less = max(1, self.batch_size // 2)
+        return f"{self.batch_size} maps of {self.resolution}: try --batch {less}, or a smaller --encoder-resolution"
 
-    def restore(self, arrays: Arrays) -> None:
-        """What `state` gave."""
-        restore_network("encoder", self.new.encoder, arrays)
-        restore_optimizer("adam", self.optimizer, arrays)
-        self.step = int(arrays["step"][0])
-
-    def _once(self) -> float:
+    def train_step(self) -> Scalars:
+        """One step on random sliders, and on the artist's maps whose sliders are known."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * (0.5 + 0.5 * math.cos(math.pi * self.step / self.steps))
         config, one = self.old.encoder.config, self.shift.new_ones(1, 1, 1, 1)
         rng = np.random.default_rng([self.seed, self.step, _E])
-        drawn = random_sliders(rng, self.batch, config.n_id, config.n_exp)
-        identity, expression = drawn[0].to(self.device), drawn[1].to(self.device)
+        drawn = random_sliders(rng, self.batch_size, config.n_id, config.n_exp)
+        mine = self.rank.share(self.batch_size)
+        identity, expression = (t[mine].to(self.device) for t in drawn)
         with torch.no_grad():
             old = self.old.w_plus(identity, expression)
             wanted = self.old.generator.synthesis(old, self.resolution) + self.shift
-        codes = self.new.w_plus(identity, expression)
-        found = self.new.generator.synthesis(codes, self.resolution)
+        with self.autocast():
+            codes = self.new.w_plus(identity, expression)
+            found = self.new.generator.synthesis(codes, self.resolution)
         scale = wanted.abs().mean()
-        value = map_loss(found, wanted, one) / scale + 0.1 * (codes - old).square().mean()
+        value = map_loss(found.float(), wanted, one) / scale + 0.1 * (codes.float() - old).square().mean()
         if len(self.taught):
-            picks = rng.choice(self.taught, min(len(self.taught), max(1, self.batch // 2)), replace=False)
-            identity, expression = (t[picks].to(self.device) for t in (self.artist.identity, self.artist.expression))
-            taught = self.new.w_plus(identity, expression)
-            image = self.new.generator.synthesis(taught, self.resolution) * self.masks[picks]
-            value = value + map_loss(image, self.maps[picks], one) / scale
-        self.optimizer.zero_grad(set_to_none=True)
-        value.backward()
-        self.optimizer.step()
-        return float(value.detach())
+            count = min(len(self.taught), max(1, self.batch_size // 2))
+            indices = rng.choice(self.taught, count, replace=False)
+            identity, expression = (t[indices].to(self.device) for t in (self.artist.identity, self.artist.expression))
+            with self.autocast():
+                taught = self.new.w_plus(identity, expression)
+                image = self.new.generator.synthesis(taught, self.resolution).float() * self.masks[indices]
+            value = value + map_loss(image, self.maps[indices], one) / scale
+        self.descend(value, self.optimizer, self.new.encoder)
+        return {"loss": float(value.detach())}

@@ -43,7 +43,7 @@ HIGHEST_P = 0.85
 
 
 @dataclass(frozen=True)
-class Changes:
+class AugmentParams:
     """What is done to each of B maps: neutral values where it is left as it is."""
 
     affine: np.ndarray
@@ -57,11 +57,11 @@ class Changes:
     cutout: np.ndarray
     """(B, 3): centre x, y and half the side, in units of half the map's side; a side of 0 cuts nothing."""
 
-    def __getitem__(self, part: slice) -> Changes:
-        return Changes(*(getattr(self, name)[part] for name in ("affine", "gain", "bands", "noise", "cutout")))
+    def __getitem__(self, part: slice) -> AugmentParams:
+        return AugmentParams(*(getattr(self, name)[part] for name in ("affine", "gain", "bands", "noise", "cutout")))
 
 
-def draw(rng: np.random.Generator, count: int, p: float) -> Changes:
+def draw(rng: np.random.Generator, count: int, p: float) -> AugmentParams:
     """Changes for `count` maps, each with probability p. Always draws the same amount of numbers."""
     happens = rng.random((count, 5)) < p
     normal = rng.standard_normal((count, 6 + BANDS))
@@ -75,7 +75,7 @@ def draw(rng: np.random.Generator, count: int, p: float) -> Changes:
     bands = np.exp(BAND * normal[:, 5 : 5 + BANDS])
     bands[:, -1] = 1.0  # The longest waves are the gain's.
     hole = np.stack([place[:, 0], place[:, 1], CUTOUT * np.abs(place[:, 2])], 1)
-    return Changes(
+    return AugmentParams(
         np.where(happens[:, :1, None], moved, still),
         np.where(happens[:, 1], np.exp(GAIN * gain), 1.0),
         np.where(happens[:, 2:3], bands, 1.0),
@@ -84,28 +84,28 @@ def draw(rng: np.random.Generator, count: int, p: float) -> Changes:
     )
 
 
-def apply(maps: Tensor, changes: Changes, noise_of: Callable[[int], Tensor]) -> Tensor:
+def apply(maps: Tensor, params: AugmentParams, noise_of: Callable[[int], Tensor]) -> Tensor:
     """(B, 1, R, R) in the set's deviations -> the same, changed; differentiable. Outside of the picture is 0.
 
     noise_of: number of the map in this batch -> (1, R, R) ~ N(0, 1); called only where there is noise. Steps that no
     map of the batch needs are skipped.
     """
     to = lambda array: torch.as_tensor(array, dtype=maps.dtype, device=maps.device)  # noqa: E731
-    if (changes.affine != np.eye(2, 3)).any():
-        grid = F.affine_grid(to(changes.affine), list(maps.shape), align_corners=False)
+    if (params.affine != np.eye(2, 3)).any():
+        grid = F.affine_grid(to(params.affine), list(maps.shape), align_corners=False)
         maps = F.grid_sample(maps, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    if (changes.bands != 1).any():
-        maps = weigh_bands(maps, to(changes.bands))
-    if (changes.gain != 1).any():
-        maps = maps * to(changes.gain)[:, None, None, None]
-    if changes.noise.any():
+    if (params.bands != 1).any():
+        maps = weigh_bands(maps, to(params.bands))
+    if (params.gain != 1).any():
+        maps = maps * to(params.gain)[:, None, None, None]
+    if params.noise.any():
         inside = maps.detach() != 0  # Outside of the mask there is nothing to measure.
         parts = [
-            noise_of(k) * float(level) if level else torch.zeros_like(maps[0]) for k, level in enumerate(changes.noise)
+            noise_of(k) * float(level) if level else torch.zeros_like(maps[0]) for k, level in enumerate(params.noise)
         ]
         maps = maps + torch.stack(parts).to(maps) * inside
-    if changes.cutout[:, 2].any():
-        maps = maps * _kept(changes.cutout, maps)
+    if params.cutout[:, 2].any():
+        maps = maps * _kept(params.cutout, maps)
     return maps
 
 
@@ -137,13 +137,13 @@ class AdaptiveP:
     """
 
     def __init__(self, target: float | None, images: int, every: int = 4) -> None:
-        """target: None keeps p at 0. images: shown while p may go from 0 to 1. every: steps between changes."""
+        """target: None keeps p at 0. images: shown while p may go from 0 to 1. every: steps between params."""
         self.target, self.images, self.every = target, images, every
         self.p = self.signs = self.count = 0.0
         self.measured = 0.0
         """r at the last change."""
 
-    def saw(self, signs: float, count: float) -> None:
+    def update_statistics(self, signs: float, count: float) -> None:
         """Sum of sign(D(real)) over `count` maps."""
         self.signs, self.count = self.signs + signs, self.count + count
 

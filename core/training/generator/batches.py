@@ -49,7 +49,7 @@ class Batches:
         self._now: tuple[tuple[int, int, int], tuple[Tensor, Tensor]] | None = None
         self._ahead: tuple[tuple[int, int, int], Future[tuple[Tensor, Tensor]]] | None = None
 
-    def picks(self, step: int) -> np.ndarray:
+    def sample_indices(self, step: int) -> np.ndarray:
         """(batch,) indices of a step's samples."""
         position = step * self.batch + np.arange(self.batch)
         epochs, places = np.divmod(position, len(self.indices))
@@ -64,19 +64,19 @@ class Batches:
         if self._ahead is not None and self._ahead[0] == here:
             result = self._ahead[1].result()
         else:
-            result = self._read(self.picks(step)[part])
+            result = self._read(self.sample_indices(step)[part])
         self._now = here, result
-        self._ahead = following, self._pool.submit(self._read, self.picks(step + 1)[part])
+        self._ahead = following, self._pool.submit(self._read, self.sample_indices(step + 1)[part])
         return result
 
     def close(self) -> None:
         """Ends the thread."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _read(self, picks: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _read(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
         return tuple(  # type: ignore[return-value]
             average_to(torch.from_numpy(np.array(array, np.float32)), self.resolution)[:, None]
-            for array in (self.samples.maps(picks), self.samples.masks(picks))
+            for array in (self.samples.maps(indices), self.samples.masks(indices))
         )
 
     def _order(self, epoch: int) -> np.ndarray:

@@ -56,11 +56,9 @@ def dry_run(trainer: GeneratorTrainer, maps: int | None, device: torch.device) -
     trainer.ada.p = 0.5 if plan.ada_target is not None else 0.0  # Augmentation takes time as well.
 
     def whole(name: str, part: Callable[[int], object]) -> Callable[[], None]:
-        of_g = name in ("generator", "path_length")
-
         def run() -> None:
             part(0)
-            trainer.apply(of_g)
+            trainer.apply(to_g=name in ("generator", "path_length"))
 
         return run
 
@@ -75,7 +73,7 @@ def dry_run(trainer: GeneratorTrainer, maps: int | None, device: torch.device) -
         "generator": to_json(plan.generator), "generator_parameters": count(trainer.generator),
         "mapping_parameters": count(trainer.generator.mapping),
         "discriminator": asdict(plan.discriminator), "discriminator_parameters": count(trainer.discriminator),
-        "maps": maps, "resolution": plan.resolution, "batch": plan.batch, "processes": trainer.me.count,
+        "maps": maps, "resolution": plan.resolution, "batch": plan.batch, "processes": trainer.rank.count,
         "microbatch": trainer.microbatch, "images": plan.images, "steps": plan.steps, "rate": plan.rate,
         "gamma": round(plan.gamma, 5), "path_every": plan.path_every, "r1_every": plan.r1_every,
         "ada_target": plan.ada_target, "start": plan.start, "precision": plan.precision,
@@ -120,5 +118,5 @@ def _state_mib(trainer: GeneratorTrainer) -> int:
     bytes_of = lambda tensors: sum(t.numel() * t.element_size() for t in tensors)  # noqa: E731
     kept = (trainer.generator, trainer.mean, trainer.discriminator)
     networks = sum(bytes_of(net.state_dict().values()) for net in kept)
-    moments = 2 * sum(bytes_of(group["params"]) for o in (trainer.of_g, trainer.of_d) for group in o.param_groups)
+    moments = 2 * sum(bytes_of(group["params"]) for o in (trainer.opt_g, trainer.opt_d) for group in o.param_groups)
     return round((networks + moments) / 2**20)

@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from ...detail.config import GENERATORS, GeneratorConfig, to_json
 from ...errors import DnpmError
+from ..precision import Precision
 from .discriminator import DiscriminatorConfig
 from .losses import r1_gamma
 
-Precision = Literal["fp32", "bf16"]
 Start = Literal["components", "random"]
 
 
@@ -44,7 +44,7 @@ class Plan:
     learn_noise: bool = True
     """Whether G's constant noise inputs may be used; the default configuration has registered maps instead."""
     start: Start = "random"
-    warm_steps: int = 0
+    d_warmup_steps: int = 0
     """Steps at the beginning in which D alone learns: for a fresh D beside a G that paints plausibly already."""
     precision: Precision = "fp32"
     seed: int = 0
@@ -54,7 +54,10 @@ class Plan:
             (self.batch < 1 or self.images < self.batch, "--batch must be at least 1 and --images at least a batch"),
             (not self.rate > 0 or not self.gamma >= 0, "--rate must be positive and --gamma not negative"),
             (self.discriminator_rate is not None and not self.discriminator_rate > 0, "rates must be positive"),
-            (min(self.r1_every, self.path_every, self.warm_steps) < 0, "intervals and warm steps must not be negative"),
+            (
+                min(self.r1_every, self.path_every, self.d_warmup_steps) < 0,
+                "intervals and --warm-steps must not be negative",
+            ),
             (not 0 <= self.mixing <= 1, "--mixing must be 0 to 1"),
             (self.ada_target is not None and not 0 < self.ada_target < 1, "--ada-target must lie between 0 and 1"),
             (self.ada_images < 1 or not self.ema_images > 0, "--ada-images and --ema-images must be positive"),
@@ -81,6 +84,7 @@ class Plan:
     def as_json(self) -> dict[str, Any]:
         """What a continuation must agree with; how far it goes may change."""
         values = asdict(self) | {"generator": to_json(self.generator), "discriminator": asdict(self.discriminator)}
+        values["warm_steps"] = values.pop("d_warmup_steps")  # As states and cards had it first.
         return {k: v for k, v in values.items() if k != "images"}
 
 
@@ -95,7 +99,7 @@ CONFIGS: dict[str, Plan] = {
     # Our default G: it starts from the set's principal components, so that it needs images by the ten thousand.
     "default": Plan(
         GENERATORS["default"], DiscriminatorConfig(4096, 128, 1024), 200_000, 8, gamma=r1_gamma(1024, 8),
-        ema_images=2_500, ema_ramp=0.5, ada_images=100_000, learn_noise=False, start="components", warm_steps=100,
+        ema_images=2_500, ema_ramp=0.5, ada_images=100_000, learn_noise=False, start="components", d_warmup_steps=100,
         rate=0.0004, discriminator_rate=0.002, mixing=0.1,
     ),
     "tiny": Plan(
@@ -117,7 +121,7 @@ def configured(name: str, resolution: int | None = None, gamma: float | None = N
     changes = {k: v for k, v in changes.items() if v is not None}
     if changes.get("start", base.start) == "random" and base.start != "random":  # G paints nothing plausible then.
         usual = {
-            name: getattr(Plan, name) for name in ("warm_steps", "ema_ramp", "rate", "discriminator_rate", "mixing")
+            name: getattr(Plan, name) for name in ("d_warmup_steps", "ema_ramp", "rate", "discriminator_rate", "mixing")
         }
         changes = usual | changes
     side = resolution or base.resolution

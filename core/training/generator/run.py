@@ -1,16 +1,13 @@
 """`dnpm train generator` from begin to end: resumed where it was stopped, saved and measured as it goes.
 
 The folder then holds `generator.safetensors` and `generator.json` (the running average of G with its mean w, as
-`core/detail/generator_files.py` reads them), `discriminator.safetensors`, `state.safetensors` to go on from, `log.csv`
-with TensorBoard's events beside it, `samples_*.png`, and `best/` with the G of the lowest Fréchet distance so far.
+`core/detail/generator_files.py` reads them), `discriminator.safetensors`, `state.safetensors` to go on from, `log.csv`,
+`samples_*.png`, and `best/` with the G of the lowest Fréchet distance so far.
 """
 
 from __future__ import annotations
 
-import math
-import sys
 import time
-from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,19 +24,18 @@ from ...detail.generator_files import save_generator
 from ...files import tensor_file
 from ...files.inputs import reading
 from ...measures import distribution
-from ..checkpoint import network_arrays, resume, save_state, stop_on_signal
-from ..scalars import ScalarLog
+from ..checkpoint import Arrays, network_arrays
+from ..loop import Hook, Loop, every_images
+from ..parallel import Rank
 from .batches import Batches
-from .parallel import Workers
 from .pictures import COLUMNS, relief_sheet
 from .plan import Plan
 from .start import networks, spread_of
-from .trainer import GeneratorTrainer, Losses
+from .trainer import GeneratorTrainer
 
 STATE, STATE_KIND = "state.safetensors", "dnpm-generator-state-1"
 DISCRIMINATOR, DISCRIMINATOR_KIND = "discriminator.safetensors", "dnpm-discriminator-1"
 SAVE_SECONDS = 600.0
-MEASURES = ("frechet", "precision", "recall", "spectrum_rms_db", "spectrum_worst_db")
 _W_SAMPLES = 10_000
 _SHOWN, _TRUNCATED = 12, 0.7
 
@@ -57,67 +53,39 @@ class Watch:
 
 
 def train(
-    data: MapDataset, out: Path, plan: Plan, watch: Watch, device: torch.device, me: Workers, microbatch: int | None,
+    data: MapDataset, out: Path, plan: Plan, watch: Watch, device: torch.device, rank: Rank, microbatch: int | None,
     command: str,
 ) -> bool:  # fmt: skip
     """Train to the end; True when done, False when stopped before (the state is saved either way).
 
-    Raises DnpmError when the folder belongs to another training, memory runs out, or numbers burst.
+    Raises DnpmError when the folder belongs to another training, memory runs out, or the loss diverges.
     """
     started, state, spread = time.monotonic(), out / STATE, spread_of(data)
-    resumed = state.is_file()
-    generator, discriminator = networks(plan, data, spread, plain=resumed)
-    batches = Batches(data, data.split("train"), plan.batch, plan.resolution, plan.seed)
-    trainer = GeneratorTrainer(plan, generator, discriminator, batches, spread, device, me, microbatch)
+    generator, discriminator = networks(plan, data, spread, plain=state.is_file())
     belongs = plan.as_json() | {"data": data_entry(data), "spread_mm": spread}
-    best, hours = float("inf"), 0.0
-    if resumed:
-        with reading(state, "delete it, or use another folder"):
-            arrays = resume(trainer, state, STATE_KIND, belongs)
-            best, hours = float(arrays["best"][0]), float(arrays["hours"][0])
-        say(me, f"goes on from step {trainer.step} of {plan.steps}")
-    for network in (trainer.generator, trainer.mean, trainer.discriminator):
-        me.same(network.state_dict().values())
-    me.wait()
-    keeper = _Keeper(trainer, data, out, command, belongs, best, hours - started / 3600)
+    batches = Batches(data, data.split("train"), plan.batch, plan.resolution, plan.seed)
     try:
-        with stop_on_signal() as stop, ScalarLog(out, trainer.step) if me.first else nullcontext() as log:
-            if not resumed:
-                keeper.picture(me)
-                if watch.metric_maps and log is not None:  # Where it begins: components are a good start already.
-                    nothing = dict.fromkeys((*Losses.__dataclass_fields__, "images_per_second"), math.nan)
-                    log.write(0, keeper.measure(watch) | nothing | {"images": 0})
-            said = saved = time.monotonic()
-            first, asked = trainer.step, False
-            for losses in trainer.run():
-                now, step = time.monotonic(), trainer.step
-                values = losses.entries()
-                ends, pace = step == plan.steps, (step - first) * plan.batch / (now - started)
-                if _due(step, plan.batch, watch.pictures) or ends:
-                    keeper.picture(me)
-                if watch.metric_maps and (_due(step, plan.batch, watch.metrics) or ends) and me.first:
-                    values |= keeper.measure(watch)
-                if (_due(step, plan.batch, watch.log) or "frechet" in values or ends) and log is not None:
-                    log.write(
-                        step,
-                        dict.fromkeys(MEASURES, math.nan)
-                        | values
-                        | {"images": step * plan.batch, "images_per_second": pace},
-                    )
-                if me.first and (sys.stderr.isatty() or now - said > 10 or ends):
-                    progress(step, plan, losses, pace)
-                    said = now
-                asked = me.any(stop.asked, device)
-                if now - saved > SAVE_SECONDS or ends or asked:
-                    keeper.save(me)
-                    saved = time.monotonic()
-                if asked and not ends:
-                    say(me, f"\nstopped at step {step} of {plan.steps}; the same command goes on")
-                    return False
+        trainer = GeneratorTrainer(plan, generator, discriminator, batches, spread, device, rank, microbatch)
+        keeper = _Keeper(trainer, data, out, command, belongs, started)
+        hooks = [Hook(keeper.picture, every_images(watch.pictures, plan.batch), at_start=True)]
+        if watch.metric_maps:  # At the start too: components are a good one already.
+            due = every_images(watch.metrics, plan.batch)
+            hooks.append(Hook(lambda: keeper.measure(watch), due, at_start=True, label="running average of G"))
+        loop = Loop(
+            "generator", state, STATE_KIND, belongs, save_seconds=SAVE_SECONDS,
+            log_due=every_images(watch.log, plan.batch), hooks=hooks, also_save=keeper.export_all,
+            more_state=keeper.more_state,
+        )  # fmt: skip
+        if (kept := loop.resume(trainer)) is not None:
+            with reading(state, "delete it, or use another folder"):
+                keeper.best, before = float(kept["best"][0]), float(kept["hours"][0])
+            keeper.began = before - started / 3600
+        if not loop.run(trainer, resumed=True):
+            return False
     finally:
         batches.close()
-    if trainer.step and not (out / "generator.json").is_file():
-        keeper.save(me)
+    if rank.first and not (out / "generator.json").is_file():
+        keeper.export_all()
     return True
 
 
@@ -126,17 +94,16 @@ class _Keeper:
 
     def __init__(
         self, trainer: GeneratorTrainer, data: MapDataset, out: Path, command: str, belongs: dict[str, Any],
-        best: float, began: float,
+        started: float,
     ) -> None:  # fmt: skip
+        """started: by the steady clock, in seconds."""
         self.trainer, self.data, self.out, self.command, self.belongs = trainer, data, out, command, belongs
-        self.best, self.began = best, began
+        self.best, self.began = float("inf"), -started / 3600
         self._real: distribution.Looked | None = None
         self._scores: dict[str, Any] = {}
 
-    def picture(self, me: Workers) -> None:
+    def picture(self) -> None:
         """A sheet of real and painted maps; the same z every time, half of them truncated."""
-        if not me.first:
-            return
         t, plan = self.trainer, self.trainer.plan
         real = next(real_maps(self.data, "train", COLUMNS, plan.seed, plan.resolution))
         z = torch.randn(_SHOWN, plan.generator.z_dim, generator=torch.Generator().manual_seed(plan.seed + 1))
@@ -166,19 +133,17 @@ class _Keeper:
             self._export(self.out / "best")
         return values
 
-    def save(self, me: Workers) -> None:
-        """State, generator and discriminator; the others wait."""
-        if me.first:
-            t = self.trainer
-            hours = self.began + time.monotonic() / 3600
-            more = {"best": np.array([self.best]), "hours": np.array([hours])}
-            if not np.isfinite(self.best):
-                more["best"] = np.array([np.finfo(np.float64).max])
-            save_state(self.out / STATE, t.state() | more, STATE_KIND, self.belongs)
-            arrays = network_arrays("discriminator", t.discriminator)
-            tensor_file.save(self.out / DISCRIMINATOR, arrays, discriminator_metadata(t.plan, t.spread_mm))
-            self._export(self.out)
-        me.wait()
+    def more_state(self) -> Arrays:
+        """The lowest Fréchet distance so far, and the hours that training took."""
+        best = self.best if np.isfinite(self.best) else np.finfo(np.float64).max
+        return {"best": np.array([best]), "hours": np.array([self.began + time.monotonic() / 3600])}
+
+    def export_all(self) -> None:
+        """Generator and discriminator, for use."""
+        t = self.trainer
+        arrays = network_arrays("discriminator", t.discriminator)
+        tensor_file.save(self.out / DISCRIMINATOR, arrays, discriminator_metadata(t.plan, t.spread_mm))
+        self._export(self.out)
 
     def _export(self, folder: Path) -> None:
         t = self.trainer
@@ -221,29 +186,3 @@ def data_entry(data: MapDataset) -> dict[str, Any]:
         "name": about.name, "source": about.source, "maps": len(data.split("train")), "resolution": data.resolution,
         "face_model": about.face_model,
     }  # fmt: skip
-
-
-def progress(step: int, plan: Plan, losses: Losses, pace: float) -> None:
-    """One line: rewritten in a terminal, a line of its own elsewhere."""
-    done = step / plan.steps
-    left = (plan.steps - step) * plan.batch / max(pace, 1e-9)
-    bar = "#" * round(20 * done) + "." * (20 - round(20 * done))
-    line = (
-        f"[{bar}] {step * plan.batch:,} of {plan.steps * plan.batch:,} images, {pace:.1f}/s, "
-        f"{int(left // 3600)}:{int(left % 3600 // 60):02d} h left; G {losses.generator:.3f}, "
-        f"D {losses.discriminator:.3f}, R1 {losses.r1:.3f}, p {losses.ada_p:.3f}"
-    )
-    terminal = sys.stderr.isatty()
-    end = "" if terminal and step < plan.steps else "\n"
-    print(f"\r{line}\x1b[K" if terminal else line, end=end, file=sys.stderr, flush=True)
-
-
-def say(me: Workers, text: str) -> None:
-    """A line to the person, by one process."""
-    if me.first:
-        print(text, file=sys.stderr, flush=True)
-
-
-def _due(step: int, batch: int, every: int) -> bool:
-    """Whether this step passed a multiple of `every` images."""
-    return step * batch // every > (step - 1) * batch // every

@@ -11,7 +11,7 @@ import torch
 from ...dataset.dataset import MapDataset
 from ...detail.generator import Generator
 from ...errors import DnpmError
-from ..detail.principal import Band, average_to, coefficients_of, directions, learn_bands, plant
+from ..detail.principal import Band, average_to, coefficients_of, directions, init_registered_maps, learn_bands
 from .discriminator import Discriminator
 from .plan import Plan
 
@@ -44,11 +44,11 @@ def networks(plan: Plan, data: MapDataset, spread_mm: float, plain: bool = False
         if name.endswith(".registered"):
             torch.nn.init.zeros_(parameter)
     if plan.start == "components" and not plain:
-        plant_components(generator, data, plan.seed)
+        init_from_components(generator, data, plan.seed)
     return generator, discriminator
 
 
-def plant_components(generator: Generator, data: MapDataset, seed: int) -> None:
+def init_from_components(generator: Generator, data: MapDataset, seed: int) -> None:
     """Registered maps from the principal components of the set's training maps, so that every z paints a mixture of
     them from the first step. Raises DnpmError when the set is too small, or w too short."""
     config = generator.config
@@ -59,9 +59,9 @@ def plant_components(generator: Generator, data: MapDataset, seed: int) -> None:
             f"{data.folder}: {count} training maps are too few for components; add some (at least {_LEAST_MAPS} are "
             "needed), or use --start random"
         )
-    picks = np.sort(np.random.default_rng(seed).permutation(train)[:count])
+    indices = np.sort(np.random.default_rng(seed).permutation(train)[:count])
     maps = np.empty((count, config.resolution, config.resolution), np.float32)
-    for k, index in enumerate(picks):
+    for k, index in enumerate(indices):
         one = np.array([index])
         masked = torch.from_numpy(data.maps(one) * data.masks(one))
         maps[k] = average_to(masked, config.resolution)[0].numpy()
@@ -70,7 +70,7 @@ def plant_components(generator: Generator, data: MapDataset, seed: int) -> None:
     total = sum(len(band.sigma) for band in bands)
     if total > config.w_dim:
         raise DnpmError(f"{total} components do not fit w's {config.w_dim} numbers; use --start random")
-    plant(generator, bands, directions(total, config.w_dim, seed))
+    init_registered_maps(generator, bands, directions(total, config.w_dim, seed))
     _standardise(generator, bands, seed)
     # What a coefficient of one deviation changes of the map: deviation and area of a texel.
     scale = torch.cat([band.sigma * (config.resolution / band.resolution) for band in bands])
@@ -83,7 +83,7 @@ def plant_components(generator: Generator, data: MapDataset, seed: int) -> None:
 
 
 def styles(generator: Generator, bands: list[Band], w: torch.Tensor) -> torch.Tensor:
-    """(B, w_dim) -> (B, C): the coefficients that the blocks' ToRGB read from w, as `plant` laid them out."""
+    """(B, w_dim) -> (B, C): the coefficients that the blocks' ToRGB read from w (`init_registered_maps`)."""
     parts = []
     for band in bands:
         affine = generator.synthesis.block(band.resolution).torgb.affine
@@ -105,7 +105,7 @@ def fit_mapping(
     # Nothing else may be left with a gradient: the first step would add its own to it.
     mapping = generator.requires_grad_(False).mapping.requires_grad_(True)
     optimizer = torch.optim.Adam(mapping.parameters(), lr=_FIT_RATE, betas=(0.9, 0.99))
-    told: list[float] = []
+    distances: list[float] = []
     for step in range(_FIT_STEPS):
         optimizer.param_groups[0]["lr"] = _FIT_RATE * (0.5 + 0.5 * float(np.cos(np.pi * step / _FIT_STEPS)))
         real = coefficients[torch.randint(len(coefficients), (_FIT_BATCH,), generator=source)]
@@ -118,10 +118,10 @@ def fit_mapping(
         optimizer.zero_grad(set_to_none=True)
         value.backward()
         optimizer.step()
-        told.append(float(value.detach()) ** 0.5)
+        distances.append(float(value.detach()) ** 0.5)
     optimizer.zero_grad(set_to_none=True)
     mapping.requires_grad_(False)
-    return float(np.mean(told[:5])), float(np.mean(told[-20:]))
+    return float(np.mean(distances[:5])), float(np.mean(distances[-20:]))
 
 
 @torch.no_grad()

@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -25,63 +23,39 @@ from torch import Tensor
 from ...detail.config import w_layers
 from ...detail.generator import Generator
 from ...errors import DnpmError
-from ..checkpoint import (
-    Arrays,
-    network_arrays,
-    optimizer_arrays,
-    out_of_memory,
-    restore_network,
-    restore_optimizer,
-)  # fmt: skip
+from ..checkpoint import Arrays
+from ..loop import Scalars, Trainer
+from ..parallel import Rank
 from ..rehearsal import number
 from . import augment
 from .augment import AdaptiveP
 from .batches import Batches
 from .discriminator import Discriminator
 from .losses import PATH_DECAY, discriminator_loss, generator_loss, lazy, path_lengths, path_penalty, r1_penalty
-from .parallel import Workers
 from .plan import Plan
 
 _W_DECAY = 0.002
 """How fast the average of w follows."""
-_OF_G, _OF_D, _OF_PATH, _CHANGES_G, _CHANGES_FAKE, _CHANGES_REAL = range(6)
+_CODES_G, _CODES_D, _CODES_PATH, _AUGMENT_G, _AUGMENT_FAKE, _AUGMENT_REAL = range(6)
+"""Purposes of random numbers."""
 
 
-@dataclass(frozen=True)
-class Losses:
-    """Of one step; r1 and path are those of the last step that had them (nan before)."""
-
-    generator: float
-    discriminator: float
-    real_score: float
-    fake_score: float
-    r1: float
-    path: float
-    path_length: float
-    ada_p: float
-    ada_r: float
-
-    def entries(self) -> dict[str, float]:
-        """Name -> value, for logs."""
-        return asdict(self)
+FIGURES = ("generator", "discriminator", "real_score", "fake_score", "r1", "path", "path_length", "ada_p", "ada_r")
+"""Of a step; r1 and path are those of the last step that had them (nan before)."""
 
 
-class GeneratorTrainer:
-    """G, its running average and D in training. `step` counts what is done; `run` goes on from there."""
+class GeneratorTrainer(Trainer):
+    """G, its running average and D in training."""
 
     def __init__(
         self, plan: Plan, generator: Generator, discriminator: Discriminator, batches: Batches, spread_mm: float,
-        device: torch.device | str = "cpu", me: Workers | None = None, microbatch: int | None = None,
+        device: torch.device | str = "cpu", rank: Rank | None = None, microbatch: int | None = None,
     ) -> None:  # fmt: skip
         """microbatch: samples a process holds at once; the rest follows in further rounds. Raises DnpmError when batch,
         processes and microbatch do not divide each other."""
+        super().__init__(plan.steps, plan.batch, plan.rate, device, plan.precision, rank)
         self.plan, self.batches, self.spread_mm = plan, batches, spread_mm
-        self.device, self.me = torch.device(device), me or Workers()
-        if plan.batch % self.me.count:
-            raise DnpmError(
-                f"--batch {plan.batch} cannot be shared out to {self.me.count} processes; make it a multiple"
-            )
-        self.local = plan.batch // self.me.count
+        self.local = plan.batch // self.rank.count
         self.microbatch = min(microbatch or self.local, self.local)
         if self.microbatch < 1 or self.local % self.microbatch:
             raise DnpmError(f"--microbatch {microbatch} must divide the {self.local} samples of each process")
@@ -94,37 +68,45 @@ class GeneratorTrainer:
         groups: list[dict[str, Any]] = [{"params": usual}]
         if registered:
             groups.append({"params": registered, "lr": settings["lr"] * plan.registered_rate})
-        self.of_g = torch.optim.Adam(groups, **settings)
-        self.of_d = torch.optim.Adam(
+        self.opt_g = torch.optim.Adam(groups, **settings)
+        self.opt_d = torch.optim.Adam(
             self.discriminator.parameters(), **lazy(plan.discriminator_rate or plan.rate, 0.99, plan.r1_every)
         )
+        self.networks = {"generator": self.generator, "mean": self.mean, "discriminator": self.discriminator}
+        self.optimizers = {"adam_generator": self.opt_g, "adam_discriminator": self.opt_d}
         self.ada = AdaptiveP(plan.ada_target, plan.ada_images)
         self.path_mean = torch.zeros((), device=self.device)
-        self.step = 0
         self.r1 = self.path = math.nan
 
-    def run(self) -> Iterator[Losses]:
-        """One step an item, from where it stands to the end. Raises DnpmError when memory runs out or numbers burst."""
-        while self.step < self.plan.steps:
-            try:
-                losses = self._once()
-            except (RuntimeError, MemoryError) as error:
-                if out_of_memory(error):
-                    raise self.too_large() from error
-                raise
-            self.step += 1
-            yield losses
+    def more_state(self) -> Arrays:
+        """See `Trainer`."""
+        return {
+            "ada": self.ada.state(), "path_mean": self.path_mean.cpu().numpy().reshape(1),
+            "told": np.nan_to_num(np.array([self.r1, self.path]), nan=-1),
+        }  # fmt: skip
 
-    def too_large(self) -> DnpmError:
-        """What to say when memory ran out."""
+    def restore_more(self, arrays: Arrays) -> None:
+        """See `Trainer`."""
+        self.ada.restore(arrays["ada"])
+        self.path_mean = torch.tensor(float(arrays["path_mean"][0]), device=self.device)
+        self.r1, self.path = (math.nan if v < 0 else float(v) for v in arrays["told"])
+
+    def diverged(self, scalars: Scalars) -> bool:
+        """See `Trainer`; G has no loss while D warms up."""
+        d_warmup = self.step < self.plan.d_warmup_steps
+        return not math.isfinite(scalars["discriminator"]) or not (d_warmup or math.isfinite(scalars["generator"]))
+
+    def calmer(self) -> str:
+        """See `Trainer`."""
+        return f"{super().calmer()}, or more --gamma"
+
+    def smaller(self) -> str:
+        """See `Trainer`."""
         less = max(n for n in range(1, max(1, self.microbatch // 2) + 1) if self.local % n == 0)
         advice = "a machine with more"
         if less < self.microbatch:
             advice = f"--microbatch {less} (the same result, in more rounds)"
-        return DnpmError(
-            f"{self.device} has too little memory for {self.microbatch} maps of {self.plan.resolution} at once: try "
-            f"{advice}, or a smaller --resolution"
-        )
+        return f"{self.microbatch} maps of {self.plan.resolution} at once: try {advice}, or a smaller --resolution"
 
     # What a subclass may change.
 
@@ -141,15 +123,15 @@ class GeneratorTrainer:
 
     def generator_part(self, step: int) -> tuple[float, Tensor]:
         """Gradient of G's logistic loss; (loss, mean w of these samples)."""
-        masks = self.batches.read(step, self.me.share(self.plan.batch))[1]
-        changes = self._changes(step, _CHANGES_G)
+        masks = self.batches.read(step, self.rank.share(self.plan.batch))[1]
+        params = self._augment_params(step, _AUGMENT_G)
         self._only(self.generator)
         total, w = 0.0, []
         for here, whole in self._rounds():
-            codes = self.codes(step, _OF_G, whole)
+            codes = self.codes(step, _CODES_G, whole)
             w.append(codes.detach().mean((0, 1)))
             image = self._paint(codes)
-            logits = self._judge(self._seen(image, masks[here], changes[whole], step, _CHANGES_G, whole))
+            logits = self._judge(self._seen(image, masks[here], params[whole], step, _AUGMENT_G, whole))
             value = generator_loss(logits) * (len(logits) / self.local)
             value.backward()
             total += number(value)
@@ -161,37 +143,37 @@ class GeneratorTrainer:
 
     def path_part(self, step: int) -> float:
         """Gradient of the path length's penalty, on half as many samples; its value."""
-        count = max(1, self.local // 2) * self.me.count
-        z, side = self.draw_z(step, _OF_PATH, count), self.plan.resolution
+        count = max(1, self.local // 2) * self.rank.count
+        z, side = self.draw_z(step, _CODES_PATH, count), self.plan.resolution
         self._only(self.generator)
         total, seen = 0.0, []
         for _, whole in self._rounds(count):
-            codes = self.mixed(z, step, _OF_PATH, whole)
-            noise = torch.stack([self._normal((1, side, side), step, _OF_PATH, k) for k in range(count)[whole]])
+            codes = self.mixed(z, step, _CODES_PATH, whole)
+            noise = torch.stack([self._normal((1, side, side), step, _CODES_PATH, k) for k in range(count)[whole]])
             # In full precision: a gradient of a gradient.
             lengths = path_lengths(lambda w: self.generator.synthesis(w, side) / self.spread_mm, codes, noise)
-            part = len(lengths) * self.me.count / count
+            part = len(lengths) * self.rank.count / count
             # The mean of before this step, so that all rounds and processes have the same.
             value = path_penalty(lengths, self.path_mean) * (self.plan.path_weight * self.plan.path_every * part)
             value.backward()
             total += number(value)
             seen.append(lengths.detach())
         mean = torch.cat(seen).mean()
-        self.me.average([mean])
+        self.rank.average([mean])
         self.path_mean = torch.lerp(self.path_mean, mean, PATH_DECAY)
         return total
 
     def discriminator_part(self, step: int) -> dict[str, float]:
         """Gradient of D's logistic loss; what D made of both."""
-        maps, masks = self.batches.read(step, self.me.share(self.plan.batch))
-        of_fakes, of_reals = self._changes(step, _CHANGES_FAKE), self._changes(step, _CHANGES_REAL)
+        maps, masks = self.batches.read(step, self.rank.share(self.plan.batch))
+        fake_params, real_params = self._augment_params(step, _AUGMENT_FAKE), self._augment_params(step, _AUGMENT_REAL)
         self._only(self.discriminator)
         sums = dict.fromkeys(("loss", "real", "fake", "signs"), 0.0)
         for here, whole in self._rounds():
             with torch.no_grad():
-                image = self._paint(self.codes(step, _OF_D, whole))
-            fake = self._judge(self._seen(image, masks[here], of_fakes[whole], step, _CHANGES_FAKE, whole))
-            real = self._judge(self._seen(maps[here], masks[here], of_reals[whole], step, _CHANGES_REAL, whole))
+                image = self._paint(self.codes(step, _CODES_D, whole))
+            fake = self._judge(self._seen(image, masks[here], fake_params[whole], step, _AUGMENT_FAKE, whole))
+            real = self._judge(self._seen(maps[here], masks[here], real_params[whole], step, _AUGMENT_REAL, whole))
             value = discriminator_loss(fake, real) * (len(real) / self.local)
             value.backward()
             sums["loss"] += number(value)
@@ -202,12 +184,12 @@ class GeneratorTrainer:
 
     def r1_part(self, step: int) -> float:
         """Gradient of R1; the mean squared slope."""
-        maps, masks = self.batches.read(step, self.me.share(self.plan.batch))
-        changes = self._changes(step, _CHANGES_REAL)
+        maps, masks = self.batches.read(step, self.rank.share(self.plan.batch))
+        params = self._augment_params(step, _AUGMENT_REAL)
         self._only(self.discriminator)
         total = 0.0
         for here, whole in self._rounds():
-            seen = self._seen(maps[here], masks[here], changes[whole], step, _CHANGES_REAL, whole)
+            seen = self._seen(maps[here], masks[here], params[whole], step, _AUGMENT_REAL, whole)
             penalty = r1_penalty(self.discriminator, seen).sum() / self.local
             (penalty * (0.5 * self.plan.gamma * self.plan.r1_every)).backward()
             total += number(penalty)
@@ -227,67 +209,37 @@ class GeneratorTrainer:
         second = torch.arange(rows, device=self.device) >= torch.as_tensor(cuts, device=self.device)[:, None]
         return torch.where(second[:, :, None], w[:, 1:], w[:, :1])
 
-    def state(self) -> Arrays:
-        """Everything that an exact continuation needs."""
-        arrays = network_arrays("generator", self.generator) | network_arrays("mean", self.mean)
-        arrays |= network_arrays("discriminator", self.discriminator)
-        arrays |= optimizer_arrays("adam_generator", self.of_g) | optimizer_arrays("adam_discriminator", self.of_d)
-        return arrays | {
-            "step": np.array([self.step], np.int64), "ada": self.ada.state(),
-            "path_mean": self.path_mean.cpu().numpy().reshape(1),
-            "told": np.nan_to_num(np.array([self.r1, self.path]), nan=-1),
-        }  # fmt: skip
-
-    def restore(self, arrays: Arrays) -> None:
-        """What `state` gave. Raises DnpmError when it is of other networks."""
-        for name, network in (
-            ("generator", self.generator),
-            ("mean", self.mean),
-            ("discriminator", self.discriminator),
-        ):
-            restore_network(name, network, arrays)
-        restore_optimizer("adam_generator", self.of_g, arrays)
-        restore_optimizer("adam_discriminator", self.of_d, arrays)
-        try:
-            self.step = int(arrays["step"][0])
-            self.ada.restore(arrays["ada"])
-            self.path_mean = torch.tensor(float(arrays["path_mean"][0]), device=self.device)
-            self.r1, self.path = (math.nan if v < 0 else float(v) for v in arrays["told"])
-        except (KeyError, IndexError, ValueError) as error:
-            raise DnpmError(f"the saved state lacks {error}; it is of another version") from error
-
-    def _once(self) -> Losses:
-        step, plan, warm = self.step, self.plan, self.step < self.plan.warm_steps
+    def train_step(self) -> Scalars:
+        """G's and D's steps, with what regularises them in the steps where it is their turn."""
+        step, plan, d_warmup = self.step, self.plan, self.step < self.plan.d_warmup_steps
         value, w = math.nan, None
-        if not warm:
+        if not d_warmup:
             value, w = self.generator_part(step)
-            self._apply(self.of_g, self.generator)
+            self._apply(self.opt_g, self.generator)
             if plan.path_every and step % plan.path_every == 0:
                 self.path = self.path_part(step)
-                self._apply(self.of_g, self.generator)
+                self._apply(self.opt_g, self.generator)
         found = self.discriminator_part(step)
-        self._apply(self.of_d, self.discriminator)
+        self._apply(self.opt_d, self.discriminator)
         if plan.r1_every and plan.gamma and step % plan.r1_every == 0:
             self.r1 = self.r1_part(step)
-            self._apply(self.of_d, self.discriminator)
+            self._apply(self.opt_d, self.discriminator)
         numbers = torch.tensor([value, found["loss"], found["real"], found["fake"], found["signs"]], device=self.device)
-        self.me.average([numbers] if w is None else [numbers, w])
+        self.rank.average([numbers] if w is None else [numbers, w])
         if w is not None:
             self._follow(w)
         value, loss, real, fake, signs = numbers.tolist()
-        if not math.isfinite(loss) or not (warm or math.isfinite(value)):
-            raise DnpmError(f"the loss burst at step {step}; try a smaller --rate than {plan.rate:g}, or more --gamma")
-        self.ada.saw(signs * self.me.count, plan.batch)
+        self.ada.update_statistics(signs * self.rank.count, plan.batch)
         self.ada.update(step, plan.batch)
-        told = self.r1, self.path, float(self.path_mean), self.ada.p, self.ada.measured
-        return Losses(value, loss, real, fake, *told)
+        kept = self.r1, self.path, float(self.path_mean), self.ada.p, self.ada.measured
+        return dict(zip(FIGURES, (value, loss, real, fake, *kept), strict=True))
 
-    def apply(self, of_g: bool) -> None:
+    def apply(self, to_g: bool) -> None:
         """One step of G's or D's optimizer by the gradients that the parts left."""
-        self._apply(*((self.of_g, self.generator) if of_g else (self.of_d, self.discriminator)))
+        self._apply(*((self.opt_g, self.generator) if to_g else (self.opt_d, self.discriminator)))
 
     def _apply(self, optimizer: torch.optim.Optimizer, network: torch.nn.Module) -> None:
-        self.me.gradients(network.parameters())
+        self.rank.average_gradients(network.parameters())
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
@@ -295,7 +247,7 @@ class GeneratorTrainer:
     def _follow(self, w: Tensor) -> None:
         """The average of w, and that of G."""
         self.generator.mapping.w_avg.lerp_(w, _W_DECAY)
-        shown = (self.step + 1 - self.plan.warm_steps) * self.plan.batch
+        shown = (self.step + 1 - self.plan.d_warmup_steps) * self.plan.batch
         half = min(self.plan.ema_images, shown * self.plan.ema_ramp) if self.plan.ema_ramp else self.plan.ema_images
         keep = 0.5 ** (self.plan.batch / max(half, 1e-8))
         for mean, now in zip(self.mean.parameters(), self.generator.parameters(), strict=True):
@@ -319,38 +271,33 @@ class GeneratorTrainer:
         self.discriminator.requires_grad_(network is self.discriminator)
         self.generator.requires_grad_(False)
         if network is self.generator:
-            for parameter in (p for group in self.of_g.param_groups for p in group["params"]):
+            for parameter in (p for group in self.opt_g.param_groups for p in group["params"]):
                 parameter.requires_grad_(True)
 
     def _rounds(self, count: int | None = None) -> Iterator[tuple[slice, slice]]:
         """(part of this process's samples, the same in the whole batch), one after the other."""
-        share = self.me.share(count or self.plan.batch)
+        share = self.rank.share(count or self.plan.batch)
         for start in range(share.start, share.stop, self.microbatch):
             stop = min(start + self.microbatch, share.stop)
             yield slice(start - share.start, stop - share.start), slice(start, stop)
 
     def _paint(self, codes: Tensor) -> Tensor:
-        with self._precision():
+        with self.autocast():
             return self.generator.synthesis(codes, self.plan.resolution)
 
     def _judge(self, heights: Tensor) -> Tensor:
-        with self._precision():
+        with self.autocast():
             return self.discriminator(heights)
 
-    def _precision(self) -> AbstractContextManager[None]:
-        if self.plan.precision == "fp32" or self.device.type == "meta":
-            return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
-
     def _seen(
-        self, maps: Tensor, masks: Tensor, changes: augment.Changes, step: int, purpose: int, whole: slice
+        self, maps: Tensor, masks: Tensor, params: augment.AugmentParams, step: int, purpose: int, whole: slice
     ) -> Tensor:  # fmt: skip
         """Maps in mm -> what D is shown: inside the masks, in units of the spread, changed."""
         heights = maps.to(self.device) * masks.to(self.device) / self.spread_mm
         noise_of = lambda k: self._normal(heights.shape[1:], step, purpose, whole.start + k)  # noqa: E731
-        return augment.apply(heights, changes, noise_of)
+        return augment.apply(heights, params, noise_of)
 
-    def _changes(self, step: int, purpose: int) -> augment.Changes:
+    def _augment_params(self, step: int, purpose: int) -> augment.AugmentParams:
         return augment.draw(np.random.default_rng([self.plan.seed, step, purpose]), self.plan.batch, self.ada.p)
 
     def _normal(self, shape: tuple[int, ...], step: int, purpose: int, sample: int) -> Tensor:

@@ -8,10 +8,7 @@ one is. Kept on disk as float16, drawn from (seed, number), so that a second run
 from __future__ import annotations
 
 import io
-import json
 import math
-import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,14 +19,12 @@ from ...face_model.looks import IRISES, TONES, Look
 from ...face_model.model import FaceModel
 from ...files import json_file
 from ...files.inputs import brief, read_bytes, regular_file
-from ...files.writing import folder as made_folder
-from ...files.writing import write_text
 from ...photo.camera import Camera, rotation_of, turned
 from ...photo.render import Lights, Paint, render, skin_normals
 from ...photo.texture import Texture, fill_mirrored, normalise, unwrap, uv_table
-from ...processes import spread
 from ..detail import samples
-from ..detail.cache import open_grown, teacher_fingerprint
+from ..detail.cache import teacher_fingerprint
+from ..painters import claim, open_grown, paint
 from ..teacher.teacher import Teacher, resize
 
 FORMAT = 1
@@ -55,33 +50,23 @@ def make_pairs(
     """`count` pairs of a split ("train", "validation"), VIEWS of each face. Raises DnpmError when the folder holds
     other ones."""
     count = max(1, count // VIEWS) * VIEWS
-    made_folder(folder)
     model = FaceModel.load(model_path)
     recipe = {
         "format": FORMAT, "model": model.metadata.get("inputs", model.name), "seed": seed, "split": split,
         "resolution": resolution, "teacher": teacher_fingerprint(),
     }  # fmt: skip
-    note = folder / f"{split}.json"
-    if note.is_file() and json_file.read(note, "delete it, or use another folder") != recipe:
-        raise DnpmError(f"{note}: these pairs were made by another recipe; use another folder, or delete this one")
-    write_text(note, json.dumps(recipe))
+    claim(folder / f"{split}.json", recipe, "pairs")
     shapes = ((count, 4, resolution, resolution), (count, resolution, resolution))
     textures, maps = (open_grown(folder / f"{split}_{k}.f16", s, np.float16) for k, s in zip("tm", shapes, strict=True))
     done = open_grown(folder / f"{split}.done", (count,), np.uint8)
     todo = np.flatnonzero(np.asarray(done).reshape(-1, VIEWS).min(1) == 0)
-    if len(todo):
-        started = time.monotonic()
-        arguments = (str(model_path), split, resolution, seed)
-        faces = spread(_face, todo.tolist(), processes, _start, arguments, nice=3)
-        for k, (_, (number, views, target)) in enumerate(faces):
-            places = slice(number * VIEWS, (number + 1) * VIEWS)
-            textures[places], maps[places], done[places] = views, target, 1
-            if k % 10 == 0 or k == len(todo) - 1:
-                rate = (k + 1) * VIEWS / (time.monotonic() - started)
-                print(f"pairs {split}: {(k + 1) * VIEWS}/{len(todo) * VIEWS}, {rate:.2f}/s",
-                      file=sys.stderr, flush=True)  # fmt: skip
-        textures.flush()
-        maps.flush()
+    arguments = (str(model_path), split, resolution, seed)
+    faces = paint(f"pairs {split}", "pairs", VIEWS, _face, todo.tolist(), processes, _start, arguments)
+    for number, views, target in faces:
+        places = slice(number * VIEWS, (number + 1) * VIEWS)
+        textures[places], maps[places], done[places] = views, target, 1
+    textures.flush()
+    maps.flush()
     return Pairs(textures, maps)
 
 

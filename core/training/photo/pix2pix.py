@@ -6,8 +6,8 @@ never mirrored: the pores of the two cheeks are not each other's mirror images, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -15,7 +15,9 @@ from torch import Tensor, nn
 
 from ...errors import DnpmError
 from ...photo.restore.pix2pix import GlobalGenerator, Pix2PixConfig, as_input
-from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
+from ..loop import Scalars, Trainer
+from ..parallel import Rank
+from ..precision import Precision
 from ..rehearsal import number
 from .discriminator import MultiScaleDiscriminator, matching_loss, scores_loss
 from .pairs import Pairs
@@ -42,17 +44,21 @@ class Pix2PixPlan:
             raise DnpmError(f"steps, batch, scales and rate must be positive (got {self})")
 
 
-class Pix2PixTrainer:
-    """`step` counts what is done; `run` goes on from there, one step an item."""
+class Pix2PixTrainer(Trainer):
+    """G and the discriminators of pix2pixHD in training."""
+
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32", "bf16", "fp16")
 
     def __init__(
-        self, pairs: Pairs, mask: np.ndarray, plan: Pix2PixPlan, device: torch.device | str = "cpu"
+        self, pairs: Pairs, mask: np.ndarray, plan: Pix2PixPlan, device: torch.device | str = "cpu",
+        precision: Precision = "fp32", rank: Rank | None = None,
     ) -> None:  # fmt: skip
         """mask (R, R). Raises DnpmError when there are no pairs, or their side is another."""
+        super().__init__(plan.steps, plan.batch, plan.rate, device, precision, rank)
         size = plan.config.resolution
         if not len(pairs.maps) or pairs.maps.shape[1] != size:
             raise DnpmError(f"the pairs have {pairs.maps.shape[1]} texels a side, the configuration {size}")
-        self.pairs, self.plan, self.step, self.device = pairs, plan, 0, torch.device(device)
+        self.pairs, self.plan = pairs, plan
         self.mask = torch.from_numpy(np.asarray(mask, np.float32)).to(self.device)
         state = torch.random.get_rng_state()
         torch.manual_seed(plan.seed)
@@ -72,36 +78,33 @@ class Pix2PixTrainer:
         self.shares = (1.0, (last.weight[0].numel()) ** -0.5)
         self.g_optimizer = torch.optim.Adam([{"params": part} for part in parts], plan.rate, (0.5, 0.999))
         self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), plan.rate, (0.5, 0.999))
+        self.networks = {"generator": self.generator, "discriminator": self.discriminator}
+        self.optimizers = {"g_adam": self.g_optimizer, "d_adam": self.d_optimizer}
 
-    def run(self) -> Iterator[dict[str, float]]:
-        """Losses of each step. Raises DnpmError when they burst."""
-        plan = self.plan
-        while self.step < plan.steps:
-            # Constant for the first half, then straight down to 0 (Wang et al., section 4).
-            rate = plan.rate * min(1.0, 2 * (1 - self.step / plan.steps))
-            self.d_optimizer.param_groups[0]["lr"] = rate
-            for group, share in zip(self.g_optimizer.param_groups, self.shares, strict=True):
-                group["lr"] = rate * share
-            losses = self.once()
-            if not all(np.isfinite(v) for v in losses.values()):
-                raise DnpmError(f"the loss burst at step {self.step}; try a smaller rate than {plan.rate:g}")
-            self.step += 1
-            yield losses
+    def train_step(self) -> Scalars:
+        """One step of G, and of the discriminators once they are in."""
+        # Constant for the first half, then straight down to 0 (Wang et al., section 4).
+        rate = self.plan.rate * min(1.0, 2 * (1 - self.step / self.plan.steps))
+        self.d_optimizer.param_groups[0]["lr"] = rate
+        for group, share in zip(self.g_optimizer.param_groups, self.shares, strict=True):
+            group["lr"] = rate * share
+        return self.once()
 
     def batch(self) -> tuple[Tensor, Tensor]:
-        """(B, 4, R, R) as the network reads them, (B, 1, R, R) mm; drawn from (seed, step)."""
+        """(B, 4, R, R) as the network reads them, (B, 1, R, R) mm: this process's of those that (seed, step) draws."""
         rng = np.random.default_rng([self.plan.seed, self.step])
-        picks = rng.integers(len(self.pairs.maps), size=self.plan.batch)
-        textures = torch.from_numpy(np.stack([self.pairs.textures[k] for k in picks]).astype(np.float32))
-        maps = torch.from_numpy(np.stack([self.pairs.maps[k] for k in picks]).astype(np.float32))[:, None]
+        indices = rng.integers(len(self.pairs.maps), size=self.plan.batch)[self.rank.share(self.plan.batch)]
+        textures = torch.from_numpy(np.stack([self.pairs.textures[k] for k in indices]).astype(np.float32))
+        maps = torch.from_numpy(np.stack([self.pairs.maps[k] for k in indices]).astype(np.float32))[:, None]
         textures, maps = textures.to(self.device), maps.to(self.device)
         return as_input(textures[:, :3], textures[:, 3:]), maps
 
-    def once(self) -> dict[str, float]:
-        """One step's losses; on the meta device they are nan (`rehearsal.py`)."""
+    def once(self) -> Scalars:
+        """A step's losses; on the meta device they are nan (`rehearsal.py`)."""
         plan, scale = self.plan, self.plan.config.scale_mm
         given, wanted = self.batch()
-        made = self.generator(given) * self.mask
+        with self.autocast():
+            made = self.generator(given).float() * self.mask
         l1 = ((made - wanted) / scale).abs().sum() / (self.mask.sum() * len(made))
         losses = {"l1_mm": number(l1) * scale}
         total = plan.l1 * l1
@@ -109,40 +112,24 @@ class Pix2PixTrainer:
         if adversarial:
             true = torch.cat([given, wanted / scale], 1)
             false = torch.cat([given, made / scale], 1)
-            d_loss = 0.5 * (
-                scores_loss(self.discriminator(true), True) + scores_loss(self.discriminator(false.detach()), False)
-            )
-            self.d_optimizer.zero_grad(set_to_none=True)
-            d_loss.backward()
-            self.d_optimizer.step()
+            d_loss = 0.5 * (scores_loss(self._judge(true), True) + scores_loss(self._judge(false.detach()), False))
+            self.descend(d_loss, self.d_optimizer, self.discriminator)
             self.discriminator.requires_grad_(False)
-            fake = self.discriminator(false)
+            fake = self._judge(false)
             with torch.no_grad():
-                real = self.discriminator(true)
+                real = self._judge(true)
             matching, fooled = matching_loss(fake, real), scores_loss(fake, True)
             total = total + plan.matching * matching + plan.adversarial * fooled
             losses |= {"discriminator": number(d_loss), "matching": number(matching), "fooled": number(fooled)}
-        self.g_optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        self.g_optimizer.step()
+        self.descend(total, self.g_optimizer, self.generator)
         self.discriminator.requires_grad_(True)
         return losses
 
-    def state(self) -> Arrays:
-        """Everything that an exact continuation needs."""
-        return (
-            network_arrays("generator", self.generator) | network_arrays("discriminator", self.discriminator)
-            | optimizer_arrays("g_adam", self.g_optimizer) | optimizer_arrays("d_adam", self.d_optimizer)
-            | {"step": np.array([self.step])}
-        )  # fmt: skip
-
-    def restore(self, arrays: Arrays) -> None:
-        """What `state` gave. Raises DnpmError when it is of other networks."""
-        restore_network("generator", self.generator, arrays)
-        restore_network("discriminator", self.discriminator, arrays)
-        restore_optimizer("g_adam", self.g_optimizer, arrays)
-        restore_optimizer("d_adam", self.d_optimizer, arrays)
-        self.step = int(arrays["step"][0])
+    def _judge(self, images: Tensor) -> list[list[Tensor]]:
+        """The discriminators' features, in float32."""
+        with self.autocast():
+            found = self.discriminator(images)
+        return [[feature.float() for feature in scale] for scale in found]
 
 
 def validate(generator: GlobalGenerator, pairs: Pairs, mask: np.ndarray) -> dict[str, float]:

@@ -13,7 +13,7 @@ Degraded maps: true ones averaged down to a quarter or an eighth and enlarged ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,12 @@ from ...detail.weights import Detail
 from ...errors import DnpmError
 from ...measures.identity import IdentityNetwork
 from ...measures.perceptual import RANGE_MM, PerceptualDistance
-from ..checkpoint import Arrays, network_arrays, optimizer_arrays, restore_network, restore_optimizer
+from ..loop import Scalars, Trainer
+from ..parallel import Rank
+from ..precision import Precision
 from ..rehearsal import number
 
-Code = Callable[[Tensor], Tensor]
+_WARMUP_STEPS = 30
 
 
 @dataclass(frozen=True)
@@ -77,42 +79,38 @@ class Material:
     """(m, r, r) ...and the truth."""
 
 
-class RestorationTrainer:
-    """network: (B, 1, S, S) mm -> (B, 18, 512) to be added to w_mean. `step` counts what is done."""
+class RestorationTrainer(Trainer):
+    """network: (B, 1, S, S) mm -> (B, 18, 512) to be added to w_mean."""
 
     def __init__(
         self, network: nn.Module, detail: Detail, material: Material, plan: RestorationPlan, side: int,
         perceptual: PerceptualDistance | None = None, identity: IdentityNetwork | None = None,
-        device: torch.device | str = "cpu",
+        device: torch.device | str = "cpu", precision: Precision = "fp32", rank: Rank | None = None,
     ) -> None:  # fmt: skip
         """side: of the maps that the network reads; identity: the trunk of that term, else the perceptual one. Raises
         DnpmError when a term lacks its trunk."""
+        super().__init__(plan.steps, plan.batch, plan.rate, device, precision, rank)
         trunk = identity if identity is not None else perceptual
         if (perceptual is None and plan.perceptual) or (trunk is None and plan.identity):
             raise DnpmError("the perceptual and identity terms need a perceptual distance; give both the weight 0")
-        self.device = torch.device(device)
         self.trunk = trunk.to(self.device) if trunk is not None else None
         self.network, self.detail = network.to(self.device), detail.to(self.device)
-        self.material, self.plan, self.side, self.step = material, plan, side, 0
+        self.material, self.plan, self.side = material, plan, side
         self.perceptual = perceptual.to(self.device) if perceptual is not None else None
         self.mask = torch.from_numpy(np.asarray(material.mask, np.float32)).to(self.device)
         self.optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], plan.rate)
+        self.networks, self.optimizers = {"network": self.network}, {"adam": self.optimizer}
 
-    def run(self) -> Iterator[dict[str, float]]:
-        """Losses of each step; cosine decay. Raises DnpmError when they burst."""
-        plan = self.plan
-        while self.step < plan.steps:
-            warm = min(1.0, (self.step + 1) / 30)
-            rate = warm * plan.rate * 0.5 * (1 + np.cos(np.pi * self.step / plan.steps))
-            self.optimizer.param_groups[0]["lr"] = float(rate)
-            losses = self.once()
-            if not all(np.isfinite(v) for v in losses.values()):
-                raise DnpmError(f"the loss burst at step {self.step}; try a smaller rate than {plan.rate:g}")
-            self.step += 1
-            yield losses
+    def train_step(self) -> Scalars:
+        """One step, the rate a cosine after a short rise."""
+        warmup = min(1.0, (self.step + 1) / _WARMUP_STEPS)
+        rate = warmup * self.plan.rate * 0.5 * (1 + np.cos(np.pi * self.step / self.plan.steps))
+        self.optimizer.param_groups[0]["lr"] = float(rate)
+        return self.once()
 
     def batch(self) -> tuple[Tensor, Tensor]:
-        """(B, 1, S, S) degraded and (B, 1, fine, fine) true maps in mm, drawn from (seed, step)."""
+        """(B, 1, S, S) degraded and (B, 1, fine, fine) true maps in mm: this process's of those that (seed, step)
+        draws."""
         plan, material = self.plan, self.material
         rng = np.random.default_rng([plan.seed, self.step, 7])
         given, wanted = [], []
@@ -126,14 +124,17 @@ class RestorationTrainer:
                 low = degrade(true, int(rng.choice(plan.factors)))
             given.append(_sized(low, self.side))
             wanted.append(_sized(true, plan.fine))
-        return torch.cat(given).to(self.device), torch.cat(wanted).to(self.device)
+        mine = self.rank.share(plan.batch)
+        return torch.cat(given[mine]).to(self.device), torch.cat(wanted[mine]).to(self.device)
 
-    def once(self) -> dict[str, float]:
+    def once(self) -> Scalars:
         """One step's losses; on the meta device they are nan (`rehearsal.py`)."""
         plan = self.plan
         given, wanted = self.batch()
-        weight, code = _sized(self.mask[None, None], plan.fine), self.network(given)
-        made = restored(self.detail, code, plan.fine) * weight
+        weight = _sized(self.mask[None, None], plan.fine)
+        with self.autocast():
+            code = self.network(given)
+            made = restored(self.detail, code, plan.fine).float() * weight
         l1 = ((made - wanted).abs() * weight).sum() / (weight.sum() * len(made))
         # The pictures that the perceptual term sees are maps over RANGE_MM: L1 and L2 are taken of the same pictures.
         total, losses = plan.l1 * l1 / RANGE_MM, {"l1_mm": number(l1)}
@@ -144,31 +145,17 @@ class RestorationTrainer:
             total = total + plan.code * code.square().mean()
         if self.step % plan.perceptual_every == 0:
             if plan.perceptual and self.perceptual is not None:
-                term = self.perceptual(made, wanted).mean()
+                with self.autocast():
+                    term = self.perceptual(made, wanted).mean()
                 total = total + plan.perceptual_every * plan.perceptual * term
                 losses["perceptual"] = number(term)
             if plan.identity and self.trunk is not None:
-                term = identity_distance(self.trunk, made, wanted, plan.identity_levels)
+                with self.autocast():
+                    term = identity_distance(self.trunk, made, wanted, plan.identity_levels)
                 total = total + plan.perceptual_every * plan.identity * term
                 losses["identity"] = number(term)
-        self.optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimizer.step()
+        self.descend(total, self.optimizer, self.network, clip=1.0)
         return losses
-
-    def state(self) -> Arrays:
-        """Everything that an exact continuation needs."""
-        return (
-            network_arrays("network", self.network) | optimizer_arrays("adam", self.optimizer)
-            | {"step": np.array([self.step])}
-        )  # fmt: skip
-
-    def restore(self, arrays: Arrays) -> None:
-        """What `state` gave. Raises DnpmError when it is of another network."""
-        restore_network("network", self.network, arrays)
-        restore_optimizer("adam", self.optimizer, arrays)
-        self.step = int(arrays["step"][0])
 
 
 def degrade(true: Tensor, factor: int) -> Tensor:

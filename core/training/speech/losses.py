@@ -72,7 +72,7 @@ class MotionLoss(nn.Module):
         order = [model.expression_index[name] for name in ARKIT_NAMES]
         moves = model.expression_deltas(np.zeros(model.n_id, np.float32))[order]
         face = model.vertex_groups.get("face", np.flatnonzero(model.moved.any(0)))
-        picks = np.union1d(face[::_EVERY], model.vertex_groups.get("lips", marks))
+        vertices = np.union1d(face[::_EVERY], model.vertex_groups.get("lips", marks))
         upper, lower, corners = marks[:3], marks[3:6], marks[6:]
         # Rows: height of the gap, width of the mouth; both linear in the sliders.
         gap = np.stack(
@@ -82,7 +82,7 @@ class MotionLoss(nn.Module):
             [(model.neutral[upper, 1] - model.neutral[lower, 1]).mean(),
              model.neutral[corners[1], 0] - model.neutral[corners[0], 0]]
         )  # fmt: skip
-        self.register_buffer("deltas", torch.from_numpy(moves[:, picks].reshape(len(order), -1).astype(np.float32)))
+        self.register_buffer("deltas", torch.from_numpy(moves[:, vertices].reshape(len(order), -1).astype(np.float32)))
         self.register_buffer("gap", torch.from_numpy(gap.astype(np.float32)))
         self.register_buffer("gap_rest", torch.from_numpy(rest.astype(np.float32)))
         self.rolls = [ARKIT_NAMES.index(name) for name in _ROLLS]

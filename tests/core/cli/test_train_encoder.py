@@ -98,6 +98,8 @@ def test_a_dry_run_writes_nothing(command, tiny_parts: Path, tmp_path: Path, cap
         (["--inputs", "mesh"], "id-exp"),
         (["--resolution", "128"], "--resolution 128"),
         (["--epochs", "0"], "--epochs"),
+        (["--precision", "fp16"], "this training allows fp32, bf16 only"),
+        (["--precision", "bf16"], "cpu does not compute with bfloat16"),
         (["--generator", "nowhere"], "not both"),
         (["--perceptual", "lpips-alex", "--trunk", "none.pth"], "no such file"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from copy import deepcopy
 
 import numpy as np
@@ -14,11 +15,11 @@ from dnpm.core.training.detail.cache import MapCache
 from dnpm.core.training.detail.crisp import (
     BLUR,
     SPREAD_MM,
+    AdversarialTrainer,
     PatchDiscriminator,
     condition_of,
     patches,
     r1_penalty,
-    sharpen,
 )
 
 
@@ -62,10 +63,11 @@ def test_only_the_fine_blocks_move():
         rng.random((6, 4)).astype(np.float32),
     )  # fmt: skip
     before = deepcopy(generator)
-    seen: list[int] = []
-    result = sharpen(
-        generator, encoder, torch.zeros(16), data, 128, 2, 1.5, torch.ones(64, 64), 0, save=lambda g: seen.append(1)
+    trainer = AdversarialTrainer(
+        generator, encoder, torch.zeros(16), data, 128, 2, 3.0, torch.ones(64, 64), 0, clock=itertools.count().__next__
     )
+    assert len(list(trainer.run())) == 3
+    result = trainer.mean
     moved = {
         name
         for (name, a), b in zip(before.named_parameters(), result.parameters(), strict=True)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from dnpm.core.detail.config import EncoderConfig, GeneratorConfig
+from dnpm.core.detail.encoder import Encoder
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.weights import load_detail
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.training.detail import samples
-from dnpm.core.training.detail.fit import CoefficientLoss, torgb_row
-from dnpm.core.training.detail.principal import directions, learn_bands, plant, project
+from dnpm.core.training.detail.cache import MapCache
+from dnpm.core.training.detail.crisp import AdversarialTrainer
+from dnpm.core.training.detail.fit import Codes, CoefficientLoss, CoefficientTrainer, MappingTrainer, torgb_row
+from dnpm.core.training.detail.joint import JointTrainer
+from dnpm.core.training.detail.principal import directions, init_registered_maps, learn_bands, project
 from dnpm.core.training.detail.run import SMALL, train
+from dnpm.core.training.loop import Hook, Loop, TimedTrainer, every
 
 COUNTS = {16: 6, 32: 6, 64: 8}
 CONFIG = GeneratorConfig(
@@ -43,7 +53,7 @@ def test_planted_generator_draws_the_projected_maps():
     assert float((images - torch.from_numpy(maps)).abs().max()) < 2e-2
     generator = Generator(CONFIG).eval()
     places = directions(sum(len(b.sigma) for b in bands), CONFIG.w_dim, 0)
-    plant(generator, bands, places)
+    init_registered_maps(generator, bands, places)
     w = (coefficients[:5] @ places)[:, None].expand(-1, CONFIG.w_layers, -1)
     with torch.no_grad():
         drawn = generator.synthesis(w)[:, 0]
@@ -91,12 +101,27 @@ def test_splits_share_no_one_and_draws_repeat():
     assert again[1].max() <= 1
 
 
-def test_every_stage_and_going_on(tmp_path: Path):
+def test_every_stage_and_going_on(tmp_path: Path, monkeypatch, capsys):
     """A run in miniature on the real face: weights that load, stages that are kept, another plan refused."""
     encoder = EncoderConfig(n_id=1, n_exp=1, widths=(24, 24, 24, 24, 24), batch_norm=False, w_dim=32, groups=(4, 3, 3))
     plan = replace(SMALL, processes=1, threads=1)
     arguments = (face_model_path(), tmp_path / "training", tmp_path / "weights", plan, "test", CONFIG, encoder)
-    train(*arguments)
+    whole_step = JointTrainer.timed_step
+
+    def interrupted(self: JointTrainer) -> dict[str, float]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return whole_step(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JointTrainer, "timed_step", interrupted)
+        assert not train(*arguments)
+    assert "joint 64 2: stopped at step 1" in capsys.readouterr().err
+    assert json.loads((tmp_path / "training" / "state.json").read_text())["done"] == ["encoder"]
+    assert (tmp_path / "training" / "joint_64_2.state.safetensors").is_file()
+    assert train(*arguments)
+    assert "joint 64 2: goes on from step 1 of" in capsys.readouterr().err
+    assert not list((tmp_path / "training").glob("*.state.safetensors")), "a stage's state goes with its end"
+    assert (tmp_path / "training" / "log" / "crisp_128_2" / "log.csv").is_file()
     detail = load_detail(tmp_path / "weights")
     assert detail.card["stages"] == ["encoder", "joint 64 2", "crisp 128 2", "mapping"]
     assert detail.card["face_model"]["n_exp"] == 52
@@ -107,3 +132,73 @@ def test_every_stage_and_going_on(tmp_path: Path):
     assert (tmp_path / "weights" / "generator.safetensors").read_bytes() == before
     with pytest.raises(DnpmError, match="another plan"):
         train(*arguments[:3], replace(plan, components_from=7), *arguments[4:])
+
+
+N_ID, N_EXP = 5, 3
+
+
+def small_networks() -> tuple[Generator, Encoder]:
+    torch.manual_seed(2)
+    config = EncoderConfig(N_ID, N_EXP, (8,) * 5, False, w_dim=CONFIG.w_dim, groups=(4, 3, 3))
+    return Generator(CONFIG), Encoder(config)
+
+
+def coefficient_trainer() -> TimedTrainer:
+    bands = learn_bands(smooth_maps(40), COUNTS)
+    coefficients, _ = project(smooth_maps(40), bands)
+    loss = CoefficientLoss(bands, directions(coefficients.shape[1], CONFIG.w_dim, 0), 64)
+    rng = np.random.default_rng(0)
+    sliders = [torch.from_numpy(rng.standard_normal((40, n), np.float32)) for n in (N_ID, N_EXP)]
+    codes = Codes(*sliders, coefficients)
+    return CoefficientTrainer(small_networks()[1], loss, codes, codes, 8.0, 0, clock=itertools.count().__next__)
+
+
+def mapping_trainer() -> TimedTrainer:
+    bands = learn_bands(smooth_maps(40), COUNTS)
+    loss = CoefficientLoss(bands, directions(sum(len(b.sigma) for b in bands), CONFIG.w_dim, 0), 64)
+    model, clock = SimpleNamespace(n_id=N_ID, n_exp=N_EXP), itertools.count().__next__
+    return MappingTrainer(*small_networks(), torch.zeros(CONFIG.w_dim), loss, model, 8.0, 0, clock=clock)
+
+
+def map_trainer(kind: type) -> TimedTrainer:
+    rng = np.random.default_rng(0)
+    data = MapCache(
+        smooth_maps(6).astype(np.float16),
+        rng.standard_normal((6, N_ID), np.float32),
+        rng.random((6, N_EXP), np.float32),
+    )
+    return kind(
+        *small_networks(), torch.zeros(CONFIG.w_dim), data, 64, 2, 8.0, torch.ones(64, 64), 0,
+        clock=itertools.count().__next__,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "make",
+    [coefficient_trainer, mapping_trainer, lambda: map_trainer(JointTrainer), lambda: map_trainer(AdversarialTrainer)],
+)
+def test_each_stage_goes_on_bit_for_bit(make: Callable[[], TimedTrainer], tmp_path: Path):
+    def run(trainer: TimedTrainer, folder: str) -> bool:
+        hooks = [Hook(trainer.checked, every(3))] if isinstance(trainer, CoefficientTrainer) else []
+        return Loop("stage", tmp_path / folder / "state.safetensors", "test-1", {}, hooks=hooks).run(trainer)
+
+    through, stopped, resumed = make(), make(), make()
+    start = through.state()
+    assert run(through, "through")
+    assert through.step == 8
+    step = stopped.timed_step
+
+    def interrupted() -> dict[str, float]:
+        if stopped.step == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step()
+
+    stopped.timed_step = interrupted
+    assert not run(stopped, "stopped")
+    torch.manual_seed(77)  # Whatever else was random in between.
+    assert run(resumed, "stopped")
+    expected, found = through.state(), resumed.state()
+    assert expected.keys() == found.keys()
+    assert not [name for name in expected if not np.array_equal(expected[name], found[name])]
+    learnt = [name for name in start if name.startswith(("encoder.", "mapping.", "generator.synthesis.b64."))]
+    assert any(not np.array_equal(start[name], expected[name]) for name in learnt)

@@ -1,76 +1,41 @@
-"""The log: event files record by record, the CSV, and what is beyond a stop."""
+"""The log: the CSV and TensorBoard's log of the same figures, columns that come later, and what is beyond a stop."""
 
 from __future__ import annotations
 
+import builtins
 import math
-import struct
 from pathlib import Path
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from dnpm.core.errors import DnpmError
-from dnpm.core.training.scalars import ScalarLog, crc32c
+from dnpm.core.training import scalars
+from dnpm.core.training.scalars import ScalarLog, read_log
 
 
-def records(path: Path) -> list[bytes]:
-    data, found = path.read_bytes(), []
-    while data:
-        (length,) = struct.unpack("<Q", data[:8])
-        for part, checksum in ((data[:8], data[8:12]), (data[12 : 12 + length], data[12 + length : 16 + length])):
-            crc = crc32c(part)
-            masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
-            assert struct.pack("<I", masked) == checksum
-        found.append(data[12 : 12 + length])
-        data = data[16 + length :]
-    return found
+def events(folder: Path) -> dict[str, list[tuple[int, float]]]:
+    """What TensorBoard reads."""
+    found = EventAccumulator(str(folder)).Reload()
+    return {name: [(e.step, e.value) for e in found.Scalars(name)] for name in found.Tags()["scalars"]}
 
 
-def fields(message: bytes) -> dict[int, object]:
-    """A protocol buffer with each field once."""
-    found: dict[int, object] = {}
-    while message:
-        field, kind = message[0] >> 3, message[0] & 7
-        message = message[1:]
-        if kind == 1:
-            found[field], message = struct.unpack("<d", message[:8])[0], message[8:]
-        elif kind == 5:
-            found[field], message = struct.unpack("<f", message[:4])[0], message[4:]
-        else:
-            value = shift = 0
-            while True:
-                byte, message = message[0], message[1:]
-                value |= (byte & 0x7F) << shift
-                shift += 7
-                if byte < 0x80:
-                    break
-            if kind == 2:
-                found[field], message = message[:value], message[value:]
-            else:
-                found[field] = value
-    return found
-
-
-def test_checksum_has_the_standards_values():
-    # RFC 3720, appendix B.4.
-    assert crc32c(bytes(32)) == 0x8A9136AA
-    assert crc32c(b"\xff" * 32) == 0x62A8AB43
-    assert crc32c(bytes(range(32))) == 0x46DD794E
-    assert crc32c(b"123456789") == 0xE3069283
-
-
-def test_events_hold_the_figures(tmp_path: Path):
+def test_both_logs_hold_the_figures(tmp_path: Path):
     with ScalarLog(tmp_path, 0) as log:
         log.write(300, {"loss": 0.5, "frechet": math.nan})
         log.write(70_000, {"loss": -2.0, "frechet": 3.0})
-    (path,) = tmp_path.glob("events.out.tfevents.*")
-    first, *events = (fields(r) for r in records(path))
-    assert first[3] == b"brain.Event:2"
-    found = []
-    for event in events:
-        value = fields(fields(event[5])[1])
-        found.append((event[2], value[1], value[2]))
-    assert found == [(300, b"loss", 0.5), (70_000, b"loss", -2.0), (70_000, b"frechet", 3.0)]
     assert (tmp_path / "log.csv").read_text().split() == ["step,loss,frechet", "300,0.5,", "70000,-2,3"]
+    expected = {"loss": [(300, 0.5), (70_000, -2.0)], "frechet": [(70_000, 3.0)]}
+    assert events(tmp_path) == expected
+    assert read_log(tmp_path / "log.csv") == expected
+
+
+def test_a_figure_that_comes_later_gets_a_column(tmp_path: Path):
+    with ScalarLog(tmp_path, 0) as log:
+        log.write(1, {"loss": 0.5})
+        log.write(2, {"held_out": 4.0})
+        log.write(3, {"loss": 0.25})
+    assert (tmp_path / "log.csv").read_text().split() == ["step,loss,held_out", "1,0.5,", "2,,4", "3,0.25,"]
 
 
 def test_what_a_hard_stop_left_beyond_the_state_is_taken_out(tmp_path: Path):
@@ -81,12 +46,30 @@ def test_what_a_hard_stop_left_beyond_the_state_is_taken_out(tmp_path: Path):
         file.write("40")  # Cut off in the middle of a row.
     with ScalarLog(tmp_path, 20) as log:
         log.write(30, {"loss": 7})
-        with pytest.raises(DnpmError, match="no column other"):
-            log.write(40, {"loss": 1, "other": 2})
     assert (tmp_path / "log.csv").read_text().split() == ["step,loss", "10,10", "20,20", "30,7"]
+    assert events(tmp_path) == {"loss": [(10, 10), (20, 20), (30, 7)]}
 
 
 def test_a_foreign_file_is_not_overwritten(tmp_path: Path):
     (tmp_path / "log.csv").write_text("my,own\n1,2\n")
     with pytest.raises(DnpmError, match="is not the log of a training"):
         ScalarLog(tmp_path, 0)
+
+
+def test_without_tensorboard_it_says_so_once(tmp_path: Path, monkeypatch, capsys):
+    real = builtins.__import__
+
+    def without(name: str, *args, **kwargs):
+        if name.startswith("torch.utils.tensorboard"):
+            raise ModuleNotFoundError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setattr(scalars, "_told", [])
+    for folder in ("a", "b"):
+        with ScalarLog(tmp_path / folder, 0) as log:
+            log.write(1, {"loss": 1.0})
+        assert [file.name for file in (tmp_path / folder).iterdir()] == ["log.csv"]
+    said = capsys.readouterr().err
+    assert said.count("pip install tensorboard") == 1
+    assert len(said.splitlines()) == 1

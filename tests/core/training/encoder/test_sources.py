@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import types
 from pathlib import Path
 
@@ -14,7 +13,8 @@ from dnpm.core.detail.config import ENCODERS, GENERATORS, EncoderConfig, Generat
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.generator_files import save_generator
 from dnpm.core.errors import DnpmError
-from dnpm.core.training.encoder.sources import BlankSamples, Painting, Subset, fitting_config, open_samples, open_source
+from dnpm.core.training.encoder import sources
+from dnpm.core.training.encoder.sources import BlankSamples, Painting, fitting_config, open_samples, open_source
 
 NOWHERE = Painting(Path("none"), Path("none"), 64)
 
@@ -32,14 +32,14 @@ class Memory(BlankSamples):
         parts = {"train": np.arange(6), "validation": np.array([8, 6, 7]), "test": np.arange(9, 12)}
         return parts.get(name, np.zeros(0, int))
 
+    def with_coefficients(self, indices):
+        return indices
+
 
 @pytest.fixture
 def data(monkeypatch, tiny_model):
     made = Memory(12, 64, tiny_model.n_id, tiny_model.n_exp)
-    module = types.ModuleType("dnpm.core.dataset.dataset")
-    module.MapDataset = types.SimpleNamespace(open=lambda folder: made)
-    monkeypatch.setitem(sys.modules, "dnpm.core.dataset", types.ModuleType("dnpm.core.dataset"))
-    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(sources, "MapDataset", types.SimpleNamespace(open=lambda folder: made))
     return made
 
 
@@ -52,10 +52,10 @@ def test_splits_are_counted_from_nought(data, tiny_model):
     assert "mine: 12 maps of 64" in label
 
 
-def test_a_split_may_be_a_data_set_itself(data, tiny_model, monkeypatch):
-    monkeypatch.setattr(Memory, "split", lambda self, name: Subset(self, np.arange(2)))
+def test_samples_of_unknown_sliders_are_left_out(data, tiny_model, monkeypatch):
+    monkeypatch.setattr(Memory, "with_coefficients", lambda self, indices: indices[indices % 2 == 0])
     (part,), _ = open_samples(Path("mine"), {"train": 1}, tiny_model, NOWHERE)
-    assert len(part) == 2
+    assert part.identity(np.arange(len(part)))[:, 0].tolist() == [0.0, 2.0, 4.0]
 
 
 def test_unfit_data_is_named(data, tiny_model, face_model):

@@ -67,7 +67,7 @@ def test_stopped_in_each_stage_it_goes_on_exactly(
     for owner, name, inner in (
         (maps_module, "map_loss", real_fit),
         (FinetuneTrainer, "extra_loss", FinetuneTrainer.extra_loss),
-        (EncoderFollower, "_once", EncoderFollower._once),
+        (EncoderFollower, "train_step", EncoderFollower.train_step),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, ask_after(3, inner))

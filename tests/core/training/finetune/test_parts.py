@@ -16,8 +16,8 @@ from dnpm.core.detail.encoder import Encoder
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.weights import Detail
 from dnpm.core.errors import DnpmError
+from dnpm.core.training.finetune.added_map import with_added_map
 from dnpm.core.training.finetune.maps import ArtistMaps, first_codes, fit_codes, mean_shift, open_maps, random_sliders
-from dnpm.core.training.finetune.plant import with_added_map
 from dnpm.core.training.finetune.run import rehearsal
 from dnpm.core.training.finetune.trainers import EncoderFollower, Weights
 
@@ -95,14 +95,14 @@ def test_encoder_follows_the_old_one(parts):
         new.generator.synthesis.b32.torgb.bias += 0.05 / detail.generator.config.output_scale_mm
     follower = EncoderFollower(detail, new, known, offset, SIDE, 4, 4, 1e-3, 0)
     follower.taught = np.zeros(0, int)
-    assert next(follower.run()) < 1e-4, "where G moved by the shift, E has nothing to mend"
+    assert next(follower.run())["loss"] < 1e-4, "where G moved by the shift, E has nothing to mend"
     torch.manual_seed(5)
     with torch.no_grad():
         for head in new.encoder.heads:
             head.weight += 0.3 * torch.randn_like(head.weight)
     follower = EncoderFollower(detail, new, known, offset, SIDE, 60, 4, 5e-3, 0)
     follower.taught = np.zeros(0, int)
-    losses = list(follower.run())
+    losses = [scalars["loss"] for scalars in follower.run()]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
     state = follower.state()
     state["encoder.layers.0.0.weight"] = np.zeros((3, 3), np.float32)

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from dnpm.core.training.generator import augment
-from dnpm.core.training.generator.augment import AdaptiveP, Changes
+from dnpm.core.training.generator.augment import AdaptiveP, AugmentParams
 
 SIDE = 64
 
 
-def quiet(count: int = 1) -> Changes:
+def quiet(count: int = 1) -> AugmentParams:
     return augment.draw(np.random.default_rng(0), count, 0.0)
 
 
@@ -128,23 +128,23 @@ def test_parts_of_a_batch_are_changed_as_the_batch_is():
 def test_p_rises_when_d_is_sure_falls_when_not_and_comes_back_from_disk():
     ada = AdaptiveP(0.6, images=320, every=2)
     for step in range(4):
-        ada.saw(8, 8)
+        ada.update_statistics(8, 8)
         ada.update(step, 8)
     assert ada.p == pytest.approx(2 * 16 / 320)
     assert ada.measured == 1.0
-    ada.saw(4, 8)
+    ada.update_statistics(4, 8)
     kept = AdaptiveP(0.6, images=320, every=2)
     kept.restore(ada.state())
     for a in (ada, kept):
-        a.saw(0, 8)
+        a.update_statistics(0, 8)
         a.update(5, 8)
         assert a.measured == pytest.approx(0.25)
         assert a.p == pytest.approx(16 / 320)
     for step in range(1000):
-        ada.saw(8, 8)
+        ada.update_statistics(8, 8)
         ada.update(step, 8)
     assert ada.p == augment.HIGHEST_P
     off = AdaptiveP(None, 100)
-    off.saw(8, 8)
+    off.update_statistics(8, 8)
     off.update(3, 8)
     assert off.p == 0

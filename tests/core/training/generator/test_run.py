@@ -55,7 +55,7 @@ def test_files_and_figures(set_folder: Path, tmp_path: Path, capsys):
 
 def test_stopped_by_a_signal_it_goes_on_exactly(set_folder: Path, tmp_path: Path, capsys, monkeypatch):
     assert main(options(set_folder, tmp_path / "through", 48)) == 0
-    real_step = trainer_module.GeneratorTrainer._once
+    real_step = trainer_module.GeneratorTrainer.train_step
 
     def interrupted(self):
         losses = real_step(self)
@@ -64,7 +64,7 @@ def test_stopped_by_a_signal_it_goes_on_exactly(set_folder: Path, tmp_path: Path
         return losses
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer_module.GeneratorTrainer, "_once", interrupted)
+        patch.setattr(trainer_module.GeneratorTrainer, "train_step", interrupted)
         assert main(options(set_folder, tmp_path / "stopped", 48)) == 130
     assert "stopped at step 3 of 6; the same command goes on" in capsys.readouterr().err
     assert tensor_file.load(tmp_path / "stopped" / "state.safetensors")[0]["step"] == 3
@@ -102,6 +102,7 @@ def test_mistakes_are_named(set_folder: Path, tmp_path: Path, capsys):
         (["--config", "paper", "--resolution", "64"], "cannot be averaged to 64"),
         (["--config", "paper", "--resolution", "32", "--start", "components"], "registered maps"),
         (["--precision", "bf16"], "does not compute with bfloat16"),
+        (["--precision", "fp16"], "this training allows fp32, bf16 only"),
         (["--data", str(tmp_path)], "is not a data set"),
     ):
         assert main([*options(set_folder, tmp_path / "g"), *change]) == 2

@@ -75,11 +75,11 @@ def test_pix2pix_goes_on_bit_for_bit(tmp_path):
         pass
     second = Pix2PixTrainer(pairs(), MASK, PLAN)
     second.restore(first.state())
-    assert fit(second, tmp_path, "pix2pix", {"plan": 1}, PLAN.steps)
+    assert fit(second, tmp_path, "pix2pix", {"plan": 1})
     for a, b in zip(whole.generator.parameters(), second.generator.parameters(), strict=True):
         assert torch.equal(a, b)
     with pytest.raises(DnpmError, match="other settings"):
-        fit(Pix2PixTrainer(pairs(), MASK, PLAN), tmp_path, "pix2pix", {"plan": 2}, PLAN.steps)
+        fit(Pix2PixTrainer(pairs(), MASK, PLAN), tmp_path, "pix2pix", {"plan": 2})
 
 
 def test_unfit_pairs_and_plans_are_refused():

@@ -16,6 +16,7 @@ from dnpm.core.evaluation.speech_validation import validate
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.speech.config import SpeechConfig
 from dnpm.core.speech.weights import load_speech
+from dnpm.core.training.scalars import read_log
 from dnpm.core.training.speech.corpus import Clip, Corpus
 from dnpm.core.training.speech.losses import LossWeights, MotionLoss
 from dnpm.core.training.speech.run import fit
@@ -127,8 +128,8 @@ def test_a_term_is_switched_off_and_still_reported(face_model, loss: MotionLoss)
 def test_it_learns_to_move_and_its_own_past_comes_in(clips: list[Clip], speech_set: Path, loss: MotionLoss):
     plan = replace(PLAN, steps=160, batch=8)
     trainer = SpeechTrainer(new_decoder(CONFIG, 0), clips, loss, plan)
-    assert [plan.own_share(s) for s in (0, 24, 60, 96, 160)] == pytest.approx([0, 0, 0.45, 0.9, 0.9])
-    totals = [losses.total for losses in trainer.run()]
+    assert [plan.scheduled_sampling(s) for s in (0, 24, 60, 96, 160)] == pytest.approx([0, 0, 0.45, 0.9, 0.9])
+    totals = [losses["total"] for losses in trainer.run()]
     assert np.mean(totals[-10:]) < 0.4 * np.mean(totals[:10])
     corpus = Corpus(speech_set)
     figures = validate(trainer.decoder.eval(), [corpus.clip(e) for e in corpus.of("validation")])
@@ -157,17 +158,18 @@ def test_it_resumes_exactly(clips: list[Clip], loss: MotionLoss, tmp_path: Path)
         other.restore(kept)
 
 
-def test_a_run_keeps_state_history_and_curves(clips: list[Clip], loss: MotionLoss, tmp_path: Path, capsys):
+def test_a_run_keeps_state_log_and_curves(clips: list[Clip], loss: MotionLoss, tmp_path: Path, capsys):
     trainer = SpeechTrainer(new_decoder(CONFIG, 0), clips, loss, PLAN)
     asked = []
     check = lambda decoder: asked.append(decoder.training) or {"capture jaw_r": 0.5 + 0.1 * len(asked)}  # noqa: E731
     assert fit(trainer, tmp_path, {"data": "x"}, check, 20)
     assert asked == [False, False, False]
-    history = json.loads((tmp_path / "history.json").read_text())
-    assert [s for s, _ in history["capture jaw_r"]] == [20, 40, 60]
-    assert {"loss vertex", "loss lip", "loss velocity", "loss expression", "loss total"} <= set(history)
+    log = read_log(tmp_path / "log.csv")
+    assert log["capture jaw_r"] == [(20, pytest.approx(0.6)), (40, pytest.approx(0.7)), (60, pytest.approx(0.8))]
+    assert {"vertex", "lip", "velocity", "expression", "total"} <= set(log)
+    assert [step for step, _ in log["total"]] == [10, 20, 30, 40, 50, 60]
     assert (tmp_path / "curves.png").read_bytes()[:4] == b"\x89PNG"
-    assert "held out: capture jaw_r 0.800" in capsys.readouterr().err
+    assert "held out: capture jaw_r 0.8" in capsys.readouterr().err
     assert fit(SpeechTrainer(new_decoder(CONFIG, 0), clips, loss, PLAN), tmp_path, {"data": "x"}, check, 20)
     assert len(asked) == 3  # It was done.
     with pytest.raises(DnpmError, match=r"other settings \(data\)"):
@@ -202,8 +204,8 @@ def test_the_command(speech_set: Path, tmp_path: Path, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"steps": 0}, "--steps"), ({"frames": 4}, "--frames"), ({"rate": 0.0}, "--rate"), ({"own_most": 2.0}, "shares"),
-     ({"own_from": 0.9}, "in order")],
+    [({"steps": 0}, "--steps"), ({"frames": 4}, "--frames"), ({"rate": 0.0}, "--rate"),
+     ({"scheduled_sampling_max": 2.0}, "shares"), ({"scheduled_sampling_from": 0.9}, "in order")],
 )  # fmt: skip
 def test_plans_have_limits(change: dict, message: str):
     with pytest.raises(DnpmError, match=message):
