@@ -6,8 +6,6 @@ Filling a parser imports no torch: `dnpm --help` stays quick, and Blender's proc
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     import torch
 
     from .measures.perceptual import PerceptualDistance
-    from .training.precision import Precision
 
 _PERCEPTUAL = ("auto", "lpips-alex", "lpips-vgg", "efficientnet-lite0")
 
@@ -55,47 +52,6 @@ def use_threads(args: argparse.Namespace) -> None:
     import torch
 
     torch.set_num_threads(args.threads)
-
-
-def add_training(
-    parser: argparse.ArgumentParser, *, steps: int | None = None, batch: int | None = None, rate: float | None = None,
-    precision: str = "fp32", threads: int | None = None, dry_run: bool = True,
-) -> None:  # fmt: skip
-    """What every training takes: --device, --precision, --threads, --seed, --dry-run; with a default also --steps,
-    --batch and --rate."""
-    if steps is not None:
-        parser.add_argument("--steps", type=int, default=steps, metavar="N", help="of the whole training (%(default)s)")
-    if batch is not None:
-        parser.add_argument(
-            "--batch", type=int, default=batch, metavar="N", help="samples a step, over all processes (%(default)s)"
-        )
-    if rate is not None:
-        parser.add_argument("--rate", type=float, default=rate, help="Adam's (default %(default)s)")
-    parser.add_argument(
-        "--precision", choices=("auto", "fp32", "bf16", "fp16"), default=precision,
-        help="what networks compute in (default %(default)s; auto: bf16 on GPUs with it; fp16 where no generator of "
-        "displacement maps takes part)",
-    )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0)
-    add_device(parser)
-    add_threads(parser, threads)
-    if dry_run:
-        parser.add_argument("--dry-run", action="store_true", help="sizes, memory and speed; nothing is trained")
-
-
-def training_of(args: argparse.Namespace, allowed: Sequence[Precision]) -> tuple[torch.device, Precision]:
-    """Device and precision of a training, torch's threads being set. Raises DnpmError when they are not there, or the
-    training does not allow them."""
-    from .training.precision import choose
-
-    use_threads(args)
-    device = device_of(args)
-    return device, choose(args.precision, device, allowed)
-
-
-def command_line() -> str:
-    """The command that is running, for cards."""
-    return "dnpm " + " ".join(sys.argv[1:])
 
 
 def add_perceptual(

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from .. import logs
 from ..errors import DnpmError
-from ..options import add_training, command_line, training_of
+from .train_options import add_training, command_line, training_of
 
 if TYPE_CHECKING:
     import torch

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
-from ..options import add_training, command_line, training_of
 from ..paths import ROOT
 from . import train_encoder, train_generator, train_photo, train_restoration, train_speech
+from .train_options import add_training, command_line, training_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import logs
 from ..face_model.locate import face_model_path
-from ..options import add_perceptual, add_training, command_line, perceptual_of, training_of
+from ..options import add_perceptual, perceptual_of
 from ..paths import ROOT
+from .train_options import add_training, command_line, training_of, training_parser
 
 if TYPE_CHECKING:
     import torch
@@ -35,10 +36,9 @@ log = logs.logger(__name__)
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`encoder` beside the other networks."""
-    parser = what.add_parser(
-        "encoder", help="E alone with G frozen (Eq. 5 to 7): sliders or mesh points to codes", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = training_parser(
+        what, "encoder", "E alone with G frozen (Eq. 5 to 7): sliders or mesh points to codes", __doc__, run
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the weights are written")
     parser.add_argument("--data", type=Path, metavar="DIR", help="a data set (`dnpm data`); else the teacher paints")
     parser.add_argument("--maps", type=int, default=2000, help="that the teacher paints (default %(default)s)")
@@ -59,7 +59,6 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--perceptual-weight", type=float, default=0.05)
     add_training(parser, batch=8, rate=5e-4)
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

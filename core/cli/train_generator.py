@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DnpmError
-from ..options import add_training, command_line, training_of
+from .train_options import add_training, command_line, training_of, training_parser
 
 if TYPE_CHECKING:
     import torch
@@ -32,10 +32,7 @@ if TYPE_CHECKING:
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`generator` beside the other networks."""
-    sub = what.add_parser(
-        "generator", help="G alone on a set of maps, adversarially (StyleGAN2, ADA)", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    sub = training_parser(what, "generator", "G alone on a set of maps, adversarially (StyleGAN2, ADA)", __doc__, run)
     sub.add_argument("--data", type=Path, metavar="SET", help="made by `dnpm data`; a dry run can do without")
     sub.add_argument("--out", type=Path, metavar="DIR", help="where everything is written")
     sub.add_argument("--config", choices=("default", "paper", "tiny"), default="default")
@@ -58,7 +55,6 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     sub.add_argument("--features", choices=("efficientnet-lite0", "random"), default="efficientnet-lite0")
     add_training(sub, precision="auto")
     sub.add_argument("--json", action="store_true", help="of a dry run: one JSON object on stdout")
-    sub.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..files.writing import write_text
-from ..options import add_training, command_line, training_of
 from ..paths import ROOT
+from .train_options import add_training, command_line, training_of, training_parser
 
 if TYPE_CHECKING:
     import torch
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`pix2pix` beside the other networks."""
-    first = what.add_parser(
-        "pix2pix", help="a photo's texture to a rough map (pix2pixHD)", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    first = training_parser(what, "pix2pix", "a photo's texture to a rough map (pix2pixHD)", __doc__, run)
     add_common(first, steps=2000)
     first.add_argument("--pairs", type=int, default=1200, metavar="N", help="pictures of our faces (default 1200)")
     first.add_argument("--processes", type=int, default=2, help="that make pairs (default 2)")
@@ -38,7 +35,6 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     first.add_argument("--l1", type=float, default=60.0, help="weight of the L1 (default 60)")
     first.add_argument("--matching", type=float, default=10.0, help="of feature matching (default 10)")
     first.add_argument("--adversarial", type=float, default=1.0, help="of LSGAN (default 1)")
-    first.set_defaults(run=run)
 
 
 def add_common(parser: argparse.ArgumentParser, steps: int) -> None:

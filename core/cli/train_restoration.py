@@ -21,8 +21,9 @@ from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..files import json_file
 from ..files.inputs import reading
-from ..options import add_perceptual, command_line, perceptual_of, perceptual_weight_of, training_of
+from ..options import add_perceptual, perceptual_of, perceptual_weight_of
 from ..paths import ROOT
+from .train_options import command_line, training_of, training_parser
 from .train_photo import add_common, estimate, plain
 
 if TYPE_CHECKING:
@@ -43,10 +44,7 @@ _FACES = 4
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`restoration` beside the other networks."""
-    parser = what.add_parser(
-        "restoration", help="a rough map to w+ (E_deg, Eq. 11 to 15)", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = training_parser(what, "restoration", "a rough map to w+ (E_deg, Eq. 11 to 15)", __doc__, run)
     add_common(parser, steps=1500)
     parser.add_argument(
         "--maps", type=Path, metavar="DIR",
@@ -68,7 +66,6 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         help="a face recognition network (TFLite, 112 x 112) for the identity term; default: the perceptual trunk",
     )  # fmt: skip
     parser.add_argument("--name", default="photo", help="of the networks, for the card")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

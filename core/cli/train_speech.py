@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
-from ..options import add_training, command_line, training_of
 from ..paths import ROOT
+from .train_options import add_training, command_line, training_of, training_parser
 
 if TYPE_CHECKING:
     from ..training.speech.corpus import Clip
@@ -33,10 +33,7 @@ LOSSES = {"vertex": 1.0, "expression": 0.01, "lip": 0.5, "velocity": 0.5, "speed
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`speech` beside the other networks."""
-    parser = what.add_parser(
-        "speech", help="speech features to ARKit curves (Eq. 8 to 10)", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
+    parser = training_parser(what, "speech", "speech features to ARKit curves (Eq. 8 to 10)", __doc__, run)
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", action="append",
         help="a set (`dnpm data speech`); more than once: several sets, as if they were one",
@@ -59,7 +56,6 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--validation-clips", type=int, default=24, metavar="N", help="at most so many")
     parser.add_argument("--name", default="speech", help="of the weights, for the card")
     add_training(parser, steps=4000, batch=16, rate=5e-4)
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
