@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,27 +10,41 @@ from hypothesis import strategies as st
 
 from dnpm.benchmarks.generator import textbook
 from dnpm.core.detail.config import GENERATORS, GeneratorConfig, w_layers
+from dnpm.core.detail.foreign.stylegan import infer_config
 from dnpm.core.detail.generator import Generator, merge_skips, official_state, upsample, upsampling_conv
 from dnpm.core.errors import DnpmError
+from dnpm.tests.core.detail import naive_stylegan2 as naive
 from dnpm.tests.core.detail.networks import SMALL, fill
 
 
-@pytest.fixture(scope="module")
-def reference(shared_data: Path) -> dict[str, torch.Tensor]:
-    file = shared_data / "stylegan2_reference_64.npz"
-    if not file.is_file():
-        pytest.skip(f"no reference numbers at {file}")
+@pytest.fixture(scope="module", params=["the naive network's", "others'"])
+def reference(request: pytest.FixtureRequest) -> dict[str, torch.Tensor]:
+    """Parameters, inputs and outputs: of naive_stylegan2.py, and, where they are, of another implementation."""
+    own = request.param == "the naive network's"
+    file = naive.FILE if own else request.getfixturevalue("shared_data") / "stylegan2_reference_64.npz"
     with np.load(file) as data:
         return {name: torch.from_numpy(data[name].copy()) for name in data.files}
 
 
-def test_it_reproduces_the_official_numbers(reference):
-    made = Generator(GeneratorConfig(resolution=64, channel_base=2048, channel_max=64))
-    made.load_state_dict(official_state({k: v for k, v in reference.items() if k.startswith("G.")}))
+def test_the_naive_network_still_gives_its_numbers():
+    made = naive.reference()
+    with np.load(naive.FILE) as data:
+        assert set(made) == set(data.files)
+        for name, value in made.items():
+            assert np.abs(value - data[name]).max() <= 1e-5 * max(float(np.std(data[name])), 1e-3), name
+
+
+def test_it_reproduces_the_reference_numbers(reference):
+    state = official_state({k: v for k, v in reference.items() if k.startswith("G.")})
+    config = infer_config(state, "the reference")
+    rows = config.w_layers
+    assert reference["w_plus"].shape[1] == rows
+    made = Generator(config)
+    made.load_state_dict(state)
     with torch.inference_mode():
         got = {
-            "w": made.mapping(reference["z"])[:, None].expand(-1, 10, -1),
-            "w_psi07": made.mapping(reference["z"], 0.7)[:, None].expand(-1, 10, -1),
+            "w": made.mapping(reference["z"])[:, None].expand(-1, rows, -1),
+            "w_psi07": made.mapping(reference["z"], 0.7)[:, None].expand(-1, rows, -1),
             "image_const": made.synthesis(reference["w_plus"]),
             "image_nonoise": made.synthesis(reference["w_plus"], noise="none"),
         }

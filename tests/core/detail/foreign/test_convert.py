@@ -22,6 +22,7 @@ from dnpm.core.detail.foreign.sealed import DamagedError, RefusedError
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.generator_files import load_generator
 from dnpm.core.errors import DnpmError
+from dnpm.tests.core.detail import naive_stylegan2 as naive
 from dnpm.tests.core.detail.foreign.files import (
     TAPS,
     Raw,
@@ -47,9 +48,11 @@ def small() -> Generator:
     return made
 
 
-@pytest.fixture(scope="module")
-def reference(shared_data: Path) -> dict[str, torch.Tensor]:
-    with np.load(shared_data / "stylegan2_reference_64.npz") as data:
+@pytest.fixture(scope="module", params=["the naive network's", "others'"])
+def reference(request: pytest.FixtureRequest) -> dict[str, torch.Tensor]:
+    own = request.param == "the naive network's"
+    file = naive.FILE if own else request.getfixturevalue("shared_data") / "stylegan2_reference_64.npz"
+    with np.load(file) as data:
         return {name: torch.from_numpy(data[name].copy()) for name in data.files}
 
 
@@ -63,11 +66,13 @@ def test_the_reference_gives_its_images(reference, tmp_path: Path, kind):
     assert main(["convert", str(file), "--out", str(tmp_path / "out")]) == 0
     generator, card = load_generator(tmp_path / "out")
     assert card["parameters"] == sum(p.numel() for p in generator.parameters())
-    assert (generator.config.channel_base, generator.config.channel_max) == (2048, 64)
+    config, rows = generator.config, reference["w_plus"].shape[1]
+    expected = {32: (256, 12), 64: (2048, 64)}[config.resolution]
+    assert (config.channel_base, config.channel_max) == expected
     with torch.inference_mode():
         got = {
-            "w": generator.mapping(reference["z"])[:, None].expand(-1, 10, -1),
-            "w_psi07": generator.mapping(reference["z"], 0.7)[:, None].expand(-1, 10, -1),
+            "w": generator.mapping(reference["z"])[:, None].expand(-1, rows, -1),
+            "w_psi07": generator.mapping(reference["z"], 0.7)[:, None].expand(-1, rows, -1),
             "image_const": generator.synthesis(reference["w_plus"]),
             "image_nonoise": generator.synthesis(reference["w_plus"], noise="none"),
         }
