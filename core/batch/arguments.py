@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--size", metavar="WxH", help="pixels of a picture")
     how.add_argument("--views", metavar="A,B", help=f"cameras: {', '.join(NAMED)}")
     how.add_argument("--outputs", metavar="A,B", help=f"files: {', '.join(jobs.OUTPUTS)}")
-    how.add_argument("--engine", choices=jobs.ENGINES)
+    how.add_argument("--engine", choices=jobs.ENGINES, help="renderer (default: the job's, else cycles)")
     how.add_argument("--samples", type=int, metavar="N", help="samples a pixel (cycles, eevee)")
     how.add_argument("--detail", type=float, metavar="S", help="detail strength; 0 is the coarse face")
     how.add_argument("--map-size", type=int, metavar="N", help="pixels of the displacement map")
@@ -54,7 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--look", metavar="tone=T,...", help=f"colours: tone ({', '.join(TONES)}), {', '.join(AMOUNTS)} (0 to 2), iris"
     )
-    how.add_argument("--background", choices=("studio", "transparent"))
+    how.add_argument(
+        "--background", choices=("studio", "transparent"), help="behind the face (default: the job's, else studio)"
+    )
     with_ = parser.add_argument_group("with")
     with_.add_argument("--face-model", type=Path, metavar="FILE", help="another face model (.safetensors)")
     with_.add_argument("--weights", type=Path, metavar="DIR", help="another folder of weights")

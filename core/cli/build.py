@@ -68,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     offsets.add_argument("--out", type=Path, metavar="FILE", help="default: weights/landmark_offsets.safetensors")
     offsets.add_argument("--face-model", metavar="FILE", help="another face model")
     offsets.add_argument("--count", type=int, default=60, help="pictures (default 60)")
-    offsets.add_argument("--seed", type=int, default=0)
+    offsets.add_argument("--seed", type=int, default=0, help="of the rendered people (default %(default)s)")
     offsets.set_defaults(build=_offsets)
     habits = kinds.add_parser(
         "landmark-habits",

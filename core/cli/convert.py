@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One sub-subcommand a format."""
     kinds = parser.add_subparsers(dest="format", metavar="FORMAT", required=True)
     ict = kinds.add_parser("ict", help="ICT-FaceKit's folder FaceXModel (OBJ files, MIT)")
-    ict.add_argument("input", type=Path, metavar="FOLDER")
+    ict.add_argument("input", type=Path, metavar="FOLDER", help="the folder FaceXModel of ICT-FaceKit")
     ict.set_defaults(read=_ict)
 
     facescape = kinds.add_parser(
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description="v1.6: FILE.npz alone. v1.3: core_847_50_52.npy with --factors factors_id_847_50_52.npy and "
         "--mesh, any registered OBJ of the data set, which brings the faces. The result is under FaceScape's licence.",
     )
-    facescape.add_argument("input", type=Path, metavar="FILE")
+    facescape.add_argument("input", type=Path, metavar="FILE", help="the bilinear model's file")
     facescape.add_argument("--factors", type=Path, metavar="FILE", help="identity factors of the people (.npy)")
     facescape.add_argument("--mesh", type=Path, metavar="FILE", help="a registered mesh (.obj); v1.3 alone")
     facescape.set_defaults(read=_facescape)
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         description="Compresses registered meshes (one topology, one folder a person) to a bilinear model by HOSVD. "
         "The expressions are named by their files.",
     )
-    meshes.add_argument("input", type=Path, metavar="FOLDER")
+    meshes.add_argument("input", type=Path, metavar="FOLDER", help="a folder of people's folders of registered meshes")
     meshes.add_argument("--unit", choices=("mm", "cm", "m"), default="mm", help="of the meshes (default mm)")
     meshes.add_argument("--landmarks", type=Path, metavar="FILE", help="68 vertex indices from 0, multi-PIE's order")
     meshes.add_argument(

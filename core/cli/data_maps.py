@@ -19,21 +19,21 @@ _SIZES = (64, 128, 256, 512, 1024, 2048)
 def add_subparsers(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`inspect`, `check`, `teacher`, `folder`, `facescape` and `sculpt`."""
     sub = what.add_parser("inspect", help="counts, statistics, heights, spectrum, a sheet of pictures")
-    sub.add_argument("folder", type=Path)
+    sub.add_argument("folder", type=Path, help="the set's folder")
     sub.add_argument("--sheet", type=Path, metavar="PNG", help="write a sheet of lit reliefs")
     sub.add_argument("--samples", type=int, default=16, metavar="N", help="on the sheet (default %(default)s)")
     sub.add_argument("--json", action="store_true", help="one JSON object on stdout")
     sub.set_defaults(run=_inspect)
 
     sub = what.add_parser("check", help="read everything: checksums, shapes, numbers, people in one split each")
-    sub.add_argument("folder", type=Path)
+    sub.add_argument("folder", type=Path, help="the set's folder")
     sub.set_defaults(run=_check)
 
     sub = _maker(what, "teacher", "let the teacher paint maps; goes on where it was stopped", _teacher)
     sub.add_argument("--samples", type=int, default=2000, metavar="N", help="in all (default %(default)s)")
     sub.add_argument("--painted", type=int, default=1024, metavar="N", help="texels it paints, averaged down")
-    sub.add_argument("--processes", type=int, default=2, metavar="N")
-    sub.add_argument("--seed", type=int, default=0)
+    sub.add_argument("--processes", type=int, default=2, metavar="N", help="processes that paint (default %(default)s)")
+    sub.add_argument("--seed", type=int, default=0, help="of the people and expressions (default %(default)s)")
 
     sub = _maker(what, "folder", "EXR and 16-bit PNG maps of this project's layout, and a CSV of sliders", _folder)
     sub.add_argument("source", type=Path, help="the folder of maps")
@@ -48,7 +48,9 @@ def add_subparsers(what: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     sub.add_argument("--mesh", type=Path, required=True, metavar="OBJ", help="the high-resolution mesh")
     sub.add_argument("--unit", choices=("mm", "cm", "m"), default="mm", help="of the mesh (default %(default)s)")
     sub.add_argument("--identity", default="", metavar="1=1.5,3=-1", help="sliders of the face under the sculpt")
-    sub.add_argument("--expression", default="", metavar="jawOpen=.5,...")
+    sub.add_argument(
+        "--expression", default="", metavar="jawOpen=.5,...", help="the sculpt's expression (default: at rest)"
+    )
     sub.add_argument("--preset", type=Path, metavar="FILE", help="a saved face (JSON) with the sliders")
     sub.add_argument("--fitted", type=Path, metavar="OBJ", help="the face itself, if moved by hand (model's topology)")
     sub.add_argument("--cage", type=float, default=4.0, metavar="MM", help="how far rays go (default %(default)s)")

@@ -45,7 +45,7 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--hold-out", default="", metavar="NAMES", help="voices and takes for validation alone")
     parser.add_argument("--encoder", default="whisper-tiny.en", help="whisper-tiny.en or wav2vec2")
     parser.add_argument("--encoder-file", metavar="PLACE", help="its file or folder")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the sentences and alterations (default %(default)s)")
     add_device(parser, of="the speech encoder")
     parser.add_argument("--list", action="store_true", help="say which voices there are, make nothing")
     parser.set_defaults(run=run)

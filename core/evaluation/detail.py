@@ -41,8 +41,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes; the defaults take a few minutes."""
     parser.add_argument("--samples", type=int, default=60, help="maps a set (default %(default)s)")
     parser.add_argument("--baseline-samples", type=int, default=1500, help="training maps of the linear regression")
-    parser.add_argument("--resolution", type=int, default=512, choices=(128, 256, 512, 1024))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--resolution",
+        type=int,
+        default=512,
+        choices=(128, 256, 512, 1024),
+        help="texels of a map's side (default %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the people and expressions (default %(default)s)")
     parser.add_argument("--tracks", type=Path, metavar="DIR", help="captured tracks: their frames as well")
     parser.add_argument("--mlp", type=int, default=0, metavar="N", help="also an MLP on components of N painted maps")
     parser.add_argument(

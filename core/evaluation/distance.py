@@ -35,10 +35,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The set, and how many maps."""
     parser.add_argument("--data", type=Path, required=True, metavar="SET", help="made by `dnpm data`")
     parser.add_argument("--samples", type=int, default=500, help="maps of each kind (default %(default)s)")
-    parser.add_argument("--features", choices=("efficientnet-lite0", "random"), default="efficientnet-lite0")
+    parser.add_argument(
+        "--features",
+        choices=("efficientnet-lite0", "random"),
+        default="efficientnet-lite0",
+        help="the network whose features are compared (default %(default)s)",
+    )
     parser.add_argument("--look", type=int, default=LOOK, metavar="N", help="texels a side (default %(default)s)")
     parser.add_argument("--truncation", type=float, default=1.0, metavar="PSI", help="of z's codes (default 1)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the painted maps (default %(default)s)")
 
 
 def evaluate(args: argparse.Namespace) -> dict:

@@ -48,14 +48,26 @@ CHANCE = 200
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes; the defaults take some minutes."""
     parser.add_argument("--people", type=int, default=60, help="random people (default %(default)s)")
-    parser.add_argument("--resolution", type=int, default=1024, choices=(64, 128, 256, 512, 1024))
+    parser.add_argument(
+        "--resolution",
+        type=int,
+        default=1024,
+        choices=(64, 128, 256, 512, 1024),
+        help="texels of a map's side (default %(default)s)",
+    )
     parser.add_argument("--teacher-only", action="store_true", help="the teacher's own people: needs no weights")
     parser.add_argument("--learnt", type=int, default=60, metavar="N", help="held-out maps for R2 (0: leave it out)")
     parser.add_argument(
         "--learnt-maps", type=int, default=2000, metavar="N", help="painted maps that the regressions learn from"
     )
-    parser.add_argument("--learnt-resolution", type=int, default=256, choices=(64, 128, 256, 512))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--learnt-resolution",
+        type=int,
+        default=256,
+        choices=(64, 128, 256, 512),
+        help="texels at which the regressions are compared (default %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the people (default %(default)s)")
 
 
 def evaluate(args: argparse.Namespace) -> dict:

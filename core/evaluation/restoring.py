@@ -66,11 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser, name: str, minutes: float) ->
     parser.add_argument("--samples", type=int, default=24, help="held-out maps (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=minutes, help="of training, all methods together")
     parser.add_argument("--resolution", type=int, default=256, help="of the maps (default %(default)s)")
-    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--batch", type=int, default=4, help="maps a training step (default %(default)s)")
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "tables", help="maps (default %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "tables", help=f"of {name}.md and {name}.json")
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of training and degradation (default %(default)s)")
     add_perceptual(parser, prefer="vgg")
     add_device(parser)
 

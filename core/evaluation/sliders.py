@@ -23,9 +23,15 @@ BLUR_MM = 2.5
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes."""
-    parser.add_argument("--identities", type=int, default=20)
-    parser.add_argument("--resolution", type=int, default=512, choices=(256, 512, 1024))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--identities", type=int, default=20, help="people (default %(default)s)")
+    parser.add_argument(
+        "--resolution",
+        type=int,
+        default=512,
+        choices=(256, 512, 1024),
+        help="texels of a map's side (default %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the people (default %(default)s)")
 
 
 def evaluate(args: argparse.Namespace) -> dict:

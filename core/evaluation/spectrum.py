@@ -34,8 +34,14 @@ Maker = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sizes, and the given map with what its numbers mean."""
     parser.add_argument("--samples", type=int, default=16, help="held-out maps (default %(default)s)")
-    parser.add_argument("--resolution", type=int, default=1024, choices=(128, 256, 512, 1024))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--resolution",
+        type=int,
+        default=1024,
+        choices=(128, 256, 512, 1024),
+        help="texels of a map's side (default %(default)s)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the people and expressions (default %(default)s)")
     parser.add_argument("--teacher-only", action="store_true", help="leave G out: needs no weights")
     parser.add_argument("--map", type=Path, metavar="FILE", help="EXR in mm, or a 16- or 8-bit grey picture")
     parser.add_argument(

@@ -73,14 +73,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--samples", type=int, default=100, help="held-out maps (default %(default)s)")
     parser.add_argument("--resolution", type=int, default=128, help="early output of G (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=8.0, help="of training, all three together")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=8, help="maps a training step (default %(default)s)")
     add_perceptual(parser)
     parser.add_argument("--folder", type=Path, default=ROOT / "build" / "table1", help="states (default %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "tables", help="of table1.md and table1.json")
     parser.add_argument("--points", default="1700,5000", metavar="N,N", help="of the mesh (default %(default)s)")
     add_device(parser)
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of the samples and of training (default %(default)s)")
 
 
 def evaluate(args: argparse.Namespace) -> dict:
