@@ -62,14 +62,20 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     uri = page.file.src_uri
     if uri.startswith("source/"):
         return markdown
-    pieces = _CODE.split(markdown)
-    # A link's text may be code: links are looked for in the whole, outside of fenced blocks.
-    blocks = re.split(r"(^```.*?^```)", markdown, flags=re.DOTALL | re.MULTILINE)
-    text = "".join(b if b.startswith("```") else _LINK.sub(lambda m: _rewritten(m, uri), b) for b in blocks)
+    text, code = _code_taken_out(markdown)
+    text = _LINK.sub(lambda m: _rewritten(m, uri), text)
+    text = re.sub("\0(\\d+)\0", lambda m: code[int(m[1])], text)
     if uri in MATH:
         pieces = _CODE.split(text)
         text = "".join(piece if piece.startswith("`") else _with_equations(piece) for piece in pieces)
     return text
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """MkDocs finds the anchors of headings by itself, those of a file's lines must be told."""
+    if page.file.src_uri.startswith("source/"):
+        page.present_anchor_ids = (page.present_anchor_ids or set()) | set(re.findall(r'id="(line-0-\d+)"', html))
+    return html
 
 
 def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
@@ -81,8 +87,23 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
     return output
 
 
+def _code_taken_out(text: str) -> tuple[str, list[str]]:
+    """The text with a mark in the place of each code that holds a link, which is none there; and that code.
+
+    The text of a link may be code, which stays."""
+    code: list[str] = []
+
+    def take(match: re.Match[str]) -> str:
+        if "](" not in match[0] and not match[0].startswith("```"):
+            return match[0]
+        code.append(match[0])
+        return f"\0{len(code) - 1}\0"
+
+    return _CODE.sub(take, text), code
+
+
 def _without_code(text: str) -> str:
-    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return _code_taken_out(text)[0]
 
 
 def _in_repository(uri: str, target: str) -> str | None:

@@ -24,15 +24,15 @@ def site() -> ModuleType:
     return module
 
 
-def links(page: Path) -> list[str]:
-    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+def links(page: Path, site: ModuleType) -> list[str]:
+    text = site._without_code(page.read_text(encoding="utf-8"))
     return [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"[a-z]+:", target)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path, site: ModuleType) -> None:
     """Also to the class or function of a source file that a link names after its #."""
-    for target in links(page):
+    for target in links(page, site):
         path, _, anchor = target.partition("#")
         file = (page.parent / path).resolve() if path else page
         # The reference is made from the code, below build/.
