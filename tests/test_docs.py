@@ -1,9 +1,11 @@
-"""The pages: what they link to exists, what they name of the code is there."""
+"""The pages: what they link to exists, what they name of the code is there, and the reference can be made from it."""
 
 from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -49,3 +51,67 @@ def test_names_are_found_in_files(site: ModuleType, tmp_path: Path) -> None:
     file.write_text("x = 1\ny: int = 2\n\n\nclass A:\n    b = 3\n\n    def c(self):\n        d = 4\n", encoding="utf-8")
     found = {name: site.line_of(file, name) for name in ("x", "y", "A", "A.b", "A.c", "d", "A.d", "B.c")}
     assert found == {"x": 1, "y": 2, "A": 5, "A.b": 6, "A.c": 8, "d": None, "A.d": None, "B.c": None}
+
+
+def test_the_reference_is_made_from_the_code(tmp_path: Path) -> None:
+    """Everything in it is described: a gap ends the script with 1."""
+    script = ROOT / "scripts" / "make_reference.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--out", str(tmp_path)], capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    operators, cli = (tmp_path / name for name in ("operators.md", "cli.md"))
+    named = set(re.findall(r"^`(dnpm\.\w+)`", operators.read_text(encoding="utf-8"), re.MULTILINE))
+    sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "operators").rglob("*.py"))
+    assert named == set(re.findall(r'bl_idname = "(dnpm\.\w+)"', sources))
+    text = cli.read_text(encoding="utf-8")
+    for words in ("## dnpm info", "### dnpm evaluate spectrum", "| `--json` | one JSON object on stdout", "`--seed N`"):
+        assert words in text
+    panels = (tmp_path / "panels.md").read_text(encoding="utf-8")
+    assert "`DNPM_PT_detail`, a panel, inside `DNPM_PT_main`" in panels
+    properties = (tmp_path / "properties.md").read_text(encoding="utf-8")
+    assert "`object.dnpm_face`" in properties
+    assert "| `device` | Device | enum, auto |" in properties
+
+
+def test_the_readme_is_easy_to_read() -> None:
+    """Sentences of at most 20 words on average, none above 35; commands, pictures and headings apart."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"^(    |#|!).*$", "", text, flags=re.MULTILINE)
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
+    paragraphs = re.split(r"\n\s*\n|\n(?=\d\.|- )", text)
+    sentences = [s.split() for part in paragraphs for s in re.split(r"(?<=[.!?])\s+", " ".join(part.split()))]
+    lengths = [len(words) for words in sentences if len(words) > 1]
+    assert len(lengths) > 40
+    assert sum(lengths) / len(lengths) <= 20
+    assert max(lengths) <= 35
+
+
+def test_equations_become_mathml(site: ModuleType) -> None:
+    made = site._with_equations("the map $V_r$, and\n\n$$V_h = V_p + s \\, V_r$$\n")
+    assert made.count("<math") == 2
+    assert "$" not in made
+    assert 'display="block"' in made
+
+
+def test_links_are_rewritten_for_the_site(site: ModuleType) -> None:
+    rewritten = lambda text, uri: site._LINK.sub(lambda m: site._rewritten(m, uri), text)  # noqa: E731
+    assert rewritten("[a](docs/speech.md#decoder)", "index.md") == "[a](speech.md#decoder)"
+    assert rewritten("![a](docs/pictures/people.jpg)", "index.md") == "![a](pictures/people.jpg)"
+    assert rewritten("[a](../weights/README.md)", "photo.md") == "[a](weights.md)"
+    assert rewritten("[a](../README.md)", "tables/table1.md") == "[a](../README.md)"
+    assert rewritten("[a](https://example.org/docs/a.md)", "photo.md") == "[a](https://example.org/docs/a.md)"
+    line = site.line_of(ROOT / "core/errors.py", "DnpmError")
+    assert rewritten("[a](../core/errors.py#DnpmError)", "photo.md") == f"[a](source/core/errors.py.md#line-0-{line})"
+    text, code = site._code_taken_out("see `[a](b.md)` and [`c`](d.md)")
+    assert "b.md" not in text
+    assert "[`c`](d.md)" in text
+    assert code == ["`[a](b.md)`"]
+
+
+def test_every_page_of_the_site_is_in_its_menu() -> None:
+    text = (ROOT / "mkdocs.yml").read_text(encoding="utf-8")
+    named = set(re.findall(r": ([a-z_]+\.md)$", text, re.MULTILINE))
+    pages = {page.name for page in (ROOT / "docs").glob("*.md")}
+    assert named - pages == {"index.md", "contributing.md", "changelog.md", "weights.md"}
+    assert pages <= named

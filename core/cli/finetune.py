@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--keep", type=float, default=4.0, help="weight of: sliders coarsely do what they did (default 4; 0: free)")
     add("--code-steps", type=int, default=100, metavar="N", help="to find a map in the old G (default %(default)s)")
     add("--encoder-steps", type=int, default=300, metavar="N", help="of E after G (default %(default)s)")
-    add("--encoder-rate", type=float, default=1e-4)
+    add("--encoder-rate", type=float, default=1e-4, help="the encoder's learning rate (default %(default)s)")
     add("--encoder-resolution", type=int, default=256, metavar="R", help="that E is corrected at (default %(default)s)")
     add_training(parser, batch=4, rate=5e-4, precision="auto")
     add("--json", action="store_true", help="one JSON object on stdout: the scores, or the dry run")

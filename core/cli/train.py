@@ -35,7 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--begin", type=Path, metavar="DIR",
         help="weights whose E goes on learning, on the bands that they were made with (in --folder)",
     )  # fmt: skip
-    detail.add_argument("--encoder-seconds", type=float)
+    detail.add_argument(
+        "--encoder-seconds", type=float, help="time for the encoder's stage (default: as long as it takes)"
+    )
     detail.add_argument(
         "--joint",
         action="append",

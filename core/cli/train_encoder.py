@@ -53,10 +53,15 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )  # fmt: skip
     parser.add_argument("--resolution", type=int, help="an early output of G, and maps averaged to it (default 1024)")
     parser.add_argument("--folder", type=Path, metavar="DIR", help="state and painted maps (default build/encoder)")
-    parser.add_argument("--epochs", type=int, default=100)
+    parser.add_argument("--epochs", type=int, default=100, help="passes over the samples (default %(default)s)")
     parser.add_argument("--steps", type=int, metavar="N", help="at most so many; the cosine ends there")
     add_perceptual(parser, none=True)
-    parser.add_argument("--perceptual-weight", type=float, default=0.05)
+    parser.add_argument(
+        "--perceptual-weight",
+        type=float,
+        default=0.05,
+        help="weight of the perceptual term, Eq. 7 (default %(default)s)",
+    )
     add_training(parser, batch=8, rate=5e-4)
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
 

@@ -35,7 +35,12 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     sub = training_parser(what, "generator", "G alone on a set of maps, adversarially (StyleGAN2, ADA)", __doc__, run)
     sub.add_argument("--data", type=Path, metavar="SET", help="made by `dnpm data`; a dry run can do without")
     sub.add_argument("--out", type=Path, metavar="DIR", help="where everything is written")
-    sub.add_argument("--config", choices=("default", "paper", "tiny"), default="default")
+    sub.add_argument(
+        "--config",
+        choices=("default", "paper", "tiny"),
+        default="default",
+        help="sizes and recipe (default %(default)s)",
+    )
     sub.add_argument("--resolution", type=int, metavar="R", help="a smaller G and D (default: the configuration's)")
     sub.add_argument("--images", type=int, metavar="N", help="real maps to show in all, repeats included")
     sub.add_argument("--batch", type=int, metavar="N", help="over all processes")
@@ -49,10 +54,27 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     sub.add_argument("--ada-target", type=float, help="mean sign of D on real maps to keep; 0 switches ADA off")
     sub.add_argument("--ada-images", type=int, metavar="N", help="images in which p may go from 0 to 1")
     sub.add_argument("--ema-images", type=float, metavar="N", help="half-life of G's running average")
-    sub.add_argument("--pictures-every", type=int, default=4_000, metavar="IMAGES")
-    sub.add_argument("--metrics-every", type=int, default=20_000, metavar="IMAGES")
+    sub.add_argument(
+        "--pictures-every",
+        type=int,
+        default=4_000,
+        metavar="IMAGES",
+        help="images between two sheets of painted maps (default %(default)s)",
+    )
+    sub.add_argument(
+        "--metrics-every",
+        type=int,
+        default=20_000,
+        metavar="IMAGES",
+        help="images between two measurements (default %(default)s)",
+    )
     sub.add_argument("--metric-maps", type=int, default=300, metavar="N", help="of each kind; 0 measures nothing")
-    sub.add_argument("--features", choices=("efficientnet-lite0", "random"), default="efficientnet-lite0")
+    sub.add_argument(
+        "--features",
+        choices=("efficientnet-lite0", "random"),
+        default="efficientnet-lite0",
+        help="the network whose features are compared (default %(default)s)",
+    )
     add_training(sub, precision="auto")
     sub.add_argument("--json", action="store_true", help="of a dry run: one JSON object on stdout")
 

@@ -45,7 +45,7 @@ def add_training(
         help="what networks compute in (default %(default)s; auto: bf16 on GPUs with it; fp16 where no generator of "
         "displacement maps takes part)",
     )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of all random numbers (default %(default)s)")
     add_device(parser)
     add_threads(parser, threads)
     if dry_run:

@@ -40,7 +40,12 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 def add_common(parser: argparse.ArgumentParser, steps: int) -> None:
     """What the trainings of both photo networks share."""
     parser.add_argument("--folder", type=Path, metavar="DIR", help="pairs, states (default build/photo)")
-    parser.add_argument("--config", default="default", choices=("default", "paper", "tiny"))
+    parser.add_argument(
+        "--config",
+        default="default",
+        choices=("default", "paper", "tiny"),
+        help="sizes of the networks (default %(default)s)",
+    )
     parser.add_argument("--face-model", metavar="FILE", help="another face model")
     parser.add_argument("--rate", type=float, help="default: the plan's")
     add_training(parser, steps=steps, batch=4)

@@ -52,7 +52,13 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--own-past", type=float, default=0.9, help="share of the past that is its own in the end")
     for name, value in LOSSES.items():
         parser.add_argument(f"--{name}", type=float, default=value, help=f"weight of the {name} loss (default {value})")
-    parser.add_argument("--validate-every", type=int, default=500, metavar="STEPS")
+    parser.add_argument(
+        "--validate-every",
+        type=int,
+        default=500,
+        metavar="STEPS",
+        help="steps between two validations (default %(default)s)",
+    )
     parser.add_argument("--validation-clips", type=int, default=24, metavar="N", help="at most so many")
     parser.add_argument("--name", default="speech", help="of the weights, for the card")
     add_training(parser, steps=4000, batch=16, rate=5e-4)
