@@ -104,11 +104,6 @@ class Trainer:
         return self.steps
 
     @property
-    def fraction(self) -> float:
-        """Share of the training that is done, 0 to 1."""
-        return self.step / self.total_steps
-
-    @property
     def done(self) -> bool:
         """Whether all steps are taken."""
         return self.step >= self.total_steps
@@ -247,6 +242,8 @@ class TimedTrainer(Trainer):
         if "elapsed" not in arrays:
             raise DnpmError("the saved state lacks elapsed; it is of another version")
         self.elapsed = float(arrays["elapsed"][0])
+        if not self.elapsed >= 0:
+            raise DnpmError(f"its elapsed time is {self.elapsed:g} s")
 
 
 @dataclass(frozen=True)
