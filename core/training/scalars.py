@@ -46,12 +46,12 @@ class ScalarLog:
         if not self._opened:  # After the CSV: a folder that cannot be written is named by the file one knows.
             self._events, self._opened = _event_writer(self._path.parent, self._begin), True
         if self._events is not None:
-            try:
+            try:  # What cannot be written beside the CSV is said of the CSV: the event files' names tell a person nothing.
                 for name, value in values.items():
                     if not math.isnan(value):
                         self._events.add_scalar(name, value, step)
             except OSError as error:
-                raise writing.cannot_write(self._path.parent, error) from error
+                raise writing.cannot_write(self._path, error) from error
 
     def __enter__(self) -> ScalarLog:
         return self
@@ -63,7 +63,7 @@ class ScalarLog:
                 self._events.close()
             except OSError as error:
                 if value is None:
-                    raise writing.cannot_write(self._path.parent, error) from error
+                    raise writing.cannot_write(self._path, error) from error
 
     def _widen(self, new: list[str]) -> None:
         """Add columns; rows before have nothing in them."""
