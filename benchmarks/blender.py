@@ -60,12 +60,12 @@ def measure(runs: int, preview: int) -> dict[str, Any]:
         state.set_identity_sliders(face, random_identity(model, SEED + k))
 
     def follow(set_sliders: Callable[[int], None], resolution: int | None) -> Callable[[int], None]:
-        def deed(k: int) -> None:
+        def action(k: int) -> None:
             set_sliders(k)
             live.update_now(face, resolution=resolution)
             moved(k)
 
-        return deed
+        return action
 
     def keys(k: int) -> None:
         person(k)

@@ -14,12 +14,12 @@ def summary(times_ms: Sequence[float]) -> dict[str, float | int]:
     return {"median_ms": round(float(median), 3), "p95_ms": round(float(p95), 3), "samples": len(times_ms)}
 
 
-def clock(deed: Callable[[int], object], runs: int) -> list[float]:
-    """Milliseconds of `deed(0)`, `deed(1)`, ..., after two that do not count."""
+def clock(action: Callable[[int], object], runs: int) -> list[float]:
+    """Milliseconds of `action(0)`, `action(1)`, ..., after two that do not count."""
     times = []
     for k in range(-2, runs):
         start = time.perf_counter()
-        deed(k)
+        action(k)
         if k >= 0:
             times.append((time.perf_counter() - start) * 1e3)
     return times

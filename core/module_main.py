@@ -10,7 +10,7 @@ Therefore it makes its own package `dnpm` first. `programs.module_command` write
 import os
 import sys
 
-# Python puts a script's folder first; its modules are no top-level ones, and must not hide any. Before any import that
+# Python puts a script's folder first; its modules are not top-level ones, and must not hide any. Before any import that
 # may be the first of its kind in this process: sys and os are there from the start.
 if not sys.flags.safe_path:
     del sys.path[0]

@@ -1,4 +1,4 @@
-"""What an artist can do: one file a deed. `scene/` holds the plain functions that the deeds call."""
+"""What an artist can do: one operator per file. `scene/` holds the plain functions that they call."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from .scene.detail import live
 from .scene.face import models, registry
 from .scene.look import looks
 
-_DEEDS = (add_face, sliders, presets, detail, bake_sculpt, animate, bake_sequence, live_link, photo, diagnostics)
-_CLASSES = tuple(cls for deeds in _DEEDS for cls in deeds.CLASSES)
+_OPERATORS = (add_face, sliders, presets, detail, bake_sculpt, animate, bake_sequence, live_link, photo, diagnostics)
+_CLASSES = tuple(cls for module in _OPERATORS for cls in module.CLASSES)
 
 
 def _show_menu() -> None:

@@ -13,7 +13,7 @@ from ..core.face_model.arkit import ARKIT_NAMES
 from ..core.face_model.model import FaceModel
 from ..core.speech.formats import SUFFIXES
 from .base import Result
-from .long import LongDeed, Work, scene_of
+from .long import BackgroundOperator, Work, scene_of
 from .scene import compat, names, session
 from .scene.face import models, slider_values
 from .scene.motion import apply_curves, sounds
@@ -28,7 +28,7 @@ _CONTROLS = (
 )  # fmt: skip
 
 
-class DNPM_OT_animate_from_audio(LongDeed, bpy.types.Operator):
+class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
     """Let the face speak: keyframes for its expressions from a sound. Esc leaves the scene as it was"""
 
     bl_idname = "dnpm.animate_from_audio"

@@ -9,12 +9,12 @@ import bpy
 from ..core.dataset.bake import bake
 from ..core.dataset.sets import add_sculpt
 from ..core.errors import DnpmError
-from .base import FaceDeed, Result
+from .base import FaceOperator, Result
 from .scene.detail import sculpts
 from .scene.face import models, slider_values
 
 
-class DNPM_OT_bake_sculpt(FaceDeed, bpy.types.Operator):
+class DNPM_OT_bake_sculpt(FaceOperator, bpy.types.Operator):
     """Bake the difference between the other selected mesh and this face, with its sliders, into a data set"""
 
     bl_idname = "dnpm.bake_sculpt"
@@ -45,7 +45,7 @@ class DNPM_OT_bake_sculpt(FaceDeed, bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         others = [obj for obj in context.selected_objects if obj != face and obj.type == "MESH"]
         if len(others) != 1:
             raise DnpmError("select the sculpt, then the face: one other mesh must be selected")

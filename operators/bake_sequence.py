@@ -17,8 +17,8 @@ import numpy as np
 from ..core.backend.types import Pending, Reply
 from ..core.batch.sequence import Sequence, open_sequence
 from ..core.errors import DnpmError
-from .base import FaceDeed, Result
-from .long import LongDeed, Work, scene_of, told
+from .base import FaceOperator, Result
+from .long import BackgroundOperator, Work, scene_of, told
 from .scene import names, session
 from .scene.detail import baked, map_image
 from .scene.detail.map_state import Wish
@@ -43,9 +43,9 @@ class _Map:
     frames: list[int]
 
 
-class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
+class DNPM_OT_bake_sequence(BackgroundOperator, bpy.types.Operator):
     """Write the displacement map of every frame to a file and show the files in place of the live map. Run it again and
-    what is there and unchanged is not made anew"""
+    what is there and unchanged is not recomputed"""
 
     bl_idname = "dnpm.bake_sequence"
     bl_label = "Bake Detail Sequence"
@@ -92,13 +92,13 @@ class DNPM_OT_bake_sequence(LongDeed, bpy.types.Operator):
         return json.dumps([reply.params["weights"]["sha256"], size], sort_keys=True)
 
 
-class DNPM_OT_live_detail(FaceDeed, bpy.types.Operator):
+class DNPM_OT_live_detail(FaceOperator, bpy.types.Operator):
     """Show the live map again, which follows the sliders; the baked files stay where they are"""
 
     bl_idname = "dnpm.live_detail"
     bl_label = "Back to Live"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         if not map_image.is_baked(face):
             raise DnpmError(f"{face.name}: shows its live map already")
         baked.hide(face)

@@ -1,4 +1,4 @@
-"""What all deeds on a face share: they need one, they report what a user can mend, and they undo."""
+"""What all operators on a face share: they need one, they report what a user can mend, and they undo."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def the_face(context: bpy.types.Context, *, edits: bool = True) -> bpy.types.Obj
     return obj
 
 
-class FaceDeed(OperatorMixin):
-    """Mixin of an operator on the active face: subclasses write `deed`, which may raise DnpmError."""
+class FaceOperator(OperatorMixin):
+    """Mixin of an operator on the active face: subclasses write `apply`, which may raise DnpmError."""
 
     bl_options = {"REGISTER", "UNDO"}
     edits = True
@@ -59,12 +59,12 @@ class FaceDeed(OperatorMixin):
 
     def execute(self, context: bpy.types.Context) -> Result:
         try:
-            self.deed(context, the_face(context, edits=self.edits))
+            self.apply(context, the_face(context, edits=self.edits))
         except DnpmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
         return {"FINISHED"}
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         """Do it. Raises DnpmError with the scene as it was."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""Deeds on a face's displacement map and on the process that computes it."""
+"""Operators on a face's displacement map and on the process that computes it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import DnpmError
-from .base import FaceDeed, Result
+from .base import FaceOperator, Result
 from .scene import names, session
 from .scene.detail import live, map_image, map_state
 from .scene.face import repair
 
 
-class DNPM_OT_update_detail(FaceDeed, bpy.types.Operator):
+class DNPM_OT_update_detail(FaceOperator, bpy.types.Operator):
     """Compute the whole map for the sliders as they are now, and wait for it"""
 
     bl_idname = "dnpm.update_detail"
     bl_label = "Update Detail"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         map_image.check_live(face)
         if getattr(face, names.FACE).frozen:
             raise DnpmError(f"{face.name}: its map is frozen: press Unfreeze first")
@@ -27,13 +27,13 @@ class DNPM_OT_update_detail(FaceDeed, bpy.types.Operator):
         self.report({"INFO"}, f"Detail is up to date ({milliseconds:.0f} ms)")
 
 
-class DNPM_OT_freeze(FaceDeed, bpy.types.Operator):
+class DNPM_OT_freeze(FaceOperator, bpy.types.Operator):
     """Keep the map of now inside the .blend and let it no longer follow the sliders, for render farms and sculpting"""
 
     bl_idname = "dnpm.freeze"
     bl_label = "Freeze Map"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         map_image.check_live(face)
         map_image.image_of(face)
         try:
@@ -46,18 +46,18 @@ class DNPM_OT_freeze(FaceDeed, bpy.types.Operator):
         getattr(face, names.FACE).frozen = True
 
 
-class DNPM_OT_unfreeze(FaceDeed, bpy.types.Operator):
+class DNPM_OT_unfreeze(FaceOperator, bpy.types.Operator):
     """Let the map follow the sliders again"""
 
     bl_idname = "dnpm.unfreeze"
     bl_label = "Unfreeze Map"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         getattr(face, names.FACE).frozen = False
         live.restore(face)
 
 
-class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
+class DNPM_OT_save_map(FaceOperator, bpy.types.Operator):
     """Save the displacement map as EXR: 32-bit float, signed millimetres along the normal"""
 
     bl_idname = "dnpm.save_map"
@@ -74,7 +74,7 @@ class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         from .headless.export import write_exr
 
         map_image.check_live(face)
@@ -83,20 +83,20 @@ class DNPM_OT_save_map(FaceDeed, bpy.types.Operator):
         self.report({"INFO"}, f"Saved {path}")
 
 
-class DNPM_OT_repair(FaceDeed, bpy.types.Operator):
+class DNPM_OT_repair(FaceOperator, bpy.types.Operator):
     """Put back what was deleted or renamed: shape keys, modifier, map, materials. Sliders keep their values"""
 
     bl_idname = "dnpm.repair"
     bl_label = "Repair Face"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         done = repair.repair(face)
         live.restore(face)
         self.report({"INFO"}, f"Repaired: {', '.join(done)}" if done else "Nothing was missing")
 
 
 class DNPM_OT_restart_backend(bpy.types.Operator):
-    """Start the process that computes the detail anew, with the preferences as they are now"""
+    """Start the process that recomputes the detail, with the preferences as they are now"""
 
     bl_idname = "dnpm.restart_backend"
     bl_label = "Restart"

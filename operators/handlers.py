@@ -17,7 +17,7 @@ from .scene.look import looks
 
 log = logs.logger(__name__)
 
-Deed = Callable[[bpy.types.Object, Any], object]
+FaceCallback = Callable[[bpy.types.Object, Any], object]
 """Something to be done with a face and the depsgraph that shows it."""
 _busy = False
 
@@ -112,10 +112,10 @@ def _shown(depsgraph: bpy.types.Depsgraph | None) -> list[bpy.types.Object]:
     return registry.faces() if depsgraph is None else registry.evaluated(depsgraph)
 
 
-def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, deed: Deed, depsgraph: Any) -> None:
+def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, callback: FaceCallback, depsgraph: Any) -> None:
     """A handler has nobody to report to: the console hears of it, and the panel."""
     try:
-        deed(face, depsgraph)
+        callback(face, depsgraph)
     except DnpmError as error:
         if live.set_problem(face, str(error)):
             log.warning("frame %d, %s: the map was not updated: %s", scene.frame_current, face.name, error)

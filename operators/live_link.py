@@ -16,8 +16,8 @@ from ..core.capture.write import write_live_link
 from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from .animate import LONGEST_S
-from .base import FaceDeed, Result
-from .long import LongDeed, Work, scene_of, told
+from .base import FaceOperator, Result
+from .long import BackgroundOperator, Work, scene_of, told
 from .scene import compat
 from .scene.detail import baked
 from .scene.face import models, slider_values
@@ -32,7 +32,7 @@ _OUTSIDE = 1e-3
 """Smaller excesses over 0 to 1 are limited without a warning."""
 
 
-class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
+class DNPM_OT_import_live_link(FaceOperator, bpy.types.Operator):
     """Read a captured performance into keyframes of this face: Live Link Face and other CSV by ARKit's names, JSON of
     Audio2Face, MediaPipe and BEAT"""
 
@@ -100,7 +100,7 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
             if found is not None and found.type == "ARMATURE":
                 layout.prop_search(self, "bone", found.pose, "bones")
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         scene, model = context.scene, models.model_of(face)
         apply_curves.check(face, model)
         capture = read_capture(bpy.path.abspath(self.filepath), self.rate or None, self.full or None)
@@ -141,7 +141,7 @@ class DNPM_OT_import_live_link(FaceDeed, bpy.types.Operator):
         self.report({"INFO"}, f"{keys} keyframes from frame {frames[0]} to {frames[-1]}")
 
 
-class DNPM_OT_export_live_link(LongDeed, bpy.types.Operator):
+class DNPM_OT_export_live_link(BackgroundOperator, bpy.types.Operator):
     """Write what this face does, whatever animates it, as a CSV like Live Link Face's"""
 
     bl_idname = "dnpm.export_live_link"

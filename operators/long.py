@@ -1,7 +1,7 @@
-"""What long deeds share: with a window they go on beside the artist's work, without one they are waited for.
+"""What long operators share: with a window they go on beside the artist's work, without one they are waited for.
 
-A deed is a generator (`work`): it yields how far it is, changes the scene at its end alone, and puts back whatever it
-touched on the way when it is closed. Esc closes it.
+An operator is a generator (`work`): it yields how far it is, changes the scene at its end alone, and puts back whatever
+it touched on the way when it is closed. Esc closes it.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ Work = Generator[tuple[float, str], None, str]
 _TICK_S = 0.02
 
 
-class LongDeed(OperatorMixin):
+class BackgroundOperator(OperatorMixin):
     """Mixin of an operator on the active face: subclasses write `work`."""
 
     bl_options = {"REGISTER"}
     """Not UNDO: the one step is pushed when there is something to undo."""
     edits: ClassVar[bool] = True
-    """As `FaceDeed.edits`."""
+    """As `FaceOperator.edits`."""
     holds = False
-    """Whether the artist's work has to wait, too: while the deed goes through the scene's frames."""
+    """Whether the artist's work has to wait, too: while the operator goes through the scene's frames."""
     _running: ClassVar[str] = ""
-    """The label of the deed under way: one at a time."""
+    """The label of the operator under way: one at a time."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
@@ -40,14 +40,14 @@ class LongDeed(OperatorMixin):
         if reason:
             cls.poll_message_set(reason)
             return False
-        if LongDeed._running:
-            cls.poll_message_set(f"{LongDeed._running} is under way: wait for it, or press Esc")
+        if BackgroundOperator._running:
+            cls.poll_message_set(f"{BackgroundOperator._running} is under way: wait for it, or press Esc")
             return False
         return True
 
     def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
-        """The deed. No reference to data of Blender's may be held over a yield (undo moves it): find it again. Raises
-        DnpmError with the scene as it was."""
+        """The work. No reference to data of Blender's may be held over a yield (undo moves it): find it again.
+        Raises DnpmError with the scene as it was."""
         raise NotImplementedError
 
     def execute(self, context: bpy.types.Context) -> Result:
@@ -78,7 +78,7 @@ class LongDeed(OperatorMixin):
             return {"CANCELLED"}
         except StopIteration as end:
             return self._finished(context, end.value)
-        LongDeed._running = self.bl_label
+        BackgroundOperator._running = self.bl_label
         manager = context.window_manager
         self._timer = manager.event_timer_add(_TICK_S, window=context.window)
         manager.modal_handler_add(self)
@@ -113,7 +113,7 @@ class LongDeed(OperatorMixin):
         self._stop(context)
 
     def _stop(self, context: bpy.types.Context) -> None:
-        LongDeed._running = ""
+        BackgroundOperator._running = ""
         self._work.close()
         context.window_manager.event_timer_remove(self._timer)
         context.window_manager.progress_end()
@@ -137,7 +137,7 @@ def scene_of(uid: int) -> bpy.types.Scene:
 
 
 def told(work: Generator[float, None, Any], text: str, whole: float = 1.0) -> Generator[tuple[float, str], None, Any]:
-    """A generator of shares as a part of a deed's work: what it yields counts up to `whole`."""
+    """A generator of shares as a part of an operator's work: what it yields counts up to `whole`."""
     try:
         while True:
             yield next(work) * whole, text

@@ -10,8 +10,8 @@ import bpy
 from ..core.backend.client.photo import Photo, PhotoFace, PhotoJob
 from ..core.errors import DnpmError
 from ..core.photo.choices import SUFFIXES
-from .base import FaceDeed, Result
-from .long import LongDeed, Work, scene_of
+from .base import FaceOperator, Result
+from .long import BackgroundOperator, Work, scene_of
 from .scene import compat, names, session
 from .scene.face import models, slider_values
 from .scene.photo import photos, pictures, point_handles
@@ -26,7 +26,7 @@ _TOLD = {
 _FILES = ";".join(f"*{suffix}" for suffix in SUFFIXES)
 
 
-class _FromPhotos(LongDeed):
+class _FromPhotos(BackgroundOperator):
     """Photos through the worker; the scene changes when all is there."""
 
     def photos(self, face: bpy.types.Object) -> tuple[list[Photo], list[str]]:
@@ -138,13 +138,13 @@ class DNPM_OT_fit_photo_again(_FromPhotos, bpy.types.Operator):
         return sent, [item.image.name for item in items]
 
 
-class DNPM_OT_photo_points(FaceDeed, bpy.types.Operator):
+class DNPM_OT_photo_points(FaceOperator, bpy.types.Operator):
     """Show points of the face over its photo: drag one to where it belongs in the camera's view, then press Fit Again. When they are shown, take them away"""  # noqa: E501 -- what Blender shows
 
     bl_idname = "dnpm.photo_points"
     bl_label = "Points to Pin"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
         if point_handles.are_shown(face):
             point_handles.hide(face)
@@ -154,7 +154,7 @@ class DNPM_OT_photo_points(FaceDeed, bpy.types.Operator):
             raise DnpmError(f"{face.name}: has no photo with a camera: press Face from Image first, with Camera on")
 
 
-class DNPM_OT_look_through(FaceDeed, bpy.types.Operator):
+class DNPM_OT_look_through(FaceOperator, bpy.types.Operator):
     """Look at the face through the photo's camera, with the photo behind it"""
 
     bl_idname = "dnpm.look_through"
@@ -163,7 +163,7 @@ class DNPM_OT_look_through(FaceDeed, bpy.types.Operator):
 
     photo: bpy.props.IntProperty(name="Photo", description="Which of the photos, counted from 0", default=0, min=0)
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         items = getattr(face, names.PHOTO).photos
         camera = items[self.photo].camera if self.photo < len(items) else None
         if camera is None or not camera.users_scene:
@@ -174,13 +174,13 @@ class DNPM_OT_look_through(FaceDeed, bpy.types.Operator):
             space.region_3d.view_perspective = "CAMERA"
 
 
-class DNPM_OT_remove_photo(FaceDeed, bpy.types.Operator):
+class DNPM_OT_remove_photo(FaceOperator, bpy.types.Operator):
     """Take the photo's detail, colours and cameras off the face; its sliders stay"""
 
     bl_idname = "dnpm.remove_photo"
     bl_label = "Remove Photo"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         photos.remove(face)
 
 

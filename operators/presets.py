@@ -10,12 +10,12 @@ import bpy
 from ..core.errors import DnpmError
 from ..core.face_model import presets
 from ..core.files import names
-from .base import FaceDeed, Result, own_operators
+from .base import FaceOperator, Result, own_operators
 from .scene import compat, settings
 from .sliders import apply_preset, preset_of
 
 
-class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
+class DNPM_OT_save_preset(FaceOperator, bpy.types.Operator):
     """Save the face's sliders under a name, for this and other scenes"""
 
     bl_idname = "dnpm.save_preset"
@@ -47,9 +47,9 @@ class DNPM_OT_save_preset(FaceDeed, bpy.types.Operator):
         if taken is not None and self.has_dialog and not self.overwrite:
             _ask(self.name)
             return {"CANCELLED"}  # It goes on in the second dialog, or not.
-        return FaceDeed.execute(self, context)
+        return FaceOperator.execute(self, context)
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         taken = _taken(self.name)
         if taken is not None and not self.overwrite:
             raise DnpmError(f"{taken}: a preset of this name exists: choose another name, or set overwrite=True")
@@ -74,7 +74,7 @@ def _taken(name: str) -> Path | None:
         return path if os.path.lexists(path) else None
 
 
-class DNPM_OT_load_preset(FaceDeed, bpy.types.Operator):
+class DNPM_OT_load_preset(FaceOperator, bpy.types.Operator):
     """Set the face's sliders from a saved preset"""
 
     bl_idname = "dnpm.load_preset"
@@ -89,7 +89,7 @@ class DNPM_OT_load_preset(FaceDeed, bpy.types.Operator):
         context.window_manager.fileselect_add(self)
         return {"RUNNING_MODAL"}
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         unknown = apply_preset(face, presets.read_preset(bpy.path.abspath(self.filepath)))
         if unknown:
             self.report({"WARNING"}, f"This face model has no {', '.join(unknown[:6])}: left out")

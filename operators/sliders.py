@@ -1,4 +1,4 @@
-"""Deeds on a face's sliders: random, reset, mirror, copy and paste."""
+"""Operators on a face's sliders: random, reset, mirror, copy and paste."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..core.errors import DnpmError
 from ..core.face_model import presets
 from ..core.face_model.arkit import mirror_name
 from ..core.face_model.sampling import random_expression, random_identity
-from .base import FaceDeed, Result
+from .base import FaceOperator, Result
 from .scene import compat, names
 from .scene.detail import live
 from .scene.face import identity, models, slider_values
@@ -33,7 +33,7 @@ def _clipboard(context: bpy.types.Context) -> str:
     return _copied if compat.in_background() else context.window_manager.clipboard
 
 
-class _OfAPart(FaceDeed):
+class _OfAPart(FaceOperator):
     part: bpy.props.EnumProperty(name="Sliders", description="Which sliders", items=_PARTS, default="ALL")
 
     def has(self, part: str) -> bool:
@@ -55,7 +55,7 @@ class DNPM_OT_random(_OfAPart, bpy.types.Operator):
         self.seed = random.randrange(100_000)  # noqa: S311 (a picture, no secret)
         return self.execute(context)
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
         person = random_identity(model, self.seed, self.strength)
         locked = [item.locked for item in getattr(face, names.FACE).identity]
@@ -74,7 +74,7 @@ class DNPM_OT_reset(_OfAPart, bpy.types.Operator):
     bl_idname = "dnpm.reset"
     bl_label = "Reset"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
         identity.set_sliders(
             face,
@@ -84,13 +84,13 @@ class DNPM_OT_reset(_OfAPart, bpy.types.Operator):
         live.notice(face)
 
 
-class DNPM_OT_mirror(FaceDeed, bpy.types.Operator):
+class DNPM_OT_mirror(FaceOperator, bpy.types.Operator):
     """Swap what the left and the right side of the face do"""
 
     bl_idname = "dnpm.mirror"
     bl_label = "Mirror"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
         values = slider_values.expression_vector(face, model)
         places = model.expression_index
@@ -99,13 +99,13 @@ class DNPM_OT_mirror(FaceDeed, bpy.types.Operator):
         live.notice(face)
 
 
-class DNPM_OT_key_expression(FaceDeed, bpy.types.Operator):
+class DNPM_OT_key_expression(FaceOperator, bpy.types.Operator):
     """Insert a keyframe for every expression slider at the current frame"""
 
     bl_idname = "dnpm.key_expression"
     bl_label = "Key Expression"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
         slider_values.expression_vector(face, model)
         for name in model.expression_names:
@@ -113,7 +113,7 @@ class DNPM_OT_key_expression(FaceDeed, bpy.types.Operator):
         self.report({"INFO"}, f"Keyed {model.n_exp} expressions at frame {context.scene.frame_current}")
 
 
-class DNPM_OT_copy(FaceDeed, bpy.types.Operator):
+class DNPM_OT_copy(FaceOperator, bpy.types.Operator):
     """Copy the face's sliders as text, for Paste and for other programs"""
 
     bl_idname = "dnpm.copy"
@@ -121,19 +121,19 @@ class DNPM_OT_copy(FaceDeed, bpy.types.Operator):
     bl_options = {"REGISTER"}
     edits = False
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         global _copied
         _copied = presets.to_text(preset_of(face))
         context.window_manager.clipboard = _copied
 
 
-class DNPM_OT_paste(FaceDeed, bpy.types.Operator):
+class DNPM_OT_paste(FaceOperator, bpy.types.Operator):
     """Set the sliders from the text that Copy made"""
 
     bl_idname = "dnpm.paste"
     bl_label = "Paste"
 
-    def deed(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         unknown = apply_preset(face, presets.from_text(_clipboard(context), "the clipboard"))
         if unknown:
             self.report({"WARNING"}, f"This face model has no {', '.join(unknown[:6])}: left out")

@@ -44,7 +44,7 @@ class _OfAFace(_Tab):
 
 
 class DNPM_PT_main(_Tab, bpy.types.Panel):
-    """The top: add a face, deeds on the whole face, the status."""
+    """The top: add a face, operators on the whole face, the status."""
 
     bl_idname = "DNPM_PT_main"
     bl_label = "DNPM Face"

@@ -134,7 +134,7 @@ def _rewritten(match: re.Match[str], uri: str) -> str:
     elif (ROOT / name).is_file() and Path(name).suffix in SHOWN:
         page, anchor = f"source/{name}.md", _line_anchor(name, anchor, uri)
     else:
-        log.warning("%s: links to %s, which is no page and no file that can be shown", _source_of(uri), name)
+        log.warning("%s: links to %s, which is not a page and no file that can be shown", _source_of(uri), name)
         return match[0]
     relative = posixpath.relpath(page, posixpath.dirname(uri) or ".")
     return f"{start}{relative}{'#' if anchor else ''}{anchor}{end}"

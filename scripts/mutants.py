@@ -523,7 +523,7 @@ def main() -> int:
     files = sorted({f for path in wanted for f in (path.rglob("*.py") if path.is_dir() else [path])})
     wrong = [f for f in files if not f.is_file() or root not in f.parents]
     if wrong or args.sample < 1 or args.jobs < 1:
-        print(f"error: {wrong[0]} is no file of {root}" if wrong else "error: --sample and --jobs count from 1")
+        print(f"error: {wrong[0]} is not a file of {root}" if wrong else "error: --sample and --jobs count from 1")
         return 2
     if not files:
         print(f"no source file differs from {args.base}")

@@ -16,7 +16,11 @@ from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
 
 NAMES = {"ours": "**ours**", "mean_map": "mean map", "linear": "linear regression", "mlp": "MLP on components"}
-SETS = {"units": "one deed at 1", "mixtures": "three to five deeds at once", "tracks": "frames of captured speech"}
+SETS = {
+    "units": "one expression at 1",
+    "mixtures": "three to five expressions at once",
+    "tracks": "frames of captured speech",
+}
 
 
 def table(scores: dict, title: str) -> str:

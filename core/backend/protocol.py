@@ -35,7 +35,7 @@ _LENGTH = struct.Struct("<I")
 
 
 class ProtocolError(Exception):
-    """What arrived is no frame, or no message of this protocol."""
+    """What arrived is not a frame, or no message of this protocol."""
 
 
 def encode(message: Mapping[str, Any]) -> bytes:

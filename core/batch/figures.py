@@ -33,11 +33,11 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
     """From the batch's folder to the four sheets; returns (file, what it shows)."""
     view = f"{VIEW['name']}.png"
     walk = [(_name(c, s), f"component {c}, {s:+.0f} sd") for c in COMPONENTS for s in STEPS]
-    deeds = [(f"expression_{k}", name) for k, name in enumerate(TEN)]
+    expressions = [(f"expression_{k}", name) for k, name in enumerate(TEN)]
     made = []
     for number, names, columns, title in (
         (3, walk, len(STEPS), "Identity components 1 to 4, expression at rest"),
-        (4, deeds, 5, "Ten expressions on one identity"),
+        (4, expressions, 5, "Ten expressions on one identity"),
     ):
         faces, maps = out / f"figure{number}_faces.jpg", out / f"figure{number}_maps.jpg"
         contact_sheet.contact_sheet(faces, [(items / name / view, label) for name, label in names], columns, title)

@@ -45,7 +45,7 @@ def is_done(folder: Path, wanted: str) -> bool:
 
 
 def forget(folder: Path) -> None:
-    """Take the marker away before an item is made anew, so that a cut leaves no old promise beside new files."""
+    """Take the marker away before an item is recomputed, so that a cut leaves no old promise beside new files."""
     (folder / MARKER).unlink(missing_ok=True)
 
 

@@ -198,7 +198,7 @@ def _titles(lines: Iterator[tuple[int, str]]) -> tuple[str, list[str]]:
 
 
 def _number(cell: str) -> float | None:
-    """A cell, also with a decimal comma or a percent sign; NaN where it is empty. None where it is no number."""
+    """A cell, also with a decimal comma or a percent sign; NaN where it is empty. None where it is not a number."""
     if cell.lower() in _EMPTY:
         return float("nan")
     try:

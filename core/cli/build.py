@@ -84,8 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build what was asked for."""
-    deed: Callable[[argparse.Namespace], int] = args.build
-    return deed(args)
+    command: Callable[[argparse.Namespace], int] = args.build
+    return command(args)
 
 
 def _face_model(args: argparse.Namespace) -> int:

@@ -17,5 +17,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Each set's own `run` stands in args; argparse has put it there."""
-    deed: Callable[[argparse.Namespace], int] = args.run
-    return deed(args)
+    command: Callable[[argparse.Namespace], int] = args.run
+    return command(args)

@@ -36,7 +36,7 @@ def size_of(args: argparse.Namespace) -> tuple[int, int]:
 
 
 def render(data: dict[str, Any], folder: Path, args: argparse.Namespace, what: str) -> int:
-    """Run the job `data` into folder/items; returns the exit code. Raises DnpmError when it is no valid job."""
+    """Run the job `data` into folder/items; returns the exit code. Raises DnpmError when it is not a valid job."""
     items = folder / "items"
     made_folder(items)
     jobs.parse(data, folder, what)

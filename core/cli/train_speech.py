@@ -118,7 +118,7 @@ def finish(
     args: argparse.Namespace, trainer: SpeechTrainer, recipes: list[Any], check: list[Clip], spent: float
 ) -> None:
     """Measure on the held-out clips and write the decoder with its card."""
-    from ..evaluation.speech_validation import liveliness, validate
+    from ..evaluation.speech_validation import motion_gain, validate
     from ..speech.weights import save_speech
 
     trainer.decoder.cpu().eval()
@@ -129,7 +129,7 @@ def finish(
         "hours": round(spent / 3600, 2), "licence": "GPL-3.0-or-later",
         "data": f"{len(clips)} clips, {hours:.1f} hours: {json.dumps(recipes, sort_keys=True)}",
         "scores": validate(trainer.decoder, check), "validation": [clip.entry.name for clip in check],
-        "liveliness": liveliness(trainer.decoder, check),
+        "liveliness": motion_gain(trainer.decoder, check),
         "training": {"steps": plan.steps, "batch": plan.batch, "frames": plan.frames, "rate": plan.rate},
     }  # fmt: skip
     save_speech(args.out, trainer.decoder, card)

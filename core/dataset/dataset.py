@@ -42,7 +42,8 @@ class MapDataset:
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str]) -> MapDataset:
-        """Open a folder. Raises DnpmError when it is no data set, or a shard is missing, truncated or of other sizes.
+        """Open a folder. Raises DnpmError when it is not a data set, or a shard is missing, truncated or of other
+        sizes.
 
         Checksums and numbers are looked at by `check`, not here: a set of a hundred gigabytes opens at once.
         """
@@ -89,7 +90,7 @@ class MapDataset:
     def split(self, name: str) -> np.ndarray:
         """Indices of the train, validation or test samples. No person is in two of them. Raises DnpmError on others."""
         if name not in form.SPLITS:
-            raise DnpmError(f"{name!r} is no split; there are {', '.join(form.SPLITS)}")
+            raise DnpmError(f"{name!r} is not a split; there are {', '.join(form.SPLITS)}")
         return np.flatnonzero(self._small["split"] == form.SPLITS.index(name))
 
     def with_coefficients(self, indices: np.ndarray) -> np.ndarray:

@@ -197,5 +197,5 @@ def from_mm(maps: np.ndarray, about: About, what: str) -> np.ndarray:
             )
         return steps.astype(np.uint16)
     if np.abs(maps).max(initial=0) > 100:
-        raise DnpmError(f"{what}: heights up to {np.abs(maps).max():.3g} mm are no skin detail; is the unit right?")
+        raise DnpmError(f"{what}: heights up to {np.abs(maps).max():.3g} mm are not skin detail; is the unit right?")
     return np.asarray(maps).astype(np.float16)

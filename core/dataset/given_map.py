@@ -53,7 +53,7 @@ def read_heights(path: Path, mid: float | None, range_mm: float | None) -> tuple
     """EXR in mm, or 16/8-bit grey -> heights (H, W), the height of one grey step, whether it is in mm.
 
     mid: the grey value that stands for 0; range_mm: from there to the top. Without a range the heights are parts of
-    it. Raises DnpmError when the file cannot be read or is no single-channel map.
+    it. Raises DnpmError when the file cannot be read or is not a single-channel map.
     """
     regular_file(path, _MOST_BYTES, "give an EXR in millimetres, or a 16- or 8-bit grey picture")
     if path.suffix.lower() == ".exr":

@@ -188,7 +188,7 @@ class MapWriter:
 
     def _split_of(self, person: int, wanted: str | None, what: str) -> int:
         if wanted is not None and wanted not in form.SPLITS:
-            raise DnpmError(f"{what}: {wanted!r} is no split; there are {', '.join(form.SPLITS)}")
+            raise DnpmError(f"{what}: {wanted!r} is not a split; there are {', '.join(form.SPLITS)}")
         place = None if wanted is None else form.SPLITS.index(wanted)
         if person in self._splits:
             if place not in (None, self._splits[person]):

@@ -110,7 +110,7 @@ class Detailed3DMM(nn.Module):
 
     def displacement(self, identity: Tensor, expression: Tensor, **how: Unpack[How]) -> Tensor:
         """Eq. 1 after Eq. 4: (B, 1, R, R) mm, the mask applied. `how` as in `Detail.displacement`."""
-        # Made anew because the module's tensors may have moved to another device or type since.
+        # Recomputed because the module's tensors may have moved to another device or type since.
         detail = Detail(self.generator, self.encoder, self.w_mean, self.card)
         raw = detail.displacement(identity, expression, **how)
         return raw * self.mask_of(raw.shape[-1]).to(raw.dtype)

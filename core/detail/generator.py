@@ -194,7 +194,7 @@ class SynthesisNetwork(nn.Module):
         """(B, L, w_dim) -> (B, channels, R, R) in mm.
 
         A `resolution` R below the configuration's stops there, and needs only the first 2 log2(R) - 2 rows of w_plus;
-        further rows are ignored. Raises DnpmError when R is no block's, or rows are missing.
+        further rows are ignored. Raises DnpmError when R is not a block's, or rows are missing.
         """
         return merge_skips(self.skips(w_plus, resolution, noise))
 

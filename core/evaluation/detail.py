@@ -3,10 +3,10 @@
 R2 = 1 - squared error / variance around the mean map, inside the face mask: the mean map scores about 0. The linear
 regression goes from the sliders (and 1) to the map through its principal components, fitted on training samples.
 "units":
-held-out people, one deed at 1 each (both sides together); "mixtures": held-out people, three to five deeds at once;
-"tracks" (with --tracks): held-out people in frames of captured tracks. With --mlp an MLP on the principal components of
-as many painted maps joins the table: the strongest regression that knows no generator. "temporal": the largest step of
-the map over the mean step when sliders move evenly; "read_back": sliders fitted to the displaced mesh.
+held-out people, one expression at 1 each (both sides together); "mixtures": held-out people, three to five expressions
+at once; "tracks" (with --tracks): held-out people in frames of captured tracks. With --mlp an MLP on the principal
+components of as many painted maps joins the table: the strongest regression that knows no generator. "temporal": the
+largest step of the map over the mean step when sliders move evenly; "read_back": sliders fitted to the displaced mesh.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def evaluate(args: argparse.Namespace) -> dict:
             truth = teacher.map(identity, expression)
             ours = painter.map(identity, expression, args.resolution)
             scores["ours"].add(ours, truth)
-            worst.append((float(np.square(ours - truth).mean()), _deeds(model, name, expression), truth, ours))
+            worst.append((float(np.square(ours - truth).mean()), _expressions_of(model, name, expression), truth, ours))
             worst = sorted(worst, key=lambda entry: -entry[0])[:WORST]
             scores["mean_map"].add(linear.mean, truth)
             for rival, regression in rivals.items():
@@ -92,7 +92,7 @@ def evaluate(args: argparse.Namespace) -> dict:
         result[name] = {k: s.result() for k, s in scores.items()} | {"samples": len(pairs)}
     if args.worst:
         pairs_picture(args.worst, [(title, truth, ours) for _, title, truth, ours in worst])
-        result["worst"] = [{"set_and_deeds": title, "rmse_mm": round(e**0.5, 4)} for e, title, _, _ in worst]
+        result["worst"] = [{"set_and_expressions": title, "rmse_mm": round(e**0.5, 4)} for e, title, _, _ in worst]
     result["temporal"] = temporal(painter, args.walks, args.seed)
     result["read_back"] = read_back(painter, args.meshes, args.seed)
     return result
@@ -114,19 +114,19 @@ def table(result: dict) -> str:
     return "\n".join(lines)
 
 
-def _deeds(model: FaceModel, name: str, expression: np.ndarray) -> str:
+def _expressions_of(model: FaceModel, name: str, expression: np.ndarray) -> str:
     """ "mixtures: jawOpen .8, browDownLeft .5": for a title; the three strongest."""
     strong = [int(k) for k in np.argsort(-expression)[:3] if expression[k] > 0.05]
     return f"{name}: " + ", ".join(f"{model.expression_names[k]} {expression[k]:.1f}" for k in strong)
 
 
 def unit_pairs(model: FaceModel, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Held-out people, each with one deed at 1; the deeds in turn."""
-    deeds = [
+    """Held-out people, each with one expression at 1; the expressions in turn."""
+    expressions = [
         n for n in model.expression_names if not (n.endswith("Right") and mirror_name(n) in model.expression_index)
     ]
     people = [samples.draw(model, "test", i, seed)[0] for i in range(count)]
-    return [(p, samples.deed(model, deeds[i % len(deeds)], 1.0)) for i, p in enumerate(people)]
+    return [(p, samples.single_expression(model, expressions[i % len(expressions)], 1.0)) for i, p in enumerate(people)]
 
 
 def mixture_pairs(model: FaceModel, count: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:

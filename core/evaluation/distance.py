@@ -26,7 +26,7 @@ from ..detail.generator import Generator
 from ..detail.generator_files import CARD as GENERATOR_CARD
 from ..detail.generator_files import load_generator
 from ..detail.weights import load_detail
-from ..measures.distribution import LOOK, NEIGHBOURS, compare, features_named, look, painted
+from ..measures.distribution import FEATURE_SIZE, NEIGHBOURS, compare, extract_features, features_named, painted
 
 PURPOSE = "Fréchet distance (not FID), precision, recall and spectra of painted maps against a set's"
 
@@ -41,7 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="efficientnet-lite0",
         help="the network whose features are compared (default %(default)s)",
     )
-    parser.add_argument("--look", type=int, default=LOOK, metavar="N", help="texels a side (default %(default)s)")
+    parser.add_argument(
+        "--look", type=int, default=FEATURE_SIZE, metavar="N", help="texels a side (default %(default)s)"
+    )
     parser.add_argument("--truncation", type=float, default=1.0, metavar="PSI", help="of z's codes (default 1)")
     parser.add_argument("--seed", type=int, default=0, help="of the painted maps (default %(default)s)")
 
@@ -53,8 +55,8 @@ def evaluate(args: argparse.Namespace) -> dict:
     resolution = min(data.resolution, generator.config.resolution)
     features, name = features_named(args.features)
     real = real_maps(data, "train", args.samples, args.seed, resolution)
-    theirs = look(real, features, data.mask, args.look)
-    ours = look(
+    theirs = extract_features(real, features, data.mask, args.look)
+    ours = extract_features(
         painted(generator, args.samples, args.seed, resolution, args.truncation), features, data.mask, args.look
     )
     result = {
@@ -63,7 +65,9 @@ def evaluate(args: argparse.Namespace) -> dict:
     } | compare(ours, theirs)  # fmt: skip
     others = np.concatenate([data.split("validation"), data.split("test")])
     if len(others) > NEIGHBOURS:
-        held_out = look(read_batches(data, others[: args.samples], resolution), features, data.mask, args.look)
+        held_out = extract_features(
+            read_batches(data, others[: args.samples], resolution), features, data.mask, args.look
+        )
         result["held_out"] = compare(held_out, theirs) | {"maps": len(held_out.features)}
     return result
 

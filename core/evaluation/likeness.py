@@ -7,7 +7,7 @@ of somebody else; the mean person's wrinkles; sexes dealt out by chance.
 
   grey_rank1, grey_mean_rank     the fitted face in grey with its detail: share recognised, mean rank of the own photo
   grey_rank1_centred,            the same, each side's mean descriptor taken off first: what all renders have in common
-  grey_mean_rank_centred         against photos is no likeness
+  grey_mean_rank_centred         against photos is not likeness
   textured_rank1                 with the photo's colours
   identity_ratio                 distance between people's sliders over that between a photo and its 64 px version
   identity_ratio_blur            the same with a blur of .03 eye distances

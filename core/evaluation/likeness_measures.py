@@ -12,8 +12,8 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def centred(rows: np.ndarray) -> np.ndarray:
-    """(N, D) -> unit rows after their mean is taken off: what all renders have in common against photos is no likeness,
-    and two people are alike in how they differ from the usual one."""
+    """(N, D) -> unit rows after their mean is taken off: what all renders have in common against photos is not
+    likeness, and two people are alike in how they differ from the usual one."""
     rows = np.asarray(rows, float)
     return unit(rows - rows.mean(0))
 

@@ -90,7 +90,7 @@ class LineReader:
 
 def likeness(ours: list[Lines], theirs: list[Lines], regions: tuple[str, ...] = REGIONS) -> np.ndarray:
     """(N, M): how alike the lines of N pictures are to those of M others. Each side's mean is taken off, cell by cell:
-    what all faces share is no likeness. A region counts by the cells that both show."""
+    what all faces share is not likeness. A region counts by the cells that both show."""
     total, weight = np.zeros((len(ours), len(theirs))), np.zeros((len(ours), len(theirs)))
     for name in regions:
         a, b = (_relative(np.stack([one.values[name] for one in side])) for side in (ours, theirs))

@@ -66,10 +66,10 @@ class SliderFit:
             moves = np.einsum("kev,e->kv", self._core, _one(expression), optimize=True).astype(np.float64)
             system = moves[1:] @ moves[1:].T + self.PRIOR * np.eye(n_id)
             identity = np.linalg.solve(system, moves[1:] @ (target - moves[0]))
-            deeds = np.einsum("kev,k->ev", self._core, _one(identity), optimize=True).astype(np.float64)
+            deltas = np.einsum("kev,k->ev", self._core, _one(identity), optimize=True).astype(np.float64)
             # The normal equations' root has the same minimum with 52 rows instead of thousands.
-            root = np.linalg.cholesky(deeds[1:] @ deeds[1:].T + 1e-3 * np.eye(n_exp)).T
-            right = np.linalg.solve(root.T, deeds[1:] @ (target - deeds[0]))
+            root = np.linalg.cholesky(deltas[1:] @ deltas[1:].T + 1e-3 * np.eye(n_exp)).T
+            right = np.linalg.solve(root.T, deltas[1:] @ (target - deltas[0]))
             expression = lsq_linear(root, right, (0.0, 1.0), method="bvls").x
         return identity.astype(np.float32), expression.astype(np.float32)
 

@@ -94,8 +94,8 @@ def evaluate(args: argparse.Namespace) -> dict:
         "rest": figures(flat), "one_set_of_lines": figures(one_set_of_lines(flat)),
     }  # fmt: skip
     changes = []
-    for name, deeds in EXPRESSIONS.items():
-        known = {d: 1.0 for d in deeds if d in model.expression_index}
+    for name, expressions in EXPRESSIONS.items():
+        known = {d: 1.0 for d in expressions if d in model.expression_index}
         if not known:
             continue
         moved = np.stack([paint(p, model.expression(**known))[inside] for p in people])

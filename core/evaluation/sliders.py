@@ -2,7 +2,8 @@
 
 Energy: mean square of the map less its Gaussian blur, inside the region. "own": the ratio in the region, for the
 weakest of
-its deeds, averaged over people; "elsewhere": over the same deeds, the ratio in regions that they do not touch.
+its expressions, averaged over people; "elsewhere": over the same expressions, the ratio in regions that they do not
+touch.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import argparse
 import numpy as np
 
 from ..face_model.landmark_uv import landmark_uv
-from ..face_model.regions import ALSO, DEEDS, region_masks
+from ..face_model.regions import ALSO, EXPRESSIONS_BY_REGION, region_masks
 from ..face_model.sampling import random_identity
 from ..measures.metrics import high_pass
 from .painter import Painter
@@ -45,22 +46,23 @@ def evaluate(args: argparse.Namespace) -> dict:
     }
     people = [random_identity(model, 9000 + args.seed + i) for i in range(args.identities)]
     rest = [energy(painter.map(p, model.expression(), size)) for p in people]
-    deeds = {d: None for group in DEEDS.values() for d in group}
+    expressions = {d: None for group in EXPRESSIONS_BY_REGION.values() for d in group}
     posed = {
-        d: [energy(painter.map(p, model.expression(**dict.fromkeys(d, 1.0)), size)) for p in people] for d in deeds
+        d: [energy(painter.map(p, model.expression(**dict.fromkeys(d, 1.0)), size)) for p in people]
+        for d in expressions
     }
     regions = {}
-    for region, own_deeds in DEEDS.items():
-        own = {d: [a[region] / b[region] for a, b in zip(posed[d], rest, strict=True)] for d in own_deeds}
+    for region, own_expressions in EXPRESSIONS_BY_REGION.items():
+        own = {d: [a[region] / b[region] for a, b in zip(posed[d], rest, strict=True)] for d in own_expressions}
         weakest = min(own.values(), key=np.mean)
         elsewhere = []
-        for d in own_deeds:
-            touched = {r for r, ds in DEEDS.items() if d in ds} | set(ALSO.get(d[0], ()))
+        for d in own_expressions:
+            touched = {r for r, ds in EXPRESSIONS_BY_REGION.items() if d in ds} | set(ALSO.get(d[0], ()))
             elsewhere += [a[r] / b[r] for a, b in zip(posed[d], rest, strict=True) for r in masks if r not in touched]
         regions[region] = {
             "own": round(float(np.mean(weakest)), 2), "own_min": round(float(np.min(weakest)), 2),
             "elsewhere": round(float(np.mean(elsewhere)), 3), "elsewhere_max": round(float(np.max(elsewhere)), 2),
-            "by_deed": {"+".join(d): round(float(np.mean(r)), 2) for d, r in own.items()},
+            "by_expression": {"+".join(d): round(float(np.mean(r)), 2) for d, r in own.items()},
         }  # fmt: skip
     return {
         "regions": regions,

@@ -27,7 +27,7 @@ def curves_of(decoder: SpeechDecoder, clip: Clip) -> np.ndarray:
     return apply(motion, np.arange(len(motion)) / config.rate, clip.level, Controls())
 
 
-def liveliness(decoder: SpeechDecoder, clips: list[Clip]) -> dict[str, float]:
+def motion_gain(decoder: SpeechDecoder, clips: list[Clip]) -> dict[str, float]:
     """Style -> 1 over the speed ratio of its held-out clips, 0.8 to 1.25: an L1 fit moves less than what it learnt of,
     and this much stronger it moves as fast. A style whose clips are few or of another temper must not run away."""
     ratios: dict[str, list[float]] = defaultdict(list)

@@ -26,7 +26,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 
 
 def mirror_name(name: str) -> str:
-    """The same deed on the other side: `mouthSmileLeft` -> `mouthSmileRight`; a name without a side is its own
+    """The same expression on the other side: `mouthSmileLeft` -> `mouthSmileRight`; a name without a side is its own
     mirror."""
     if name.endswith("Left"):
         return name[: -len("Left")] + "Right"

@@ -27,7 +27,7 @@ def brow_hairs(
 ) -> tuple[tuple[slice, slice], np.ndarray]:  # fmt: skip
     """Landmarks (68, 2) and the eyes' outer distance e in the detail UV -> rows and columns, and alpha of that part.
 
-    Deterministic; both brows have hairs of their own, so that they are no mirror images.
+    Deterministic; both brows have hairs of their own, so that they are not mirror images.
     """
     brows = uv68[17:27]
     low, high = brows.min(0) - 0.2 * e, brows.max(0) + 0.2 * e

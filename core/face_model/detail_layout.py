@@ -33,7 +33,7 @@ def detail_layout(
 
     vertices (V, 3) mm, symmetric about x = 0, y up, +z forward; faces (F, 4), -1 as a triangle's fourth; chart (F,)
     bool, a disc with holes. Returns detail_uv (D, 2) float32, faces_detail_uv (F, 4) int32 (-1 outside), detail_mask
-    (512, 512) float32. Raises DnpmError when the chart is no disc with holes, or not symmetric.
+    (512, 512) float32. Raises DnpmError when the chart is not a disc with holes, or not symmetric.
     """
     used = np.unique(faces[chart][faces[chart] >= 0])
     v = vertices[used].astype(np.float64)
@@ -220,7 +220,7 @@ def _flipped(uv: np.ndarray, triangles: np.ndarray) -> np.ndarray:
 def _mend(
     uv: np.ndarray, triangles: np.ndarray, weights: csr_matrix, outer: np.ndarray, mirror: np.ndarray
 ) -> np.ndarray:
-    """Lay out anew what is folded, with ever more of its neighbourhood."""
+    """Lay out again what is folded, with ever more of its neighbourhood."""
     near = (weights > 0).astype(np.float64)
     for rings in _GROWTH:
         folded = _flipped(uv, triangles)

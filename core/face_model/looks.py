@@ -89,7 +89,7 @@ class Look:
     freckles: float = 0.3
     stubble: float = 0.0
     iris: Colour = IRISES[DEFAULT_IRIS]
-    """Linear RGB; the eyes are no part of the paint."""
+    """Linear RGB; the eyes are not part of the paint."""
 
     def as_json(self) -> dict[str, Any]:
         """What `read_look` reads."""
@@ -138,7 +138,7 @@ def read_pairs(text: str) -> dict[str, Any]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not key or not equals or not value:
-            raise DnpmError(f"{part!r} is no name=value pair; write for example tone=brown,stubble=.5,iris=green")
+            raise DnpmError(f"{part!r} is not a name=value pair; write for example tone=brown,stubble=.5,iris=green")
         try:
             data[key] = float(value)
         except ValueError:

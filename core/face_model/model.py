@@ -177,7 +177,7 @@ class FaceModel:
         tensors, metadata = tensor_file.load(path)
         if metadata.get("format") != FORMAT:
             raise DnpmError(
-                f"{path}: is no face model of format {FORMAT}; build one with `dnpm build face-model`, "
+                f"{path}: is not a valid face model of format {FORMAT}; build one with `dnpm build face-model`, "
                 "or convert yours with `dnpm build convert`"
             )
         missing = sorted(_ARRAYS - tensors.keys())

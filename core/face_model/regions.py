@@ -8,8 +8,8 @@ import numpy as np
 
 from ..errors import DnpmError
 
-# Region -> the deeds that crease it (each mirrored pair together).
-DEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
+# Region -> the expressions that crease it (each mirrored pair together).
+EXPRESSIONS_BY_REGION: dict[str, tuple[tuple[str, ...], ...]] = {
     "forehead": (("browInnerUp",), ("browOuterUpLeft", "browOuterUpRight")),
     "glabella": (("browDownLeft", "browDownRight"),),
     "crows_feet": (
@@ -23,7 +23,7 @@ DEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "under_eye": (("eyeSquintLeft", "eyeSquintRight"), ("cheekSquintLeft", "cheekSquintRight")),
 }  # fmt: skip
 
-# A deed's own muscles also move these: they count neither as its own nor as untouched.
+# A expression's own muscles also move these: they count neither as its own nor as untouched.
 ALSO: dict[str, tuple[str, ...]] = {
     "browInnerUp": ("glabella", "nose_bridge"),
     "browOuterUpLeft": ("glabella",),

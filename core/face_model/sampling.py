@@ -12,7 +12,7 @@ from .model import FaceModel
 IDENTITY_LIMIT = 2.5
 """Standard deviations; beyond it a linear model leaves the faces that it was built from."""
 
-# Stems of deeds that undo each other, or that no muscle does together.
+# Stems of expressions that undo each other, or that no muscle does together.
 _OPPOSITES = (
     {"eyeBlink", "eyeWide"},
     {"eyeSquint", "eyeWide"},
@@ -40,7 +40,7 @@ def random_identity(model: FaceModel, seed: int, strength: float = 1.0) -> np.nd
 
 
 def random_expression(model: FaceModel, seed: int, strength: float = 1.0) -> np.ndarray:
-    """(n_exp,) float32 in [0, 1]: two to five deeds that go together, nearly symmetric, and a common gaze."""
+    """(n_exp,) float32 in [0, 1]: two to five expressions that go together, nearly symmetric, and a common gaze."""
     rng = np.random.default_rng((seed, 2))
     sides: dict[str, list[str]] = {}
     for name in model.expression_names:

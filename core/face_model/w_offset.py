@@ -1,6 +1,6 @@
 """A step in w+ as text (Eq. 11): what a photo adds to the encoder's code, for presets and for .blend files.
 
-"18 512 <base64 of little-endian float32>"; the empty text is no step.
+"18 512 <base64 of little-endian float32>"; the empty text is not a step.
 """
 
 from __future__ import annotations

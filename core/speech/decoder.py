@@ -114,7 +114,7 @@ class SpeechDecoder(nn.Module):
         nn.init.zeros_(self.out.weight)  # Training begins at the face at rest.
         nn.init.zeros_(self.out.bias)
 
-    def hear(self, features: Tensor) -> Tensor:
+    def project_audio(self, features: Tensor) -> Tensor:
         """Features (B, T, feature_width) -> memory (B, T, width)."""
         x = self.project(features).transpose(1, 2)
         for convolution in self.hearing:
@@ -139,7 +139,7 @@ class SpeechDecoder(nn.Module):
         past[:, t] is the motion of frame t - 1; past[:, 0] counts for nothing.
         """
         length, reach = features.shape[1], self.config.reach
-        memory = functional.pad(self.hear(features), (0, 0, reach, reach))
+        memory = functional.pad(self.project_audio(features), (0, 0, reach, reach))
         place = torch.arange(length, device=features.device)
         bias = past_bias(place[:, None] - place[None], self.config)
         inside = inside_sequence(0, length, reach, length, features.device)
@@ -172,8 +172,9 @@ class Stepper:
 
     @torch.inference_mode()
     def run(self, memory: Tensor, total: int | None) -> Tensor:
-        """The next frames. memory (1, reach + n + reach, width): what `hear` gave for them and their neighbours, rows
-        beyond either end of the speech being anything; total: frames of the whole speech, None while it goes on.
+        """The next frames. memory (1, reach + n + reach, width): what `project_audio` gave for them and their
+        neighbours, rows beyond either end of the speech being anything; total: frames of the whole speech, None while
+        it goes on.
 
         Returns (n, n_exp) in [0, 1].
         """

@@ -109,7 +109,7 @@ def _soundfile_parts(path: Path, header: Header, begin: int, notes: list[str]) -
 
     class Forward(soundfile.SoundFile):
         def seekable(self) -> bool:
-            # Else each read ends in a jump to where it ended, and an MP3 decoder begins anew there, with a gap.
+            # Else each read ends in a jump to where it ended, and an MP3 decoder starts again there, with a gap.
             return False
 
     at = begin
@@ -288,7 +288,7 @@ def _av_parts(path: Path, header: Header, _begin: int, notes: list[str]) -> Iter
                         yield np.zeros((min(_STEP, gap - k), header.channels), np.float32)
                     at += gap
                 elif abs(gap) > _GAP_S * header.rate:
-                    start += gap / header.rate  # Times that jump: from here on they count anew.
+                    start += gap / header.rate  # Times that jump: from here on they start again.
             at += len(samples)
             yield samples
         seconds, said = at / header.rate, _said(container, stream)

@@ -36,7 +36,7 @@ def speak(decoder: SpeechDecoder, features: Iterable[np.ndarray], speaker: int =
             first, last = stepper.frame, min(ready, stepper.frame + CHUNK)
             low, high = max(0, first - config.halo), min(total, last + config.halo)
             with torch.inference_mode():
-                memory = decoder.hear(torch.from_numpy(held[low - begin : high - begin])[None].to(device))
+                memory = decoder.project_audio(torch.from_numpy(held[low - begin : high - begin])[None].to(device))
                 # Rows beyond the ends of the speech are padded; `inside_sequence` keeps them unheard.
                 left, right = config.reach - (first - low), config.reach - (high - last)
                 memory = torch.nn.functional.pad(memory, (0, 0, left, right))

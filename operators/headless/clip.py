@@ -161,4 +161,4 @@ def _known(folder: Path) -> str | None:
     try:
         return str(json_file.read(folder / _LEDGER)["fingerprint"])
     except (DnpmError, KeyError, TypeError):
-        return None  # none yet, or damaged: everything is rendered anew
+        return None  # none yet, or damaged: everything is rendered again

@@ -36,9 +36,9 @@ def main() -> None:
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [entry for entry in sys.path if entry != here]  # Python put the script's folder there
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
-    deed = "batch"
+    command = "batch"
     if words[:1] == ["clip"]:
-        deed, words = "clip", words[1:]
+        command, words = "clip", words[1:]
     name = package()
     processes = importlib.import_module(f"{name}.core.processes")
     processes.hold_lifeline()
@@ -46,7 +46,7 @@ def main() -> None:
     importlib.import_module(f"{name}.core.cli.streams").accept_any_text()
     importlib.import_module(f"{name}.core.logs").configure(strict=False)
     try:
-        status = importlib.import_module(f"{name}.operators.headless.{deed}").main(words)
+        status = importlib.import_module(f"{name}.operators.headless.{command}").main(words)
     except SystemExit as leaving:  # argparse: --help, wrong usage
         status = leaving.code if isinstance(leaving.code, int) else 2
     sys.stdout.flush()

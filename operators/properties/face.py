@@ -143,7 +143,7 @@ class FaceProperties(bpy.types.PropertyGroup):
     )
     live: bpy.props.BoolProperty(
         name="Live",
-        description="Compute the detail anew whenever a slider moves",
+        description="Recompute the detail whenever a slider moves",
         default=True,
         update=_detail_changed,
     )

@@ -19,9 +19,9 @@ Step = tuple[Callable[[], object], Callable[[], object]]
 def do(steps: Iterable[Step]) -> None:
     """Do the steps in order; when one fails undo those that were done, last first, and raise what it raised."""
     with ExitStack() as done:
-        for deed, undo in steps:
-            deed()
-            done.callback(undo)
+        for step, reverse in steps:
+            step()
+            done.callback(reverse)
         done.pop_all()
 
 

@@ -74,7 +74,7 @@ def test_windows_looks_in_the_folders_of_path_alone_and_tries_the_endings(tmp_pa
     monkeypatch.setenv("PATH", os.pathsep.join(["", ".", f'"{folder}"']))
     assert programs.find_program("blender") == str(folder / "blender.EXE")
     assert programs.find_program("blender.EXE") == str(folder / "blender.EXE")
-    assert programs.find_program("plain") is None, "without an ending it is no program there"
+    assert programs.find_program("plain") is None, "without an ending it is not a program there"
     assert programs.environment({})["NoDefaultCurrentDirectoryInExePath"] == "1"
 
 

@@ -157,16 +157,16 @@ def spoken(face: bpy.types.Object, sound: str) -> list[list[float]]:
     return found
 
 
-def disturbed(deed: Callable[[int], Any], count: int, seed: str) -> dict[str, int]:
-    """deed(k) undisturbed, then as often with a worker that is killed meanwhile: the result must be the same."""
+def disturbed(action: Callable[[int], Any], count: int, seed: str) -> dict[str, int]:
+    """action(k) undisturbed, then as often with a worker that is killed meanwhile: the result must be the same."""
     rng, recovered = random.Random(seed), 0
     begun = time.monotonic()
-    wanted = deed(-1)
+    wanted = action(-1)
     took = time.monotonic() - begun
     for k in range(count):
         before = session.status().restarts
         with killed_after(rng.uniform(0, took)):
-            found = deed(k)
+            found = action(k)
         session.client().call("info", timeout=LIMIT_S)
         recovered += found == wanted and session.status().restarts > before
     return {"tried": count, "recovered": recovered}
@@ -248,21 +248,21 @@ def sequence(folder: str) -> int:
 
 
 def disk(folder: str) -> dict[str, list[str]]:
-    """deed -> what was reported; an empty text where it went through all the same."""
+    """action -> what was reported; an empty text where it went through all the same."""
     face = start()
     keyed(face)
     place = Path(folder)
     face.dnpm_sequence.folder, face.dnpm_sequence.size = folder, "256"
     bpy.context.preferences.filepaths.save_version = 0
-    deeds = {
+    actions = {
         "displacement.exr": lambda: bpy.ops.dnpm.save_map(filepath=str(place / "displacement.exr")),
         "Face": lambda: bpy.ops.dnpm.bake_sequence(),
         "curves.csv": lambda: bpy.ops.dnpm.export_live_link(filepath=str(place / "curves.csv")),
     }
     reported = {}
-    for name, deed in deeds.items():
+    for name, action in actions.items():
         try:
-            deed()
+            action()
             reported[name] = ""
         except RuntimeError as error:
             reported[name] = str(error)

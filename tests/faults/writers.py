@@ -93,7 +93,7 @@ def _write_all(place: Path, model: Path, limited: str = "") -> dict[str, tuple[s
     """file -> what was said, and what was left beside it."""
     from dnpm.core.errors import DnpmError
 
-    deeds, results = writers(model), {}
+    actions, results = writers(model), {}
     if limited:
         import resource
 
@@ -102,10 +102,10 @@ def _write_all(place: Path, model: Path, limited: str = "") -> dict[str, tuple[s
         else:
             most = 0 if limited == "full" else ALMOST_FULL
             resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    for file, deed in deeds.items():
+    for file, action in actions.items():
         before = set(place.rglob("*"))
         try:
-            deed(place / file)
+            action(place / file)
             said = ""
         except DnpmError as error:
             said = str(error)

@@ -34,7 +34,7 @@ def find_blender(command: str) -> tuple[list[str], list[str]]:
     parts = shlex.split(command)
     program = shutil.which(parts[0]) if parts else None
     if program is None:
-        raise ScreenError(f"BLENDER={command!r} is no program; give the path of Blender 4.2 or newer")
+        raise ScreenError(f"BLENDER={command!r} is not a program; give the path of Blender 4.2 or newer")
     inside = Path(program).resolve().with_name("in-root")
     if inside.is_file():
         return [str(inside)], ["blender", *parts[1:]]

@@ -255,7 +255,7 @@ def test_nothing_changes_when_it_fails(backend, face, speech, trouble: str, monk
     speech.head, speech.add_sound = "EMPTY", False
     before = scene_state()
     if trouble == "backend":
-        backend.error = "a.wav: is no sound that can be read"
+        backend.error = "a.wav: is not a valid sound that can be read"
     elif trouble == "none":
         speech.sound = " "
     elif trouble == "long":
@@ -310,9 +310,9 @@ class Event:
 def modal_operator(monkeypatch):
     """The operator's methods, without Blender's wrapping."""
     from dnpm.operators.animate import DNPM_OT_animate_from_audio
-    from dnpm.operators.long import LongDeed
+    from dnpm.operators.long import BackgroundOperator
 
-    class Bare(LongDeed):
+    class Bare(BackgroundOperator):
         bl_label = "Animate from Audio"
         filepath = ""
         work = DNPM_OT_animate_from_audio.work

@@ -124,9 +124,9 @@ def test_back_to_live(backend, face, group, window):
     counts = len(bpy.data.images), len(bpy.data.textures)
     bpy.ops.dnpm.bake_sequence("EXEC_DEFAULT")
     assert not live.follows(face)
-    for deed in ("update_detail", "freeze", "save_map"):
+    for action in ("update_detail", "freeze", "save_map"):
         with pytest.raises(RuntimeError, match="Back to Live"):
-            getattr(bpy.ops.dnpm, deed)("EXEC_DEFAULT")
+            getattr(bpy.ops.dnpm, action)("EXEC_DEFAULT")
     assert bpy.ops.dnpm.live_detail() == {"FINISHED"}
     assert map_image.shown_image(face) == live_image
     assert map_image.displace_modifier(face).texture == texture

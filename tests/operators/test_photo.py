@@ -280,11 +280,11 @@ def test_given_up_half_way(backend, face):
 
     before = scene_state()
 
-    class Deed:
+    class Operator:
         filepath, directory, files, box = PHOTO, "", (), (0, 0, 0, 0)
         photos = DNPM_OT_face_from_image.photos
 
-    work = DNPM_OT_face_from_image.work(Deed(), bpy.context, face)
+    work = DNPM_OT_face_from_image.work(Operator(), bpy.context, face)
     next(work)
     next(work)
     work.close()

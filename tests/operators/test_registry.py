@@ -65,7 +65,7 @@ def stepped(step):
         step()
 
 
-DEEDS = {
+STEPS = {
     "add": lambda: bpy.ops.dnpm.add_face(),
     "duplicate": lambda: duplicate(linked=False),
     "duplicate linked": lambda: duplicate(linked=True),
@@ -81,14 +81,14 @@ DEEDS = {
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.sampled_from(sorted(DEEDS)), max_size=8))
+@given(steps=st.lists(st.sampled_from(sorted(STEPS)), max_size=8))
 def test_what_is_known_is_what_is_there(backend, steps):
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.ed.undo_push(message="start")
     for step in ["add", *steps]:
         if len(registry.faces()) > 4 and step.startswith(("add", "dup", "copy")):
             continue
-        DEEDS[step]()
+        STEPS[step]()
         update()
         graph = bpy.context.evaluated_depsgraph_get()
         evaluated = {data.original.session_uid for data in graph.ids if registry.is_face(data)}

@@ -29,9 +29,13 @@ def test_a_face_with_other_vertices_is_reported_and_left_alone(face, backend):
     face.dnpm_face.identity[0].value = 2.0
     assert "it was edited" in live.track(face).problem
     np.testing.assert_array_equal(np.array([v.co for v in face.data.vertices]), before)
-    for deed in (bpy.ops.dnpm.repair, lambda: bpy.ops.dnpm.random(part="IDENTITY", seed=1), bpy.ops.dnpm.update_detail):
+    for action in (
+        bpy.ops.dnpm.repair,
+        lambda: bpy.ops.dnpm.random(part="IDENTITY", seed=1),
+        bpy.ops.dnpm.update_detail,
+    ):
         with pytest.raises(RuntimeError, match="vertices"):
-            deed()
+            action()
     np.testing.assert_array_equal(np.array([v.co for v in face.data.vertices]), before)
     # What it does can still be carried to another face.
     assert bpy.ops.dnpm.copy() == {"FINISHED"}
@@ -107,7 +111,7 @@ def test_a_subdivision_that_alone_was_deleted_comes_back_below_the_map(face):
     back = face.modifiers[names.SUBDIVISION]
     assert [back.levels, back.render_levels] == levels
     assert map_image.displace_modifier(face).texture is not None
-    # One that the artist renamed is no missing one.
+    # One that the artist renamed is not a missing one.
     back.name = "Smooth"
     bpy.ops.dnpm.repair()
     assert len(face.modifiers) == 2

@@ -107,7 +107,7 @@ def hours(path: Path, count: int) -> None:
 def test_bad_sounds_change_nothing(face, tmp_path, kind: str, message: str):
     path = tmp_path / "a.wav"
     if kind == "text":
-        path.write_text("this is no sound")
+        path.write_text("this is not a sound")
     elif kind == "empty":
         soundfile.write(path, np.zeros(0), 16000)
     elif kind == "nan":

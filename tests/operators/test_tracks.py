@@ -89,7 +89,7 @@ LOSSES = {
     "source": source,
     "scale": lambda: image_of_first().scale(32, 32),
 }
-DEEDS = LOSSES | {
+STEPS = LOSSES | {
     "slide": lambda: slide(0.3),
     "slide back": lambda: slide(0.6),
     "duplicate": duplicate,
@@ -126,7 +126,7 @@ def test_lost_pixels_come_back(window, face, backend, tiny_model, loss, packed):
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=st.lists(st.sampled_from(sorted(DEEDS)), max_size=8))
+@given(steps=st.lists(st.sampled_from(sorted(STEPS)), max_size=8))
 def test_a_face_shows_its_map_after_anything(window, backend, tiny_model, steps):
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.dnpm.add_face()
@@ -134,7 +134,7 @@ def test_a_face_shows_its_map_after_anything(window, backend, tiny_model, steps)
         bpy.ops.ed.undo_push(message=message)
         settle()
     for step in steps:
-        DEEDS[step]()
+        STEPS[step]()
         update()
     for obj in bpy.data.objects:
         obj.hide_viewport = False

@@ -100,7 +100,7 @@ def torch_folders(paths: Sequence[str] | None = None) -> tuple[str, ...]:
 
 
 def probe(path: str, paths: Sequence[str] = ()) -> Interpreter:
-    """Ask a Python what it has. Raises DnpmError when it is no Python, too old, or lacks a package."""
+    """Ask a Python what it has. Raises DnpmError when it is not a Python, too old, or lacks a package."""
     path = programs.program(path, HOW_TO)
     try:
         done = processes.run([path, "-I", "-c", _PROBE, ",".join(NEEDED), *paths], PROBE_LIMIT_S)
@@ -114,7 +114,7 @@ def probe(path: str, paths: Sequence[str] = ()) -> Interpreter:
     except (IndexError, KeyError, TypeError, ValueError) as error:
         said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
         raise DnpmError(
-            f"{path}: is no Python that works (exit code {done.returncode}"
+            f"{path}: is not a working Python (exit code {done.returncode}"
             + (f": {said[-1][:200]}" if said else "")
             + f"). {HOW_TO}"
         ) from error

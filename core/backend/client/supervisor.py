@@ -185,7 +185,7 @@ class Supervisor(threading.Thread):
             except _Late as error:
                 # A request that hangs the worker would hang the next one as well: it is not repeated.
                 what = f"it took longer than {limit:g} s for one request ({request.kind})"
-                reason = f"the backend was started anew because {what}: choose a smaller size or a faster device"
+                reason = f"the backend was restarted because {what}: choose a smaller size or a faster device"
                 process.kill()
                 self._desk.finish(request.reply(error=reason))
                 raise _Died(what) from error

@@ -102,7 +102,7 @@ def find_generator(content: Any, key: str | None, path: Path) -> Candidate:
         wanted = [c for c in found if "ema" in c.label.lower()] or found
     if not wanted:
         raise DnpmError(
-            f"{path}: is no StyleGAN2 generator with skip connections; it holds {_names(content)}. Networks of "
+            f"{path}: is not a StyleGAN2 generator with skip connections; it holds {_names(content)}. Networks of "
             "StyleGAN3, StyleGAN (2019) and residual generators cannot be converted"
         )
     if len(wanted) > 1:

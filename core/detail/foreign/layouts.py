@@ -103,7 +103,7 @@ def _from_basicsr(state: Mapping[str, Tensor], what: str) -> dict[str, Tensor]:
     for name, value in state.items():
         renamed = next((re.sub(old, new, name) for old, new in _BASICSR if re.fullmatch(old, name)), None)
         if renamed is None:
-            raise DnpmError(f"{what}: {name} is no part of BasicSR's StyleGAN2 generator")
+            raise DnpmError(f"{what}: {name} is not part of BasicSR's StyleGAN2 generator")
         result[renamed] = value
     return result
 
@@ -127,7 +127,7 @@ def rosinality_state(state: Mapping[str, Tensor], what: str) -> dict[str, Tensor
             layer = f"synthesis.b{4 if m[2] is None else 2 ** (int(m[2]) + 3)}.torgb"
             result |= _part(f"{what}: {name}", layer, m[3], value, demodulated=False)
         else:
-            raise DnpmError(f"{what}: {name} is no part of rosinality's StyleGAN2 generator")
+            raise DnpmError(f"{what}: {name} is not part of rosinality's StyleGAN2 generator")
     return result
 
 
@@ -153,7 +153,7 @@ def _part(what: str, layer: str, name: str, value: Tensor, demodulated: bool) ->
         return {f"{layer}.noise_strength": value.reshape(())}
     if name in ("activate.bias", "bias"):
         return {f"{layer}.bias": value.flatten()}
-    raise DnpmError(f"{what} is no part of rosinality's StyleGAN2 generator")
+    raise DnpmError(f"{what} is not part of rosinality's StyleGAN2 generator")
 
 
 def _check_filter(name: str, kernel: Tensor, what: str) -> None:

@@ -317,7 +317,7 @@ def _new_object(kind: Any = None, base: Any = None, state: Any = None) -> Any:
         return _Dict(state if isinstance(state, dict) else {})
     if kind is Network:
         return Network()
-    raise RefusedError("it rebuilds something that is no network")
+    raise RefusedError("it rebuilds something that is not a network")
 
 
 def _members(values: Any = ()) -> frozenset[Any]:
@@ -346,7 +346,7 @@ def _dictionary(value: Any, what: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict) or not all(isinstance(k, str) for k in value):
-        raise DamagedError(f"a network whose {what} are no dictionary of names")
+        raise DamagedError(f"a network whose {what} is not a dictionary of names")
     return value
 
 

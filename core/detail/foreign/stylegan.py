@@ -86,7 +86,7 @@ def infer_config(state: Mapping[str, Tensor], what: str) -> GeneratorConfig:
         channels = len(state[f"synthesis.b{resolutions[-1]}.torgb.weight"])
     except (KeyError, ValueError) as error:
         raise DnpmError(
-            f"{what}: is no StyleGAN2 generator with skip connections ({error} is not there); networks of StyleGAN3, "
+            f"{what}: is not a StyleGAN2 generator with skip connections ({error} is not there); those of StyleGAN3, "
             "StyleGAN (2019) and residual generators cannot be converted"
         ) from error
     top = max(widths.values())

@@ -1,7 +1,7 @@
 """PULSE (Menon et al. 2020): no encoder; latents on a sphere are searched until G's map, averaged down, is the given.
 
 As published: 100 steps of spherical Adam (rate 0.4), loss 100 L2 + 0.05 geodesic cross, 18 latents through the mapping
-network's Gaussian fit (leaky ReLU undone), which is measured anew on our generator.
+network's Gaussian fit (leaky ReLU undone), which is measured again on our generator.
 """
 
 from __future__ import annotations

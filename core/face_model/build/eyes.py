@@ -78,7 +78,7 @@ def surface_radius(angle: np.ndarray) -> np.ndarray:
     # Ray against the cornea's sphere, whose centre lies on the axis so that both spheres meet at the limbus.
     offset = np.cos(limbus) - np.sqrt(_CORNEA_RADIUS**2 - np.sin(limbus) ** 2)
     ray = offset * np.cos(angle) + np.sqrt(np.maximum(_CORNEA_RADIUS**2 - (offset * np.sin(angle)) ** 2, 0))
-    # A soft maximum: the limbus is no edge.
+    # A soft maximum: the limbus is not an edge.
     sharp = 120.0
     return np.where(angle < np.pi / 2, np.logaddexp(sharp * ray, sharp) / sharp, 1.0)
 

@@ -241,5 +241,5 @@ def _built_from(path: Path) -> str:
         with reading(path):
             return str(header["metadata"]["inputs"])
     except DnpmError:
-        # A damaged file is no reason to stop: it is built anew.
+        # A damaged file is no reason to stop: it is rebuilt.
         return ""

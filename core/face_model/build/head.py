@@ -18,7 +18,7 @@ from .data import BaseMesh
 MATERIALS = ("skin", "eye", "teeth", "gums", "tongue", "lashes", "mouth")
 # A vertex at the nape on the edge loop where the neck is cut, and how many vertices that loop has.
 _NECK_SEED, _NECK_LOOP = 1496, 42
-# Coarse strips that teeth and lashes are made along; they are no part of the finished mesh.
+# Coarse strips that teeth and lashes are made along; they are not part of the finished mesh.
 _CAGES = {
     "helper-upper-teeth": "teeth_upper",
     "helper-lower-teeth": "teeth_lower",

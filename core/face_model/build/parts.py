@@ -68,7 +68,7 @@ def grid(quads: np.ndarray) -> np.ndarray:
     result = np.full(cells.max(0) + 1, -1)
     result[cells[:, 0], cells[:, 1]] = list(place)
     if (result < 0).any():
-        raise ValueError("the strip is no rectangular sheet")
+        raise ValueError("the strip is not a rectangular sheet")
     return result if result.shape[0] <= result.shape[1] else result.T
 
 

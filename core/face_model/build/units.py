@@ -61,7 +61,7 @@ def _sneer(units: np.ndarray, mean: np.ndarray, lm: np.ndarray) -> None:
 def _pucker(units: np.ndarray, mean: np.ndarray, lm: np.ndarray) -> None:
     """The corners come forward with the middle, and in until the mouth is two thirds as wide."""
     pucker = 1.15 * units[INDEX["mouthPucker"]]
-    # The landmarks of the two corners are no exact mirror images.
+    # The landmarks of the two corners are not exact mirror images.
     for corner, inwards in ((lm[54] * [-1, 1, 1], 1.0), (lm[54], -1.0)):
         distance = np.linalg.norm(mean - corner, axis=1)
         pucker += np.exp(-((distance / 13.0) ** 2))[:, None] * [3.0 * inwards, 1.4, 3.4]

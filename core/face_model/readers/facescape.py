@@ -170,7 +170,7 @@ def _core(core: np.ndarray, what: str) -> np.ndarray:
     if core.shape[1] != 52:
         raise DnpmError(
             f"{what} has {core.shape[1]} expressions; give an edition with the 52 named ones (..._52_...), because the "
-            "axes of the compressed editions are no expressions"
+            "axes of the compressed editions are not expressions"
         )
     if not core.size or core.shape[2] > _MOST_IDENTITIES:
         raise DnpmError(f"{what} must have vertices and 1 to {_MOST_IDENTITIES} identities, is {core.shape}")

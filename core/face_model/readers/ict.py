@@ -140,7 +140,7 @@ def _landmarks(config: dict, renumber: np.ndarray, folder: Path) -> np.ndarray:
     try:
         indices = np.array(given, dtype=np.int64)
     except (TypeError, ValueError, OverflowError) as error:
-        raise DnpmError(f"{folder / 'vertex_indices.json'}: idx_to_landmark_verts is no list of numbers") from error
+        raise DnpmError(f"{folder / 'vertex_indices.json'}: idx_to_landmark_verts is not a list of numbers") from error
     if indices.shape != (68,) or indices.min() < 0 or indices.max() >= len(renumber):
         raise DnpmError(f"{folder / 'vertex_indices.json'}: idx_to_landmark_verts must be 68 vertices of the mesh")
     return renumber[indices]

@@ -1,8 +1,8 @@
 """What the networks' 52 scores say about the expression: a linear map from rendered people whose sliders are known.
 
-A score is not a slider: some are blind, some answer to another deed, and most sliders rest at any time. Regression
-tells all of it, and how far off it is: half as much as with scores taken for sliders, which is what a face model with
-other expressions, or a face without scores, still gets.
+A score is not a slider: some are blind, some answer to another expression, and most sliders rest at any time.
+Regression tells all of it, and how far off it is: half as much as with scores taken for sliders, which is what a face
+model with other expressions, or a face without scores, still gets.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ FORMAT = "dnpm-landmark-habits-3"
 FILE = "landmark_habits.safetensors"
 MODES = 120
 _FLOOR = 0.008
-"""Standard deviation that every point has beyond the measured ones, eye distances: photos are no renders."""
+"""Standard deviation that every point has beyond the measured ones, eye distances: photos are not renders."""
 _AGAIN = "make it again with `dnpm build landmark-habits`"
 _CORNERS = (33, 263)
 _SPREADS = (0.0035, 0.04)

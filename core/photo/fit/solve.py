@@ -1,4 +1,4 @@
-"""Fitting the bilinear model to landmarks: pose from several starts, then everything, the outline chosen anew between.
+"""Fitting the bilinear model to landmarks: pose from several starts, then everything, the outline chosen again between.
 
 The cost is MAP: landmarks' errors as the network makes them (`habits.py`; soft L1, so that a wrong one does not pull),
 identity standard normal as the model says, expression near what the picture's scores suggest and within 0 to 1, the

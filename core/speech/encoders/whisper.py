@@ -94,7 +94,7 @@ class WhisperEncoder(SpeechEncoder):
         """What `save` wrote. Raises DnpmError when it is another file, or damaged."""
         arrays, metadata = tensor_file.load(path)
         if metadata.get("format") != FORMAT:
-            raise DnpmError(f"{path}: is no speech encoder of this project; {_BUILD}")
+            raise DnpmError(f"{path}: is not a valid speech encoder of this project; {_BUILD}")
         with reading(path, _BUILD):
             layers = len({name.split(".")[1] for name in arrays if name.startswith("blocks.")})
             positions, width = arrays["positions"].shape

@@ -33,8 +33,8 @@ def _deed_chances(model: FaceModel) -> np.ndarray:
 def draw(model: FaceModel, split: str, index: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Sample `index` of a split -> identity (n_id,), expression (n_exp,). No identity occurs twice or in two splits.
 
-    Expressions: an eighth at rest, three eighths one deed (both sides or one; those that crease the skin oftener), an
-    eighth a speaking mouth, the rest mixtures of two to six.
+    Expressions: an eighth at rest, three eighths one expression (both sides or one; those that crease the skin
+    oftener), an eighth a speaking mouth, the rest mixtures of two to six.
     """
     rng = np.random.default_rng([seed, SPLITS[split], index])
     identity = np.clip(rng.standard_normal(model.n_id), -3, 3).astype(np.float32)
@@ -44,13 +44,13 @@ def draw(model: FaceModel, split: str, index: int, seed: int = 0) -> tuple[np.nd
     if kind < 0.5:
         name = str(rng.choice(np.array(model.expression_names), p=_deed_chances(model)))
         amount = 1.0 if rng.random() < 0.3 else rng.random()
-        return identity, deed(model, name, amount, 1.0 if rng.random() < 0.75 else rng.random())
+        return identity, single_expression(model, name, amount, 1.0 if rng.random() < 0.75 else rng.random())
     if kind < 0.625:
         speaking = {n: rng.random() ** 2 * most for n, most in SPEAKING.items() if n in model.expression_index}
         return identity, model.expression(**speaking)
     expression = random_expression(model, int(rng.integers(2**31)), rng.uniform(0.6, 1.0))
     if rng.random() < 0.3:
-        extra = deed(model, str(rng.choice(np.array(model.expression_names))), rng.random(), rng.random())
+        extra = single_expression(model, str(rng.choice(np.array(model.expression_names))), rng.random(), rng.random())
         expression = np.clip(expression + extra, 0, 1)
     return identity, expression.astype(np.float32)
 
@@ -68,7 +68,7 @@ def other_skins(
     return people
 
 
-def deed(model: FaceModel, name: str, amount: float, other_side: float = 1.0) -> np.ndarray:
+def single_expression(model: FaceModel, name: str, amount: float, other_side: float = 1.0) -> np.ndarray:
     """(n_exp,): `name` at `amount`, and its mirror image (not of jaw and mouth shifts, gaze) at other_side * amount."""
     values = {name: amount}
     pair = mirror_name(name)

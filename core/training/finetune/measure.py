@@ -90,8 +90,10 @@ def _distances(detail: Detail, artist: ArtistMaps, mask: Tensor, seed: int) -> d
         return {}
     features, name = _features()
     inside = mask[0, 0].numpy()
-    real = distribution.look(iter(artist.maps.split(8)), features, inside, distribution.LOOK)
-    made = distribution.look(iter(_by_chance(detail, _Z, seed, side).split(8)), features, inside, distribution.LOOK)
+    real = distribution.extract_features(iter(artist.maps.split(8)), features, inside, distribution.FEATURE_SIZE)
+    made = distribution.extract_features(
+        iter(_by_chance(detail, _Z, seed, side).split(8)), features, inside, distribution.FEATURE_SIZE
+    )
     found = distribution.compare(made, real)
     return {"frechet": found["frechet"], "spectrum_rms_db": found["spectrum_rms_db"], "features": name}
 

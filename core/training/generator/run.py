@@ -99,7 +99,7 @@ class _Keeper:
         """started: by the steady clock, in seconds."""
         self.trainer, self.data, self.out, self.command, self.belongs = trainer, data, out, command, belongs
         self.best, self.began = float("inf"), -started / 3600
-        self._real: distribution.Looked | None = None
+        self._real: distribution.FeatureStats | None = None
         self._scores: dict[str, Any] = {}
 
     def picture(self) -> None:
@@ -123,9 +123,11 @@ class _Keeper:
         features, name = distribution.features_named(watch.features, t.device)
         if self._real is None:
             real = real_maps(self.data, "train", watch.metric_maps, 0, resolution)
-            self._real = distribution.look(real, features, self.data.mask, distribution.LOOK, t.device)
+            self._real = distribution.extract_features(
+                real, features, self.data.mask, distribution.FEATURE_SIZE, t.device
+            )
         maps = distribution.painted(t.mean, watch.metric_maps, 0, resolution, device=t.device)
-        ours = distribution.look(maps, features, self.data.mask, distribution.LOOK, t.device)
+        ours = distribution.extract_features(maps, features, self.data.mask, distribution.FEATURE_SIZE, t.device)
         values = distribution.compare(ours, self._real)
         self._scores = values | {"features": name, "maps": watch.metric_maps, "images": t.step * t.plan.batch}
         if values["frechet"] < self.best:

@@ -11,13 +11,13 @@ import numpy as np
 
 from ....core.errors import DnpmError
 from ....core.face_model.landmark_uv import landmark_uv
-from ....core.face_model.regions import DEEDS, region_gain
+from ....core.face_model.regions import EXPRESSIONS_BY_REGION, region_gain
 from ....core.geometry.uv_map import UVMap
 from .. import names
 from ..face import models, slider_values
 from ..photo import code_offset
 
-REGIONS = tuple(DEEDS)
+REGIONS = tuple(EXPRESSIONS_BY_REGION)
 GAIN_SIZE = 256
 _gains: dict[tuple[str, tuple[float, ...]], np.ndarray] = {}
 _painters: dict[str, UVMap] = {}

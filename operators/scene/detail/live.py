@@ -306,16 +306,16 @@ def follow_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, claims: 
         claims.claim(obj, map_image.find_image(obj), "frozen")
 
 
-def restore(obj: bpy.types.Object, *, anew: bool = False) -> None:
+def restore(obj: bpy.types.Object, *, recompute: bool = False) -> None:
     """After undo and redo: the sliders are back, the pixels may be any, whatever the image says.
 
-    `anew` asks for the map even where the pixels seem right: other weights, another device.
+    `recompute` asks for the map even where the pixels seem right: other weights, another device.
     """
     entry = track(obj)
     entry.wanted, entry.tickets, entry.problem = "", {}, ""
     if follows(obj):
         map_state.check(obj)
-        if anew:
+        if recompute:
             entry.pixels.lose()
     notice(obj)
 
@@ -324,7 +324,7 @@ def backend_changed() -> None:
     """Another backend, or none: what the old one was asked for will not come, and its maps are another's."""
     _maps.clear()
     for obj in registry.faces():
-        restore(obj, anew=True)
+        restore(obj, recompute=True)
 
 
 def set_shown(obj: bpy.types.Object, displacement: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""A new identity: the mesh and every shape key are written anew, because a bilinear face is no sum of fixed keys."""
+"""A new identity: the mesh and every shape key are rewritten, because a bilinear face is not a sum of fixed keys."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def write(obj: bpy.types.Object, keys: list[bpy.types.ShapeKey], coordinates: np
     obj.data.update()
     shape_keys = slider_values.shape_keys(obj)
     shape_keys.update_tag()
-    # A render's depsgraph copies anew what is tagged, with the values of the frame that is shown.
+    # A render's depsgraph copies again what is tagged, with the values of the frame that is shown.
     compat.animate_again(shape_keys)
     compat.animate_again(obj.data)
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from ....core.face_model.arkit import GROUPS, mirror_name
 
 _GAZE = {"eyeLookInRight": ("eyeLookOutLeft", "Look Left"), "eyeLookOutRight": ("eyeLookInLeft", "Look Right")}
-"""Eyes linked look in one direction; the same deed on both sides would cross them."""
+"""Eyes linked look in one direction; the same expression on both sides would cross them."""
 _DIRECTIONS = {"jawLeft", "jawRight", "mouthLeft", "mouthRight"}
-"""These are no sides of one deed: together they would undo each other."""
+"""These are not sides of one expression: together they would undo each other."""
 
 
 def partner(name: str) -> str | None:

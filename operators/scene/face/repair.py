@@ -20,7 +20,7 @@ def repair(obj: bpy.types.Object) -> list[str]:
     """Mend a face; returns what was mended, in words.
 
     Renamed shape keys get their name back; missing ones, the detail layer, modifier, texture, image and materials are
-    made anew; a face of another build of the model is carried over to the loaded one. Raises DnpmError when the mesh's
+    recomputed; a face of another build of the model is carried over to the loaded one. Raises DnpmError when the mesh's
     vertices are not the model's: then there is nothing to hang the sliders on, and the mesh is left alone.
     """
     table = models.current_table()

@@ -60,7 +60,7 @@ def set_amount(obj: bpy.types.Object, amount: float) -> None:
 
 
 def retint(tree: bpy.types.NodeTree, look: Look) -> None:
-    """The rest of the head has another tone now: tint it anew towards the photo's."""
+    """The rest of the head has another tone now: tint it again towards the photo's."""
     node = tree.nodes.get(TINT)
     if node is None:
         return
@@ -109,7 +109,7 @@ def _put_in(tree: bpy.types.NodeTree) -> None:
 
 
 def _take_out(tree: bpy.types.NodeTree) -> None:
-    """What was there before is connected again, unless the artist has wired the shader anew."""
+    """What was there before is connected again, unless the artist has rewired the shader."""
     if COLOUR not in tree.nodes or TINT not in tree.nodes or AMOUNT not in tree.nodes:
         return
     photo, tint, amount = (tree.nodes[name] for name in (COLOUR, TINT, AMOUNT))

@@ -67,7 +67,7 @@ def nearest_tone(skin: np.ndarray) -> str:
 
 
 def show_colour(face: bpy.types.Object) -> None:
-    """Put the photo's colours into materials that lack them: they were made anew."""
+    """Put the photo's colours into materials that lack them: they were recomputed."""
     group = getattr(face, names.PHOTO, None)
     if group is not None and group.texture is not None:
         photo_colour.show(face, group.texture, group.skin, group.colour)

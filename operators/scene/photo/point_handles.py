@@ -23,7 +23,7 @@ HOME, PINNED = "dnpm_home", "dnpm_pinned"
 SHOWN = (8, *range(17, 68))
 """Landmarks that are places of the skin. The outline beside the chin (0 to 16 but 8) is wherever the face ends."""
 _MOVED = 0.002
-"""Shares of the photo's longer side: less than that is no drag."""
+"""Shares of the photo's longer side: less than that is not a drag."""
 _SIZE_MM, _PINNED_MM = 2.5, 4.0
 
 

@@ -18,7 +18,7 @@ RATES = sorted({kind[0] for kind in KINDS})
 
 
 def is_right(capture, forms, rate: float, count: int) -> None:
-    """Length, rate and values of the performance; 1/1001 is no difference that undropped timecodes tell."""
+    """Length, rate and values of the performance; 1/1001 is not a difference that undropped timecodes tell."""
     assert len(capture.track.times) == count
     assert capture.fps == pytest.approx(rate, rel=1.1e-3)
     assert capture.seconds == pytest.approx(count / rate, rel=1.1e-3, abs=1e-3)

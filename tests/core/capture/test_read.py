@@ -1,4 +1,4 @@
-"""The one reader on files as they are found: the given cases, our own files, what is no file to read."""
+"""The one reader on files as they are found: the given cases, our own files, what is not a file to read."""
 
 from __future__ import annotations
 

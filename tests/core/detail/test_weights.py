@@ -134,7 +134,7 @@ def _nan(tensors: dict[str, np.ndarray]) -> None:
 
 DAMAGE = {
     "no card": (lambda f: (f / CARD).unlink(), "detail.json: no such file"),
-    "card is no JSON": (lambda f: (f / CARD).write_text("{"), "is not valid JSON"),
+    "card is not a JSON": (lambda f: (f / CARD).write_text("{"), "is not valid JSON"),
     "card of another kind": (lambda f: (f / CARD).write_text("[1]"), "not a card of format"),
     "card of another version": (lambda f: _card(f, format="dnpm-detail-9"), "not a card of format"),
     "card without a licence": (lambda f: _card(f, licence=None), "lacks licence"),

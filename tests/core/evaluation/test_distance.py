@@ -56,7 +56,7 @@ def test_looks_see_the_difference_and_only_inside_the_mask():
     outside[:, :, :16] += 3
     features, name = distance.features_named("random")
     assert "random" in name
-    first, other, third = (distance.look(batches(m), features, mask, 64) for m in (smooth, rough, outside))
+    first, other, third = (distance.extract_features(batches(m), features, mask, 64) for m in (smooth, rough, outside))
     assert first.features.shape == (24, 448)
     assert distance.compare(third, first) == distance.compare(first, first)
     same, far = distance.compare(first, first), distance.compare(other, first)
@@ -64,9 +64,9 @@ def test_looks_see_the_difference_and_only_inside_the_mask():
     assert same["spectrum_rms_db"] == 0
     assert far["spectrum_worst_db"] > 3
     with pytest.raises(DnpmError, match="more than 3 maps"):
-        distance.look(iter([torch.from_numpy(smooth[:2, None])]), features, mask, 64)
+        distance.extract_features(iter([torch.from_numpy(smooth[:2, None])]), features, mask, 64)
     with pytest.raises(DnpmError, match="at least 32"):
-        distance.look(batches(smooth), features, mask, 16)
+        distance.extract_features(batches(smooth), features, mask, 16)
 
 
 def test_efficientnets_features():

@@ -130,7 +130,7 @@ def test_without_landmarks_it_says_so(face_model):
 
 def test_the_key_names_what_is_painted(face_model):
     key = paint_key(face_model, Look())
-    assert key == paint_key(face_model, Look(iris=(0.1, 0.2, 0.3))), "the eyes are no part of the paint"
+    assert key == paint_key(face_model, Look(iris=(0.1, 0.2, 0.3))), "the eyes are not part of the paint"
     others = [Look(tone="deep"), Look(stubble=0.5), Look(freckles=0), Look(brows=0.5), Look(flush=0.5)]
     moved = dataclasses.replace(face_model, detail_uv=face_model.detail_uv * np.float32(0.99))
     assert len({key, *(paint_key(face_model, look) for look in others), paint_key(moved, Look())}) == 7

@@ -1,4 +1,4 @@
-"""What is no regular file is refused before it is opened."""
+"""What is not a regular file is refused before it is opened."""
 
 from __future__ import annotations
 

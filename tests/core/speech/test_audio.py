@@ -1,4 +1,4 @@
-"""Sound in: every container, rate and channel count; blocks equal the whole; what is no sound is refused by name."""
+"""Sound in: every container, rate and channel count; blocks equal the whole; what is not a sound is refused by name."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_prime_rates_in_little_memory(rate):
 
 
 def test_what_is_no_sound_is_refused(tmp_path: Path):
-    (tmp_path / "text.wav").write_text("this is no sound")
+    (tmp_path / "text.wav").write_text("this is not a sound")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16000)
     broken = tone(16000)
     broken[8000] = np.nan

@@ -38,7 +38,7 @@ def feature_array(frames: int, width: int = 6, seed: int = 0) -> np.ndarray:
 
 
 def uncached(decoder: SpeechDecoder, features: np.ndarray, speaker: int) -> np.ndarray:
-    """Every frame from the whole sequence anew, as FaceFormer's paper does it."""
+    """Every frame from the whole sequence again, as FaceFormer's paper does it."""
     past = torch.zeros(1, len(features), decoder.config.n_exp)
     heard = torch.from_numpy(features)[None]
     for t in range(len(features)):

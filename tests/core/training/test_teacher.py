@@ -13,7 +13,7 @@ from dnpm.core.errors import DnpmError
 from dnpm.core.evaluation.people import figures
 from dnpm.core.face_model.landmark_uv import landmark_uv
 from dnpm.core.face_model.model import FaceModel
-from dnpm.core.face_model.regions import DEEDS, region_masks
+from dnpm.core.face_model.regions import EXPRESSIONS_BY_REGION, region_masks
 from dnpm.core.face_model.sampling import random_identity
 from dnpm.core.training.detail import samples
 from dnpm.core.training.teacher import Teacher
@@ -61,14 +61,14 @@ def test_small_slider_steps_move_the_map_a_little(teacher: Teacher, face_model: 
     assert size(walk) < 0.08 * size(base)
 
 
-@pytest.mark.parametrize("region", sorted(DEEDS))
+@pytest.mark.parametrize("region", sorted(EXPRESSIONS_BY_REGION))
 def test_every_region_wrinkles_with_its_expressions(teacher: Teacher, face_model: FaceModel, region: str):
     mask = region_masks(landmark_uv(face_model), 256)[region]
     identity = person(face_model, 1)
     energy = lambda e: float((teacher.map(identity, e) ** 2 * mask).sum())  # noqa: E731
     rest = energy(face_model.expression())
-    for deed in DEEDS[region]:
-        assert energy(face_model.expression(**dict.fromkeys(deed, 1.0))) > 1.5 * rest, deed
+    for expression in EXPRESSIONS_BY_REGION[region]:
+        assert energy(face_model.expression(**dict.fromkeys(expression, 1.0))) > 1.5 * rest, expression
 
 
 def test_old_skin_is_deeper_than_young(teacher: Teacher, face_model: FaceModel):
@@ -117,7 +117,7 @@ def test_a_skin_component_acts_in_its_region(teacher: Teacher, face_model: FaceM
     assert np.array_equal(face_model.neutral_of(moved), face_model.neutral_of(identity))
 
 
-def test_left_deeds_crease_the_left(teacher: Teacher, face_model: FaceModel):
+def test_left_expressions_crease_the_left(teacher: Teacher, face_model: FaceModel):
     identity = person(face_model, 2)
     change = teacher.map(identity, face_model.expression(mouthSmileLeft=1.0)) - teacher.map(
         identity, face_model.expression()

@@ -1,4 +1,4 @@
-"""A batch from the command line to the files: made, skipped, made anew, failed, and the exit codes."""
+"""A batch from the command line to the files: made, skipped, recomputed, failed, and the exit codes."""
 
 from __future__ import annotations
 

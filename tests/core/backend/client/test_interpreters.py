@@ -39,8 +39,8 @@ def test_explicit_and_environment(monkeypatch):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("echo 'unknown command' >&2; exit 3", r"is no Python that works \(exit code 3: unknown command\)"),
-        ("echo hello", "is no Python that works"),
+        ("echo 'unknown command' >&2; exit 3", r"is not a working Python \(exit code 3: unknown command\)"),
+        ("echo hello", "is not a working Python"),
         ("""echo '{"version": [3, 9, 2]}'""", "is Python 3.9.2; the backend needs 3.11 or newer"),
         ("""echo '{"version": [3, 12, 0], "numpy": "2.0", "torch": null}'""", r"\(Python 3.12.0\) has no torch"),
         ("""echo '{"version": [3, 12, 0], "numpy": null, "torch": null}'""", "has no torch and no numpy"),

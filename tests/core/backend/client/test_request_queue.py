@@ -128,16 +128,16 @@ def test_any_history(history):
             assert reply.ticket > shown.get(reply.channel, 0)
             shown[reply.channel] = reply.ticket
 
-    for deed, channel, final in history:
-        if deed == "a":
+    for action, channel, final in history:
+        if action == "a":
             newest[channel] = ask(desk, channel, final=final)
-        elif deed == "t":
+        elif action == "t":
             desk.take()
-        elif deed == "f" and desk.flight:
+        elif action == "f" and desk.flight:
             finish(desk)
-        elif deed == "p":
+        elif action == "p":
             poll()
-        elif deed == "i":
+        elif action == "i":
             desk.interrupted("it died")
     for _ in range(2 * len("xyz") + 1):
         if desk.flight:

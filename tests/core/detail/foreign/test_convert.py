@@ -285,10 +285,10 @@ def test_another_filter_is_named(small, tmp_path: Path):
     content["g_ema"]["to_rgbs.0.upsample.kernel"] = TAPS / 16
     content["g_ema"]["body.0.weight"] = torch.ones(1)
     torch.save(content, file)
-    with pytest.raises(DnpmError, match=r"body.0.weight is no part"):
+    with pytest.raises(DnpmError, match=r"body.0.weight is not part"):
         read_generator(file)
     torch.save({"g_ema": {"body.0.weight": torch.ones(1)}}, file)
-    with pytest.raises(DnpmError, match=r"is no StyleGAN2 generator .* it holds g_ema"):
+    with pytest.raises(DnpmError, match=r"is not a StyleGAN2 generator .* it holds g_ema"):
         read_generator(file)
 
 

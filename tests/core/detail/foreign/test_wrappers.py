@@ -146,7 +146,7 @@ def test_several_are_named(small: Generator, tmp_path: Path):
         (lambda s: {"g_ema": {**rosinality(s), "embed.weight": torch.ones(10, 3)}}, "conditional generator"),
         (lambda s: {"g_ema": {**rosinality(s), "label_embedding.weight": torch.ones(10, 3)}}, "conditional generator"),
         (lambda s: {"params_ema": {**basicsr(s), "style_convs.0.bias": torch.ones(1, 16, 1, 1)}}, "simplified"),
-        (lambda s: {"state_dict": ENCODER}, r"is no StyleGAN2 generator .* it holds state_dict"),
+        (lambda s: {"state_dict": ENCODER}, r"is not a StyleGAN2 generator .* it holds state_dict"),
         (lambda s: {"G_ema": {"synthesis.input.weight": torch.ones(2)}}, "Networks of StyleGAN3"),
         (lambda s: {"g_ema": {**rosinality(s), "conv1.conv.weight": torch.ones(0, 1, 1, 1, 1)}}, "conv1.conv.weight"),
         (lambda s: {"g_ema": {**rosinality(s), "noises.noise_0": torch.ones(3)}}, "noise_0 must have 4 dimensions"),
@@ -207,7 +207,7 @@ def test_the_official_form_with_numpy_numbers(shared_cases: Path):
     found = read_generator(shared_cases / "checkpoints" / "case_numpy.pkl")
     assert found.network == "G_ema"
     for name in ("rosi_conv.pt", "rosi_noise0.pt"):
-        with pytest.raises(DnpmError, match=rf"{name}: is no StyleGAN2 generator"):
+        with pytest.raises(DnpmError, match=rf"{name}: is not a StyleGAN2 generator"):
             read_generator(shared_cases / "checkpoints" / name)
 
 

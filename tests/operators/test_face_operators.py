@@ -130,7 +130,7 @@ def test_with_a_window_it_asks(face, folder, monkeypatch):
     from types import SimpleNamespace
 
     from dnpm.operators import presets as operators
-    from dnpm.operators.base import FaceDeed
+    from dnpm.operators.base import FaceOperator
 
     asked, told = [], []
 
@@ -143,9 +143,9 @@ def test_with_a_window_it_asks(face, folder, monkeypatch):
             asked.append(message)
             return {"RUNNING_MODAL"}
 
-    class Bare(FaceDeed):
+    class Bare(FaceOperator):
         overwrite, has_dialog = False, False
-        invoke, deed = operators.DNPM_OT_save_preset.invoke, operators.DNPM_OT_save_preset.deed
+        invoke, operator = operators.DNPM_OT_save_preset.invoke, operators.DNPM_OT_save_preset.apply
         execute = operators.DNPM_OT_save_preset.execute
 
         def __init__(self, name):
@@ -236,10 +236,12 @@ def test_a_map_is_saved_as_it_is(face, backend, tmp_path):
         bpy.ops.dnpm.save_map(filepath=str(tmp_path / "none" / "map.exr"))
 
 
-@pytest.mark.parametrize("deed", ["random", "reset", "mirror", "copy", "paste", "update_detail", "freeze", "repair"])
-def test_without_a_face_nothing_can_be_pressed(backend, deed):
+@pytest.mark.parametrize(
+    "operator", ["random", "reset", "mirror", "copy", "paste", "update_detail", "freeze", "repair"]
+)
+def test_without_a_face_nothing_can_be_pressed(backend, operator):
     bpy.ops.mesh.primitive_cube_add()
-    assert not getattr(bpy.ops.dnpm, deed).poll()
+    assert not getattr(bpy.ops.dnpm, operator).poll()
 
 
 def test_the_presets_folder_lies_in_the_users_profile(backend):
