@@ -263,7 +263,12 @@ def test_nothing_changes_when_it_fails(backend, face, speech, trouble: str, monk
     else:
         face.rotation_mode = "AXIS_ANGLE"
         speech.head = "OBJECT"
-    message = {"backend": "is no sound", "none": "choose a sound file", "long": "choose a part", "late": "Euler"}
+    message = {
+        "backend": "is not a valid sound",
+        "none": "choose a sound file",
+        "long": "choose a part",
+        "late": "Euler",
+    }
     with pytest.raises(RuntimeError, match=message[trouble]):
         animate()
     assert scene_state() == before

@@ -145,7 +145,7 @@ def test_with_a_window_it_asks(face, folder, monkeypatch):
 
     class Bare(FaceOperator):
         overwrite, has_dialog = False, False
-        invoke, operator = operators.DNPM_OT_save_preset.invoke, operators.DNPM_OT_save_preset.apply
+        invoke, apply = operators.DNPM_OT_save_preset.invoke, operators.DNPM_OT_save_preset.apply
         execute = operators.DNPM_OT_save_preset.execute
 
         def __init__(self, name):

@@ -100,7 +100,7 @@ def hours(path: Path, count: int) -> None:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        ("text", "is not a sound that can be read"), ("empty", "its length is zero"), ("nan", "no numbers of a sound"),
+        ("text", "is not a sound that can be read"), ("empty", "its length is zero"), ("nan", "not numbers of a sound"),
         ("folder", "is a folder"), ("absent", "no such file"), ("locked", "cannot be read"), ("hours", "180 minutes"),
     ],
 )  # fmt: skip

@@ -165,7 +165,7 @@ def test_masks_of_their_own(tmp_path):
         ({"identity": np.full(N_ID, np.nan)}, "not finite"),
         ({"identity": np.zeros(N_ID + 1)}, "this set's"),
         ({"expression": np.array([0.5, 1.5])}, "0 to 1"),
-        ({"split": "holdout"}, "no split"),
+        ({"split": "holdout"}, "not a split"),
         ({"mask": np.ones((R, R))}, "one mask for all"),
     ],
 )

@@ -17,7 +17,7 @@ from dnpm.core.detail.config import GeneratorConfig
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.generator_files import save_generator
 from dnpm.core.errors import DnpmError
-from dnpm.core.evaluation import distance
+from dnpm.core.measures import distribution
 
 
 @pytest.mark.parametrize("count", [400, 6])
@@ -27,17 +27,17 @@ def test_frechet_distance_is_that_of_normal_distributions(count: int):
     b = rng.standard_normal((count + 1, 8)) @ rng.standard_normal((8, 8)) + 0.5
     root = linalg.sqrtm(np.cov(a.T) @ np.cov(b.T)).real
     expected = ((a.mean(0) - b.mean(0)) ** 2).sum() + np.trace(np.cov(a.T) + np.cov(b.T) - 2 * root)
-    assert distance.frechet_distance(a, b) == pytest.approx(expected, rel=1e-4)
-    assert distance.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
+    assert distribution.frechet_distance(a, b) == pytest.approx(expected, rel=1e-4)
+    assert distribution.frechet_distance(a, a) == pytest.approx(0, abs=1e-9)
 
 
 def test_precision_and_recall_tell_which_side_lacks_what():
     rng = np.random.default_rng(1)
     left, right = rng.standard_normal((60, 3)) - 20, rng.standard_normal((60, 3)) + 20
     both = np.concatenate([left, right])
-    assert distance.precision_recall(left + 0.01, both) == (1.0, 0.5), "one half is never painted"
-    assert distance.precision_recall(both, left)[0] == 0.5, "half of what is painted is like nothing real"
-    assert distance.precision_recall(left, right) == (0.0, 0.0)
+    assert distribution.precision_recall(left + 0.01, both) == (1.0, 0.5), "one half is never painted"
+    assert distribution.precision_recall(both, left)[0] == 0.5, "half of what is painted is like nothing real"
+    assert distribution.precision_recall(left, right) == (0.0, 0.0)
 
 
 def batches(maps: np.ndarray):
@@ -54,23 +54,25 @@ def test_looks_see_the_difference_and_only_inside_the_mask():
     rough = smooth + rng.normal(0, 0.02, smooth.shape).astype(np.float32)
     outside = smooth.copy()
     outside[:, :, :16] += 3
-    features, name = distance.features_named("random")
+    features, name = distribution.features_named("random")
     assert "random" in name
-    first, other, third = (distance.extract_features(batches(m), features, mask, 64) for m in (smooth, rough, outside))
+    first, other, third = (
+        distribution.extract_features(batches(m), features, mask, 64) for m in (smooth, rough, outside)
+    )
     assert first.features.shape == (24, 448)
-    assert distance.compare(third, first) == distance.compare(first, first)
-    same, far = distance.compare(first, first), distance.compare(other, first)
+    assert distribution.compare(third, first) == distribution.compare(first, first)
+    same, far = distribution.compare(first, first), distribution.compare(other, first)
     assert same["frechet"] < 1e-6 < far["frechet"]
     assert same["spectrum_rms_db"] == 0
     assert far["spectrum_worst_db"] > 3
     with pytest.raises(DnpmError, match="more than 3 maps"):
-        distance.extract_features(iter([torch.from_numpy(smooth[:2, None])]), features, mask, 64)
+        distribution.extract_features(iter([torch.from_numpy(smooth[:2, None])]), features, mask, 64)
     with pytest.raises(DnpmError, match="at least 32"):
-        distance.extract_features(batches(smooth), features, mask, 16)
+        distribution.extract_features(batches(smooth), features, mask, 16)
 
 
 def test_efficientnets_features():
-    features, name = distance.features_named("efficientnet-lite0")
+    features, name = distribution.features_named("efficientnet-lite0")
     assert name.startswith("EfficientNet-Lite0")
     assert features(torch.zeros(2, 3, 64, 64)).shape == (2, 512)
 

@@ -85,7 +85,7 @@ def test_what_is_no_sound_is_refused(tmp_path: Path):
     soundfile.write(tmp_path / "nan.wav", broken, 16000, subtype="FLOAT")
     for name, message in (
         (".", "is a folder"), ("absent.wav", "no such file"), ("text.wav", "is not a sound"),
-        ("empty.wav", "length is zero"), ("nan.wav", "no numbers of a sound .at 0.500 s"),
+        ("empty.wav", "length is zero"), ("nan.wav", "not numbers of a sound .at 0.500 s"),
     ):  # fmt: skip
         with pytest.raises(DnpmError, match=message):
             audio.load(tmp_path / name)

@@ -210,7 +210,7 @@ def test_floats_on_other_scales(tmp_path: Path):
         broken = one.copy()
         broken[4000] = wrong
         soundfile.write(path, broken, 16000, subtype="FLOAT")
-        with pytest.raises(DnpmError, match=r"no numbers of a sound \(at 0.250 s\)"):
+        with pytest.raises(DnpmError, match=r"not numbers of a sound \(at 0.250 s\)"):
             heard(path)
 
 

@@ -81,7 +81,7 @@ def test_samples_and_determinism(shared_client, parts: Path) -> None:
     opposite = np.stack([samples.mean(1), -samples.mean(1)], 1)
     assert "opposite phase" in SpeechJob(shared_client, samples=opposite, rate=22050, **networks).wait().notes[0]
     samples[1000] = np.nan
-    with pytest.raises(DnpmError, match=r"no numbers of a sound \(at 0\.045 s\)"):
+    with pytest.raises(DnpmError, match=r"not numbers of a sound \(at 0\.045 s\)"):
         SpeechJob(shared_client, samples=samples, rate=22050, **networks).wait()
 
 
