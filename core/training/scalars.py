@@ -46,7 +46,7 @@ class ScalarLog:
         if not self._opened:  # After the CSV: a folder that cannot be written is named by the file one knows.
             self._events, self._opened = _event_writer(self._path.parent, self._begin), True
         if self._events is not None:
-            try:  # What cannot be written beside the CSV is said of the CSV: the event files' names tell a person nothing.
+            try:  # What cannot be written beside the CSV is said of it: the event files' names tell a person nothing.
                 for name, value in values.items():
                     if not math.isnan(value):
                         self._events.add_scalar(name, value, step)

@@ -41,7 +41,7 @@ from ..loop import Hook, Loop, TimedTrainer, every
 from ..precision import Precision, precision_entry
 from ..teacher import Teacher
 from . import cache
-from .crisp import AdversarialTrainer
+from .adversarial import AdversarialTrainer
 from .fit import CoefficientLoss, CoefficientTrainer, MappingTrainer
 from .joint import JointTrainer, place_weights
 from .linear import LinearView, make_codes

@@ -23,8 +23,8 @@ from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.training.detail import samples
+from dnpm.core.training.detail.adversarial import AdversarialTrainer
 from dnpm.core.training.detail.cache import MapCache
-from dnpm.core.training.detail.crisp import AdversarialTrainer
 from dnpm.core.training.detail.fit import Codes, CoefficientLoss, CoefficientTrainer, MappingTrainer, torgb_row
 from dnpm.core.training.detail.joint import JointTrainer
 from dnpm.core.training.detail.principal import directions, init_registered_maps, learn_bands, project

@@ -11,8 +11,7 @@ import torch
 from dnpm.core.detail.config import EncoderConfig, GeneratorConfig
 from dnpm.core.detail.encoder import Encoder
 from dnpm.core.detail.generator import Generator
-from dnpm.core.training.detail.cache import MapCache
-from dnpm.core.training.detail.crisp import (
+from dnpm.core.training.detail.adversarial import (
     BLUR,
     SPREAD_MM,
     AdversarialTrainer,
@@ -21,6 +20,7 @@ from dnpm.core.training.detail.crisp import (
     patches,
     r1_penalty,
 )
+from dnpm.core.training.detail.cache import MapCache
 
 
 def test_r1_is_the_squared_gradient():
