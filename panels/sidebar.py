@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..core.face_model import skin_components
+from ..core.face_model import shape_components, skin_components
 from ..core.face_model.arkit import GROUPS
 from ..operators.scene import names, registration
 from ..operators.scene.detail import live
@@ -51,7 +51,7 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, face = self.layout, context.active_object
-        layout.operator("dnpm.add_face", text="Add Face", icon="ADD")
+        layout.operator("dnpm.add_face", text="Add Face", icon="ADD").frame_view = True
         if not slider_values.is_face(face):
             layout.label(text="Select a face to see its sliders")
             status.draw(layout)
@@ -107,20 +107,23 @@ class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("dnpm.random", text="Random Person").part = "IDENTITY"
         row.operator("dnpm.reset", text="Average").part = "IDENTITY"
-        shape = [item for item in items if skin_components.group_of(item.name) is None]
-        _identity_sliders(layout, shape[:FIRST_IDENTITY])
-        if len(shape) > FIRST_IDENTITY:
-            header, body = layout.panel("dnpm_more_identity", default_closed=True)
-            header.label(text=f"{len(shape) - FIRST_IDENTITY} More")
-            if body:
-                _identity_sliders(body, shape[FIRST_IDENTITY:])
+        by_label = {item.name: item for item in items if skin_components.group_of(item.name) is None}
+        for group, labels in shape_components.grouped(by_label).items():
+            members = [by_label[label] for label in labels]
+            layout.label(text=group)
+            _identity_sliders(layout, members[:FIRST_IDENTITY])
+            if len(members) > FIRST_IDENTITY:
+                header, body = layout.panel("dnpm_more_identity", default_closed=True)
+                header.label(text=f"{len(members) - FIRST_IDENTITY} More")
+                if body:
+                    _identity_sliders(body, members[FIRST_IDENTITY:])
 
 
 def _identity_sliders(layout: bpy.types.UILayout, items: list[IdentityValue]) -> None:
     column = layout.column(align=True)
     for item in items:
         row = column.row(align=True)
-        row.prop(item, "value", text=item.name, slider=True)
+        row.prop(item, "value", text=shape_components.shown_name(item.name), slider=True)
         row.prop(item, "locked", text="", icon="LOCKED" if item.locked else "UNLOCKED", emboss=item.locked)
 
 

@@ -175,6 +175,32 @@ def test_a_random_person_is_the_seeds(backend, tiny_model):
     )
 
 
+def test_it_is_added_as_primitives_are(backend, tiny_model):
+    """At the cursor, into the active collection, as large as asked; the cursor's turn where one aligns to it."""
+    collection = bpy.data.collections.new("Set")
+    bpy.context.scene.collection.children.link(collection)
+    layer = bpy.context.view_layer
+    layer.active_layer_collection = layer.layer_collection.children["Set"]
+    cursor = bpy.context.scene.cursor
+    cursor.location, cursor.rotation_euler = (1, 2, 3), (0, 0, 1)
+    bpy.ops.dnpm.add_face(scale=2.0)
+    face = bpy.context.object
+    assert face.users_collection == (collection,)
+    np.testing.assert_allclose(face.location, (1, 2, 3))
+    np.testing.assert_allclose(face.rotation_euler, (0, 0, 0))
+    np.testing.assert_allclose(face.scale, (2, 2, 2))
+    preferences = bpy.context.preferences.edit
+    before = preferences.object_align
+    for align, turn in (("CURSOR", 1.0), ("VIEW", 0.0)):  # In the background there is no view to align to.
+        preferences.object_align = align
+        bpy.ops.dnpm.add_face()
+        np.testing.assert_allclose(bpy.context.object.rotation_euler, (0, 0, turn), atol=1e-6)
+        np.testing.assert_allclose(bpy.context.object.location, (1, 2, 3))
+    preferences.object_align = before
+    # Without a window there is no view to be framed, and nothing fails.
+    assert bpy.ops.dnpm.add_face(frame_view=True) == {"FINISHED"}
+
+
 def test_the_iris_takes_its_colour(backend, tiny_model, tmp_path, monkeypatch):
     from dataclasses import replace
 

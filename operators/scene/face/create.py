@@ -24,8 +24,10 @@ def new_face(
     strength: float = 1.0,
     name: str = names.OBJECT,
     look: Look = DEFAULT_LOOK,
+    collection: bpy.types.Collection | None = None,
 ) -> bpy.types.Object:
-    """A face in the scene's collection, at the origin, with the sliders given (else the mean face at rest).
+    """A face at the origin, in the given collection (else the scene's), with the sliders given (else the mean face at
+    rest).
 
     Its map is flat until `live` fills it. Raises DnpmError when there is no face model or the sliders do not fit it.
     """
@@ -51,7 +53,7 @@ def new_face(
         bpy.data.objects.remove(obj)
         bpy.data.meshes.remove(mesh)
         raise
-    scene.collection.objects.link(obj)
+    (collection or scene.collection).objects.link(obj)
     registry.add(obj)
     return obj
 
