@@ -14,6 +14,7 @@ class DNPM_PT_photo(bpy.types.Panel):
     """A photo to this face."""
 
     bl_idname = "DNPM_PT_photo"
+    bl_order = 4
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Photo"
     bl_space_type = "VIEW_3D"

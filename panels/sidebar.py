@@ -98,6 +98,7 @@ class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
     """Who it is."""
 
     bl_idname = "DNPM_PT_identity"
+    bl_order = 0
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Identity"
 
@@ -131,6 +132,7 @@ class DNPM_PT_skin(_OfAFace, bpy.types.Panel):
     """The person's lines and pores: identity sliders that leave the shape alone, by region."""
 
     bl_idname = "DNPM_PT_skin"
+    bl_order = 1
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Skin"
     bl_options = {"DEFAULT_CLOSED"}
@@ -158,6 +160,7 @@ class DNPM_PT_look(_OfAFace, bpy.types.Panel):
     """How the person is coloured."""
 
     bl_idname = "DNPM_PT_look"
+    bl_order = 6
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Look"
     bl_options = {"DEFAULT_CLOSED"}
@@ -177,6 +180,7 @@ class DNPM_PT_expression(_OfAFace, bpy.types.Panel):
     """What the face does: the shape keys, grouped."""
 
     bl_idname = "DNPM_PT_expression"
+    bl_order = 2
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Expression"
 
@@ -226,6 +230,7 @@ class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
     """The displacement map."""
 
     bl_idname = "DNPM_PT_detail"
+    bl_order = 3
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Detail"
 
@@ -244,8 +249,10 @@ class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
         follows.prop(face, "on_playback")
         subdivision = obj.modifiers.get(names.SUBDIVISION)
         if subdivision is not None:
-            layout.prop(subdivision, "levels", text="Viewport Levels")
-            layout.prop(subdivision, "render_levels", text="Render Levels")
+            levels = layout.column(align=True)
+            levels.label(text="Levels of subdivision")
+            levels.prop(subdivision, "levels", text="Viewport")
+            levels.prop(subdivision, "render_levels", text="Render")
         row = layout.row(align=True)
         if face.frozen:
             row.operator("dnpm.unfreeze", icon="FREEZE")
@@ -259,6 +266,7 @@ class DNPM_PT_training(_OfAFace, bpy.types.Panel):
     """The artist's own sculpts as training data."""
 
     bl_idname = "DNPM_PT_training"
+    bl_order = 9
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Training Data"
     bl_options = {"DEFAULT_CLOSED"}

@@ -14,6 +14,7 @@ class DNPM_PT_speech(bpy.types.Panel):
     """Sound to motion."""
 
     bl_idname = "DNPM_PT_speech"
+    bl_order = 5
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Speech"
     bl_space_type = "VIEW_3D"

@@ -11,8 +11,8 @@ from ..scene.detail import live
 from ..scene.face import slider_values
 
 _LABELS = {
-    "forehead": "Forehead", "glabella": "Between the Brows", "crows_feet": "Crow's Feet", "nose_bridge": "Nose Bridge",
-    "nasolabial": "Nasolabial Folds", "lips": "Lips", "chin": "Chin", "under_eye": "Under the Eyes",
+    "forehead": "Forehead", "glabella": "Between Brows", "crows_feet": "Crow's Feet", "nose_bridge": "Nose Bridge",
+    "nasolabial": "Nasolabial Folds", "lips": "Lips", "chin": "Chin", "under_eye": "Under Eyes",
 }  # fmt: skip
 
 
@@ -37,7 +37,7 @@ class ControlProperties(bpy.types.PropertyGroup):
     """What steers a face's detail beyond its sliders; all at their defaults it is the network's own."""
 
     age: bpy.props.FloatProperty(
-        name="Age of the Skin",
+        name="Skin Age",
         description="Years by which the skin is older or younger than the person; the shape of the face stays",
         default=0.0, min=-60.0, max=60.0, soft_min=-40.0, soft_max=40.0, step=100, precision=0, update=_changed,
     )  # fmt: skip

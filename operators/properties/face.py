@@ -154,7 +154,7 @@ class FaceProperties(bpy.types.PropertyGroup):
         default="256",
     )
     full_on_release: bpy.props.BoolProperty(
-        name="Full Size on Release",
+        name="Full on Release",
         description="Compute the whole map of 1024 x 1024 pixels when the slider is let go",
         default=True,
         update=_detail_changed,
