@@ -121,6 +121,7 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
             if group.add_sound and sources[0].frame is None:
                 self._add_sound(scene, sources[0], wishes[0], undo)
             undo.pop_all()
+        fitted = sounds.fit_scene(scene, frames[-1]) if group.fit_scene else ""
         if self.filepath:
             group.sound = self.filepath
         for source, part in zip(sources, parts, strict=True):
@@ -130,7 +131,7 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
         seconds = sum(float(part.times[-1] - part.times[0]) for part in parts)
         return (
             f"{seconds:.1f} s of speech: {written.keys} keyframes from frame {frames[0]} to {frames[-1]} "
-            f"({parts[0].weights})"
+            f"({parts[0].weights})" + (f"; {fitted}" if fitted else "")
         )
 
     def _add_sound(

@@ -94,6 +94,12 @@ class SpeechProperties(bpy.types.PropertyGroup):
     add_sound: bpy.props.BoolProperty(
         name="Add Sound to Sequencer", description="So that it is heard in playback", default=True, options=set()
     )
+    fit_scene: bpy.props.BoolProperty(
+        name="Fit Scene",
+        description="The scene ends where the sound ends (or the sequencer's last strip), and playback keeps in step "
+        "with the sound",
+        default=True, options=set(),
+    )  # fmt: skip
     speaker: bpy.props.StringProperty(
         name="Style", description="A manner of speaking that the weights have learnt. Empty: their first",
         search=_styles, options=set(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -115,3 +116,20 @@ def add_strip(scene: bpy.types.Scene, source: Source, frame: float) -> Callable[
         length = max(1, round(source.seconds * fps_of(scene)))
         strip.frame_final_duration = min(strip.frame_final_duration, length)
     return undo
+
+
+def fit_scene(scene: bpy.types.Scene, last: float) -> str:
+    """The scene ends where the sound does, or the last strip of the sequencer, and plays in step with the sound.
+
+    last: frame of the last keyframe. Returns what was changed, for a person; empty where all of it was so already.
+    """
+    strips = compat.sequences(scene.sequence_editor) if scene.sequence_editor is not None else ()
+    end = max([math.ceil(last), scene.frame_start, *(strip.frame_final_end - 1 for strip in strips)])
+    changed = []
+    if scene.frame_end != end:
+        scene.frame_end = end
+        changed.append(f"the scene ends at frame {end}")
+    if scene.sync_mode != "AUDIO_SYNC":
+        scene.sync_mode = "AUDIO_SYNC"
+        changed.append("playback follows the sound")
+    return ", ".join(changed)
