@@ -178,6 +178,8 @@ were trained: {rows}. Licence: {card["licence"]}. About {card["hours"]} hours.
 
 `landmark_offsets.safetensors`, `landmark_habits.safetensors`: where the landmark networks put their points on the default
 face, and how they err, measured on renders of it (`dnpm build landmark-offsets`, `dnpm build landmark-habits`).
+`photo_habits.safetensors`: what photos add to that, the mean over 124 public-domain portraits (`dnpm build photo-habits`,
+`photo_habits.json`).
 """
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .. import progress as bars
+from ..photo.portraits import HALVES
 from . import convert
 
 
@@ -80,6 +81,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     habits.add_argument("--face-model", metavar="FILE", help="another face model")
     habits.add_argument("--count", type=int, default=1000, help="people, three pictures each (default %(default)s)")
     habits.set_defaults(build=_habits)
+    photos = kinds.add_parser(
+        "photo-habits",
+        help="how the landmark networks err in photos beyond that (shipped; minutes)",
+        description="Fits a folder of portraits, a person each, and keeps what their landmarks' errors have in common "
+        "beyond the habits measured on renders. labels.csv in the folder (columns file, person, sex: f or m) lets "
+        "women and men count alike.",
+    )
+    photos.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
+    photos.add_argument("--out", type=Path, metavar="FILE", help="default: weights/photo_habits.safetensors")
+    photos.add_argument("--face-model", metavar="FILE", help="another face model")
+    photos.add_argument("--labels", type=Path, metavar="FILE", help="default: labels.csv in the folder, if it is there")
+    photos.add_argument(
+        "--half", choices=HALVES, default="calibration",
+        help="of the people, by a hash of their names: `dnpm evaluate likeness --half test` measures on the others "
+        "(default %(default)s)",
+    )  # fmt: skip
+    photos.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
+    photos.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
+    photos.set_defaults(build=_photo_habits)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -148,5 +168,31 @@ def _habits(args: argparse.Namespace) -> int:
     with bars.share("landmark errors") as tell:
         habits = measure_habits(fitter, networks, args.count, tell)
     habits.save(path, model, f"dnpm build landmark-habits --count {args.count}")
+    print(path)
+    return 0
+
+
+def _photo_habits(args: argparse.Namespace) -> int:
+    from ..face_model.locate import face_model_path
+    from ..face_model.model import FaceModel
+    from ..paths import ROOT
+    from ..photo.fit.measure_photos import measure_bias, portraits_of
+    from ..photo.fit.photo_habits import FILE, PhotoHabits
+    from ..photo.fit.solve import Fitter
+    from ..photo.landmarks.networks import LandmarkNetworks
+    from ..photo.portraits import chosen, people_of
+
+    path = args.out or ROOT / "weights" / FILE
+    model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
+    people = chosen(people_of(args.photos, args.labels), args.half, args.people)
+    fitter = Fitter(model, networks.canonical, photos=PhotoHabits.none())
+    portraits = portraits_of(people, networks)
+    with bars.share("photo habits") as tell:
+        habits = measure_bias(fitter, networks.canonical, portraits, tell)
+    sexes = [one.sex for one in portraits]
+    habits.save(path, model, {
+        "command": f"dnpm build photo-habits DIR --half {args.half}", "licence": args.licence,
+        "portraits": f"{len(portraits)} ({sexes.count('f')} women, {sexes.count('m')} men)",
+    })  # fmt: skip
     print(path)
     return 0

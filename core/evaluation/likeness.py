@@ -19,18 +19,12 @@ of somebody else; the mean person's wrinkles; sexes dealt out by chance.
   sex_auc                        area under the curve of the slider "Masculine", or of a model without one of the
                                  identity sliders' left-out discriminant; needs labels
 
-People with several photos have files of one stem and a number (ann_1.jpg, ann_2.jpg; the first is fitted), or rows of
-one name in labels.csv (columns file, person, sex: f or m), which may lie in the folder or be given.
+Who is on which file, and the halves: `core/photo/portraits.py`.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import hashlib
-import io
-import re
-from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,12 +37,12 @@ from ..detail.weights import load_detail
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
-from ..files.inputs import read_text
 from ..photo.degrade import blurred, resized
 from ..photo.fit.solve import Picture as FitPicture
-from ..photo.image_file import Picture, pictures_in, read_picture
+from ..photo.image_file import Picture, read_picture
 from ..photo.landmarks.detect import Face, find_faces
 from ..photo.landmarks.networks import LandmarkNetworks
+from ..photo.portraits import HALVES, LABELS, Person, chosen, people_of
 from ..photo.recogniser import Recogniser, aligned
 from ..photo.reconstruct import Reconstruction, Reconstructor
 from ..photo.render import Lights, Paint
@@ -61,14 +55,13 @@ from .photo import small_fit
 log = logs.logger(__name__)
 
 PURPOSE = "portraits: is the fitted face recognised, in grey and with its colours; sliders of worse photos; wrinkles"
-HALVES = ("all", "calibration", "test")
 SIDE, BLUR = 256, 0.03
 _ROOM = 1.6
 _MAP = 512
 _GREY = np.array([0.62, 0.62, 0.62], np.float32)
 _GROUND = np.array([0.45, 0.45, 0.45], np.float32)
 _EYES = np.array([0.08, 0.08, 0.08], np.float32)
-_LABELS, _DEALS = "labels.csv", 100
+_DEALS = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,18 +73,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "the other (default %(default)s)",
     )  # fmt: skip
     parser.add_argument("--people", type=int, metavar="N", help="at most so many, by that hash (default: all)")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help=f"default: {_LABELS} in the folder, if it is there")
+    parser.add_argument("--labels", type=Path, metavar="FILE", help=f"default: {LABELS} in the folder, if it is there")
     parser.add_argument("--recogniser", type=Path, metavar="FILE", help="another converted face recogniser")
     parser.add_argument("--landmarks", metavar="FILE", help="another file of landmark networks")
-
-
-@dataclass(frozen=True)
-class Person:
-    """A name, its pictures' files (the first is fitted), and the sex where labels tell it ("f", "m")."""
-
-    name: str
-    files: list[Path]
-    sex: str = ""
 
 
 @dataclass
@@ -132,36 +116,6 @@ def evaluate(args: argparse.Namespace) -> dict:
         "recogniser": recogniser.name,
         "left_out": left_out,
     }
-
-
-def people_of(folder: Path, labels: Path | None = None) -> list[Person]:
-    """The people of a folder, by labels or by file names. Raises DnpmError when there is none, or labels are
-    damaged."""
-    files, others = pictures_in(folder)
-    for name in others:
-        if name != _LABELS:
-            log.warning("%s: skipped, is not a picture by its name", name)
-    table = labels or (folder / _LABELS if (folder / _LABELS).is_file() else None)
-    rows = _labels(table) if table is not None else {}
-    by_name: dict[str, list[Path]] = defaultdict(list)
-    sexes: dict[str, str] = {}
-    for file in files:
-        row = rows.get(file.name, {})
-        name = row.get("person") or re.sub(r"[_-]\d{1,3}$", "", file.stem)
-        by_name[name].append(file)
-        sexes[name] = sexes.get(name) or row.get("sex", "")
-    return [Person(name, sorted(found), sexes[name]) for name, found in sorted(by_name.items())]
-
-
-def chosen(people: list[Person], half: str, most: int | None) -> list[Person]:
-    """The half of the people that is asked for, ordered by the hash of their names; at most so many. Raises DnpmError
-    on a number below 3."""
-    if most is not None and most < 3:
-        raise DnpmError(f"--people {most}: at least 3 can be compared")
-    digest = {person.name: hashlib.sha256(person.name.encode()).digest() for person in people}
-    ordered = sorted(people, key=lambda person: digest[person.name])
-    wanted = {"all": (0, 1), "calibration": (0,), "test": (1,)}[half]
-    return [person for person in ordered if digest[person.name][-1] % 2 in wanted][:most]
 
 
 class Viewer:
@@ -294,20 +248,6 @@ def _sexes(seen: list[Seen], people: np.ndarray, place: int | None) -> tuple[flo
         return measures.auc(scores, kind) or 0.0
 
     return area(female), float(np.mean([area(rng.permutation(female)) for _ in range(_DEALS)]))
-
-
-def _labels(path: Path) -> dict[str, dict[str, str]]:
-    """File name -> its row. Raises DnpmError when it is no such table."""
-    reader = csv.DictReader(io.StringIO(read_text(path, 10_000_000)))
-    if not reader.fieldnames or "file" not in reader.fieldnames:
-        raise DnpmError(f'{path}: has no column "file"; the columns are file, person, sex')
-    rows = {}
-    for number, row in enumerate(reader, 2):
-        sex = (row.get("sex") or "").strip().lower()[:1]
-        if sex not in ("", "f", "m"):
-            raise DnpmError(f"{path}: line {number}: sex must be f, m or empty")
-        rows[(row["file"] or "").strip()] = {"person": (row.get("person") or "").strip(), "sex": sex}
-    return rows
 
 
 def _square(face: Face) -> tuple[np.ndarray, float]:

@@ -47,6 +47,7 @@ _KINDS = [
     Kind("identity network", "face.tflite", "bytes", d.make_tflite, d.read_identity, suits=_TASK),
     Kind("landmark offsets", "landmark_offsets.safetensors", "tensors", d.make_fit_tables, d.read_offsets),
     Kind("landmark habits", "landmark_habits.safetensors", "tensors", d.make_fit_tables, d.read_habits),
+    Kind("photo habits", "photo_habits.safetensors", "tensors", d.make_fit_tables, d.read_photo_habits),
     Kind("preset", "face.json", "json", d.make_preset, d.read_preset),
     Kind("job", "job.json", "json", d.make_job, d.read_job),
     *(Kind(f"capture {name}", name, form, d.make_captures, d.read_capture) for name, form in (

@@ -56,7 +56,7 @@ def read_identity(path: Path) -> None:
 def make_fit_tables(folder: Path) -> None:
     from dnpm.core.paths import ROOT
 
-    for name in ("landmark_offsets", "landmark_habits"):
+    for name in ("landmark_offsets", "landmark_habits", "photo_habits"):
         (folder / f"{name}.safetensors").write_bytes((ROOT / "weights" / f"{name}.safetensors").read_bytes())
 
 
@@ -70,6 +70,12 @@ def read_habits(path: Path) -> None:
     from dnpm.core.photo.fit.habits import Grades
 
     Grades.load(model(), path)
+
+
+def read_photo_habits(path: Path) -> None:
+    from dnpm.core.photo.fit.photo_habits import PhotoHabits
+
+    PhotoHabits.load(model(), path)
 
 
 # What users write

@@ -21,8 +21,9 @@ from ...geometry.mesh import vertex_normals
 from ..camera import Camera
 from ..landmarks.detect import Face
 from .calibrate import load_offsets
-from .habits import Grades, level
+from .habits import Grades, Habits, level
 from .part import DISTANCE_SPREAD, Part, far
+from .photo_habits import PhotoHabits
 from .points import JAW, OVAL, SurfacePoints, mediapipe_points
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
 from .response import features, measured
@@ -85,14 +86,20 @@ class Fitter:
     """One face model, ready for any number of fits."""
 
     def __init__(
-        self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, habits: Grades | None = None
-    ) -> None:
+        self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, habits: Grades | None = None,
+        photos: PhotoHabits | None = None,
+    ) -> None:  # fmt: skip
         """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`) and habits of the network's
-        errors: None stands for the shipped ones.
+        errors: None stands for the shipped ones. photos: what photos add to these habits; None stands for the shipped
+        ones, which belong to the shipped habits: for none where other habits are given. Whoever fits renders gives
+        `PhotoHabits.none()`.
 
         Raises DnpmError when the model lacks landmarks, or offsets or habits are missing.
         """
         self.model, self.habits = model, Grades.load(model) if habits is None else habits
+        if photos is None:
+            photos = PhotoHabits.load(model) if habits is None else PhotoHabits.none()
+        self.photos = photos
         self.points = mediapipe_points(model, canonical, load_offsets() if offsets is None else offsets)
         self.bilinear = Bilinear(model, self.points)
         self.centre = self.bilinear.rest.mean(0)
@@ -138,7 +145,7 @@ class Fitter:
             errors.append(float(np.linalg.norm(pixels - one.pixels, axis=1).mean() / one.eye_distance))
             turn, eyes = level(one.pixels)
             distance = float(camera.into_camera(self.centre[None])[0, 2])
-            usual = self.habits.of(picture.face.spread).expected(
+            usual = self.habits_of(picture.face).expected(
                 features(camera.rotation, turn, distance), identity, expression
             )
             left = (pixels - one.pixels) @ turn.T / eyes - usual
@@ -146,6 +153,10 @@ class Fitter:
             landmarks.append(pixels)
         kept = [e.astype(np.float32) for e in expressions]
         return Fit(identity.astype(np.float32), kept, cameras, errors, residuals, landmarks)
+
+    def habits_of(self, face: Face) -> Habits:
+        """How the landmarks of such a face usually err."""
+        return self.photos.on(self.habits.of(face.spread))
 
     def placed(self, identity: np.ndarray, expression: np.ndarray, camera: Camera) -> np.ndarray:
         """(468, 2) pixels: where the places that landmarks name at rest are seen on a face of these sliders."""
@@ -250,7 +261,7 @@ class Fitter:
                 self.bilinear,
                 one,
                 self.centre,
-                self.habits.of(picture.face.spread),
+                self.habits_of(picture.face),
                 picture.face.spread,
                 [(p.vertex, p.pixel, p.weight) for p in picture.pins],
                 weight(len(seen)),

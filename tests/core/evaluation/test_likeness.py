@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
 from dnpm.core.evaluation import likeness_measures as measures
-from dnpm.core.evaluation.likeness import chosen, people_of, table
+from dnpm.core.evaluation.likeness import table
+from dnpm.core.photo.portraits import chosen, people_of
 
 seeds = st.integers(0, 10_000)
 

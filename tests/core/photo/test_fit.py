@@ -15,6 +15,7 @@ from dnpm.core.files import tensor_file
 from dnpm.core.photo.camera import UPRIGHT, Camera, angle_between, rotation_of, turned
 from dnpm.core.photo.fit.habits import Differences, Grades, Habits, Mirror, level
 from dnpm.core.photo.fit.part import Part
+from dnpm.core.photo.fit.photo_habits import PhotoHabits
 from dnpm.core.photo.fit.problem import CAMERA, rotation_derivatives
 from dnpm.core.photo.fit.response import FEATURES, MIRRORED, feature_derivatives, features
 from dnpm.core.photo.fit.solve import Fit, Fitter, Locks, Picture, Pin
@@ -90,7 +91,8 @@ def test_a_mistake_that_all_photos_share_is_not_seen_five_times(fitter: Fitter) 
 def test_more_renders_of_a_person_bring_it_nearer(face_model) -> None:
     """What differs from picture to picture still counts in full: neither error nor length of the person may grow."""
     networks = LandmarkNetworks.load()
-    fitter, identity = Fitter(face_model, networks.canonical), random_identity(face_model, 900_003, 1.0)
+    fitter = Fitter(face_model, networks.canonical, photos=PhotoHabits.none())
+    identity = random_identity(face_model, 900_003, 1.0)
     paint, pictures = Paint.of(face_model, resolution=256), []
     for number in range(5):
         rng = np.random.default_rng((number, 5))
