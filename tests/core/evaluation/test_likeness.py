@@ -65,7 +65,7 @@ def test_area_under_the_curve(seed: int) -> None:
     assert measures.auc(scores, np.ones(30, bool)) is None
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(seed=seeds)
 def test_left_out_scores_find_a_direction_and_nothing_in_noise(seed: int) -> None:
     rng = np.random.default_rng(seed)
