@@ -7,7 +7,7 @@ from bpy_extras.object_utils import AddObjectHelper, add_object_align_init
 from mathutils import Matrix
 
 from ..core.errors import DnpmError
-from ..core.face_model.sampling import random_identity
+from ..core.face_model.sampling import average_adult, random_identity
 from .base import Result
 from .scene.detail import live
 from .scene.face import create, models
@@ -20,7 +20,9 @@ class DNPM_OT_add_face(AddObjectHelper, bpy.types.Operator):
     bl_label = "DNPM Face"
     bl_options = {"REGISTER", "UNDO"}
 
-    random: bpy.props.BoolProperty(name="Random Person", description="Instead of the average face", default=False)
+    random: bpy.props.BoolProperty(
+        name="Random Person", description="Instead of the average adult of 30", default=False
+    )
     seed: bpy.props.IntProperty(name="Seed", description="Which random person", default=1, min=0)
     scale: bpy.props.FloatProperty(
         name="Scale", description="1 is life size: a head of about 29 cm, neck included", default=1.0, min=0.001,
@@ -39,7 +41,8 @@ class DNPM_OT_add_face(AddObjectHelper, bpy.types.Operator):
 
     def execute(self, context: bpy.types.Context) -> Result:
         try:
-            person = random_identity(models.current_model(), self.seed) if self.random else None
+            model = models.current_model()
+            person = random_identity(model, self.seed) if self.random else average_adult(model)
             face = create.new_face(context.scene, person, collection=context.collection)
         except DnpmError as error:
             self.report({"ERROR"}, str(error))

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import DnpmError
 from ..core.face_model import presets
 from ..core.face_model.arkit import mirror_name
-from ..core.face_model.sampling import random_expression, random_identity
+from ..core.face_model.sampling import average_adult, random_expression, random_identity
 from .base import FaceOperator, Result
 from .scene import compat, names
 from .scene.detail import live
@@ -69,7 +69,7 @@ class DNPM_OT_random(_OfAPart, bpy.types.Operator):
 
 
 class DNPM_OT_reset(_OfAPart, bpy.types.Operator):
-    """Set the sliders to the average person and the face at rest"""
+    """Set the sliders to the average person at the age of 30 and the face at rest"""
 
     bl_idname = "dnpm.reset"
     bl_label = "Reset"
@@ -78,7 +78,7 @@ class DNPM_OT_reset(_OfAPart, bpy.types.Operator):
         model = models.model_of(face)
         identity.set_sliders(
             face,
-            identity=np.zeros(model.n_id, np.float32) if self.has("IDENTITY") else None,
+            identity=average_adult(model) if self.has("IDENTITY") else None,
             expression=np.zeros(model.n_exp, np.float32) if self.has("EXPRESSION") else None,
         )
         live.notice(face)

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from .checks import age_regression
 from .model import FaceModel
 
+ADULT_YEARS = 30.0
+"""Age of the person that a new face shows."""
 IDENTITY_LIMIT = 2.5
 """Standard deviations; beyond it a linear model leaves the faces that it was built from."""
 
@@ -37,6 +40,17 @@ def random_identity(model: FaceModel, seed: int, strength: float = 1.0) -> np.nd
     """(n_id,) float32: normal coefficients times `strength`, none beyond IDENTITY_LIMIT standard deviations."""
     drawn = np.random.default_rng((seed, 1)).standard_normal(model.n_id)
     return np.clip(drawn * strength, -IDENTITY_LIMIT, IDENTITY_LIMIT).astype(np.float32)
+
+
+def average_adult(model: FaceModel, years: float = ADULT_YEARS) -> np.ndarray:
+    """(n_id,) float32: the average person at an age: the shortest way in the sliders from the model's mean, which is
+    the average over all ages, to the people of that age. The mean itself where the model knows no ages."""
+    regression = age_regression(model)
+    if regression is None:
+        return np.zeros(model.n_id, np.float32)
+    weights, mean_years = regression
+    length = float(weights @ weights)
+    return (weights * ((years - mean_years) / length) if length > 0 else np.zeros(model.n_id)).astype(np.float32)
 
 
 def random_expression(model: FaceModel, seed: int, strength: float = 1.0) -> np.ndarray:
