@@ -48,7 +48,7 @@ class Progress:
         self._bar: Any = None
         if shown and sys.stderr.isatty():
             tqdm.set_lock(threading.RLock())  # Its own lock is a semaphore between processes.
-            form = "{desc}: {percentage:3.0f}%|{bar}| {n:.0f}/{total:.0f} {unit} [{elapsed}<{remaining}{postfix}]"
+            form = "{desc}: {percentage:3.0f}%|{bar:20}| {n:.0f}/{total:.0f} {unit} [{elapsed}<{remaining}{postfix}]"
             self._bar = tqdm(
                 total=total, initial=done, desc=name, unit=unit, file=sys.stderr, dynamic_ncols=True, bar_format=form
             )
