@@ -14,7 +14,7 @@ FILES ?=
 SAMPLE ?= 40
 SEED ?= 0
 
-.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui mutants docs lint format bench extension clean distclean
+.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui mutants pictures docs lint format bench extension clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test-faults: face-model speech-encoder landmarks ## killed processes, hostile fi
 
 mutants: face-model speech-encoder landmarks ## small mistakes in the files changed against main, or FILES="core/...": which ones do the tests miss? SAMPLE=40
 	@$(PY) scripts/mutants.py --sample $(SAMPLE) --seed $(SEED) $(FILES)
+
+pictures: demo ## the pictures of the pages, into docs/pictures
+	@$(PY) scripts/make_pictures.py
 
 docs: face-model ## the site of these pages, into build/site; its reference is made from the code, wrong links fail
 	@$(PY) scripts/make_reference.py

@@ -10,7 +10,7 @@ from ..operators.scene.face import slider_values
 
 
 class DNPM_PT_controls(bpy.types.Panel):
-    """Folded: an artist who wants no more than sliders never meets it."""
+    """Age, individuality, style mixing and strength by region; folded at first."""
 
     bl_idname = "DNPM_PT_controls"
     bl_parent_id = "DNPM_PT_detail"

@@ -11,7 +11,7 @@ from ..operators.scene.photo import point_handles
 
 
 class DNPM_PT_photo(bpy.types.Panel):
-    """A photo to this face."""
+    """Make this face the person of a photo: settings, cameras, points to pin."""
 
     bl_idname = "DNPM_PT_photo"
     bl_order = 4

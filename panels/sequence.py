@@ -10,7 +10,7 @@ from ..operators.scene.face import slider_values
 
 
 class DNPM_PT_sequence(bpy.types.Panel):
-    """Folded: for who sends the file to a farm."""
+    """Write the map of every frame to files, for render farms without this extension; folded at first."""
 
     bl_idname = "DNPM_PT_sequence"
     bl_parent_id = "DNPM_PT_detail"

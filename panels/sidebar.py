@@ -44,7 +44,7 @@ class _OfAFace(_Tab):
 
 
 class DNPM_PT_main(_Tab, bpy.types.Panel):
-    """The top: add a face, operators on the whole face, the status."""
+    """Add a face, work on the whole face (random, reset, copy, presets), status of the backend."""
 
     bl_idname = "DNPM_PT_main"
     bl_label = "DNPM Face"
@@ -95,7 +95,7 @@ def _draw_library(layout: bpy.types.UILayout, face: bpy.types.Object) -> None:
 
 
 class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
-    """Who it is."""
+    """The shape of the person: identity sliders."""
 
     bl_idname = "DNPM_PT_identity"
     bl_order = 0
@@ -157,7 +157,7 @@ class DNPM_PT_skin(_OfAFace, bpy.types.Panel):
 
 
 class DNPM_PT_look(_OfAFace, bpy.types.Panel):
-    """How the person is coloured."""
+    """Skin tone, freckles, stubble, brows and irises."""
 
     bl_idname = "DNPM_PT_look"
     bl_order = 6
@@ -177,7 +177,7 @@ class DNPM_PT_look(_OfAFace, bpy.types.Panel):
 
 
 class DNPM_PT_expression(_OfAFace, bpy.types.Panel):
-    """What the face does: the shape keys, grouped."""
+    """The expressions: shape keys, grouped by region."""
 
     bl_idname = "DNPM_PT_expression"
     bl_order = 2
@@ -227,7 +227,7 @@ def _expression_sliders(layout: bpy.types.UILayout, blocks: list[bpy.types.Shape
 
 
 class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
-    """The displacement map."""
+    """Strength and size of the displacement map, freezing, saving."""
 
     bl_idname = "DNPM_PT_detail"
     bl_order = 3
@@ -263,7 +263,7 @@ class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
 
 
 class DNPM_PT_training(_OfAFace, bpy.types.Panel):
-    """The artist's own sculpts as training data."""
+    """Bake sculpts into a data set for training."""
 
     bl_idname = "DNPM_PT_training"
     bl_order = 9

@@ -11,7 +11,7 @@ from ..operators.scene.motion import sounds
 
 
 class DNPM_PT_speech(bpy.types.Panel):
-    """Sound to motion."""
+    """A sound to keyframes, and captured performances."""
 
     bl_idname = "DNPM_PT_speech"
     bl_order = 5

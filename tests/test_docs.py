@@ -115,3 +115,13 @@ def test_every_page_of_the_site_is_in_its_menu() -> None:
     pages = {page.name for page in (ROOT / "docs").glob("*.md")}
     assert named - pages == {"index.md", "contributing.md", "changelog.md", "weights.md"}
     assert pages <= named
+
+
+def test_the_worker_can_be_called_without_its_process(tiny_parts: Path, monkeypatch, capsys) -> None:
+    """CONTRIBUTING's example, on tiny weights."""
+    monkeypatch.setenv("DNPM_FACE_MODEL", str(tiny_parts / "tiny.safetensors"))
+    monkeypatch.setenv("DNPM_WEIGHTS", str(tiny_parts / "weights"))
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    exec(compile(code, "CONTRIBUTING.md", "exec"), {})
+    assert capsys.readouterr().out.strip()

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     if rank.first:
         print(json.dumps(found, indent=2) if args.json else args.out)
         if not args.json:
-            print(_said(found), file=sys.stderr)
+            log.info("%s", _said(found))
     return 0
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .. import logs
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from ..geometry import uv_map
 from . import form
 from .bake import Baked
 from .dataset import MapWriter
+
+log = logs.logger(__name__)
 
 
 def about_set(model: FaceModel, name: str, resolution: int, **entries: Any) -> form.About:
@@ -75,12 +77,8 @@ def facescape_set(folder: Path, source: Path, model: FaceModel, resolution: int)
             if all(writer.has(f"{person.name}/{name}") for name in person.maps):
                 continue
             fit = facescape.fitted(person, fitter, model)
-            print(
-                f"{person.name} ({number} of {len(people)}): {len(person.maps)} maps, meshes fitted to "
-                f"{fit.errors_mm.mean():.2f} mm",
-                file=sys.stderr,
-                flush=True,
-            )
+            log.info("%s (%d of %d): %d maps, meshes fitted to %.2f mm", person.name, number, len(people),
+                     len(person.maps), fit.errors_mm.mean())  # fmt: skip
             for key, displacement, identity, expression in facescape.samples(person, fit, resolution):
                 if not writer.has(key):
                     writer.add(key, displacement, identity, expression, person.name)

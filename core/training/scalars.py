@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .. import logs
 from ..errors import DnpmError
 from ..files import writing
 from ..files.inputs import read_text, reading
+
+log = logs.logger(__name__)
 
 CSV = "log.csv"
 _MOST_LOG = 100_000_000
@@ -46,7 +48,7 @@ class ScalarLog:
         if not self._opened:  # After the CSV: a folder that cannot be written is named by the file one knows.
             self._events, self._opened = _event_writer(self._path.parent, self._begin), True
         if self._events is not None:
-            try:  # What cannot be written beside the CSV is said of it: the event files' names tell a person nothing.
+            try:  # What cannot be written is said of the CSV beside it: an event file's name tells a person nothing.
                 for name, value in values.items():
                     if not math.isnan(value):
                         self._events.add_scalar(name, value, step)
@@ -92,10 +94,7 @@ def _event_writer(folder: Path, step: int) -> Any:
     except ImportError:
         if not _told:
             _told.append("missing")
-            print(
-                f"figures go to {CSV} alone: TensorBoard's log needs `pip install tensorboard`",
-                file=sys.stderr, flush=True,
-            )  # fmt: skip
+            log.info("figures go to %s alone: TensorBoard's log needs `pip install tensorboard`", CSV)
         return None
     try:
         # Events from `purge_step` on, of a run that was stopped hard, are hidden by TensorBoard.

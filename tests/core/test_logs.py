@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import logging
 import os
 import stat
@@ -242,3 +243,29 @@ def test_messages_pass_progress_bars_by(capsys, monkeypatch) -> None:
         bar.update(1)
         log.warning("beside the bar")
     assert "warning: beside the bar\n" in capsys.readouterr().err
+
+
+PRINTS = {
+    "core/progress.py": "the lines of a bar that has no terminal",
+    "core/training/loop.py": "where a training stands",
+    "core/training/checkpoint.py": "that a signal was heard",
+    "operators/headless/batch.py": "a line an item, the command's result",
+    "operators/headless/clip.py": "the clip's files, the command's result",
+}
+
+
+def test_only_commands_print() -> None:
+    """What a command makes is printed by its module, on stdout; everything else is logged."""
+    root = Path(logs.__file__).parents[1]
+    found = {}
+    for file in (file for room in ("core", "operators", "panels") for file in (root / room).rglob("*.py")):
+        name = file.relative_to(root).as_posix()
+        calls = [
+            call for call in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"
+        ]  # fmt: skip
+        to_stderr = [call for call in calls if any(keyword.arg == "file" for keyword in call.keywords)]
+        if name not in PRINTS and (to_stderr if name.startswith("core/cli/") else calls):
+            found[name] = len(calls)
+    # The last word of a command that fails is no matter of levels.
+    assert set(found) == {"core/cli/main.py"}

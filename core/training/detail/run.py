@@ -16,7 +16,6 @@ end, so that the best so far can always be used. A stage that was stopped goes o
 from __future__ import annotations
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ... import logs
 from ...detail.card import face_model_entry
 from ...detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
 from ...detail.encoder import Encoder
@@ -46,6 +46,8 @@ from .fit import CoefficientLoss, CoefficientTrainer, MappingTrainer
 from .joint import JointTrainer, place_weights
 from .linear import LinearView, make_codes
 from .principal import Band, directions, init_registered_maps, learn_bands, project
+
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ def train(
             if encoder.config != encoder_config:
                 raise DnpmError(f"{begin}: its encoder has other sizes than this training's")
         held = _held_by(bands, np.asarray(many.maps[plan.components_from :][:150]), coarse)
-        print(f"bands hold {held:.4f} of the held-out maps' variance at {coarse}", file=sys.stderr, flush=True)
+        log.info("bands hold %.4f of the held-out maps' variance at %d", held, coarse)
         view = folder / "linear.safetensors"
         if not view.is_file():
             LinearView.of(Teacher(model, size, plan.seed), bands).save(view)

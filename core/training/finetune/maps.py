@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from ... import logs
 from ...dataset import form
 from ...dataset.dataset import MapDataset
 from ...dataset.sets import folder_set
@@ -21,6 +21,8 @@ from ...errors import DnpmError
 from ...face_model.model import FaceModel
 from ..detail.joint import map_loss
 from ..detail.principal import average_to
+
+log = logs.logger(__name__)
 
 LEAST, USUAL_MOST = 4, 100
 _CODE_RATE, _CODE_PULL = 0.02, 1e-3
@@ -46,7 +48,7 @@ def open_maps(source: Path, folder: Path, model: FaceModel, resolution: int) -> 
     if count < LEAST:
         raise DnpmError(f"{source}: {count} maps for training are too few; bake at least {LEAST}, better 10 or more")
     if count > USUAL_MOST:
-        print(f"{count} maps: with so many, `dnpm train` on all of them is worth a try too", file=sys.stderr)
+        log.info("%d maps: with so many, `dnpm train` on all of them is worth a try too", count)
     return data
 
 

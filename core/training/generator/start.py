@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 
 import numpy as np
 import torch
 
+from ... import logs
 from ...dataset.dataset import MapDataset
 from ...detail.generator import Generator
 from ...errors import DnpmError
 from ..detail.principal import Band, average_to, coefficients_of, directions, init_registered_maps, learn_bands
 from .discriminator import Discriminator
 from .plan import Plan
+
+log = logs.logger(__name__)
 
 COMPONENT_MAPS, COMPONENT_BYTES = 2000, 1_000_000_000
 """So many maps at most, and so much memory, for the components."""
@@ -75,10 +77,10 @@ def init_from_components(generator: Generator, data: MapDataset, seed: int) -> N
     # What a coefficient of one deviation changes of the map: deviation and area of a texel.
     scale = torch.cat([band.sigma * (config.resolution / band.resolution) for band in bands])
     apart = fit_mapping(generator, bands, coefficients_of(maps, bands), scale, seed)
-    print(
-        f"G starts from {total} components of {count} maps; coefficients of z {apart[1]:.3f} deviations from the set's "
-        f"(sliced Wasserstein; {apart[0]:.3f} before f was fitted)",
-        file=sys.stderr, flush=True,
+    log.info(
+        "G starts from %d components of %d maps; coefficients of z %.3f deviations from the set's "
+        "(sliced Wasserstein; %.3f before f was fitted)",
+        total, count, apart[1], apart[0],
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ... import logs
 from ...errors import DnpmError
 from ...speech import silence
 from ...speech.audio import RATE, load
@@ -24,6 +24,8 @@ from .corpus import Entry, Maker
 from .phones import Spoken
 from .sentences import sentence
 from .voices import Voice, choose
+
+log = logs.logger(__name__)
 
 TAUGHT = "synthetic"
 """Speaker of what the teacher animates."""
@@ -53,7 +55,10 @@ def make(recipe: Recipe, folder: Path, encoder: SpeechEncoder) -> int:
     takes: list[Take] = []
     if recipe.captures:
         takes, skipped = read_takes(recipe.captures, recipe.capture_fps, recipe.capture_scale)
-        print(*skipped, *(take.line for take in takes), sep="\n", file=sys.stderr, flush=True)
+        for line in skipped:
+            log.warning("%s", line)
+        for take in takes:
+            log.info("%s", take.line)
     voices = choose(list(recipe.voices) if recipe.voices else None) if recipe.sentences else []
     known = {voice.name for voice in voices} | {take.name for take in takes}
     if unknown := [name for name in recipe.hold_out if name not in known]:
@@ -77,8 +82,7 @@ def make(recipe: Recipe, folder: Path, encoder: SpeechEncoder) -> int:
                 maker.save()
                 pace = (time.monotonic() - started) / made
                 left = max(0, total - len(maker.entries)) * pace / 60
-                done = f"speech set: {len(maker.entries)}/{total}, {step}, {left:.0f} min left"
-                print(done, file=sys.stderr, flush=True)
+                log.info("speech set: %d/%d, %s, %.0f min left", len(maker.entries), total, step, left)
     finally:
         maker.save()  # Also when it is stopped: the next run goes on from there.
     return len(maker.entries)

@@ -1,0 +1,171 @@
+"""Makes the pictures of the pages anew, into docs/pictures (`make pictures`).
+
+    make_pictures.py [--demo build/demo] [--work build/pictures] [--out docs/pictures]
+
+- what `make demo` has made: expressions, identities, closeup, displacement;
+- frames.jpg: frames of one movement, each above its own displacement map;
+- capture.jpg: a captured performance as it was read, with some of its curves.
+
+The others are sheets of commands that need photos, or hours: people.jpg of `dnpm reconstruct`, skins.jpg and
+worst_maps.jpg of the evaluation of the weights.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import OpenEXR
+from PIL import Image, ImageDraw, ImageFont
+
+from dnpm.core.batch.demo import ACTOR, ACTOR_LOOK, EXPRESSIONS, VIEW
+from dnpm.core.capture.read import read_capture
+from dnpm.core.capture.resample import resampled
+from dnpm.core.capture.track import Track
+from dnpm.core.capture.write import write_live_link
+from dnpm.core.cli.batch import start_blender
+from dnpm.core.errors import DnpmError
+from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.files import contact_sheet
+
+ROOT = Path(__file__).resolve().parents[1]
+FROM_DEMO = ("expressions", "identities", "closeup", "displacement")
+STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SECONDS = (0.2, 0.8, 1.3, 1.9, 2.5, 3.1)
+"""Of the capture, that are shown."""
+CURVES = {"browInnerUp": (214, 84, 56), "mouthSmileLeft": (232, 178, 80), "jawOpen": (92, 156, 220),
+          "eyeBlinkLeft": (150, 200, 130)}  # fmt: skip
+
+
+def main() -> int:
+    """Render, put together; returns the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--demo", type=Path, default=ROOT / "build/demo", metavar="DIR", help="what `make demo` made")
+    parser.add_argument("--work", type=Path, default=ROOT / "build/pictures", metavar="DIR", help="for single pictures")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs/pictures", metavar="DIR", help="where the pictures go")
+    args = parser.parse_args()
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+        for name in FROM_DEMO:
+            with Image.open(args.demo / f"{name}.png") as picture:
+                contact_sheet.save(picture.convert("RGB"), args.out / f"{name}.jpg")
+        take = performance(args.work)
+        items = rendered(job(take), args.work)
+        contact_sheet.save(frames_picture(items), args.out / "frames.jpg")
+        contact_sheet.save(capture_picture(items, take), args.out / "capture.jpg")
+    except (DnpmError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def performance(work: Path) -> Track:
+    """A take of three and a half seconds at 60 fps, written as Live Link Face writes it, and read again."""
+    times = np.arange(210) / 60
+    values = np.zeros((len(times), len(ARKIT_NAMES)), np.float32)
+
+    def add(names: str, begin: float, middle: float, end: float, height: float) -> None:
+        shape = height * np.interp(times, [begin, middle, end], [0.0, 1.0, 0.0])
+        for name in names.split():
+            column = values[:, ARKIT_NAMES.index(name)]
+            np.maximum(column, shape * shape * (3 - 2 * shape), out=column)
+
+    add("browInnerUp browOuterUpLeft browOuterUpRight", 0.4, 0.8, 1.2, 1.0)
+    add("eyeWideLeft eyeWideRight jawOpen", 0.5, 0.8, 1.1, 0.5)
+    add("mouthSmileLeft mouthSmileRight cheekSquintLeft cheekSquintRight", 0.9, 1.9, 2.6, 0.9)
+    add("eyeBlinkLeft eyeBlinkRight", 1.15, 1.3, 1.45, 1.0)
+    add("jawOpen mouthUpperUpLeft mouthUpperUpRight", 1.6, 1.9, 2.2, 0.6)
+    add("browDownLeft browDownRight noseSneerLeft noseSneerRight mouthFrownLeft mouthFrownRight", 2.5, 3.1, 3.45, 1.0)
+    path = work / "take.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_live_link(path, Track(times, values))
+    capture = read_capture(path)
+    print(f"take.csv: {capture.line()}")
+    return capture.from_zero()
+
+
+def job(take: Track) -> dict[str, Any]:
+    """The batch: frames of a smile with their maps, and moments of the take."""
+    actor = {"identity": {"seed": ACTOR}, "look": ACTOR_LOOK}
+    smile = EXPRESSIONS["smile"]
+    items: list[dict[str, Any]] = [
+        {"name": f"frame_{k}", "expression": {name: step * value for name, value in smile.items()},
+         "outputs": ["png", "exr"]} | actor
+        for k, step in enumerate(STEPS)
+    ]  # fmt: skip
+    _, values, _ = resampled(take, 60.0)
+    for k, second in enumerate(SECONDS):
+        row = values[min(round(60 * second), len(values) - 1)]
+        expression = {name: round(float(v), 4) for name, v in zip(ARKIT_NAMES, row, strict=True) if v > 0}
+        items.append({"name": f"moment_{k}", "expression": expression} | actor)
+    return {"settings": {"size": [300, 360], "samples": 24, "views": [VIEW]}, "items": items}
+
+
+def rendered(data: dict[str, Any], work: Path) -> Path:
+    """The batch's folder. Raises DnpmError when an item failed."""
+    (work / "job.json").write_text(json.dumps(data), encoding="utf-8")
+    items = work / "items"
+    if start_blender([str(work / "job.json"), f"--out={items}"], None, None):
+        raise DnpmError(f"{items}: not all pictures were made; see the lines above")
+    return items
+
+
+def frames_picture(items: Path) -> Image.Image:
+    """Faces in a row, each above the relief of its map."""
+    rows = []
+    for k in range(len(STEPS)):
+        face = _face(items / f"frame_{k}")
+        relief = items / f"frame_{k}_relief.png"
+        contact_sheet.relief_picture(relief, read_map(items / f"frame_{k}" / "displacement.exr"), face.width)
+        with Image.open(relief) as below:
+            column = Image.new("RGB", (face.width, face.height + below.height + 4), contact_sheet.PAPER)
+            column.paste(face, (0, 0))
+            column.paste(below.convert("RGB"), (0, face.height + 4))
+        rows.append(column)
+    return _side_by_side(rows)
+
+
+def capture_picture(items: Path, take: Track) -> Image.Image:
+    """Curves of the take, and below them the face at some moments."""
+    faces = _side_by_side([_face(items / f"moment_{k}") for k in range(len(SECONDS))])
+    plot = Image.new("RGB", (faces.width, 240), contact_sheet.PAPER)
+    draw, font = ImageDraw.Draw(plot), ImageFont.load_default(18)
+    left, top, width, height = 16, 36, faces.width - 32, 186
+    place = lambda time, value: (left + width * time / take.times[-1], top + height * (1 - value))  # noqa: E731
+    for second in SECONDS:
+        draw.line([place(second, 0), place(second, 1)], (70, 72, 76))
+    for k, (name, colour) in enumerate(CURVES.items()):
+        values = take.expression[:, ARKIT_NAMES.index(name)]
+        draw.line([place(t, v) for t, v in zip(take.times, values, strict=True)], colour, 3)
+        draw.text((left + 200 * k, 16), name, colour, font, anchor="lm")
+    sheet = Image.new("RGB", (faces.width, plot.height + faces.height), contact_sheet.PAPER)
+    sheet.paste(plot, (0, 0))
+    sheet.paste(faces, (0, plot.height))
+    return sheet
+
+
+def read_map(path: Path) -> np.ndarray:
+    """(R, R) millimetres of a batch's map."""
+    channels = OpenEXR.File(str(path), separate_channels=True).channels()
+    return np.asarray(next(iter(channels.values())).pixels, np.float32)
+
+
+def _face(folder: Path) -> Image.Image:
+    with Image.open(folder / f"{VIEW['name']}.png") as picture:
+        return picture.convert("RGB")
+
+
+def _side_by_side(tiles: list[Image.Image]) -> Image.Image:
+    gap, size = 4, tiles[0].size
+    sheet = Image.new("RGB", (len(tiles) * (size[0] + gap) - gap, size[1]), contact_sheet.PAPER)
+    for k, tile in enumerate(tiles):
+        sheet.paste(tile, (k * (size[0] + gap), 0))
+    return sheet
+
+
+if __name__ == "__main__":
+    sys.exit(main())
