@@ -56,7 +56,7 @@ def test_a_foreign_file_is_not_overwritten(tmp_path: Path):
         ScalarLog(tmp_path, 0)
 
 
-def test_without_tensorboard_it_says_so_once(tmp_path: Path, monkeypatch, capsys):
+def test_without_tensorboard_it_says_so_once(tmp_path: Path, monkeypatch, caplog):
     real = builtins.__import__
 
     def without(name: str, *args, **kwargs):
@@ -66,10 +66,10 @@ def test_without_tensorboard_it_says_so_once(tmp_path: Path, monkeypatch, capsys
 
     monkeypatch.setattr(builtins, "__import__", without)
     monkeypatch.setattr(scalars, "_told", [])
+    caplog.set_level("INFO", "dnpm")
     for folder in ("a", "b"):
         with ScalarLog(tmp_path / folder, 0) as log:
             log.write(1, {"loss": 1.0})
         assert [file.name for file in (tmp_path / folder).iterdir()] == ["log.csv"]
-    said = capsys.readouterr().err
-    assert said.count("pip install tensorboard") == 1
-    assert len(said.splitlines()) == 1
+    assert caplog.text.count("pip install tensorboard") == 1
+    assert len(caplog.text.splitlines()) == 1
