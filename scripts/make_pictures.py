@@ -38,7 +38,7 @@ STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SECONDS = (0.2, 0.8, 1.3, 1.9, 2.5, 3.1)
 """Of the capture, that are shown."""
 CURVES = {"browInnerUp": (214, 84, 56), "mouthSmileLeft": (232, 178, 80), "jawOpen": (92, 156, 220),
-          "eyeBlinkLeft": (150, 200, 130)}  # fmt: skip
+          "eyeBlinkLeft": (150, 200, 130), "browDownLeft": (190, 150, 210)}  # fmt: skip
 
 
 def main() -> int:

@@ -23,6 +23,8 @@ _gaps: list[str] = []
 """What no page can explain."""
 _OF_BLENDER = {"rna_type", "name"}
 """Properties that every operator or group of Blender's has."""
+_OF_ADDED_OBJECTS = {"align", "location", "rotation"}
+"""Properties of Blender's own AddObjectHelper, which describes none of them."""
 
 
 def main() -> int:
@@ -125,6 +127,8 @@ def _table(properties: Iterable[Any], owner: str) -> list[str]:
         text = prop.description
         if not text and prop.type in ("COLLECTION", "POINTER"):
             text = f"{'list of' if prop.type == 'COLLECTION' else 'a'} `{prop.fixed_type.identifier}`"
+        if not text and prop.identifier in _OF_ADDED_OBJECTS:
+            text = "as for every object that Blender adds"
         described = _described(text, f"{owner}.{prop.identifier}")
         rows.append(f"| `{prop.identifier}` | {prop.name} | {_kind(prop)} | {described}{_choices(prop)} |")
     if not rows:

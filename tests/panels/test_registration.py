@@ -77,7 +77,9 @@ def test_everything_explains_itself(registered):
     types += [face.IdentityValue.bl_rna, face.LinkedValue.bl_rna]
     for rna in types:
         for prop in rna.properties:
-            of_blender = prop.identifier in {"rna_type", "name"} or prop.type == "COLLECTION"
+            of_blender = (
+                prop.identifier in {"rna_type", "name", "align", "location", "rotation"} or prop.type == "COLLECTION"
+            )
             if not of_blender and not prop.is_hidden and len(prop.description) < 8:
                 silent.append(f"{rna.identifier}.{prop.identifier}")
     settings = preferences.DnpmPreferences
