@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import bpy
 
+from ..core import logs
 from ..core.errors import DnpmError
 from .scene.detail import live
 from .scene.face import slider_values
+
+log = logs.logger(__name__)
 
 if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import OperatorReturnItems
@@ -43,6 +46,13 @@ def the_face(context: bpy.types.Context, *, edits: bool = True) -> bpy.types.Obj
     return obj
 
 
+def failed(operator: bpy.types.Operator, error: DnpmError) -> Result:
+    """What an operator returns when it could not do its work: the artist is told, and the log keeps it."""
+    operator.report({"ERROR"}, str(error))
+    log.info("%s: %s", operator.bl_label, error)
+    return {"CANCELLED"}
+
+
 class FaceOperator(OperatorMixin):
     """Mixin of an operator on the active face: subclasses write `apply`, which may raise DnpmError."""
 
@@ -61,8 +71,10 @@ class FaceOperator(OperatorMixin):
         try:
             self.apply(context, the_face(context, edits=self.edits))
         except DnpmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return failed(self, error)
+        except Exception:
+            log.exception("%s", self.bl_label)
+            raise
         return {"FINISHED"}
 
     def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:

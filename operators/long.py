@@ -12,10 +12,13 @@ from typing import Any, ClassVar
 
 import bpy
 
+from ..core import logs
 from ..core.errors import DnpmError
-from .base import OperatorMixin, Result, the_face
+from .base import OperatorMixin, Result, failed, the_face
 from .scene import compat, session
 from .scene.face import slider_values
+
+log = logs.logger(__name__)
 
 Work = Generator[tuple[float, str], None, str]
 """Yields the share done (0 to 1) and what is going on; returns what to tell in the end."""
@@ -63,8 +66,7 @@ class BackgroundOperator(OperatorMixin):
             finally:
                 work.close()
         except DnpmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return failed(self, error)
 
     def start(self, context: bpy.types.Context) -> Result:
         """Go on beside the artist's work; without a window wait for it."""
@@ -74,8 +76,7 @@ class BackgroundOperator(OperatorMixin):
             self._work = self.work(context, the_face(context, edits=self.edits))
             next(self._work)
         except DnpmError as error:
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return failed(self, error)
         except StopIteration as end:
             return self._finished(context, end.value)
         BackgroundOperator._running = self.bl_label
@@ -99,10 +100,10 @@ class BackgroundOperator(OperatorMixin):
             return self._finished(context, end.value)
         except DnpmError as error:
             self._stop(context)
-            self.report({"ERROR"}, str(error))
-            return {"CANCELLED"}
+            return failed(self, error)
         except BaseException:
             self._stop(context)
+            log.exception("%s", self.bl_label)
             raise
         context.window_manager.progress_update(round(100 * share))
         context.workspace.status_text_set(f"{self.bl_label}: {text}, {100 * share:.0f} %      Esc: cancel")
@@ -125,6 +126,7 @@ class BackgroundOperator(OperatorMixin):
         if "UNDO" not in self.bl_options and undo.poll():
             undo(message=self.bl_label)
         self.report({"INFO"}, text)
+        log.info("%s: %s", self.bl_label, text)
         return {"FINISHED"}
 
 

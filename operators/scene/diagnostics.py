@@ -17,6 +17,7 @@ from ...core.files import tensor_file
 from ...core.version import __version__
 from . import compat, session, settings
 
+log = logs.logger(__name__)
 _opened = False
 
 
@@ -28,6 +29,7 @@ def open_log() -> None:
         place = compat.user_folder(settings.PACKAGE, "log")
         logs.configure("blender", default_folder=place, strict=False, prefix="DNPM Face: ")
         _opened = True
+        log.info("%s %s in Blender %s", settings.PACKAGE, __version__, bpy.app.version_string)
 
 
 def close_log() -> None:

@@ -58,6 +58,25 @@ def test_what_a_render_says_reaches_console_and_file(face, blender_log, capsys):
     assert "no backend" in (blender_log / "blender.log").read_text(encoding="utf-8")
 
 
+def test_what_an_operator_could_not_do_is_in_the_log(face, backend, blender_log, monkeypatch):
+    text = lambda: (blender_log / "blender.log").read_text(encoding="utf-8")  # noqa: E731
+    assert f" in Blender {bpy.app.version_string}\n" in text()
+    backend.error = "out of order"
+    with pytest.raises(RuntimeError, match="out of order"):
+        bpy.ops.dnpm.update_detail()
+    assert "INFO" in text()
+    assert text().endswith("dnpm.operators.base: Update Detail: out of order\n")
+
+    def broken(*_, **__):
+        raise ZeroDivisionError("a fault")
+
+    monkeypatch.setattr("dnpm.operators.detail.live.update_now", broken)
+    with pytest.raises(RuntimeError, match="a fault"):
+        bpy.ops.dnpm.update_detail()
+    assert "ERROR" in text()
+    assert text().endswith("ZeroDivisionError: a fault\n")
+
+
 def test_the_report(backend, blender_log, tmp_path, monkeypatch):
     home = tmp_path / "home" / "jane"
     weights = home / "secret project" / "mine"
