@@ -53,25 +53,54 @@ def test_names_are_found_in_files(site: ModuleType, tmp_path: Path) -> None:
     assert found == {"x": 1, "y": 2, "A": 5, "A.b": 6, "A.c": 8, "d": None, "A.d": None, "B.c": None}
 
 
-def test_the_reference_is_made_from_the_code(tmp_path: Path) -> None:
-    """Everything in it is described: a gap ends the script with 1."""
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reference, made from the code. Everything in it is described: a gap ends the script with 1."""
+    out = tmp_path_factory.mktemp("reference")
     script = ROOT / "scripts" / "make_reference.py"
     done = subprocess.run(
-        [sys.executable, str(script), "--out", str(tmp_path)], capture_output=True, text=True, timeout=240, check=False
+        [sys.executable, str(script), "--out", str(out)], capture_output=True, text=True, timeout=240, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    operators, cli = (tmp_path / name for name in ("operators.md", "cli.md"))
+    return out
+
+
+def test_the_reference_is_made_from_the_code(reference: Path) -> None:
+    operators, cli = (reference / name for name in ("operators.md", "cli.md"))
     named = set(re.findall(r"^`(dnpm\.\w+)`", operators.read_text(encoding="utf-8"), re.MULTILINE))
     sources = "".join(file.read_text(encoding="utf-8") for file in (ROOT / "operators").rglob("*.py"))
     assert named == set(re.findall(r'bl_idname = "(dnpm\.\w+)"', sources))
     text = cli.read_text(encoding="utf-8")
     for words in ("## dnpm info", "### dnpm evaluate spectrum", "| `--json` | one JSON object on stdout", "`--seed N`"):
         assert words in text
-    panels = (tmp_path / "panels.md").read_text(encoding="utf-8")
+    panels = (reference / "panels.md").read_text(encoding="utf-8")
     assert "`DNPM_PT_detail`, a panel, inside `DNPM_PT_main`" in panels
-    properties = (tmp_path / "properties.md").read_text(encoding="utf-8")
+    properties = (reference / "properties.md").read_text(encoding="utf-8")
     assert "`object.dnpm_face`" in properties
     assert "| `device` | Device | enum, auto |" in properties
+
+
+GUIDES = ("first_face", "sliders", "speech", "photo", "capture", "rendering", "headless", "training", "evaluation")
+OF_BLENDER = {"Preferences", "Add-ons", "Add", "Mesh"}
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in GUIDES)])
+def test_labels_that_pages_name_are_those_of_the_interface(page: str, reference: Path) -> None:
+    """Words in *italics* that begin with a capital are labels of panels, operators, properties and choices."""
+    made = "".join(
+        (reference / f"{name}.md").read_text(encoding="utf-8") for name in ("operators", "panels", "properties")
+    )
+    labels = set(re.findall(r"^## (.+)$", made, re.MULTILINE)) | OF_BLENDER
+    labels |= {label.strip() for label in re.findall(r"^\| `\w+` \| ([^|]+) \|", made, re.MULTILINE)}
+    labels |= {label.strip() for label in re.findall(r"`\w+` ([A-Z][^,|`]+)", made)}
+    sources = [
+        file.read_text(encoding="utf-8") for room in ("panels", "operators") for file in (ROOT / room).rglob("*.py")
+    ]
+    labels |= {text for source in sources for text in re.findall(r'(?:text|name)="([^"]+)"', source)}
+    text = re.sub(r"\*\*[^*]+\*\*", "", (ROOT / page).read_text(encoding="utf-8"))
+    named = re.findall(r"(?<![\w*])\*([A-Z][^*\n]+(?:\n[^*\n]+)?)\*(?![\w*])", text)
+    parts = {part.strip() for name in named for part in " ".join(name.split()).split(" > ")}
+    assert {part for part in parts - labels if not part.startswith("DNPM: ")} == set()
 
 
 def test_the_readme_is_easy_to_read() -> None:
