@@ -55,7 +55,7 @@ mutants: face-model speech-encoder landmarks ## small mistakes in the files chan
 pictures: demo ## the pictures of the pages, into docs/pictures
 	@$(PY) scripts/make_pictures.py
 
-docs: face-model ## the site of these pages, into build/site; its reference is made from the code, wrong links fail
+docs: venv ## the site of these pages, into build/site; its reference is made from the code, wrong links fail
 	@$(PY) scripts/make_reference.py
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"

@@ -21,6 +21,7 @@ _SEGMENT = r"(?:[^\\/\n\"<>|:]*[^\\/\n\"<>|:\s][\\/]+)"
 _ABSOLUTE = re.compile(rf"(?<![\w\\/.~-])(?:[A-Za-z]:[\\/]+|\\\\|/+|~[\\/]+|\.\.?[\\/]+)(?=[^\s\\/]){_SEGMENT}*")
 _RELATIVE = re.compile(r"(?<![\w\\/.~-])(?:[^\s\\/\"'<>|:;,()=]+[\\/]+)+(?=[^\s\\/\"'<>|:;,()]+\.\w)")
 _SOMEBODYS_HOME = re.compile(r"(?<![\w.~-])(?:[A-Za-z]:)?[\\/]+(?:home|Users)[\\/]+[^\\/\s\"<>|:;,()']+", re.IGNORECASE)
+_FORWARDED = re.compile(r": worker \d+: (?:warning: |error: )?(\S.*)")
 _RECORD = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} ")
 
 
@@ -64,6 +65,17 @@ def tail(file: Path) -> list[str]:
         elif records:
             records[-1] += f"\n{line}"
     return records
+
+
+def not_forwarded(ours: Iterable[str], workers: Iterable[str]) -> list[str]:
+    """Our records without those that only repeat a line of the worker's standard error which its own log holds too."""
+    known = "\n".join(workers)
+    kept = []
+    for record in ours:
+        line = _FORWARDED.search(record)
+        if line is None or line[1] not in known:
+            kept.append(record)
+    return kept
 
 
 def last_lines(*logs: Iterable[str], count: int = LINES) -> list[str]:

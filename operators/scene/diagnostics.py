@@ -63,7 +63,8 @@ def text() -> str:
         "Weights": _weights(chosen),
         "Settings": asdict(chosen),
     }
-    lines = diagnostics.last_lines(logs.recent(), diagnostics.tail(logs.folder() / "worker.log"))
+    workers = diagnostics.tail(logs.folder() / "worker.log")
+    lines = diagnostics.last_lines(diagnostics.not_forwarded(logs.recent(), workers), workers)
     return diagnostics.report(sections, lines, Path("~").expanduser())
 
 

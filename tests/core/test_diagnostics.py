@@ -98,6 +98,18 @@ def test_the_last_lines_of_two_logs_in_the_order_of_time(tmp_path: Path) -> None
     assert diagnostics.last_lines(ours, diagnostics.tail(file), count=3) == lines[-3:]
 
 
+def test_what_the_worker_logged_itself_stands_there_once() -> None:
+    moment = "2026-11-28 18:40:0%d.000 "
+    workers = [moment % 1 + "WARNING 7 dnpm.core.backend.worker.process: request displacement: too small"]
+    heard = moment % 2 + "INFO 5 dnpm.core.backend.client.process: worker 7: "
+    ours = [
+        heard + "warning: request displacement: too small", heard + "Fatal Python error: Segmentation fault",
+        moment % 3 + "INFO 5 dnpm.x: the worker 7 is ready on cpu",
+    ]  # fmt: skip
+    assert diagnostics.not_forwarded(ours, workers) == ours[1:]
+    assert diagnostics.not_forwarded(ours, []) == ours
+
+
 def test_a_log_that_is_not_there_or_is_none(tmp_path: Path) -> None:
     assert diagnostics.tail(tmp_path / "none.log") == []
     assert diagnostics.tail(tmp_path) == []
