@@ -4,7 +4,8 @@
 
 - what `make demo` has made: expressions, identities, closeup, displacement;
 - frames.jpg: frames of one movement, each above its own displacement map;
-- capture.jpg: a captured performance as it was read, with some of its curves.
+- capture.jpg: a captured performance as it was read, with some of its curves;
+- converted.jpg: a face model that was read from a folder of registered meshes, its components and its expressions.
 
 The others are sheets of commands that need photos, or hours: people.jpg of `dnpm reconstruct`, skins.jpg and
 worst_maps.jpg of the evaluation of the weights.
@@ -28,15 +29,25 @@ from dnpm.core.capture.resample import resampled
 from dnpm.core.capture.track import Track
 from dnpm.core.capture.write import write_live_link
 from dnpm.core.cli.batch import start_blender
+from dnpm.core.detail.mesh import surface_mesh
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.locate import face_model_path
+from dnpm.core.face_model.model import FaceModel
+from dnpm.core.face_model.readers import read_registered
+from dnpm.core.face_model.sampling import random_identity
 from dnpm.core.files import contact_sheet
+from dnpm.core.files.meshes import write_obj
+from dnpm.core.photo.camera import Camera
+from dnpm.core.photo.render import Paint, render
 
 ROOT = Path(__file__).resolve().parents[1]
 FROM_DEMO = ("expressions", "identities", "closeup", "displacement")
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SECONDS = (0.2, 0.8, 1.3, 1.9, 2.5, 3.1)
 """Of the capture, that are shown."""
+PEOPLE, READ = 12, ("jawOpen", "mouthSmileLeft", "browInnerUp")
+"""Of the registered meshes."""
 CURVES = {"browInnerUp": (214, 84, 56), "mouthSmileLeft": (232, 178, 80), "jawOpen": (92, 156, 220),
           "eyeBlinkLeft": (150, 200, 130), "browDownLeft": (190, 150, 210)}  # fmt: skip
 
@@ -57,6 +68,7 @@ def main() -> int:
         items = rendered(job(take), args.work)
         contact_sheet.save(frames_picture(items), args.out / "frames.jpg")
         contact_sheet.save(capture_picture(items, take), args.out / "capture.jpg")
+        contact_sheet.save(converted_picture(registered(args.work / "registered")), args.out / "converted.jpg")
     except (DnpmError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -146,6 +158,51 @@ def capture_picture(items: Path, take: Track) -> Image.Image:
     sheet.paste(plot, (0, 0))
     sheet.paste(faces, (0, plot.height))
     return sheet
+
+
+def registered(folder: Path) -> FaceModel:
+    """A folder of people's meshes, as scanners' pipelines write it, made from the default model; read as a model."""
+    model = FaceModel.load(face_model_path(None))
+    for person in range(PEOPLE):
+        identity = random_identity(model, 100 + person)
+        for name in ("neutral", *READ):
+            expression = np.zeros(model.n_exp, np.float32)
+            if name in READ:
+                expression[model.expression_index[name]] = 1.0
+            path = folder / f"person_{person:02d}" / f"{name}.obj"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_obj(path, surface_mesh(model, model.vertices(identity, expression), 0), model.material_names)
+    return read_registered(folder)
+
+
+def converted_picture(model: FaceModel) -> Image.Image:
+    """The mean, two components either way, and the expressions, in grey."""
+    rest, nobody = np.zeros(model.n_exp, np.float32), np.zeros(model.n_id, np.float32)
+    shown = [("mean", nobody, rest)]
+    for k in range(2):
+        for amount in (-2.0, 2.0):
+            identity = nobody.copy()
+            identity[k] = amount
+            shown.append((f"component {k + 1} at {amount:+.0f}", identity, rest))
+    for name in READ:
+        expression = rest.copy()
+        expression[model.expression_index[name]] = 1.0
+        shown.append((name, nobody, expression))
+    grey = np.full((8, 8, 3), 0.62, np.float32)
+    turn = np.array([[np.cos(0.4), 0, np.sin(0.4)], [0, 1, 0], [-np.sin(0.4), 0, np.cos(0.4)]])
+    middle = model.neutral.mean(0)
+    camera = Camera.before((220, 264), 700.0, 0.9, float(np.ptp(model.neutral[:, 1])), middle, turn)
+    tiles = []
+    for text, identity, expression in shown:
+        paper = np.array(contact_sheet.PAPER) / 255
+        paint = Paint(grey, grey[0, 0], grey[0, 0])
+        image, _ = render(model, model.vertices(identity, expression), camera, paint, background=paper)
+        tile = Image.new("RGB", (220, 290), contact_sheet.PAPER)
+        tile.paste(Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)), (0, 0))
+        font = ImageFont.load_default(15)
+        ImageDraw.Draw(tile).text((110, 276), text, contact_sheet.INK, font, anchor="mm")
+        tiles.append(tile)
+    return _side_by_side(tiles)
 
 
 def read_map(path: Path) -> np.ndarray:
