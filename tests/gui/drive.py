@@ -164,7 +164,7 @@ def drag_identity() -> hands.Steps:
     pixels, points = map_pixels(), mesh_points()
     left, _, right, _ = hands.sidebar_box()
     yield from hands.drag(x, y, x + (right - left) * 0.5, moves=10, pause=0.25)
-    value = face().dnpm_face.identity[0].value
+    value = face().dnpm_face.identity["Age"].value  # the panel's first one
     check("dragging an identity slider moves it", abs(value) > 0.1, f"{value:.2f}")
     check("identity moves the mesh", differs(points, mesh_points()), "the evaluated vertices")
     yield from hands.until(lambda: differs(pixels, map_pixels()), MAP_SECONDS, "a new map for the identity")
