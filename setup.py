@@ -7,5 +7,13 @@ ROOMS = ["core", "core.*", "operators", "operators.*", "panels", "panels.*"]
 setup(
     package_dir={"dnpm": "."},
     packages=["dnpm", *(f"dnpm.{name}" for name in find_packages(".", include=ROOMS))],
-    package_data={"dnpm": ["blender_manifest.toml", "weights/*.safetensors", "weights/*.json", "weights/*.md"]},
+    package_data={
+        "dnpm": [
+            "blender_manifest.toml",
+            "weights/*.safetensors",
+            "weights/*.json",
+            "weights/*.md",
+            "core/face_model/library/*/*.json",
+        ]
+    },
 )

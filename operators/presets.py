@@ -196,6 +196,33 @@ class DNPM_MT_delete_preset(bpy.types.Menu):
         _draw_more(self.layout, more, delete=True)
 
 
+def _draw_shipped(layout: bpy.types.UILayout, kind: str) -> None:
+    """A row a preset that came with the extension."""
+    layout.operator_context = "EXEC_DEFAULT"
+    for file in presets.shipped(kind):
+        layout.operator(DNPM_OT_load_preset.bl_idname, text=presets.shown_name(file)).filepath = str(file)
+
+
+class DNPM_MT_people(bpy.types.Menu):
+    """Twelve people: their shape, skin and colours; the expression stays"""
+
+    bl_idname = "DNPM_MT_people"
+    bl_label = "People"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_shipped(self.layout, "people")
+
+
+class DNPM_MT_expressions(bpy.types.Menu):
+    """Twenty expressions; the person stays"""
+
+    bl_idname = "DNPM_MT_expressions"
+    bl_label = "Expressions"
+
+    def draw(self, context: bpy.types.Context) -> None:
+        _draw_shipped(self.layout, "expressions")
+
+
 class DNPM_MT_presets(bpy.types.Menu):
     """Saved faces"""
 
@@ -204,6 +231,9 @@ class DNPM_MT_presets(bpy.types.Menu):
 
     def draw(self, context: bpy.types.Context) -> None:
         files, more = _in_menu()
+        self.layout.menu(DNPM_MT_people.bl_idname, icon="USER")
+        self.layout.menu(DNPM_MT_expressions.bl_idname, icon="SHAPEKEY_DATA")
+        self.layout.separator()
         self.layout.operator_context = "EXEC_DEFAULT"
         for file in files:
             self.layout.operator(DNPM_OT_load_preset.bl_idname, text=file.stem).filepath = str(file)
@@ -223,5 +253,7 @@ CLASSES = (
     DNPM_OT_delete_preset,
     DNPM_OT_find_preset,
     DNPM_MT_delete_preset,
+    DNPM_MT_people,
+    DNPM_MT_expressions,
     DNPM_MT_presets,
 )

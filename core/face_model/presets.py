@@ -15,6 +15,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from . import w_offset as steps
 from .looks import Look, read_look
 from .model import FaceModel
 
+LIBRARY = Path(__file__).parent / "library"
+"""Presets that ship with the project, in the folders `people` and `expressions` (scripts/make_library.py)."""
 FORMAT = "dnpm-preset-1"
 SUFFIX = ".json"
 MAX_BYTES = 1_000_000
@@ -48,6 +51,16 @@ class Preset:
     look: Look | None = None
     w_offset: str | None = None
     """A step in w+ as text; empty: none."""
+
+
+def shipped(kind: str) -> list[Path]:
+    """The shipped presets of a kind, "people" or "expressions", by name."""
+    return sorted((LIBRARY / kind).glob(f"*{SUFFIX}"))
+
+
+def shown_name(path: Path) -> str:
+    """What a menu calls a shipped preset."""
+    return path.stem.replace("_", " ")
 
 
 def preset_of(

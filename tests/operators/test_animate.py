@@ -161,18 +161,6 @@ def test_turns_there_and_back():
     assert (roll @ left_ear).z > 0.09, "up"
 
 
-@pytest.mark.parametrize("fit", [True, False])
-def test_the_scene_ends_with_the_sound(backend, face, speech, fit):
-    scene = bpy.context.scene
-    scene.frame_start, scene.frame_end, scene.sync_mode = 11, 1000, "NONE"
-    speech.fit_scene = fit
-    assert animate() == {"FINISHED"}
-    last = keys(curves(face.data.shape_keys)[f"{JAW}[0]"])[-1, 0]
-    assert last > 11
-    assert scene.frame_end == (np.ceil(last) if fit else 1000)
-    assert scene.sync_mode == ("AUDIO_SYNC" if fit else "NONE")
-
-
 @pytest.mark.skipif(not bpy.app.build_options.audaspace or bpy.app.version < (4, 3), reason="bpy without sound")
 def test_sequencer(backend, face, speech, sound):
     scene = bpy.context.scene
@@ -181,6 +169,7 @@ def test_sequencer(backend, face, speech, sound):
     assert animate() == {"FINISHED"}
     (strip,) = compat.sequences(scene.sequence_editor)
     assert strip.frame_final_start == 5
+    assert (scene.frame_end, scene.sync_mode) == (strip.frame_final_end - 1, "AUDIO_SYNC")
     assert backend.speech["begin"] == pytest.approx(0.5)
 
     strip.frame_final_start += 6

@@ -244,6 +244,20 @@ def test_menus(face, backend, tmp_path):
     assert shown(drawn, "operator") == ["dnpm.load_preset", "dnpm.load_preset", "dnpm.delete_preset"]
 
 
+def test_the_shipped_people_and_expressions_are_loaded_from_menus(face, backend):
+    from dnpm.core.face_model.presets import shipped
+    from dnpm.operators import presets
+
+    for menu, kind in ((presets.DNPM_MT_people, "people"), (presets.DNPM_MT_expressions, "expressions")):
+        assert shown(draw(menu), "operator") == ["dnpm.load_preset"] * len(shipped(kind))
+    face.data.shape_keys.key_blocks["jawOpen"].value = 0.0
+    surprise = next(path for path in shipped("expressions") if path.stem == "Surprise")
+    person = [item.value for item in face.dnpm_face.identity]
+    assert bpy.ops.dnpm.load_preset("EXEC_DEFAULT", filepath=str(surprise)) == {"FINISHED"}
+    assert face.data.shape_keys.key_blocks["jawOpen"].value > 0.2
+    assert [item.value for item in face.dnpm_face.identity] == person
+
+
 def test_a_long_list_of_presets_is_searched(face, backend, tmp_path, monkeypatch):
     from dnpm.operators import presets
     from dnpm.operators.scene import settings

@@ -1,0 +1,116 @@
+"""Writes the presets that ship with the extension: 12 people and 20 expressions, into core/face_model/library/.
+
+    python scripts/make_library.py
+
+People are drawn from the default face model (a seed each), then moved the shortest way to an age. Expressions are sums
+of action units (FACS, Ekman & Friesen 1978; the emotions' prototypes after EMFACS), written as ARKit's names.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from dnpm.core.face_model.checks import age_regression
+from dnpm.core.face_model.locate import face_model_path
+from dnpm.core.face_model.looks import IRISES, Look
+from dnpm.core.face_model.model import FaceModel
+from dnpm.core.face_model.presets import LIBRARY, preset_of, to_text
+from dnpm.core.face_model.sampling import random_identity
+from dnpm.core.files.writing import write_text
+from dnpm.core.paths import ROOT
+
+# name: seed, age, masculine (sd), ancestry (European, East Asian, African; sd), skin tone, iris, freckles, brows,
+# stubble
+PEOPLE = {
+    "Amara_28": (11, 28, -1.2, (-0.8, -0.2, 1.4), "deep", "dark", 0.0, 1.0, 0.0),
+    "Bruno_45": (12, 45, 1.2, (1.0, -0.6, -0.5), "fair", "brown", 0.1, 1.1, 0.8),
+    "Chen_35": (13, 35, 1.0, (-0.6, 1.5, -0.5), "medium", "dark", 0.0, 1.0, 0.2),
+    "Dalia_60": (14, 60, -1.0, (0.8, 0.0, 0.0), "olive", "brown", 0.1, 0.8, 0.0),
+    "Erik_24": (15, 24, 1.1, (1.3, -0.6, -0.8), "porcelain", "blue", 0.4, 0.8, 0.3),
+    "Fatima_40": (16, 40, -1.1, (0.2, 0.2, 0.4), "brown", "dark", 0.0, 1.1, 0.0),
+    "George_75": (17, 75, 1.0, (1.0, -0.4, -0.5), "fair", "grey", 0.2, 0.5, 0.3),
+    "Hana_22": (18, 22, -1.2, (-0.5, 1.5, -0.6), "fair", "dark", 0.0, 0.9, 0.0),
+    "Isabel_52": (19, 52, -1.0, (0.6, 0.0, 0.0), "medium", "hazel", 0.2, 0.9, 0.0),
+    "Joao_33": (20, 33, 1.0, (0.5, -0.2, 0.4), "olive", "green", 0.0, 1.1, 0.6),
+    "Kofi_50": (21, 50, 1.2, (-0.9, -0.2, 1.5), "deep", "dark", 0.0, 1.0, 0.4),
+    "Lena_68": (22, 68, -1.1, (1.1, -0.4, -0.6), "porcelain", "blue", 0.7, 0.6, 0.0),
+}
+ANCESTRY = ("Caucasian", "Asian", "African")
+
+
+def both(name: str, value: float, other: float | None = None) -> dict[str, float]:
+    """A pair of expressions, left and right (the same where `other` is left out)."""
+    return {f"{name}Left": value, f"{name}Right": value if other is None else other}
+
+
+EXPRESSIONS: dict[str, dict[str, float]] = {
+    "Anger": both("browDown", 1.0) | both("eyeSquint", 0.5) | both("eyeWide", 0.3) | both("noseSneer", 0.4)
+    | both("mouthPress", 0.8) | {"mouthShrugLower": 0.3, "jawForward": 0.2},
+    "Concentration": both("browDown", 0.5) | both("eyeSquint", 0.5) | both("mouthPress", 0.4),
+    "Contempt": both("mouthDimple", 0.7, 0.0) | both("mouthSmile", 0.3, 0.0) | both("eyeSquint", 0.2)
+    | {"mouthLeft": 0.2},
+    "Disgust": both("noseSneer", 1.0) | both("browDown", 0.5) | both("mouthUpperUp", 0.6) | both("eyeSquint", 0.5)
+    | both("mouthFrown", 0.4) | both("cheekSquint", 0.4),
+    "Doubt": both("browDown", 0.9, 0.0) | {"browOuterUpRight": 1.0, "browInnerUp": 0.2} | both("mouthFrown", 0.3)
+    | both("mouthPress", 0.3),
+    "Fear": {"browInnerUp": 1.0} | both("browDown", 0.3) | both("browOuterUp", 0.3) | both("eyeWide", 0.9)
+    | both("mouthStretch", 0.7) | {"jawOpen": 0.2},
+    "Grief": {"browInnerUp": 1.0} | both("browDown", 0.4) | both("eyeBlink", 0.4) | both("eyeSquint", 0.5)
+    | both("mouthFrown", 0.9) | both("mouthStretch", 0.3) | {"mouthShrugLower": 0.6},
+    "Grin": both("mouthSmile", 0.9) | both("mouthUpperUp", 0.4) | both("mouthLowerDown", 0.3) | both("cheekSquint", 0.5)
+    | both("mouthDimple", 0.3),
+    "Joy": both("mouthSmile", 0.8) | both("cheekSquint", 0.8) | both("eyeSquint", 0.4),
+    "Kiss": {"mouthPucker": 0.9, "mouthFunnel": 0.2} | both("eyeBlink", 0.3),
+    "Laugh": both("mouthSmile", 1.0) | both("cheekSquint", 1.0) | both("eyeSquint", 0.7) | both("eyeBlink", 0.3)
+    | both("mouthUpperUp", 0.4) | {"jawOpen": 0.4, "browInnerUp": 0.2},
+    "Pain": both("browDown", 0.9) | both("eyeBlink", 0.6) | both("eyeSquint", 0.9) | both("cheekSquint", 0.7)
+    | both("noseSneer", 0.5) | both("mouthStretch", 0.6) | both("mouthUpperUp", 0.3),
+    "Puffed_Cheeks": {"cheekPuff": 1.0, "mouthPucker": 0.2} | both("mouthPress", 0.3),
+    "Raised_Brows": {"browInnerUp": 0.9} | both("browOuterUp", 0.9),
+    "Sadness": {"browInnerUp": 0.9} | both("browDown", 0.2) | both("mouthFrown", 0.7) | both("eyeBlink", 0.2)
+    | {"mouthShrugLower": 0.3},
+    "Shout": {"jawOpen": 0.8} | both("browDown", 0.7) | both("eyeSquint", 0.4) | both("noseSneer", 0.5)
+    | both("mouthUpperUp", 0.4) | both("mouthLowerDown", 0.5) | both("mouthStretch", 0.3),
+    "Sleepy": both("eyeBlink", 0.42) | both("eyeLookDown", 0.15) | {"browInnerUp": 0.3, "jawOpen": 0.05},
+    "Smile": both("mouthSmile", 0.5) | both("cheekSquint", 0.3),
+    "Surprise": {"browInnerUp": 0.9, "jawOpen": 0.45} | both("browOuterUp", 0.9) | both("eyeWide", 0.7),
+    "Wink": both("eyeBlink", 1.0, 0.0) | both("cheekSquint", 0.7, 0.1) | both("mouthSmile", 0.6, 0.4),
+}  # fmt: skip
+
+
+def person(model: FaceModel, seed: int, years: float, masculine: float, ancestry: tuple[float, ...]) -> np.ndarray:
+    """(n_id,): the seed's person with these components, moved the shortest way to the age without them."""
+    identity = random_identity(model, seed, 0.8)
+    places = [model.identity_labels.index(label) for label in ("Masculine", *ANCESTRY)]
+    identity[places] = (masculine, *ancestry)
+    regression = age_regression(model)
+    assert regression is not None, "the default face model knows ages"
+    weights, mean_years = regression
+    free = weights.copy()
+    free[places] = 0
+    identity += free * (years - mean_years - weights @ identity) / (free @ free)
+    return np.round(np.clip(identity, -2.5, 2.5).astype(np.float64), 2)
+
+
+def main() -> None:
+    model = FaceModel.load(face_model_path())
+    for name, (seed, years, masculine, ancestry, tone, iris, freckles, brows, stubble) in PEOPLE.items():
+        look = Look(tone=tone, iris=IRISES[iris], freckles=freckles, brows=brows, stubble=stubble)
+        text = to_text(preset_of(model, person(model, seed, years, masculine, ancestry), look=look))
+        _write(LIBRARY / "people" / f"{name}.json", text)
+    for name, values in EXPRESSIONS.items():
+        _write(
+            LIBRARY / "expressions" / f"{name}.json",
+            to_text(preset_of(model, expression=np.round(model.expression(**values).astype(np.float64), 2))),
+        )
+
+
+def _write(path: Path, text: str) -> None:
+    write_text(path, text, make_folder=True)
+    print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
