@@ -3,6 +3,7 @@
     make_pictures.py [--demo build/demo] [--work build/pictures] [--out docs/pictures]
 
 - what `make demo` has made: expressions, identities, closeup, displacement;
+- library_people.jpg, library_expressions.jpg: the presets that ship;
 - frames.jpg: frames of one movement, each above its own displacement map;
 - capture.jpg: a captured performance as it was read, with some of its curves;
 - converted.jpg: a face model that was read from a folder of registered meshes, its components and its expressions.
@@ -31,6 +32,7 @@ from dnpm.core.capture.write import write_live_link
 from dnpm.core.cli.batch import start_blender
 from dnpm.core.detail.mesh import surface_mesh
 from dnpm.core.errors import DnpmError
+from dnpm.core.face_model import presets
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
@@ -43,6 +45,7 @@ from dnpm.core.photo.render import Paint, render
 
 ROOT = Path(__file__).resolve().parents[1]
 FROM_DEMO = ("expressions", "identities", "closeup", "displacement")
+LIBRARY_ACTOR = "Joao_33"
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SECONDS = (0.2, 0.8, 1.3, 1.9, 2.5, 3.1)
 """Of the capture, that are shown."""
@@ -64,6 +67,8 @@ def main() -> int:
         for name in FROM_DEMO:
             with Image.open(args.demo / f"{name}.png") as picture:
                 contact_sheet.save(picture.convert("RGB"), args.out / f"{name}.jpg")
+        for kind, columns in (("people", 6), ("expressions", 7)):
+            library_picture(kind, columns, args.work, args.out / f"library_{kind}.jpg")
         take = performance(args.work)
         items = rendered(job(take), args.work)
         contact_sheet.save(frames_picture(items), args.out / "frames.jpg")
@@ -119,11 +124,27 @@ def job(take: Track) -> dict[str, Any]:
 
 def rendered(data: dict[str, Any], work: Path) -> Path:
     """The batch's folder. Raises DnpmError when an item failed."""
+    work.mkdir(parents=True, exist_ok=True)
     (work / "job.json").write_text(json.dumps(data), encoding="utf-8")
     items = work / "items"
     if start_blender([str(work / "job.json"), f"--out={items}"], None, None):
         raise DnpmError(f"{items}: not all pictures were made; see the lines above")
     return items
+
+
+def library_picture(kind: str, columns: int, work: Path, out: Path) -> None:
+    """The presets of a kind that ship with the project, each with its name; expressions on one of the people."""
+    paths = presets.shipped(kind)
+    actor = next(path for path in presets.shipped("people") if path.stem == LIBRARY_ACTOR)
+    items = [
+        {"name": path.stem, "preset": str(path if kind == "people" else actor)}
+        | ({} if kind == "people" else {"expression": dict(presets.read_preset(path).expression or {})})
+        for path in paths
+    ]
+    settings = {"size": [220, 264], "samples": 24, "views": [VIEW]}
+    folder = rendered({"settings": settings, "items": items}, work / f"library_{kind}")
+    pictures = [(folder / path.stem / f"{VIEW['name']}.png", presets.shown_name(path)) for path in paths]
+    contact_sheet.contact_sheet(out, pictures, columns, f"The {kind} that ship as presets")
 
 
 def frames_picture(items: Path) -> Image.Image:

@@ -169,7 +169,7 @@ def test_sequencer(backend, face, speech, sound):
     assert animate() == {"FINISHED"}
     (strip,) = compat.sequences(scene.sequence_editor)
     assert strip.frame_final_start == 5
-    assert (scene.frame_end, scene.sync_mode) == (strip.frame_final_end - 1, "AUDIO_SYNC")
+    assert scene.frame_end >= strip.frame_final_end - 1
     assert backend.speech["begin"] == pytest.approx(0.5)
 
     strip.frame_final_start += 6
