@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..core.backend.client import BackendClient
+from ..core.backend.client.client import BackendClient
 from ..core.errors import DnpmError
 from ..core.face_model.model import FaceModel
 from ..core.face_model.sampling import random_expression, random_identity

@@ -24,8 +24,10 @@ import numpy as np
 from .. import register
 from ..core.errors import DnpmError
 from ..core.face_model.sampling import random_expression, random_identity
-from ..core.files import write_text
-from ..operators.scene import create, identity, live, models, names, session, settings, state
+from ..core.files.writing import write_text
+from ..operators.scene import names, session, settings
+from ..operators.scene.detail import live
+from ..operators.scene.face import create, identity, models, slider_values
 from . import scene_size
 from .timing import clock, summary
 
@@ -54,10 +56,10 @@ def measure(runs: int, preview: int) -> dict[str, Any]:
         last[0] = points
 
     def pose(k: int) -> None:
-        state.set_expression(face, model, random_expression(model, SEED + k))
+        slider_values.set_expression(face, model, random_expression(model, SEED + k))
 
     def person(k: int) -> None:
-        state.set_identity_sliders(face, random_identity(model, SEED + k))
+        slider_values.set_identity_sliders(face, random_identity(model, SEED + k))
 
     def follow(set_sliders: Callable[[int], None], resolution: int | None) -> Callable[[int], None]:
         def action(k: int) -> None:

@@ -16,7 +16,8 @@ import bpy
 from bpy.app.handlers import depsgraph_update_post
 
 from ..operators import handlers
-from ..operators.scene import create, live
+from ..operators.scene.detail import live
+from ..operators.scene.face import create
 from .timing import clock, summary
 
 SIZES = (100, 3000)

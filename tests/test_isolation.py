@@ -37,7 +37,8 @@ import sys
 import bpy
 import dnpm
 dnpm.register()
-from dnpm.operators.scene import live, session, settings
+from dnpm.operators.scene import session, settings
+from dnpm.operators.scene.detail import live
 settings.override(settings.Settings(device="cpu", weights=sys.argv[1], face_model=sys.argv[2]))
 assert bpy.ops.dnpm.add_face() == {"FINISHED"}
 live.update_now(bpy.context.object)

@@ -82,12 +82,13 @@ def test_a_program_that_watches_nothing_ends_when_its_parent_is_killed(tmp_path)
 CHILD = """
 import os, sys, threading, time
 from pathlib import Path
-from dnpm.core import files, processes
+from dnpm.core import processes
+from dnpm.core.files import writing
 processes.hold_lifeline()
 processes.end_on_signals()
 folder = Path(sys.argv[1])
 (folder / "child").write_text(str(os.getpid()))
-with files.writing(folder / "picture.png") as beside:
+with writing.writing(folder / "picture.png") as beside:
     while True:  # A render that goes on writing.
         with beside.open("a") as file:
             file.write("x")
