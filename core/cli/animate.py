@@ -23,6 +23,7 @@ from ..batch import clip
 from ..errors import DnpmError
 from ..files.writing import write_text
 from ..options import device_of
+from ..speech.controls import USUAL
 from ..speech.formats import READ
 from .batch import start_blender
 
@@ -43,9 +44,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--smoothing", type=float, default=0.0, metavar="SECONDS", help="a Gaussian's sigma")
     parser.add_argument("--no-contact", action="store_true", help="leave lips that all but meet as they are")
     parser.add_argument("--no-gate", action="store_true", help="leave the mouth as it is in silence")
-    parser.add_argument("--blinks", action="store_true", help="add blinks")
-    parser.add_argument("--brow-life", type=float, default=0.0, metavar="AMOUNT", help="brows with the stress, 0 to 1")
-    parser.add_argument("--head-life", type=float, default=0.0, metavar="AMOUNT", help="small head turns, 0 to 1")
+    # The panel's defaults, so that the same sound gives the same motion here and there.
+    parser.add_argument(
+        "--blinks", action=argparse.BooleanOptionalAction, default=USUAL.blinks, help="add blinks (default: yes)"
+    )
+    for name, what in (("brow_life", "brows with the stress"), ("head_life", "small head turns")):
+        parser.add_argument(
+            f"--{name.replace('_', '-')}", type=float, default=getattr(USUAL, name), metavar="AMOUNT",
+            help=f"{what}, 0 to 1 (default %(default)s)",
+        )  # fmt: skip
     parser.add_argument("--seed", type=int, default=0, help="of blinks and head")
     parser.add_argument("--weights", metavar="DIR", help="another folder of weights")
     parser.add_argument("--encoder-file", metavar="PLACE", help="another speech encoder's file or folder")

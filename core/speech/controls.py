@@ -59,6 +59,10 @@ class Controls:
                 raise DnpmError(f"{field.name} must be 0 to {most:g}, is {value}")
 
 
+USUAL = Controls(blinks=True, brow_life=0.3, head_life=0.5)
+"""What the panel and the command line start from; `Controls()` alone is what the network said, for measuring."""
+
+
 def apply(expression: np.ndarray, times: np.ndarray, level: np.ndarray, controls: Controls) -> np.ndarray:
     """Strength, then smoothing, contact, the gate: (T, 52) at evenly spaced times (T,) -> (T, 52) float32 in [0, 1]."""
     result = np.array(expression, np.float32)

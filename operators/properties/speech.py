@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 
 from ...core.speech.card import CARD, speakers
+from ...core.speech.controls import USUAL
 from ...core.speech.formats import READ
 from ..scene import compat, names, registration, settings
 
@@ -121,10 +122,10 @@ class SpeechProperties(bpy.types.PropertyGroup):
         options=set(),
     )  # fmt: skip
     blinks: bpy.props.BoolProperty(
-        name="Blinks", description="Add blinks, more of them in pauses", default=True, options=set()
+        name="Blinks", description="Add blinks, more of them in pauses", default=USUAL.blinks, options=set()
     )
-    brow_life: _amount("Brow Life", "How much the brows rise with what is stressed", 0.3)
-    head_life: _amount("Head Life", "How much the head turns and nods while it speaks", 0.5)
+    brow_life: _amount("Brow Life", "How much the brows rise with what is stressed", USUAL.brow_life)
+    head_life: _amount("Head Life", "How much the head turns and nods while it speaks", USUAL.head_life)
     head: bpy.props.EnumProperty(
         name="Turn",
         description="What turns with the head",

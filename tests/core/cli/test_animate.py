@@ -90,3 +90,17 @@ def test_bad_input(parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert message in error
     assert error.count("\n") == 1
     assert not (tmp_path / "o").exists()
+
+
+def test_the_command_starts_from_what_the_panel_starts_from() -> None:
+    import argparse
+
+    from dnpm.core.cli import animate
+    from dnpm.core.speech.controls import USUAL
+
+    parser = argparse.ArgumentParser()
+    animate.add_arguments(parser)
+    args = parser.parse_args(["--audio", "a.wav", "--out", "o"])
+    assert (args.blinks, args.brow_life, args.head_life) == (USUAL.blinks, USUAL.brow_life, USUAL.head_life)
+    assert USUAL.blinks
+    assert not parser.parse_args(["--audio", "a.wav", "--out", "o", "--no-blinks"]).blinks
