@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ..core.backend.client.client import BackendClient
+from ..core.backend.requests import InfoRequest, MapRequest
 from ..core.errors import DnpmError
 from ..core.face_model.model import FaceModel
 from ..core.face_model.sampling import random_expression, random_identity
@@ -29,27 +31,28 @@ def measure(model_path: Path, weights: str | None, device: str, runs: int) -> di
             raise DnpmError(client.status.message)
         ready = time.perf_counter() - start
         maps = {name: _map(client, model, size, runs) for name, size in (("preview_map", PREVIEW), ("full_map", FULL))}
-        facts = client.call("info").params
+        info = client.call(InfoRequest()).answer
     finally:
         client.stop()
     return {
-        "device": facts["device"],
-        "device_name": facts["device_name"],
-        "torch": facts["torch_version"],
-        "weights": facts["weights_name"],
+        "device": info.device,
+        "device_name": info.device_name,
+        "torch": info.torch_version,
+        "weights": info.weights_name,
         "seed": SEED,
         "start_s": round(ready, 2),
         **maps,
-        "memory_mb": {name: None if mb is None else round(mb, 1) for name, mb in facts["memory_mb"].items()},
+        "memory_mb": {name: None if mb is None else round(mb, 1) for name, mb in asdict(info.memory_mb).items()},
     }
 
 
 def _map(client: BackendClient, model: FaceModel, size: int, runs: int) -> dict[str, Any]:
     whole, worker = [], []
     for k in range(-2, runs):
-        arrays = {"identity": random_identity(model, SEED + k), "expression": random_expression(model, SEED + k)}
+        identity, expression = random_identity(model, SEED + k), random_expression(model, SEED + k)
+        request = MapRequest(identity=identity, expression=expression, resolution=size)
         start = time.perf_counter()
-        reply = client.call("displacement", arrays=arrays, params={"resolution": size})
+        reply = client.call(request)
         if k >= 0:
             whole.append((time.perf_counter() - start) * 1e3)
             worker.append(reply.ms)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from dataclasses import fields
+from typing import TYPE_CHECKING
 
 import bpy
 
-from ..core.backend.client.speech import Curves, SpeechJob
+from ..core.backend.client.speech import SpeechTask
+from ..core.backend.requests import Curves, SpeechOpen
 from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from ..core.face_model.model import FaceModel
+from ..core.speech.controls import Controls
 from ..core.speech.formats import SUFFIXES
 from .base import Result
 from .long import BackgroundOperator, Work, scene_of
@@ -23,9 +26,6 @@ if TYPE_CHECKING:
 
 LONGEST_S = 3600.0
 """Of sound at once: its keyframes fill a gigabyte."""
-_CONTROLS = (
-    "mouth", "jaw", "brows", "eyes", "smoothing", "contact", "gate", "blinks", "brow_life", "head_life", "seed",
-)  # fmt: skip
 
 
 class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
@@ -65,10 +65,10 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
             sources = [sounds.from_file(self.filepath or group.sound, group.skip, group.length)]
         else:
             sources = sounds.from_strips(context)
-        wishes = [apply_curves.Wish.of(face, scene, source) for source in sources]
-        asked = [_params(group, wish, source) for wish, source in zip(wishes, sources, strict=True)]
+        timings = [apply_curves.FrameTiming.of(face, scene, source) for source in sources]
+        requests = [_request(group, timing, source) for timing, source in zip(timings, sources, strict=True)]
         try:
-            return (yield from self._work_on(face, scene, sources, wishes, asked))
+            return (yield from self._work_on(face, scene, sources, timings, requests))
         finally:
             for source in sources:
                 source.forget()
@@ -78,38 +78,38 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
         face: bpy.types.Object,
         scene: bpy.types.Scene,
         sources: list[sounds.Source],
-        wishes: list[apply_curves.Wish],
-        asked: list[dict[str, Any]],
+        timings: list[apply_curves.FrameTiming],
+        requests: list[SpeechOpen],
     ) -> Work:
         uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
         if not session.is_usable():
             raise DnpmError(session.status().message or "the backend is switched off")
         parts: list[Curves] = []
         seconds = 0.0
-        for k, (source, params) in enumerate(zip(sources, asked, strict=True)):
-            job = SpeechJob(session.ready_client(), path=source.path, **params)
+        for k, (source, request) in enumerate(zip(sources, requests, strict=True)):
+            task = SpeechTask(session.ready_client(), request)
             try:
-                while (curves := job.advance()) is None:
-                    _check_length(seconds + job.seconds, source)
+                while (curves := task.advance()) is None:
+                    _check_length(seconds + task.seconds, source)
                     text = "loading the networks" if session.status().state == "starting" else "listening"
-                    yield (k + job.share) / len(sources), text
+                    yield (k + task.share) / len(sources), text
             finally:
-                job.cancel()
-            seconds += job.seconds
+                task.cancel()
+            seconds += task.seconds
             parts.append(curves)
-        return self._keyed(slider_values.still_there(uid, name), scene_of(scene_uid), sources, wishes, parts)
+        return self._keyed(slider_values.still_there(uid, name), scene_of(scene_uid), sources, timings, parts)
 
     def _keyed(
         self,
         face: bpy.types.Object,
         scene: bpy.types.Scene,
         sources: list[sounds.Source],
-        wishes: list[apply_curves.Wish],
+        timings: list[apply_curves.FrameTiming],
         parts: list[Curves],
     ) -> str:
         """Write it all, or nothing."""
         group, model = getattr(face, names.SPEECH), models.model_of(face)
-        frames, expression, rotations = apply_curves.joined(wishes, parts)
+        frames, expression, rotations = apply_curves.joined(timings, parts)
         label = f"{face.name} {bpy.path.display_name_from_filepath(sources[0].path)}"
         with ExitStack() as undo:
             written = apply_curves.key_expression(
@@ -119,7 +119,7 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
             if rotations is not None:
                 apply_curves.key_head(face, scene, group.head, label, frames, rotations, group.tolerance, undo)
             if group.add_sound and sources[0].frame is None:
-                self._add_sound(scene, sources[0], wishes[0], undo)
+                self._add_sound(scene, sources[0], timings[0], undo)
             undo.pop_all()
         fitted = sounds.fit_scene(scene, frames[-1]) if group.fit_scene else ""
         if self.filepath:
@@ -135,10 +135,10 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
         )
 
     def _add_sound(
-        self, scene: bpy.types.Scene, source: sounds.Source, wish: apply_curves.Wish, undo: ExitStack
+        self, scene: bpy.types.Scene, source: sounds.Source, timing: apply_curves.FrameTiming, undo: ExitStack
     ) -> None:  # fmt: skip
         try:
-            undo.callback(sounds.add_strip(scene, source, wish.sound_frame))
+            undo.callback(sounds.add_strip(scene, source, timing.sound_frame))
         except DnpmError as error:
             self.report({"WARNING"}, str(error))
 
@@ -157,17 +157,14 @@ def _check_length(seconds: float, source: sounds.Source) -> None:
         )
 
 
-def _params(group: SpeechProperties, wish: apply_curves.Wish, source: sounds.Source) -> dict[str, Any]:
-    """The request's parameters."""
-    controls = {name: getattr(group, name) for name in _CONTROLS}
+def _request(group: SpeechProperties, timing: apply_curves.FrameTiming, source: sounds.Source) -> SpeechOpen:
+    chosen = {field.name: getattr(group, field.name) for field in fields(Controls)}
     if group.head == "NONE":
-        controls["head_life"] = 0.0
-    params: dict[str, Any] = {"fps": wish.fps, "first": wish.first, "begin": source.begin, "controls": controls}
-    if source.seconds is not None:
-        params["seconds"] = source.seconds
-    if group.speaker:
-        params["speaker"] = group.speaker
-    return params
+        chosen["head_life"] = 0.0
+    return SpeechOpen(
+        path=source.path, begin=source.begin, seconds=source.seconds, fps=timing.fps, first=timing.first,
+        speaker=group.speaker or None, controls=Controls(**chosen),
+    )  # fmt: skip
 
 
 CLASSES = (DNPM_OT_animate_from_audio,)

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING
 import bpy
 import numpy as np
 
-from ..core.backend.types import Pending, Reply
+from ..core.backend.requests import Answer, InfoRequest, MapAnswer, MapRequest, MapsRequest
+from ..core.backend.types import Pending
 from ..core.batch.sequence import Sequence, open_sequence
 from ..core.errors import DnpmError
 from .base import FaceOperator, Result
 from .long import BackgroundOperator, Work, scene_of, told
 from .scene import names, session
-from .scene.detail import baked, map_image
-from .scene.detail.map_state import Wish
+from .scene.detail import baked, controls, map_image
 from .scene.face import slider_values
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class _Map:
     """One map to be made, and the frames that show it."""
 
     digest: str
-    wish: Wish
+    request: MapRequest
     frames: list[int]
 
 
@@ -67,12 +67,12 @@ class DNPM_OT_bake_sequence(BackgroundOperator, bpy.types.Operator):
         self.holds = True  # The scene goes through its frames: nothing else may move it.
         try:
             sampling = baked.sample(slider_values.still_there(uid, name), scene_of(scene_uid), frames)
-            wishes = yield from told(sampling, "looking at the frames", _SAMPLING_SHARE)
+            requests = yield from told(sampling, "looking at the frames", _SAMPLING_SHARE)
         finally:
             self.holds = False
         face = slider_values.still_there(uid, name)
-        maps = yield from _missing(face, wishes, made_with, sequence, others)
-        changing = any(not np.array_equal(w.identity, wishes[frames[0]].identity) for w in wishes.values())
+        maps = yield from _missing(face, requests, made_with, sequence, others)
+        changing = any(not np.array_equal(one.identity, requests[frames[0]].identity) for one in requests.values())
         yield from _compute(maps, sequence, size)
         face = slider_values.still_there(uid, name)
         try:
@@ -88,8 +88,9 @@ class DNPM_OT_bake_sequence(BackgroundOperator, bpy.types.Operator):
 
     def _facts(self, size: int) -> Generator[tuple[float, str], None, str]:
         """What the maps depend on besides the sliders: weights and size."""
-        reply = yield from _answer(session.ready_client().submit(_channel(), "info"), 0.0, "starting the backend")
-        return json.dumps([reply.params["weights"]["sha256"], size], sort_keys=True)
+        pending = session.ready_client().submit(_channel(), InfoRequest())
+        info = yield from _answer(pending, 0.0, "starting the backend")
+        return json.dumps([info.weights.sha256, size], sort_keys=True)
 
 
 class DNPM_OT_live_detail(FaceOperator, bpy.types.Operator):
@@ -122,23 +123,23 @@ def _folder(group: SequenceProperties, face: bpy.types.Object) -> Path:
 
 
 def _missing(
-    face: bpy.types.Object, wishes: dict[int, Wish], made_with: str, sequence: Sequence, others: list[Sequence]
+    face: bpy.types.Object, requests: dict[int, MapRequest], made_with: str, sequence: Sequence, others: list[Sequence]
 ) -> Generator[tuple[float, str], None, list[_Map]]:
     """The maps that are not there yet, each once, in the order of their first frames. What `others` have is copied."""
     wanted = {
-        frame: hashlib.sha256(f"{wish.digest(face)} {made_with}".encode()).hexdigest()[:32]
-        for frame, wish in wishes.items()
+        frame: hashlib.sha256(f"{controls.digest(face, request)} {made_with}".encode()).hexdigest()[:32]
+        for frame, request in requests.items()
     }
     maps: dict[str, _Map] = {}
     copied, until = 0, time.monotonic() + baked.SLICE_S
-    for frame, wish in wishes.items():
+    for frame, request in requests.items():
         digest = wanted[frame]
         if sequence.has(frame, digest):
             continue
         if any(sequence.take(frame, digest, other) for other in others):
             copied += 1
         else:
-            maps.setdefault(digest, _Map(digest, wish, [])).frames.append(frame)
+            maps.setdefault(digest, _Map(digest, request, [])).frames.append(frame)
         if time.monotonic() > until:
             yield _SAMPLING_SHARE, f"copying what is there, frame {frame}"
             until = time.monotonic() + baked.SLICE_S
@@ -157,20 +158,20 @@ def _compute(maps: list[_Map], sequence: Sequence, size: int) -> Generator[tuple
         for k, batch in enumerate(batches):
             assert pending is not None, "the batch was asked for"
             share = _SAMPLING_SHARE + (1 - _SAMPLING_SHARE) * done / len(maps)
-            reply = yield from _answer(pending, share, f"map {done + 1} of {len(maps)}")
+            answer = yield from _answer(pending, share, f"map {done + 1} of {len(maps)}")
             pending = _ask(batches[k + 1], channel, size) if k + 1 < len(batches) else None
-            for entry, displacement in zip(batch, reply.arrays["displacement"], strict=True):
+            for entry, displacement in zip(batch, answer.displacement, strict=True):
                 sequence.write(entry.frames, displacement, entry.digest)
                 done += 1
             sequence.save()
     finally:
         if pending is not None and pending.reply is None and session.status().state in {"ready", "busy"}:
-            session.client().submit(channel, "info")  # Overtakes what is under way, which is then left.
+            session.client().submit(channel, InfoRequest())  # Overtakes what is under way, which is then left.
 
 
 def _batches(maps: list[_Map], most: int) -> list[list[_Map]]:
     """Maps of equal controls together, at most so many."""
-    groups = itertools.groupby(maps, lambda entry: entry.wish.extras.digest())
+    groups = itertools.groupby(maps, lambda entry: controls.extras_digest(entry.request))
     return [list(part) for _, group in groups for part in _parts(list(group), most)]
 
 
@@ -178,28 +179,16 @@ def _parts(entries: list[_Map], most: int) -> list[list[_Map]]:
     return [entries[k : k + most] for k in range(0, len(entries), most)]
 
 
-def _ask(batch: list[_Map], channel: str, size: int) -> Pending:
-    extras = batch[0].wish.extras
-    arrays = {
-        "identity": np.stack([entry.wish.identity for entry in batch]),
-        "expression": np.stack([entry.wish.expression for entry in batch]),
-    }
-    # What is a face's in a request for one map is a batch's here; the gain is one for all.
-    arrays |= {
-        name: array if name == "gain" else np.stack([entry.wish.extras.arrays[name] for entry in batch])
-        for name, array in extras.arrays.items()
-    }
+def _ask(batch: list[_Map], channel: str, size: int) -> Pending[MapAnswer]:
     resolution = None if size == map_image.FULL else size
-    params = {**extras.params, "resolution": resolution, "final": True}
-    return session.ready_client().submit(channel, "displacements", arrays=arrays, params=params)
+    request = MapsRequest.of([entry.request for entry in batch], resolution=resolution, final=True)
+    return session.ready_client().submit(channel, request)
 
 
-def _answer(pending: Pending, share: float, text: str) -> Generator[tuple[float, str], None, Reply]:
+def _answer(pending: Pending[Answer], share: float, text: str) -> Generator[tuple[float, str], None, Answer]:
     while (reply := pending.reply) is None:
         yield share, text
-    if reply.error is not None:
-        raise DnpmError(reply.error)
-    return reply
+    return reply.answer
 
 
 def _channel() -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..core.backend.client.photo import Photo, PhotoFace, PhotoJob
+from ..core.backend.client.photo import PhotoTask
+from ..core.backend.requests import Photo, PhotoFace, PhotoOpen
 from ..core.errors import DnpmError
 from ..core.photo.choices import SUFFIXES
 from .base import FaceOperator, Result
@@ -19,7 +20,7 @@ from .scene.photo import photos, pictures, point_handles
 if TYPE_CHECKING:
     from .properties.photo import PhotoItem
 
-_TOLD = {
+_LABELS = {
     "reading": "reading", "landmarks": "looking for the face", "fit": "fitting the face",
     "texture": "taking its colours", "detail": "making detail",
 }  # fmt: skip
@@ -38,21 +39,25 @@ class _FromPhotos(BackgroundOperator):
         group, scene_uid = getattr(face, names.PHOTO), context.scene.session_uid
         uid, name = face.session_uid, face.name
         sent, images = self.photos(face)
-        params = photos.locks(face, model) | {"trust": 1.0, "refine": group.refine}
+        kept_identity, kept_expression = photos.locks(face, model)
+        request = PhotoOpen(
+            pictures=tuple(sent), trust=1.0, refine=group.refine, keep_identity=kept_identity,
+            keep_expression=kept_expression,
+        )  # fmt: skip
         if not session.is_usable():
             raise DnpmError(session.status().message or "the backend is switched off")
-        job = PhotoJob(session.ready_client(), sent, **params)
+        task = PhotoTask(session.ready_client(), request)
         try:
-            while (made := job.advance()) is None:
+            while (made := task.advance()) is None:
                 waking = session.status().state == "starting"
-                yield job.share, "loading the networks" if waking else _TOLD.get(job.stage, job.stage)
+                yield task.share, "loading the networks" if waking else _LABELS.get(task.stage, task.stage)
         finally:
-            job.cancel()
+            task.cancel()
         backgrounds = [bpy.data.images.get(image) if image else None for image in images]
         photos.write(slider_values.still_there(uid, name), scene_of(scene_uid), made, backgrounds)
-        return self._told(made)
+        return self._report_result(made)
 
-    def _told(self, made: PhotoFace) -> str:
+    def _report_result(self, made: PhotoFace) -> str:
         for camera in made.cameras:
             for note in camera.notes:
                 self.report({"WARNING"}, f"{Path(camera.name).name}: {note}")

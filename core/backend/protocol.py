@@ -11,6 +11,7 @@ arrives is ever run. The order of things:
     worker: reply {ticket, attached, ms, params, arrays}                  or with error, or with cancelled
     client: cancel {ticket}                                               at any time: the answer is of no use any more
 
+`kind`, `params` and `arrays` of a request and a reply are those of one dataclass of `requests.py`.
 `input` and `output` are segments {name, size}; `arrays` say where in them each array lies {dtype, shape, offset}. All
 segments are the client's; `attached` says that the worker holds both, so that their names can go. The worker ends when
 its standard input does.
@@ -27,7 +28,7 @@ import numpy as np
 
 from ..errors import DnpmError
 
-VERSION = 1
+VERSION = 2
 MAX_FRAME = 16 * 1024 * 1024
 ALIGNMENT = 64
 DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Generic, Literal
 
-import numpy as np
+from ..errors import DnpmError
+from .requests import Answer, Request
 
-UNKNOWN_TASK = "no such run"
+UNKNOWN_TASK = "no such task"
 """Begins the error of a step whose task the worker does not have."""
 
 State = Literal["off", "starting", "ready", "busy", "failed"]
@@ -41,44 +42,49 @@ class BackendStatus:
 
 
 @dataclass(frozen=True)
-class Reply:
+class Reply(Generic[Answer]):
     """The answer to one request."""
 
     ticket: int
     channel: str
-    kind: str
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    """The handler's arrays, the caller's own copies."""
-    params: dict[str, Any] = field(default_factory=dict)
-    """The handler's other values. The request's own are in `request_params`."""
-    request_params: dict[str, Any] = field(default_factory=dict)
+    request: Request[Answer]
+    """What was asked."""
+    result: Answer | None = None
+    """What came back, its arrays the caller's own copies; None with an error."""
     ms: float = 0.0
     """Milliseconds that the worker took."""
     error: str | None = None
-    """What went wrong and what to do, for the user; then there are no arrays."""
+    """What went wrong and what to do, for the user."""
     stale: bool = False
     """A newer request of the channel is already on its way: show this answer, so that the face moves while a slider is
     dragged, but do nothing costly with it. (Answers that are of no use at all are dropped, and never returned.)"""
 
+    @property
+    def answer(self) -> Answer:
+        """What came back. Raises DnpmError when that is an error."""
+        if self.result is None:
+            raise DnpmError(self.error or f"the backend gave no answer to {self.request.KIND}")
+        return self.result
 
-class Pending:
+
+class Pending(Generic[Answer]):
     """An answer that is on its way, to be looked at from a timer: `BackendClient.submit`."""
 
     def __init__(self) -> None:
         self._done = threading.Event()
-        self._reply: Reply | None = None
+        self._reply: Reply[Answer] | None = None
 
-    def deliver(self, reply: Reply) -> None:
+    def deliver(self, reply: Reply[Answer]) -> None:
         """The answer is there; from the client's thread."""
         self._reply = reply
         self._done.set()
 
     @property
-    def reply(self) -> Reply | None:
+    def reply(self) -> Reply[Answer] | None:
         """The answer, None as long as there is none. Never waits."""
         return self._reply
 
-    def wait(self, timeout: float | None = None) -> Reply | None:
+    def wait(self, timeout: float | None = None) -> Reply[Answer] | None:
         """The answer once it is there; None when it did not come in time (seconds), or never will: overtaken."""
         self._done.wait(timeout)
         return self._reply

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from .. import logs
+from ..backend.requests import MapRequest
 from ..batch import job as jobs
 from ..batch import sliders
 from ..detail.card import check_face_model, check_offset, read_card, weights_dir
@@ -109,11 +110,10 @@ def run(args: argparse.Namespace) -> int:
     _check_preset(args.preset, out / "face.json", text)
     log.info("displacement map ...")
     step = from_text(offset or "")
-    arrays = {"identity": identity, "expression": expression}
     if step is not None:
         check_offset(card, step, shown_path(args.preset))
-        arrays["w_offset"] = step
-    displacement, params, milliseconds = _displacement(args, model_path, weights, arrays)
+    request = MapRequest(identity=identity, expression=expression, w_offset=step, resolution=args.resolution)
+    displacement, params, milliseconds = _displacement(args, model_path, weights, request)
     files = [
         write_exr(out / "displacement.exr", displacement),
         write_png(out / "displacement.png", displacement),
@@ -180,21 +180,15 @@ def _pairs(option: str, text: str) -> dict[str, float] | None:
 
 
 def _displacement(
-    args: argparse.Namespace, model_path: Path, weights: Path, arrays: dict[str, np.ndarray]
+    args: argparse.Namespace, model_path: Path, weights: Path, request: MapRequest
 ) -> tuple[np.ndarray, str, float]:
     """(R, R) mm from the backend process, the device it ran on, and its milliseconds."""
     from ..backend.client.client import BackendClient
 
     client = BackendClient(python=sys.executable, device=args.device, weights=str(weights), face_model=str(model_path))
     try:
-        reply = client.call(
-            "displacement",
-            arrays=arrays,
-            params={"resolution": args.resolution},
-        )
-        if reply.error is not None:
-            raise DnpmError(reply.error)
-        return reply.arrays["displacement"], client.status.device, reply.ms
+        reply = client.call(request)
+        return reply.answer.displacement, client.status.device, reply.ms
     finally:
         client.stop()
 

@@ -13,6 +13,7 @@ import os
 import platform
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from .. import logs
 from ..backend.client.client import BackendClient
+from ..backend.requests import InfoRequest
 from ..detail.card import checked_files, read_card, weights_dir
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
@@ -150,7 +152,7 @@ def _weights(explicit: str | None) -> dict[str, Any]:
 def _backend(args: argparse.Namespace) -> dict[str, Any]:
     client = BackendClient(args.python, args.device, args.weights, args.face_model)
     try:
-        return client.call("info", timeout=_START_S).params
+        return asdict(client.call(InfoRequest(), timeout=_START_S).answer)
     finally:
         client.stop()
 

@@ -94,9 +94,9 @@ def run(args: argparse.Namespace) -> int:
         for file in files:
             read_picture(file)  # What is wrong with it is told before any network is loaded.
     from ..photo.open import open_reconstructor
-    from ..photo.reconstruct import Wish
+    from ..photo.reconstruct import PictureOptions
 
-    wish = Wish(box, args.face - 1)
+    options = PictureOptions(box, args.face - 1)
     tools = open_reconstructor(args.face_model, args.weights, args.landmarks, args.trust, args.refine)
     rows: list[dict[str, Any]] = []
 
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
             pictures = [read_picture(file) for file in group]
             results = tools.run(
                 pictures,
-                [wish] * len(group),
+                [options] * len(group),
                 resolution=args.resolution,
                 report=lambda stage: log.info("  %s ...", stage),
             )

@@ -55,7 +55,7 @@ class Restorer(Protocol):
 
 
 @dataclass(frozen=True)
-class Wish:
+class PictureOptions:
     """What an artist asks for one picture: a box (left, top, width, height) in the photo's pixels, or which of the
     found faces (0 is the largest), and points pinned to pixels of the photo."""
 
@@ -121,15 +121,15 @@ class Reconstructor:
         self.fitter = Fitter(model, networks.canonical)
 
     def run(
-        self, pictures: Sequence[Picture], wishes: Sequence[Wish] | None = None, locks: Locks | None = None,
+        self, pictures: Sequence[Picture], options: Sequence[PictureOptions] | None = None, locks: Locks | None = None,
         resolution: int = 1024, report: Callable[[str], None] | None = None,
     ) -> list[Reconstruction]:  # fmt: skip
         """One person's pictures: one identity for all, an expression and a camera for each.
 
         report: is told each stage ("landmarks", "fit", "texture", "detail"); what it raises stops the work. Raises
-        DnpmError when a picture shows no face, or a wish names none.
+        DnpmError when a picture shows no face, or its options name none.
         """
-        work = self.steps(pictures, wishes, locks, resolution)
+        work = self.steps(pictures, options, locks, resolution)
         try:
             while True:
                 stage = next(work)
@@ -142,23 +142,23 @@ class Reconstructor:
             work.close()
 
     def steps(
-        self, pictures: Sequence[Picture], wishes: Sequence[Wish] | None = None, locks: Locks | None = None,
+        self, pictures: Sequence[Picture], options: Sequence[PictureOptions] | None = None, locks: Locks | None = None,
         resolution: int = 1024,
     ) -> Generator[str, None, list[Reconstruction]]:  # fmt: skip
         """`run`, which stops before each stage and yields its name. Raises what `run` raises."""
-        wishes = list(wishes) if wishes is not None else [Wish() for _ in pictures]
-        if len(wishes) != len(pictures):
-            raise DnpmError(f"there are {len(pictures)} pictures and wishes for {len(wishes)}")
+        options = list(options) if options is not None else [PictureOptions() for _ in pictures]
+        if len(options) != len(pictures):
+            raise DnpmError(f"there are {len(pictures)} pictures and options for {len(options)}")
         watch = _Watch()
         yield "landmarks"
         with watch("landmarks"):
-            found = [find_wanted(p, self.networks, wish) for p, wish in zip(pictures, wishes, strict=True)]
+            found = [find_wanted(p, self.networks, one) for p, one in zip(pictures, options, strict=True)]
         yield "fit"
         with watch("fit"):
             fit = self.fitter.fit(
                 [
-                    FitPicture(face, _size(picture), _scaled(wish.pins, picture.factor))
-                    for (face, _), picture, wish in zip(found, pictures, wishes, strict=True)
+                    FitPicture(face, _size(picture), _scaled(one.pins, picture.factor))
+                    for (face, _), picture, one in zip(found, pictures, options, strict=True)
                 ],
                 locks,
             )
@@ -196,24 +196,26 @@ class Reconstructor:
         return np.asarray(image[0, 0].float().cpu().numpy(), np.float32)
 
 
-def find_wanted(picture: Picture, networks: LandmarkNetworks, wish: Wish | None = None) -> tuple[Face, int]:
+def find_wanted(
+    picture: Picture, networks: LandmarkNetworks, options: PictureOptions | None = None
+) -> tuple[Face, int]:
     """The face that is asked for, and how many there are. Raises DnpmError when there is none."""
-    wish = wish or Wish()
+    options = options or PictureOptions()
     box = None
-    if wish.box is not None:
-        left, top, width, height = (float(n) * picture.factor for n in wish.box)
+    if options.box is not None:
+        left, top, width, height = (float(n) * picture.factor for n in options.box)
         box = (left, top, width, height)
-    faces = find_faces(picture.image, networks, box, closely=wish.which + 1)
+    faces = find_faces(picture.image, networks, box, closely=options.which + 1)
     if not faces and box is not None:
-        raise DnpmError(f"{picture.name}: no face was found in the box {wish.box}; draw it around the whole face")
+        raise DnpmError(f"{picture.name}: no face was found in the box {options.box}; draw it around the whole face")
     if not faces:
         raise DnpmError(
             f"{picture.name}: no face was found ({picture.size[0]} x {picture.size[1]} pixels); crop the photo to the "
             "face, or give a box around it"
         )
-    if not 0 <= wish.which < len(faces):
-        raise DnpmError(f"{picture.name}: has {len(faces)} faces; there is no face {wish.which + 1}")
-    return faces[wish.which], len(faces)
+    if not 0 <= options.which < len(faces):
+        raise DnpmError(f"{picture.name}: has {len(faces)} faces; there is no face {options.which + 1}")
+    return faces[options.which], len(faces)
 
 
 def _size(picture: Picture) -> tuple[int, int]:

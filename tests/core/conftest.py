@@ -127,3 +127,20 @@ def shared_names() -> Callable[[], set[str]]:
     if not folder.is_dir():
         pytest.skip("this system does not list its shared memory")
     return lambda: {file.name for file in folder.glob(f"dnpm-{os.getpid()}-*")}
+
+
+@pytest.fixture(scope="session")
+def raw():
+    """A request of any kind, arrays and values, as no client of ours makes it: what another program might send."""
+    from dnpm.core.backend.requests import Request, TaskEnded
+
+    class Raw(Request):
+        def __init__(self, kind, params=None, arrays=None):
+            object.__setattr__(self, "KIND", kind)
+            object.__setattr__(self, "ANSWER", TaskEnded)
+            object.__setattr__(self, "given", (arrays or {}, params or {}))
+
+        def pack(self):
+            return self.given
+
+    return Raw

@@ -31,6 +31,7 @@ import numpy as np
 
 import dnpm
 from dnpm.core.backend.client.client import BackendClient
+from dnpm.core.backend.requests import InfoRequest
 from dnpm.core.backend.types import Limits
 from dnpm.operators.scene import compat, session
 from dnpm.operators.scene.detail import live, map_image
@@ -46,7 +47,7 @@ def start(**limits: float) -> bpy.types.Object:
     patience = Limits(restarts=10**6, start_s=LIMIT_S, **limits)
     session.use(BackendClient(sys.executable, "cpu", limits=patience, threads=1))
     assert bpy.ops.dnpm.add_face() == {"FINISHED"}
-    session.client().call("info", timeout=LIMIT_S)
+    session.client().call(InfoRequest(), timeout=LIMIT_S)
     return bpy.context.object
 
 
@@ -104,9 +105,8 @@ def settle(face: bpy.types.Object) -> bool:
     entry = live.track(face)
     if not entry.shows(entry.wanted):
         return False
-    wish = entry.wish
-    reply = session.client().call("displacement", arrays=wish.arrays(), params=wish.params(), timeout=LIMIT_S)
-    return np.array_equal(reply.arrays["displacement"], map_image.read_map(face))
+    reply = session.client().call(entry.request, timeout=LIMIT_S)
+    return np.array_equal(reply.answer.displacement, map_image.read_map(face))
 
 
 def drag(count: str, seed: str) -> dict[str, int]:
@@ -167,7 +167,7 @@ def disturbed(action: Callable[[int], Any], count: int, seed: str) -> dict[str, 
         before = session.status().restarts
         with killed_after(rng.uniform(0, took)):
             found = action(k)
-        session.client().call("info", timeout=LIMIT_S)
+        session.client().call(InfoRequest(), timeout=LIMIT_S)
         recovered += found == wanted and session.status().restarts > before
     return {"tried": count, "recovered": recovered}
 

@@ -52,7 +52,8 @@ def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
 def photo(count: int) -> dict[str, int]:
     """A drawn person fitted by the real networks, with a worker that is killed meanwhile."""
     from dnpm.core.backend.client.client import BackendClient, Limits
-    from dnpm.core.backend.client.photo import Photo, PhotoJob
+    from dnpm.core.backend.client.photo import PhotoTask
+    from dnpm.core.backend.requests import InfoRequest, Photo, PhotoOpen
     from dnpm.core.face_model.locate import face_model_path
     from dnpm.core.face_model.model import FaceModel
     from dnpm.core.photo.camera import Camera, turned
@@ -66,7 +67,7 @@ def photo(count: int) -> dict[str, int]:
     client = BackendClient(sys.executable, "cpu", limits=Limits(restarts=10**6, start_s=LIMIT_S), threads=1)
 
     def fitted() -> tuple[np.ndarray, ...]:
-        made = PhotoJob(client, [Photo(pixels=pixels, name="drawn")]).wait()
+        made = PhotoTask(client, PhotoOpen(pictures=(Photo(pixels=pixels, name="drawn"),))).wait()
         return made.identity, made.expression, made.texture, made.w_offset
 
     def kill() -> None:
@@ -84,7 +85,7 @@ def photo(count: int) -> dict[str, int]:
             timer.start()
             found = fitted()
             timer.join()
-            client.call("info", timeout=LIMIT_S)
+            client.call(InfoRequest(), timeout=LIMIT_S)
             same = all(np.array_equal(a, b) for a, b in zip(found, wanted, strict=True))
             recovered += same and client.status.restarts > before
     finally:

@@ -3,10 +3,35 @@
 from __future__ import annotations
 
 import os
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
+from dnpm.core.backend.requests import (
+    Curves,
+    FaceModelInfo,
+    InfoAnswer,
+    InfoRequest,
+    MapAnswer,
+    MapRequest,
+    MapsRequest,
+    PhotoCamera,
+    PhotoEnd,
+    PhotoFace,
+    PhotoOpen,
+    PhotoOpened,
+    PhotoStep,
+    PhotoStepped,
+    Request,
+    SpeechEnd,
+    SpeechOpen,
+    SpeechOpened,
+    SpeechStep,
+    SpeechStepped,
+    TaskEnded,
+    WeightsInfo,
+)  # fmt: skip
 from dnpm.core.backend.types import BackendStatus, Pending, Reply
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 
@@ -24,13 +49,13 @@ class FakeClient:
         self.waiting: list[Reply] = []
         self.error: str | None = None
         self.held = False
-        self.submitted: list[tuple[str, dict]] = []
+        self.submitted: list[Request] = []
         self.ended: list[str] = []
-        self.speech: dict = {}
+        self.speech: SpeechOpen | None = None
         self.sound_s = 3.0
         self.weights = "a"
-        self.photo: dict = {}
-        self.photo_arrays: dict = {}
+        self.photo: PhotoOpen | None = None
+        self.steps = 0
 
     @staticmethod
     def map_of(identity: np.ndarray, expression: np.ndarray, resolution: int | None) -> np.ndarray:
@@ -46,13 +71,19 @@ class FakeClient:
     def stop(self) -> None:
         self.status, self.waiting = BackendStatus(), []
 
-    def request(self, channel, kind, *, arrays, params=None) -> int:
+    def request(self, channel, request) -> int:
         ticket = len(self.asked) + 1
-        self.asked.append({"channel": channel, "params": params, **arrays})
+        self.asked.append({"channel": channel} | self.as_dict(request))
         # The newest of a channel waits, as in the real client.
         self.waiting = [reply for reply in self.waiting if reply.channel != channel]
-        self.waiting.append(self._answer(ticket, channel, kind, arrays, params))
+        self.waiting.append(self._map(ticket, channel, request))
         return ticket
+
+    @staticmethod
+    def as_dict(request) -> dict:
+        """Its arrays, and the rest as `params`: what is not at its default, beside resolution and final."""
+        arrays, params = request.pack()
+        return {"params": {"resolution": request.resolution, "final": request.final} | params, **arrays}
 
     def poll(self) -> list[Reply]:
         if self.held:
@@ -60,94 +91,89 @@ class FakeClient:
         answers, self.waiting = self.waiting, []
         return answers
 
-    def call(self, kind, *, arrays=None, params=None, timeout=60) -> Reply:
+    def call(self, request, *, timeout=60) -> Reply:
         self.start()
-        self.calls.append({"params": params, **arrays})
-        return self._answer(0, "", kind, arrays, params)
+        self.calls.append(self.as_dict(request))
+        return self._map(0, "", request)
 
-    def submit(self, channel, kind, *, arrays=None, params=None, timeout=None) -> Pending:
+    def submit(self, channel, request, *, timeout=None) -> Pending:
         self.start()
         pending = Pending()
-        params = dict(params or {})
-        self.submitted.append((kind, params))
+        self.submitted.append(request)
         if self.error:
-            pending.deliver(Reply(0, channel, kind, error=self.error))
-        elif kind == "info":
-            pending.deliver(Reply(0, channel, kind, params={"weights": {"sha256": {"generator": self.weights}}}))
-        elif kind == "displacements":
-            both = zip(arrays["identity"], arrays["expression"], strict=True)
-            maps = [self.map_of(i, e, params.get("resolution")) for i, e in both]
-            pending.deliver(Reply(0, channel, kind, {"displacement": np.stack(maps)}, ms=5.0))
-        elif kind.startswith("photo"):
-            pending.deliver(self._look(channel, kind, params, dict(arrays or {})))
+            pending.deliver(Reply(0, channel, request, error=self.error))
         else:
-            pending.deliver(self._speak(channel, kind, params))
+            pending.deliver(Reply(0, channel, request, self._answers[type(request)](self, request), ms=5.0))
         return pending
 
-    def _look(self, channel, kind, params, arrays) -> Reply:
-        """The same person for any photo, turned a little; four stages a photo. What was asked is kept."""
-        if kind == "photo":
-            self.photo, self.photo_arrays = params | {"steps": 0}, arrays
-            told = [one.get("path") or one["name"] for one in params["pictures"]]
-            return Reply(0, channel, kind, params={"names": told, "stages": 2 + 2 * len(told)})
-        if kind == "photo_end":
-            self.ended.append(params["run"])
-            return Reply(0, channel, kind)
-        self.photo["steps"] += 1
-        if self.photo["steps"] < 4:
-            stage = ("fit", "texture", "detail")[self.photo["steps"] - 1]
-            return Reply(0, channel, kind, params={"stage": stage, "done": False})
-        made = self.photo_answer(
-            len(self.photo["pictures"]), self.photo["keep_identity"], self.photo["keep_expression"]
-        )
-        return Reply(0, channel, kind, made, self.photo_facts(len(self.photo["pictures"])))
+    def _info(self, request: InfoRequest) -> InfoAnswer:
+        weights = WeightsInfo("fake", "", {"generator": self.weights}, 1024)
+        return InfoAnswer(
+            python="", python_version="", torch_version="", device="cpu", device_name="", devices=("cpu",),
+            weights_name="fake", weights=weights, face_model=FaceModelInfo("tiny", "", 3, 4, 0),
+        )  # fmt: skip
+
+    def _maps(self, request: MapsRequest) -> MapAnswer:
+        both = zip(request.identity, request.expression, strict=True)
+        return MapAnswer(displacement=np.stack([self.map_of(i, e, request.resolution) for i, e in both]))
+
+    def _open_photos(self, request: PhotoOpen) -> PhotoOpened:
+        """What was asked is kept."""
+        self.photo, self.steps = request, 0
+        return PhotoOpened(stages=2 + 2 * len(request.pictures))
+
+    def _step_photos(self, request: PhotoStep) -> PhotoStepped:
+        """The same person for any photo, turned a little; four stages."""
+        self.steps += 1
+        if self.steps < 4:
+            return PhotoStepped(stage=("fit", "texture", "detail")[self.steps - 1])
+        asked = self.photo
+        return PhotoStepped(face=self.photo_answer(len(asked.pictures), asked.keep_identity, asked.keep_expression))
+
+    def _end(self, request: PhotoEnd | SpeechEnd) -> TaskEnded:
+        self.ended.append(request.task)
+        return TaskEnded()
 
     @staticmethod
-    def photo_answer(count: int, keep_identity=(), keep_expression=()) -> dict[str, np.ndarray]:
-        """Arrays as the worker answers them for the tiny model."""
+    def photo_answer(count: int, keep_identity=(), keep_expression=()) -> PhotoFace:
+        """As the worker answers for the tiny model."""
         rng = np.random.default_rng(3)
-        arrays = {
-            "identity": np.array([0.5, -1.0, 0.25], np.float32), "expression": np.array([0.5, 0, 0, 0.25], np.float32),
-            "w_offset": rng.normal(0, 0.1, (18, 512)).astype(np.float32),
-            "skin": np.array([0.45, 0.3, 0.2], np.float32),
-            "texture": rng.uniform(0, 1, (64, 64, 4)).astype(np.float32),
-        }  # fmt: skip
-        for name, kept in (("identity", keep_identity), ("expression", keep_expression)):
+        identity, expression = np.array([0.5, -1.0, 0.25], np.float32), np.array([0.5, 0, 0, 0.25], np.float32)
+        for values, kept in ((identity, keep_identity), (expression, keep_expression)):
             for place, value in kept:
-                arrays[name][int(place)] = value
+                values[place] = value
+        offset = rng.normal(0, 0.1, (18, 512)).astype(np.float32)
+        texture = rng.uniform(0, 1, (64, 64, 4)).astype(np.float32)
         a = np.radians(20)
         turn = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
-        for k in range(count):
-            arrays[f"rotation_{k}"] = (np.diag([1.0, -1.0, -1.0]) @ turn).astype(np.float32)
-            arrays[f"translation_{k}"] = np.array([5.0, -8.0, 600.0 + 100 * k], np.float32)
-            arrays[f"centre_{k}"] = np.array([66.0, 75.0], np.float32)
-            arrays[f"picture_{k}"] = rng.integers(0, 255, (160, 120, 3)).astype(np.uint8)
-        return arrays
+        cameras = [
+            PhotoCamera(
+                f"photo {k}", (np.diag([1.0, -1.0, -1.0]) @ turn).astype(np.float32),
+                np.array([5.0, -8.0, 600.0 + 100 * k], np.float32), 400.0, np.array([66.0, 75.0], np.float32),
+                rng.integers(0, 255, (160, 120, 3)).astype(np.uint8), 0.02, 1, ("has a note",),
+            )
+            for k in range(count)
+        ]  # fmt: skip
+        skin = np.array([0.45, 0.3, 0.2], np.float32)
+        return PhotoFace(identity, expression, offset, texture, skin, tuple(cameras), "the photo", {"fit": 0.5})
 
-    @staticmethod
-    def photo_facts(count: int) -> dict:
-        camera = {"focal": 400.0, "size": [120, 160], "error": 0.02, "found": 1, "notes": ["has a note"]}
-        return {"done": True, "cameras": [camera] * count, "detail_from": "the photo", "seconds": {"fit": 0.5}}
+    def _open_speech(self, request: SpeechOpen) -> SpeechOpened:
+        self.speech, self.steps = request, 0
+        return SpeechOpened(seconds=request.seconds or self.sound_s, weights="fake", speakers=("a",))
 
-    def _speak(self, channel, kind, params) -> Reply:
+    def _step_speech(self, request: SpeechStep) -> SpeechStepped:
         """Three seconds of sound in three steps, whatever the file; or as many as `seconds` says."""
-        if kind == "speech":
-            self.speech = params | {"steps": 0}
-            values = {"seconds": params.get("seconds", self.sound_s), "weights": "fake", "speakers": ["a"]}
-            return Reply(0, channel, kind, params=values)
-        if kind == "speech_end":
-            self.ended.append(params["run"])
-            return Reply(0, channel, kind)
-        self.speech["steps"] += 1
-        if self.speech["steps"] < 3:
-            return Reply(0, channel, kind, params={"share": self.speech["steps"] / 3, "done": False})
-        fps, first = self.speech["fps"], self.speech["first"]
-        times = first + np.arange(int(np.ceil((self.speech.get("seconds", self.sound_s) - first) * fps)) + 1) / fps
-        arrays = {"times": times, "expression": self.curves_of(times)}
-        if self.speech["controls"]["head_life"] > 0:
-            arrays["rotations"] = np.zeros((len(times), 9), np.float32)
-            arrays["rotations"][:, 0] = 0.1 * np.sin(times)
-        return Reply(0, channel, kind, arrays, {"share": 1.0, "done": True})
+        self.steps += 1
+        if self.steps < 3:
+            return SpeechStepped(share=self.steps / 3)
+        asked = self.speech
+        length = (asked.seconds or self.sound_s) - asked.first
+        times = asked.first + np.arange(int(np.ceil(length * asked.fps)) + 1) / asked.fps
+        rotations = None
+        if asked.controls.head_life > 0:
+            rotations = np.zeros((len(times), 9), np.float32)
+            rotations[:, 0] = 0.1 * np.sin(times)
+        return SpeechStepped(share=1.0, curves=Curves(times, self.curves_of(times), rotations, "fake"))
 
     @staticmethod
     def curves_of(times: np.ndarray) -> np.ndarray:
@@ -157,11 +183,16 @@ class FakeClient:
         curves[:, ARKIT_NAMES.index("browInnerUp")] = 0.25
         return curves
 
-    def _answer(self, ticket, channel, kind, arrays, params) -> Reply:
+    def _map(self, ticket, channel, request: MapRequest) -> Reply:
         if self.error:
-            return Reply(ticket, channel, kind, error=self.error)
-        displacement = self.map_of(arrays["identity"], arrays["expression"], params["resolution"])
-        return Reply(ticket, channel, kind, {"displacement": displacement}, ms=5.0)
+            return Reply(ticket, channel, request, error=self.error)
+        displacement = self.map_of(request.identity, request.expression, request.resolution)
+        return Reply(ticket, channel, request, MapAnswer(displacement=displacement), ms=5.0)
+
+    _answers: ClassVar = {
+        InfoRequest: _info, MapsRequest: _maps, PhotoOpen: _open_photos, PhotoStep: _step_photos, PhotoEnd: _end,
+        SpeechOpen: _open_speech, SpeechStep: _step_speech, SpeechEnd: _end,
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
+from dnpm.core.backend.requests import SpeechOpen
 from dnpm.operators.animate import LONGEST_S
 from dnpm.operators.scene import compat
 from dnpm.operators.scene.motion import apply_curves, head, sounds
@@ -72,7 +73,7 @@ def test_keyframes_at_the_scenes_frames(backend, face, speech):
     assert len(found) == int(np.ceil(3 * fps)) + 1
     assert (np.diff(found[:, 0]) == 1).all()
     assert np.allclose(found[:, 1], 0.5 + 0.5 * np.sin(6 * np.arange(len(found)) / fps), atol=1e-5)
-    assert backend.speech["fps"] == pytest.approx(fps)
+    assert backend.speech.fps == pytest.approx(fps)
     scene.frame_set(30)
     assert face.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(found[20, 1], abs=1e-5)
     rest = keys(curves(face.data.shape_keys)['key_blocks["mouthSmileLeft"].value[0]'])
@@ -92,7 +93,7 @@ def test_an_offset_between_two_frames(backend, face, speech):
     assert animate() == {"FINISHED"}
     found = keys(curves(face.data.shape_keys)[f"{JAW}[0]"])
     assert found[0, 0] == 3
-    assert backend.speech["first"] == pytest.approx(0.8 / 24, abs=1e-5)
+    assert backend.speech.first == pytest.approx(0.8 / 24, abs=1e-5)
     assert found[0, 1] == pytest.approx(0.5 + 0.5 * np.sin(6 * 0.8 / 24), abs=1e-4)
 
 
@@ -145,7 +146,7 @@ def test_head(backend, face, speech):
     assert empty.animation_data.action is not None or len(empty.animation_data.nla_tracks)
     speech.head = "NONE"
     assert animate() == {"FINISHED"}
-    assert backend.speech["controls"]["head_life"] == 0
+    assert backend.speech.controls.head_life == 0
 
 
 def test_turns_there_and_back():
@@ -170,16 +171,16 @@ def test_sequencer(backend, face, speech, sound):
     (strip,) = compat.sequences(scene.sequence_editor)
     assert strip.frame_final_start == 5
     assert scene.frame_end >= strip.frame_final_end - 1
-    assert backend.speech["begin"] == pytest.approx(0.5)
+    assert backend.speech.begin == pytest.approx(0.5)
 
     strip.frame_final_start += 6
     strip.frame_final_duration = 24
     strip.frame_start += 100
     speech.source = "STRIP"
     assert animate() == {"FINISHED"}
-    assert backend.speech["begin"] == pytest.approx(0.75, abs=1e-4)
-    assert backend.speech["seconds"] == pytest.approx(1.0)
-    assert Path(backend.speech["path"]) == Path(sound)
+    assert backend.speech.begin == pytest.approx(0.75, abs=1e-4)
+    assert backend.speech.seconds == pytest.approx(1.0)
+    assert Path(backend.speech.path) == Path(sound)
     assert keys(curves(face.data.shape_keys)[f"{JAW}[0]"])[0, 0] == 111
     assert len(compat.sequences(scene.sequence_editor)) == 1, "it is there already"
 
@@ -189,7 +190,7 @@ def test_sequencer(backend, face, speech, sound):
     backend.submitted.clear()
     speech.head = "OBJECT"
     assert animate() == {"FINISHED"}
-    assert sum(kind == "speech" for kind, _ in backend.submitted) == 2
+    assert sum(isinstance(request, SpeechOpen) for request in backend.submitted) == 2
     found = keys(curves(face.data.shape_keys)[f"{JAW}[0]"])
     assert (found[0, 0], found[-1, 0]) == (111, 160 + 72)
     assert found[found[:, 0] == 150, 1] == 0, "between the two the mouth is shut"
@@ -197,8 +198,8 @@ def test_sequencer(backend, face, speech, sound):
 
     strip.sound.pack()
     assert animate() == {"FINISHED"}
-    assert Path(backend.speech["path"]).name.startswith("dnpm-sound-")
-    assert not Path(backend.speech["path"]).exists()
+    assert Path(backend.speech.path).name.startswith("dnpm-sound-")
+    assert not Path(backend.speech.path).exists()
     strip.select, scene.sequence_editor.active_strip = False, None
     with pytest.raises(RuntimeError, match="no sound strip is selected"):
         animate()
@@ -279,7 +280,7 @@ def test_nothing_changes_when_it_fails(backend, face, speech, trouble: str, monk
 
 def test_a_file_given_wins(backend, face, speech, tmp_path):
     assert animate(filepath=str(tmp_path / "b.wav")) == {"FINISHED"}
-    assert backend.speech["path"] == str(tmp_path / "b.wav")
+    assert backend.speech.path == str(tmp_path / "b.wav")
 
 
 def test_drivers_win_and_that_is_told(backend, face, speech):
@@ -378,15 +379,15 @@ def test_a_face_deleted_meanwhile(backend, face, speech, monkeypatch):
 
 def test_sounds_joined():
     """Two that overlap and one that stands apart: the larger value, rest in the gap, one head."""
-    from dnpm.core.backend.client.speech import Curves
-    from dnpm.operators.scene.motion.apply_curves import Wish, joined
+    from dnpm.core.backend.requests import Curves
+    from dnpm.operators.scene.motion.apply_curves import FrameTiming, joined
 
     def part(count: int, value: float) -> Curves:
         turns = np.full((count, 9), value, np.float32)
         return Curves(np.arange(count) / 20, np.full((count, 52), value, np.float32), turns, "")
 
-    wishes = [Wish(frame, 0.0, 20.0, float(frame)) for frame in (10, 15, 40)]
-    frames, expression, rotations = joined(wishes, [part(10, 0.4), part(10, 0.2), part(5, 0.6)])
+    timings = [FrameTiming(frame, 0.0, 20.0, float(frame)) for frame in (10, 15, 40)]
+    frames, expression, rotations = joined(timings, [part(10, 0.4), part(10, 0.2), part(5, 0.6)])
     assert (frames[0], frames[-1]) == (10, 44)
     at = dict(zip(frames.tolist(), expression[:, 0].tolist(), strict=True))
     assert [at[k] for k in (10, 19, 20, 24, 30, 40, 44)] == pytest.approx([0.4, 0.4, 0.4 * 2 / 3, 0.2, 0, 0.6, 0.6])

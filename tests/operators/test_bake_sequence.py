@@ -9,6 +9,7 @@ import bpy
 import numpy as np
 import pytest
 
+from dnpm.core.backend.requests import MapsRequest
 from dnpm.operators.scene import session
 from dnpm.operators.scene.detail import live, map_image
 from dnpm.operators.scene.face import slider_values
@@ -35,7 +36,7 @@ def bake() -> set[str]:
 
 
 def asked(backend) -> int:
-    return sum(kind == "displacements" for kind, _ in backend.submitted)
+    return sum(isinstance(request, MapsRequest) for request in backend.submitted)
 
 
 def heights(face) -> np.ndarray:
@@ -227,8 +228,8 @@ def test_what_is_deleted_while_it_bakes_ends_it_cleanly(backend, face, group, pa
     """The report names the part, and nothing is left in the scene; what was computed stays on disk."""
     counts, submit = [], backend.submit
 
-    def deleting(channel, kind, **request):
-        if kind == "displacements" and not counts:
+    def deleting(channel, request, **options):
+        if isinstance(request, MapsRequest) and not counts:
             modifier = map_image.displace_modifier(face)
             if part == "modifier":
                 face.modifiers.remove(modifier)
@@ -237,7 +238,7 @@ def test_what_is_deleted_while_it_bakes_ends_it_cleanly(backend, face, group, pa
             else:
                 bpy.data.images.remove(modifier.texture.image)
             counts.append((len(bpy.data.images), len(bpy.data.textures)))
-        return submit(channel, kind, **request)
+        return submit(channel, request, **options)
 
     monkeypatch.setattr(backend, "submit", deleting)
     with pytest.raises(RuntimeError, match=f"{part} was deleted: press Repair Face"):

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import bpy
 import numpy as np
 import pytest
 
+from dnpm.core.backend.requests import MapRequest
 from dnpm.core.errors import DnpmError
 from dnpm.operators.scene.detail import controls, live
 from dnpm.operators.scene.face import models
+
+
+def asked_by(face) -> MapRequest:
+    return controls.map_request(face, np.zeros(3, np.float32), np.zeros(4, np.float32))
 
 
 @pytest.fixture
@@ -22,8 +29,19 @@ def group(face, monkeypatch):
 
 
 def test_defaults_ask_for_nothing(face):
-    extras = controls.read(face)
-    assert (extras.arrays, extras.params, extras.digest()) == ({}, {}, b"")
+    request = asked_by(face)
+    assert set(request.pack()[0]) == {"identity", "expression"}
+    assert request.pack()[1] == {}
+    assert controls.extras_digest(request) == b""
+
+
+def test_a_files_digest_stays_what_it_was():
+    """Files of earlier versions name the sliders of their maps by it."""
+    plain = MapRequest(identity=np.zeros(3, np.float32), expression=np.zeros(4, np.float32))
+    assert controls.extras_digest(replace(plain, age=12.0, truncation=0.5)).hex() == "ed232359d1d2f33a3fa9ae140e720ec0"
+    mixed = replace(plain, mix_identity=np.arange(3, dtype=np.float32), gain=np.ones((2, 2), np.float32))
+    assert controls.extras_digest(mixed).hex() == "9bb583d075a2cc0ebcafd005e982173f"
+    assert controls.extras_digest(replace(plain, mix_from=64, resolution=64, final=True)) == b""
 
 
 def test_what_is_set_is_asked_for(window, face, group, backend):
@@ -57,7 +75,7 @@ def test_skin_from_another_face(window, face, group, backend):
     np.testing.assert_array_equal(asked["mix_identity"], [1.5, -0.5, 0])
     other.dnpm_face.fingerprint = "another"
     with pytest.raises(DnpmError, match="another face model"):
-        controls.read(face)
+        asked_by(face)
 
 
 @pytest.mark.parametrize("kind", ["FLOAT", "FLOAT_COLOR"])
@@ -71,20 +89,20 @@ def test_a_painted_mask(face, group, kind):
         attribute.data.foreach_set("color", np.repeat(values, 4))
     group.mask = "weak"
     group.mask_low, group.mask_high = 0.5, 2.0
-    gain = controls.read(face).arrays["gain"]
+    gain = asked_by(face).gain
     assert gain.min() >= 0.5 - 1e-6
     assert gain.max() > 1.5
     covered = models.model_of(face)
     assert covered.n_id == len(face.dnpm_face.identity)
     group.mask = "gone"
     with pytest.raises(DnpmError, match="neither a vertex group nor an attribute"):
-        controls.read(face)
+        asked_by(face)
 
 
 def test_a_vertex_group_is_a_mask(face, group):
     face.vertex_groups.new(name="all").add(list(range(len(face.data.vertices))), 0.5, "REPLACE")
     group.mask = "all"
-    gain = controls.read(face).arrays["gain"]
+    gain = asked_by(face).gain
     assert 0.5 in np.round(np.unique(gain), 4)
     assert set(np.round(np.unique(gain), 4)) <= {0.5, 1.0}
 

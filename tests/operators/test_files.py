@@ -11,7 +11,7 @@ import pytest
 
 from dnpm.core.backend.types import BackendStatus
 from dnpm.operators.scene import names, settings
-from dnpm.operators.scene.detail import live, map_image, waiting
+from dnpm.operators.scene.detail import controls, live, map_image, waiting
 from dnpm.operators.scene.face import identity, models, slider_values
 
 
@@ -41,7 +41,7 @@ def test_save_and_reload_without_a_backend(face, backend, tiny_model, tmp_path, 
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
     face = bpy.data.objects[names.OBJECT]
     check_same(face, tiny_model, pixels)
-    assert live.track(face).shows(live.track(face).wish.digest(face))
+    assert live.track(face).shows(controls.digest(face, live.track(face).request))
     assert len(backend.calls) == calls
 
 

@@ -10,7 +10,8 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-from dnpm.core.backend.client.photo import Photo, PhotoJob
+from dnpm.core.backend.client.photo import PhotoTask
+from dnpm.core.backend.requests import Photo, PhotoOpen
 from dnpm.core.face_model import w_offset
 from dnpm.core.face_model.units import to_blender
 from dnpm.operators.scene.detail import live
@@ -43,14 +44,14 @@ def test_sliders_detail_colours_and_camera(backend, face):
     before = {m.name: colour_source(m) for m in materials.own(face) if m["dnpm_kind"] in ("skin", "lips")}
     assert make() == {"FINISHED"}
     expected = backend.photo_answer(1)
-    assert [item.value for item in face.dnpm_face.identity] == pytest.approx(expected["identity"].tolist())
+    assert [item.value for item in face.dnpm_face.identity] == pytest.approx(expected.identity.tolist())
     assert face.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(0.5)
-    assert np.array_equal(w_offset.from_text(face.dnpm_photo.offset), expected["w_offset"])
-    assert face.dnpm_face.tone == photos.nearest_tone(expected["skin"]) == "brown"
+    assert np.array_equal(w_offset.from_text(face.dnpm_photo.offset), expected.w_offset)
+    assert face.dnpm_face.tone == photos.nearest_tone(expected.skin) == "brown"
     texture = face.dnpm_photo.texture
     pixels = np.empty(64 * 64 * 4, np.float32)
     texture.pixels.foreach_get(pixels)
-    assert np.abs(pixels.reshape(64, 64, 4)[::-1] - expected["texture"]).max() <= 0.51 / 255
+    assert np.abs(pixels.reshape(64, 64, 4)[::-1] - expected.texture).max() <= 0.51 / 255
     assert texture.packed_file is not None
     for material in materials.own(face):
         if material["dnpm_kind"] in ("skin", "lips"):
@@ -63,8 +64,8 @@ def test_sliders_detail_colours_and_camera(backend, face):
     assert scene.camera == face.dnpm_photo.photos[0].camera
     assert scene.camera.data.background_images[0].image == face.dnpm_photo.photos[0].image
     assert (scene.render.resolution_x, scene.render.resolution_y) == (810, 1080)
-    assert backend.photo["trust"] == 1.0
-    assert backend.photo["pictures"] == [{"path": PHOTO, "which": 0, "pins": []}]
+    assert backend.photo.trust == 1.0
+    assert backend.photo.pictures == (Photo(path=PHOTO),)
 
 
 @pytest.mark.parametrize("unit_scale", [1.0, 0.01])
@@ -78,8 +79,8 @@ def test_the_camera_sees_the_face_where_the_photo_has_it(backend, registered, un
     scene.render.resolution_x, scene.render.resolution_y = 120, 160
     bpy.context.view_layer.update()
     points = np.array([[0, 0, 60], [40, 30, 20], [-60, -80, 10]], float)
-    seen = points @ expected["rotation_0"].T + expected["translation_0"]
-    wanted = 400.0 * seen[:, :2] / seen[:, 2:] + expected["centre_0"]
+    seen = points @ expected.rotation_0.T + expected.translation_0
+    wanted = 400.0 * seen[:, :2] / seen[:, 2:] + expected.centre_0
     for point, pixel in zip(to_blender(points, unit_scale), wanted, strict=True):
         x, y, _ = world_to_camera_view(scene, scene.camera, face.matrix_world @ Vector(point))
         assert (x * 120, (1 - y) * 160) == pytest.approx(pixel.tolist(), abs=0.05)
@@ -93,7 +94,7 @@ def test_the_camera_sees_the_face_where_the_photo_has_it(backend, registered, un
 def test_sliders_work_on_top_of_it(backend, face, window):
     face.dnpm_photo.filepath = PHOTO
     assert bpy.ops.dnpm.face_from_image("EXEC_DEFAULT") == {"FINISHED"}
-    offset = backend.photo_answer(1)["w_offset"]
+    offset = backend.photo_answer(1).w_offset
     assert np.allclose(backend.asked[-1]["w_offset"], 0.4 * offset)
     first = live.track(face).wanted
     face.dnpm_face.identity[0].value = 2.0
@@ -111,7 +112,7 @@ def test_sliders_work_on_top_of_it(backend, face, window):
 def test_a_render_has_it(backend, face):
     assert make() == {"FINISHED"}
     live.update_now(face)
-    assert np.allclose(backend.calls[-1]["w_offset"], 0.4 * backend.photo_answer(1)["w_offset"])
+    assert np.allclose(backend.calls[-1]["w_offset"], 0.4 * backend.photo_answer(1).w_offset)
 
 
 def test_colours_are_mixed_in_and_follow_the_tone(backend, face):
@@ -160,14 +161,14 @@ def test_locked_sliders_stay(backend, face):
     items[1].value, items[1].locked = 0.75, True
     blocks["browInnerUp"].value, blocks["browInnerUp"].lock_shape = 0.9, True
     assert make() == {"FINISHED"}
-    assert backend.photo["keep_identity"] == [[1, 0.75]]
+    assert backend.photo.keep_identity == ((1, 0.75),)
     assert items[1].value == 0.75
     assert blocks["browInnerUp"].value == pytest.approx(0.9)
     assert blocks["jawOpen"].value == pytest.approx(0.5)
     face.dnpm_photo.keep_identity = face.dnpm_photo.keep_expression = True
     assert make() == {"FINISHED"}
-    assert len(backend.photo["keep_identity"]) == len(items)
-    assert len(backend.photo["keep_expression"]) == len(blocks) - 1
+    assert len(backend.photo.keep_identity) == len(items)
+    assert len(backend.photo.keep_expression) == len(blocks) - 1
     assert bpy.ops.dnpm.random(part="IDENTITY", seed=7) == {"FINISHED"}
     assert items[1].value == 0.75
     assert items[0].value != 0.5
@@ -176,7 +177,7 @@ def test_locked_sliders_stay(backend, face):
 def test_several_photos(backend, face, tmp_path: Path):
     files = [{"name": "a.jpg"}, {"name": "b.jpg"}]
     assert bpy.ops.dnpm.face_from_image(directory=str(tmp_path), files=files) == {"FINISHED"}
-    assert [one["path"] for one in backend.photo["pictures"]] == [str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")]
+    assert [one.path for one in backend.photo.pictures] == [str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")]
     items = face.dnpm_photo.photos
     assert [item.name for item in items] == ["a.jpg", "b.jpg"]
     assert len({item.camera.name for item in items}) == 2
@@ -195,7 +196,7 @@ def test_an_image_of_the_file(backend, face):
     group = face.dnpm_photo
     group.source, group.image = "IMAGE", image
     assert bpy.ops.dnpm.face_from_image() == {"FINISHED"}
-    assert np.allclose(backend.photo_arrays["pixels_0"], picture, atol=1e-6)
+    assert np.allclose(backend.photo.pictures[0].pixels, picture, atol=1e-6)
     assert group.photos[0].image == image
     assert bpy.ops.dnpm.remove_photo() == {"FINISHED"}
     assert "mine" in bpy.data.images
@@ -210,9 +211,9 @@ def test_float_images_become_srgb(backend, face):
 def test_fitted_again_with_what_is_there(backend, face):
     assert make() == {"FINISHED"}
     image, camera = face.dnpm_photo.photos[0].image, face.dnpm_photo.photos[0].camera
-    shown = backend.photo_answer(1)["picture_0"]
+    shown = backend.photo_answer(1).cameras[0].picture
     assert bpy.ops.dnpm.fit_photo_again() == {"FINISHED"}
-    assert np.abs(backend.photo_arrays["pixels_0"][..., :3] * 255 - shown).max() < 0.51
+    assert np.abs(backend.photo.pictures[0].pixels[..., :3] * 255 - shown).max() < 0.51
     assert face.dnpm_photo.photos[0].image == image
     assert face.dnpm_photo.photos[0].camera == camera
     assert len([i for i in bpy.data.images if i.name.startswith(photos.LABEL)]) == 2
@@ -293,13 +294,13 @@ def test_given_up_half_way(backend, face):
 
 
 def test_a_worker_that_was_replaced_is_asked_again(backend):
-    job = PhotoJob(backend, [Photo(path=PHOTO)], keep_identity=[], keep_expression=[])
-    job.advance()
-    backend.error = "no such run: 1"
-    job.advance()
-    job.advance()
+    task = PhotoTask(backend, PhotoOpen(pictures=(Photo(path=PHOTO),)))
+    task.advance()
+    backend.error = "no such task: 1"
+    task.advance()
+    task.advance()
     backend.error = None
-    assert job.wait().identity[0] == 0.5
+    assert task.wait().identity[0] == 0.5
 
 
 def test_presets_carry_it(backend, face, tmp_path: Path):
@@ -309,7 +310,7 @@ def test_presets_carry_it(backend, face, tmp_path: Path):
     other = bpy.context.object
     assert bpy.ops.dnpm.paste() == {"FINISHED"}
     assert other.dnpm_photo.amount == 1.0
-    assert np.allclose(code_offset.read(other), 0.4 * backend.photo_answer(1)["w_offset"], atol=1e-6)
+    assert np.allclose(code_offset.read(other), 0.4 * backend.photo_answer(1).w_offset, atol=1e-6)
     live.update_now(other)
     assert np.allclose(backend.calls[-1]["w_offset"], code_offset.read(other))
     bpy.ops.dnpm.reset()

@@ -2,11 +2,11 @@
 
     client = BackendClient()
     client.start()                                       # returns at once
-    client.request("Face", "displacement", arrays={"identity": i, "expression": e}, params={"resolution": 256})
+    client.request("Face", MapRequest(identity=i, expression=e, resolution=256))
     for reply in client.poll(): ...                      # from a timer; never waits
     client.stop()
 
-The channel is "Face" here; `core/backend/worker/handlers/maps.py` lists the kinds of request.
+The channel is "Face" here; `core/backend/requests.py` has the kinds of request and their answers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from __future__ import annotations
 import json
 import threading
 import weakref
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,9 @@ import numpy as np
 
 from ...errors import DnpmError
 from .. import protocol
+from ..requests import Answer, Request
 from ..types import BackendStatus, Limits, Pending, Reply
-from .request_queue import Desk, Request
+from .request_queue import QueuedRequest, RequestQueue
 from .supervisor import Setup, Supervisor
 
 __all__ = ["BackendClient", "BackendStatus", "Limits", "Pending", "Reply"]
@@ -37,11 +37,11 @@ class BackendClient:
 
     Requests. A channel is one face in the scene (any string). One request is with the worker at a time; of each
     channel the newest waits, and an older waiting one is dropped without an answer. Channels take turns. The kinds
-    and what they take and return are those of `core/backend/worker/handlers/maps.py`.
+    and their answers are those of `core/backend/requests.py`.
 
     Which answers `poll` returns. Per channel the tickets that it returns only ever grow. An answer that a newer
     request has overtaken is returned all the same, marked `stale`, so that the face moves while a slider is dragged;
-    except that of a request with `params["final"]` true (the full-size map after the slider is let go), which is
+    except that of a request that is `final` (the full-size map after the slider is let go), which is
     dropped, and stopped half way where it can be, as soon as a newer request of its channel is made. Errors are
     answers too.
 
@@ -64,7 +64,7 @@ class BackendClient:
         self._setup = Setup(
             python or None, device, _absolute(weights), _absolute(face_model), limits or Limits(), max(0, threads)
         )
-        self._desk = Desk()
+        self._queue = RequestQueue()
         self._lock = threading.Lock()
         self._supervisor: Supervisor | None = None
         self._ending: weakref.finalize | None = None
@@ -85,66 +85,50 @@ class BackendClient:
                 return
             if self._ending is not None:
                 self._ending.detach()
-            self._supervisor = Supervisor(self._setup, self._desk)
+            self._supervisor = Supervisor(self._setup, self._queue)
             # The worker also ends when nobody holds this client any more, and at exit.
             self._ending = weakref.finalize(self, self._supervisor.stop, _STOP_PATIENCE_S)
             self._supervisor.start()
 
-    def request(
-        self, channel: str, kind: str, *, arrays: Mapping[str, np.ndarray], params: Mapping[str, Any] | None = None
-    ) -> int:
-        """Ask, and return the ticket that the answer will carry. The arrays are copied; `params` are JSON values.
+    def request(self, channel: str, request: Request[Any]) -> int:
+        """Ask, and return the ticket that the answer will carry. The request's arrays are copied.
 
-        Off or failed, the answer is an error that says so. Raises DnpmError when an array's type or a parameter
+        Off or failed, the answer is an error that says so. Raises DnpmError when an array's type or another value
         cannot be sent."""
-        request = self._request(channel, kind, arrays, params)
-        self._submit(request)
-        return request.ticket
+        queued = self._queued(channel, request)
+        self._submit(queued)
+        return queued.ticket
 
-    def poll(self) -> list[Reply]:
+    def poll(self) -> list[Reply[Any]]:
         """The answers since the last poll, oldest first. Never waits."""
-        return self._desk.poll()
+        return self._queue.poll()
 
-    def call(
-        self,
-        kind: str,
-        *,
-        arrays: Mapping[str, np.ndarray] | None = None,
-        params: Mapping[str, Any] | None = None,
-        timeout: float = 60,
-    ) -> Reply:
+    def call(self, request: Request[Answer], *, timeout: float = 60) -> Reply[Answer]:
         """Ask and wait for the answer; starts the worker when it is off. For batches and the command line.
 
         `timeout`: seconds that the worker may take for it; the time until the worker is ready comes on top, and has the
         limit `Limits.start_s`. Raises DnpmError when the answer is an error.
         """
         # A channel of its own: nobody overtakes it.
-        pending = self.submit(f"call {self._desk.ticket()}", kind, arrays=arrays, params=params, timeout=timeout)
+        pending = self.submit(f"call {self._queue.ticket()}", request, timeout=timeout)
         reply = pending.wait()
         assert reply is not None
         if reply.error is not None:
             raise DnpmError(reply.error)
         return reply
 
-    def submit(
-        self,
-        channel: str,
-        kind: str,
-        *,
-        arrays: Mapping[str, np.ndarray] | None = None,
-        params: Mapping[str, Any] | None = None,
-        timeout: float | None = None,
-    ) -> Pending:
+    def submit(self, channel: str, request: Request[Answer], *, timeout: float | None = None) -> Pending[Answer]:
         """Ask like `call`, but do not wait: the answer comes to the Pending that is returned, and not to `poll`.
 
         A newer request of the channel overtakes this one as ever; then no answer comes. Raises DnpmError when an
-        array's type or a parameter cannot be sent.
+        array's type or another value cannot be sent.
         """
-        request, pending = self._request(channel, kind, arrays or {}, params), Pending()
-        request.limit_s, request.deliver = timeout, pending.deliver
+        pending = Pending[Answer]()
+        queued = self._queued(channel, request)
+        queued.limit_s, queued.deliver = timeout, pending.deliver
         if self._supervisor is None:
             self.start()
-        self._submit(request)
+        self._submit(queued)
         return pending
 
     def stop(self) -> None:
@@ -153,27 +137,26 @@ class BackendClient:
             ending, self._ending, self._supervisor = self._ending, None, None
         if ending is not None:
             ending()
-        self._desk.fail_all("the backend was stopped")
-        self._desk.forget_answers()
+        self._queue.fail_all("the backend was stopped")
+        self._queue.forget_answers()
 
-    def _request(
-        self, channel: str, kind: str, arrays: Mapping[str, np.ndarray], params: Mapping[str, Any] | None
-    ) -> Request:
+    def _queued(self, channel: str, request: Request[Any]) -> QueuedRequest:
+        arrays, params = request.pack()
         copies = {name: np.array(array, order="C") for name, array in arrays.items()}
         protocol.layout(copies)
         try:
-            values = json.loads(json.dumps(dict(params or {}), allow_nan=False))
+            values = json.loads(json.dumps(params, allow_nan=False))
         except (TypeError, ValueError) as error:
-            raise DnpmError(f"request {kind!r}: the parameters {params!r} cannot be sent: {error}") from error
-        return Request(self._desk.ticket(), channel, kind, copies, values)
+            raise DnpmError(f"request {request.KIND!r}: {params!r} cannot be sent: {error}") from error
+        return QueuedRequest(self._queue.ticket(), channel, request, copies, values)
 
-    def _submit(self, request: Request) -> None:
-        self._desk.submit(request)
+    def _submit(self, queued: QueuedRequest) -> None:
+        self._queue.submit(queued)
         supervisor = self._supervisor
         if supervisor is None:
-            self._desk.fail_all("the backend is off: start it")
+            self._queue.fail_all("the backend is off: start it")
         elif supervisor.status.state == "failed":
-            self._desk.fail_all(supervisor.status.message)
+            self._queue.fail_all(supervisor.status.message)
         else:
             supervisor.wake()
 

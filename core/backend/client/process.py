@@ -84,7 +84,7 @@ class WorkerProcess:
             with contextlib.suppress(OSError):
                 stream.close()
 
-    def epitaph(self) -> str:
+    def exit_report(self) -> str:
         """How it ended and what it said last, for the user. After `kill`."""
         code = self._process.returncode
         if self.trouble:

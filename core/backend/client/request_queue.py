@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from ..requests import Request
 from ..types import Reply
 
 ATTEMPTS = 2
@@ -18,17 +19,19 @@ ATTEMPTS = 2
 
 
 @dataclass
-class Request:
+class QueuedRequest:
     """One request, and where it stands."""
 
     ticket: int
     channel: str
-    kind: str
+    request: Request[Any]
     arrays: dict[str, np.ndarray]
+    """The request's, copied."""
     params: dict[str, Any]
+    """The request's other values, as JSON."""
     limit_s: float | None = None
     """Patience for this one; None for the client's usual."""
-    deliver: Callable[[Reply], None] | None = None
+    deliver: Callable[[Reply[Any]], None] | None = None
     """Takes the answer in place of `poll`."""
     attempts: int = 0
     cancelled: bool = False
@@ -36,20 +39,20 @@ class Request:
 
     @property
     def final(self) -> bool:
-        return is_final(self.params)
+        return self.request.final
 
-    def reply(self, **values: Any) -> Reply:
+    def reply(self, **values: Any) -> Reply[Any]:
         """An answer to this request."""
-        return Reply(self.ticket, self.channel, self.kind, request_params=self.params, **values)
+        return Reply(self.ticket, self.channel, self.request, **values)
 
 
 @dataclass
-class Desk:
+class RequestQueue:
     """Newest wins per channel, one in flight, channels take turns. Safe from any thread."""
 
-    flight: Request | None = None
-    _waiting: dict[str, Request] = field(default_factory=dict)
-    _answered: dict[str, Reply] = field(default_factory=dict)
+    flight: QueuedRequest | None = None
+    _waiting: dict[str, QueuedRequest] = field(default_factory=dict)
+    _answered: dict[str, Reply[Any]] = field(default_factory=dict)
     _tickets: itertools.count = field(default_factory=lambda: itertools.count(1))
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -57,25 +60,25 @@ class Desk:
         """The next ticket: larger than all before."""
         return next(self._tickets)
 
-    def submit(self, request: Request) -> None:
+    def submit(self, request: QueuedRequest) -> None:
         """Let it wait, in place of an older one of its channel."""
         with self._lock:
             # An entry that is written again keeps its place: a channel that asks often does not lose its turn.
             self._waiting[request.channel] = request
 
-    def useless_flight(self) -> Request | None:
+    def superseded_request(self) -> QueuedRequest | None:
         """The one in flight, when its answer is of no use any more."""
         with self._lock:
             flight = self.flight
-            useless = flight is not None and flight.final and flight.channel in self._waiting
-            return flight if useless else None
+            superseded = flight is not None and flight.final and flight.channel in self._waiting
+            return flight if superseded else None
 
     def drop(self) -> None:
         """The one in flight gets no answer: the worker was told to leave it."""
         with self._lock:
             self.flight = None
 
-    def take(self) -> Request | None:
+    def take(self) -> QueuedRequest | None:
         """The next one to work on, now in flight. None when nothing waits or one is in flight already."""
         with self._lock:
             if self.flight is not None or not self._waiting:
@@ -84,7 +87,7 @@ class Desk:
             self.flight.attempts += 1
             return self.flight
 
-    def finish(self, reply: Reply) -> None:
+    def finish(self, reply: Reply[Any]) -> None:
         """The one in flight is answered."""
         with self._lock:
             request, self.flight = self.flight, None
@@ -118,7 +121,7 @@ class Desk:
         with self._lock:
             self._answered.clear()
 
-    def poll(self) -> list[Reply]:
+    def poll(self) -> list[Reply[Any]]:
         """The newest answer of each channel since the last poll, by ticket; those that are of no use any more left
         out."""
         with self._lock:
@@ -126,11 +129,11 @@ class Desk:
             useful = [
                 replace(reply, stale=self._newer(reply.channel))
                 for reply in answered.values()
-                if not (is_final(reply.request_params) and self._newer(reply.channel))
+                if not (reply.request.final and self._newer(reply.channel))
             ]
             return sorted(useful, key=lambda reply: reply.ticket)
 
-    def _answer(self, request: Request, reply: Reply) -> None:
+    def _answer(self, request: QueuedRequest, reply: Reply[Any]) -> None:
         if request.deliver is not None:
             request.deliver(reply)
         else:
@@ -139,8 +142,3 @@ class Desk:
 
     def _newer(self, channel: str) -> bool:
         return channel in self._waiting or (self.flight is not None and self.flight.channel == channel)
-
-
-def is_final(params: Mapping[str, Any]) -> bool:
-    """Whether a request's answer is of no use once there is a newer one of its channel."""
-    return bool(params.get("final", False))

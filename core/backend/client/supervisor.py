@@ -18,7 +18,7 @@ from ..segment import Segment
 from ..types import BackendStatus, Limits
 from . import interpreters
 from .process import WorkerProcess
-from .request_queue import Desk, Request
+from .request_queue import QueuedRequest, RequestQueue
 
 log = logs.logger(__name__)
 
@@ -54,11 +54,14 @@ class Supervisor(threading.Thread):
     """Runs from `start` to `stop`, or until the backend fails for good."""
 
     def __init__(
-        self, setup: Setup, desk: Desk, find: Callable[[str | None], interpreters.Interpreter] = interpreters.find
+        self,
+        setup: Setup,
+        requests: RequestQueue,
+        find: Callable[[str | None], interpreters.Interpreter] = interpreters.find,
     ):
         super().__init__(name="dnpm-backend", daemon=True)
         self.status = BackendStatus(state="starting", message="looking for a Python with PyTorch")
-        self._setup, self._desk, self._find = setup, desk, find
+        self._setup, self._queue, self._find = setup, requests, find
         self._events: queue.SimpleQueue[tuple[WorkerProcess | None, dict[str, Any] | None]] = queue.SimpleQueue()
         self._stopping = False
         self._process: WorkerProcess | None = None
@@ -66,7 +69,7 @@ class Supervisor(threading.Thread):
         self._output: Segment | None = None
 
     def wake(self) -> None:
-        """There is something new at the desk."""
+        """There is something new in the queue."""
         self._events.put((None, None))
 
     def stop(self, patience_s: float) -> None:
@@ -104,7 +107,7 @@ class Supervisor(threading.Thread):
                 while now - deaths[0] > limits.window_s:
                     deaths.popleft()
                 log.warning("the backend ended: %s", death)
-                self._desk.interrupted(str(death))
+                self._queue.interrupted(str(death))
                 if len(deaths) > limits.restarts:
                     raise DnpmError(
                         f"the backend ended {len(deaths)} times within {limits.window_s:g} s. Lately: {death}. {_AGAIN}"
@@ -132,7 +135,7 @@ class Supervisor(threading.Thread):
                 self._serve_one(process)
         except BrokenPipeError as error:
             process.kill()
-            raise _Died(process.epitaph()) from error
+            raise _Died(process.exit_report()) from error
         finally:
             self._process = None
             process.kill()
@@ -168,7 +171,7 @@ class Supervisor(threading.Thread):
 
     def _serve_one(self, process: WorkerProcess) -> None:
         """Wait for the next request and see it through."""
-        request = self._desk.take()
+        request = self._queue.take()
         if request is None:
             self._set(state="ready")
             message = self._event(process, None)
@@ -184,10 +187,10 @@ class Supervisor(threading.Thread):
                 message = self._message(process, deadline - time.monotonic())
             except _Late as error:
                 # A request that hangs the worker would hang the next one as well: it is not repeated.
-                what = f"it took longer than {limit:g} s for one request ({request.kind})"
+                what = f"it took longer than {limit:g} s for one request ({request.request.KIND})"
                 reason = f"the backend was restarted because {what}: choose a smaller size or a faster device"
                 process.kill()
-                self._desk.finish(request.reply(error=reason))
+                self._queue.finish(request.reply(error=reason))
                 raise _Died(what) from error
             if message.get("ticket") != request.ticket:
                 raise self._confused(process, message)
@@ -200,7 +203,7 @@ class Supervisor(threading.Thread):
             else:
                 raise self._confused(process, message)
 
-    def _send(self, process: WorkerProcess, request: Request) -> None:
+    def _send(self, process: WorkerProcess, request: QueuedRequest) -> None:
         entries, size = protocol.layout(request.arrays)
         if self._input is None or self._input.size < size:
             self._input = self._replaced(self._input, max(size, _FIRST_INPUT))
@@ -208,21 +211,22 @@ class Supervisor(threading.Thread):
             self._output = self._replaced(None, _FIRST_OUTPUT)
         protocol.write_arrays(self._input.buffer, entries, request.arrays)
         process.send(
-            {"type": "request", "ticket": request.ticket, "kind": request.kind, "params": request.params,
+            {"type": "request", "ticket": request.ticket, "kind": request.request.KIND, "params": request.params,
              "arrays": entries, "input": self._input.description, "output": self._output.description}
         )  # fmt: skip
 
-    def _finish(self, process: WorkerProcess, request: Request, message: dict[str, Any]) -> None:
+    def _finish(self, process: WorkerProcess, request: QueuedRequest, message: dict[str, Any]) -> None:
         assert self._input is not None
         assert self._output is not None
         if message.get("cancelled"):
-            self._desk.drop()
+            self._queue.drop()
             return
-        error, arrays = message.get("error"), {}
+        error, result = message.get("error"), None
         if not error:
             try:
                 arrays = protocol.read_arrays(self._output.buffer, message.get("arrays", {}))
-            except protocol.ProtocolError as wrong:
+                result = request.request.ANSWER.unpack(arrays, message.get("params", {}))
+            except (protocol.ProtocolError, DnpmError) as wrong:
                 raise self._confused(process, message) from wrong
         if message.get("attached"):
             # Both sides have both now: without a name nothing can outlive the two processes.
@@ -232,7 +236,7 @@ class Supervisor(threading.Thread):
             self._let_go()
         ms = float(message.get("ms", 0.0))
         self._set(last_ms=ms, message="")
-        self._desk.finish(request.reply(arrays=arrays, params=message.get("params", {}), ms=ms, error=error))
+        self._queue.finish(request.reply(result=result, ms=ms, error=error))
 
     def _message(self, process: WorkerProcess, patience_s: float) -> dict[str, Any]:
         """The worker's next message. Raises _Late when there is none in time."""
@@ -241,13 +245,13 @@ class Supervisor(threading.Thread):
             message = self._event(process, max(deadline - time.monotonic(), 0.0))
             if message is not None:
                 return message
-            flight = self._desk.useless_flight()
+            flight = self._queue.superseded_request()
             if flight is not None and not flight.cancelled:
                 flight.cancelled = True
                 process.send({"type": "cancel", "ticket": flight.ticket})
 
     def _event(self, process: WorkerProcess, patience_s: float | None) -> dict[str, Any] | None:
-        """The next message, or None when the desk has news. Raises _Late, _Stopped, _Died."""
+        """The next message, or None when the queue has news. Raises _Late, _Stopped, _Died."""
         while True:
             try:
                 sender, message = self._events.get(timeout=patience_s)
@@ -260,13 +264,13 @@ class Supervisor(threading.Thread):
             if sender is process:  # else it is the last word of a predecessor
                 if message is None:
                     process.kill()
-                    raise _Died(process.epitaph())
+                    raise _Died(process.exit_report())
                 return message
 
     def _confused(self, process: WorkerProcess, message: dict[str, Any]) -> _Died:
         process.trouble = f"a message out of turn ({str(message)[:200]})"
         process.kill()
-        return _Died(process.epitaph())
+        return _Died(process.exit_report())
 
     @staticmethod
     def _replaced(old: Segment | None, size: int) -> Segment:
@@ -289,8 +293,8 @@ class Supervisor(threading.Thread):
         self.status = replace(self.status, **changes)
 
     def _fail(self, message: str) -> None:
-        if self._stopping:  # Nobody listens any more, and the desk may be another's by now.
+        if self._stopping:  # Nobody listens any more, and the queue may be another's by now.
             return
         log.info("the backend failed: %s", message)
         self._set(state="failed", message=message, pid=None)
-        self._desk.fail_all(message)
+        self._queue.fail_all(message)

@@ -1,8 +1,8 @@
 """The client's side of work that the worker does in steps: opened, taken further, ended; it never waits by itself.
 
-A run is a request `kind`, then `kind_step` until one answers `done`, and `kind_end` when it is given up. Each is short,
-so that neither the client's patience nor a face that is being moved suffers from long work. A worker that was replaced
-knows no run: it is opened again. Needs numpy alone.
+A task is a request that opens it, then steps until one answers with the result, and an end when it is given up. Each is
+short, so that neither the client's patience nor a face that is being moved suffers from long work. A worker that was
+replaced knows no task: it is opened again. Needs numpy alone.
 """
 
 from __future__ import annotations
@@ -10,18 +10,25 @@ from __future__ import annotations
 import itertools
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-import numpy as np
-
 from ...errors import DnpmError
-from ..types import UNKNOWN_TASK, BackendStatus, Pending, Reply
+from ..messages import Message
+from ..requests import Answer, Request
+from ..types import UNKNOWN_TASK, BackendStatus, Pending
 
 _ATTEMPTS = 3
 _TICK_S = 0.02
 _numbers = itertools.count(1)
+Opened = TypeVar("Opened", bound=Message)
+Stepped = TypeVar("Stepped", bound=Message)
 Result = TypeVar("Result")
+
+
+def new_name() -> str:
+    """A name for a task that no other client of the worker uses."""
+    return f"{os.getpid()}-{next(_numbers)}"
 
 
 class Asker(Protocol):
@@ -30,40 +37,32 @@ class Asker(Protocol):
     @property
     def status(self) -> BackendStatus: ...
 
-    def submit(
-        self, channel: str, kind: str, *, arrays: Mapping[str, np.ndarray] | None = None,
-        params: Mapping[str, Any] | None = None, timeout: float | None = None,
-    ) -> Pending: ...  # fmt: skip
+    def submit(self, channel: str, request: Request[Answer], *, timeout: float | None = None) -> Pending[Answer]: ...
 
 
-class Run(Generic[Result]):
-    """One piece of work under way. Subclasses say what the answers mean: `opened`, `stepped`, `made`."""
+class Task(Generic[Opened, Stepped, Result]):
+    """One piece of work under way. Subclasses say what the answers mean: `opened`, `stepped`."""
 
     share = 0.0
     """How much is done, 0 to 1."""
 
-    def __init__(self, client: Asker, kind: str, arrays: Mapping[str, np.ndarray], params: Mapping[str, Any]) -> None:
-        """Raises DnpmError when an array or a parameter cannot be sent."""
-        number = next(_numbers)
-        self._client, self._kind, self._name, self._channel = (
-            client,
-            kind,
-            f"{os.getpid()}-{number}",
-            f"{kind} {number}",
-        )
-        self._arrays, self._params = dict(arrays), {**params, "run": self._name}
+    def __init__(
+        self, client: Asker, opening: Request[Opened], step: Request[Stepped], end: Request[Any], name: str
+    ) -> None:
+        """The requests carry the task's name. Raises DnpmError when one cannot be sent."""
+        self._client, self._opening, self._step, self._end = client, opening, step, end
+        self._channel = f"{opening.KIND} {name}"
         self._attempts = 0
         self._over = False
+        self._is_open = False
         self._pending = self._open()
 
-    def opened(self, reply: Reply) -> None:
+    def opened(self, answer: Opened) -> None:
         """The work was opened."""
+        raise NotImplementedError
 
-    def stepped(self, reply: Reply) -> None:
-        """A step was done, not the last one."""
-
-    def made(self, reply: Reply) -> Result:
-        """What the last step's answer holds."""
+    def stepped(self, answer: Stepped) -> Result | None:
+        """A step was done: the result when it was the last one."""
         raise NotImplementedError
 
     def advance(self) -> Result | None:
@@ -79,20 +78,17 @@ class Run(Generic[Result]):
                 return None
             self._over = True
             raise DnpmError(reply.error)
-        if reply.kind == self._kind:
-            self.opened(reply)
-        elif reply.params["done"]:
+        if not self._is_open:
+            self._is_open = True
+            self.opened(reply.answer)
+        elif (result := self.stepped(reply.answer)) is not None:
             self._over, self.share = True, 1.0
-            return self.made(reply)
-        else:
-            self.stepped(reply)
-        self._pending = self._client.submit(
-            self._channel, f"{self._kind}_step", params={"run": self._name, "final": True}
-        )
+            return result
+        self._pending = self._client.submit(self._channel, self._step)
         return None
 
     def wait(self, progress: Callable[[float], None] | None = None) -> Result:
-        """The result, waited for. progress: told the share done, may raise to stop. Raises DnpmError as `advance`."""
+        """The result, waited for. progress: given the share done, may raise to stop. Raises DnpmError as `advance`."""
         try:
             while (result := self.advance()) is None:
                 if progress is not None:
@@ -108,10 +104,10 @@ class Run(Generic[Result]):
         """Give it up: what the worker is computing for it stops, also half way. May be called again."""
         if not self._over and self._client.status.state not in {"off", "failed"}:
             # On the same channel: a step under way is overtaken, and left.
-            self._client.submit(self._channel, f"{self._kind}_end", params={"run": self._name})
+            self._client.submit(self._channel, self._end)
         self._over = True
 
-    def _open(self) -> Pending:
+    def _open(self) -> Pending[Any]:
         self._attempts += 1
-        self.share = 0.0
-        return self._client.submit(self._channel, self._kind, arrays=self._arrays, params=self._params)
+        self.share, self._is_open = 0.0, False
+        return self._client.submit(self._channel, self._opening)

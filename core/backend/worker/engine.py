@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,6 +19,7 @@ from ...errors import DnpmError
 from ...face_model.locate import face_model_path
 from ...face_model.model import FaceModel
 from ...geometry.uv_map import mask_at
+from ..requests import FaceModelInfo, InfoAnswer, MemoryInfo, WeightsInfo
 from .job import Job
 
 _CHUNK_TEXELS = 4 * 1024 * 1024
@@ -34,8 +34,8 @@ class Engine:
         detail: Detail,
         device: torch.device,
         mask: np.ndarray,
-        weights: dict[str, Any],
-        face_model: dict[str, Any],
+        weights: WeightsInfo,
+        face_model: FaceModelInfo,
         age: np.ndarray | None = None,
     ) -> None:
         """age (n_id,): `controls.age_direction`, None where the face model has none."""
@@ -57,33 +57,33 @@ class Engine:
         detail = load_detail(folder)
         model = FaceModel.load(path)
         check_face_model(detail.card, model)
-        facts = {"name": model.name, "path": str(path), "n_id": model.n_id, "n_exp": model.n_exp,
-                 "vertices": len(model.neutral)}  # fmt: skip
-        made = {
-            "name": detail.card["name"],
-            "folder": str(folder),
-            "sha256": {name: entry["sha256"] for name, entry in detail.card["files"].items()},
-            "resolution": detail.generator.config.resolution,
-        }
+        of_model = FaceModelInfo(model.name, str(path), model.n_id, model.n_exp, len(model.neutral))
+        of_weights = WeightsInfo(
+            detail.card["name"],
+            str(folder),
+            {name: entry["sha256"] for name, entry in detail.card["files"].items()},
+            detail.generator.config.resolution,
+        )
         try:
             age = age_direction(model)
         except DnpmError:
             age = None  # Asked for, it is refused with the reason: controls.w_plus.
-        return cls(detail, chosen, model.detail_mask, made, facts, age)
+        return cls(detail, chosen, model.detail_mask, of_weights, of_model, age)
 
-    def facts(self) -> dict[str, Any]:
-        """For the handshake and `info`: versions, device, weights, face model."""
-        return {
-            "python": sys.executable,
-            "python_version": platform.python_version(),
-            "torch_version": torch.__version__,
-            "device": str(self.device),
-            "device_name": devices.name(self.device),
-            "devices": devices.available(),
-            "weights_name": self.weights["name"],
-            "weights": self.weights,
-            "face_model": self.face_model,
-        }
+    def info(self) -> InfoAnswer:
+        """For the handshake and `InfoRequest`: versions, device, weights, face model, memory."""
+        return InfoAnswer(
+            python=sys.executable,
+            python_version=platform.python_version(),
+            torch_version=torch.__version__,
+            device=str(self.device),
+            device_name=devices.name(self.device),
+            devices=tuple(devices.available()),
+            weights_name=self.weights.name,
+            weights=self.weights,
+            face_model=self.face_model,
+            memory_mb=self.memory(),
+        )
 
     def trouble(self) -> str | None:
         """Why the device does not work (any more), or None."""
@@ -133,7 +133,7 @@ class Engine:
             displacement = self.detail.generator.synthesis(w[:, None].expand(-1, config.w_layers, -1), size)
             return self._masked(displacement)[0], w[0].float().cpu().numpy()
 
-    def memory_mb(self) -> dict[str, float | None]:
+    def memory(self) -> MemoryInfo:
         """Resident memory of this process now and at its highest, and of the device; None where it cannot be told."""
         now: float | None = None
         if os.path.exists("/proc/self/statm"):  # noqa: PTH110
@@ -146,7 +146,7 @@ class Engine:
             unit = 1 if sys.platform == "darwin" else 1024
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
         device = torch.cuda.max_memory_allocated(self.device) / 1e6 if self.device.type == "cuda" else None
-        return {"resident": now, "peak": peak, "device_peak": device}
+        return MemoryInfo(now, peak, device)
 
     def _size(self, resolution: int | None) -> int:
         known = self.detail.generator.config.resolutions
@@ -174,7 +174,7 @@ class Engine:
         maps = (displacement[:, 0] * self._masks[size]).float().cpu().numpy()
         if not np.isfinite(maps.sum()):
             raise DnpmError(
-                f"{self.weights['folder']}: these weights make a map of numbers that are not finite; fetch them again, "
+                f"{self.weights.folder}: these weights make a map of numbers that are not finite; fetch them again, "
                 "or train them with `dnpm train`"
             )
         return maps

@@ -1,12 +1,8 @@
-"""One request as its handler sees it."""
+"""One request as its handler sees it, beside the request itself."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from typing import Any
-
-import numpy as np
 
 
 class Cancelled(Exception):  # noqa: N818 -- no error
@@ -14,10 +10,10 @@ class Cancelled(Exception):  # noqa: N818 -- no error
 
 
 class Job:
-    """One request, for its handler: what came, and `check`, to be called between long steps."""
+    """For the handler of one request: `check`, to be called between long steps."""
 
-    def __init__(self, kind: str, arrays: dict[str, np.ndarray], params: Mapping[str, Any], cancelled: threading.Event):
-        self.kind, self.arrays, self.params, self._cancelled = kind, arrays, params, cancelled
+    def __init__(self, cancelled: threading.Event) -> None:
+        self._cancelled = cancelled
 
     def check(self) -> None:
         """Raises Cancelled when the client does not want the answer any more."""

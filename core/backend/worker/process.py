@@ -17,6 +17,7 @@ from ... import logs, processes
 from ...errors import DnpmError
 from ...version import __version__
 from .. import protocol, segment
+from ..requests import InfoAnswer
 from .job import Cancelled, Job
 
 log = logs.logger(__name__)
@@ -57,18 +58,18 @@ class Worker:
                     f"the files of DNPM Face ({__version__}, protocol {protocol.VERSION}) are of another version than "
                     f"the running one ({theirs[2]}, protocol {theirs[1]}): restart Blender after an update"
                 )
-            engine, facts = _engine(hello)
+            engine, info = _engine(hello)
         except DnpmError as error:
             log.info("refused: %s", error)
             self._write({"type": "refused", "message": str(error)})
             self._inbox.get()  # Until the client ends this process.
             os._exit(0)
-        self._write(
-            {"type": "ready", "protocol": protocol.VERSION, "package": __version__, "pid": os.getpid(), **facts}
-        )
-        log.info("ready: Python %s, torch %s, device %s (%s), weights %s, face model %s", facts["python_version"],
-                 facts["torch_version"], facts["device"], facts["device_name"], facts["weights"]["name"],
-                 facts["face_model"]["name"])  # fmt: skip
+        ready = {"type": "ready", "protocol": protocol.VERSION, "package": __version__, "pid": os.getpid()}
+        self._write(ready | info.pack()[1])
+        log.info(
+            "ready: Python %s, torch %s, device %s (%s), weights %s, face model %s", info.python_version,
+            info.torch_version, info.device, info.device_name, info.weights.name, info.face_model.name,
+        )  # fmt: skip
         return engine
 
     def _answer(self, engine: Any, message: dict[str, Any]) -> None:
@@ -81,9 +82,8 @@ class Worker:
             source, target = self._segment(message["input"]), self._segment(message["output"])
             reply["attached"] = True
             arrays = protocol.read_arrays(source.buffer, message["arrays"])
-            results, reply["params"] = registry.handle(
-                engine, Job(message["kind"], arrays, message["params"], self._cancelled)
-            )
+            answer = registry.handle(engine, message["kind"], arrays, message["params"], Job(self._cancelled))
+            results, reply["params"] = answer.pack()
             entries, size = protocol.layout(results)
             if size > target.size:
                 reply["attached"] = False
@@ -156,7 +156,7 @@ class Worker:
         os._exit(code)
 
 
-def _engine(hello: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _engine(hello: Mapping[str, Any]) -> tuple[Any, InfoAnswer]:
     """Load the networks; what they are. Raises DnpmError that says what is missing."""
     try:
         from ... import devices
@@ -170,4 +170,4 @@ def _engine(hello: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         raise DnpmError(f"{sys.executable}: PyTorch cannot be loaded ({error}); install it again") from error
     devices.limit_threads(int(hello.get("threads", 0)))
     loaded = engine.Engine.load(hello.get("device", "auto"), hello.get("weights"), hello.get("face_model"))
-    return loaded, loaded.facts()
+    return loaded, loaded.info()

@@ -12,6 +12,7 @@ from typing import Any
 
 import bpy
 
+from ....core.backend.requests import MapRequest
 from ....core.batch import sequence as files
 from ....core.batch.sequence import Sequence
 from ....core.errors import DnpmError
@@ -19,20 +20,21 @@ from .. import compat, names
 from ..face import models, slider_values
 from ..look import materials, skin_material
 from . import controls, live, map_image
-from .map_state import Wish
 
 SLICE_S = 0.05
 """Frames are gone through for so long between two looks at the artist's keys."""
 
 
-def sample(face: bpy.types.Object, scene: bpy.types.Scene, frames: range) -> Generator[float, None, dict[int, Wish]]:
+def sample(
+    face: bpy.types.Object, scene: bpy.types.Scene, frames: range
+) -> Generator[float, None, dict[int, MapRequest]]:
     """The sliders at every frame, as whatever animates them makes them; else as `through`."""
     model, uid, name = models.model_of(face), face.session_uid, face.name
 
-    def read(graph: bpy.types.Depsgraph) -> Wish:
+    def read(graph: bpy.types.Depsgraph) -> MapRequest:
         found = slider_values.still_there(uid, name)
         values = slider_values.identity_vector(found, graph), slider_values.expression_vector(found, model, graph)
-        return Wish(*values, controls.read(found, graph))
+        return controls.map_request(found, *values, graph)
 
     return through(face, scene, frames, read)
 

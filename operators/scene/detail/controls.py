@@ -1,14 +1,14 @@
-"""What steers a face's detail beyond its sliders (core/detail/controls.py): read from its properties, as a request."""
+"""What a face asks of the worker: its sliders, and what steers its detail beyond them (core/detail/controls.py)."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
 from typing import Any
 
 import bpy
 import numpy as np
 
+from ....core.backend.requests import MapRequest
 from ....core.errors import DnpmError
 from ....core.face_model.landmark_uv import landmark_uv
 from ....core.face_model.regions import EXPRESSIONS_BY_REGION, region_gain
@@ -23,55 +23,60 @@ _gains: dict[tuple[str, tuple[float, ...]], np.ndarray] = {}
 _painters: dict[str, UVMap] = {}
 
 
-@dataclass(frozen=True)
-class Extras:
-    """What goes with identity and expression in a request for a map."""
-
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
-    params: dict[str, object] = field(default_factory=dict)
-
-    def digest(self) -> bytes:
-        """Names this choice; empty when nothing beyond the sliders is asked for."""
-        if not (self.arrays or self.params):
-            return b""
-        hasher = hashlib.blake2b(repr(sorted(self.params.items())).encode(), digest_size=16)
-        for name in sorted(self.arrays):
-            hasher.update(name.encode())
-            hasher.update(np.ascontiguousarray(self.arrays[name], np.float32).tobytes())
-        return hasher.digest()
-
-
-def read(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> Extras:
-    """The face's controls; with a depsgraph as it evaluated them. What stands at its default is left out.
+def map_request(
+    obj: bpy.types.Object, identity: np.ndarray, expression: np.ndarray, depsgraph: bpy.types.Depsgraph | None = None
+) -> MapRequest:
+    """The map of these sliders with the face's other controls; with a depsgraph as it evaluated them.
 
     Raises DnpmError when the other face is of another model, or the mask that is named is gone.
     """
     owner = obj.evaluated_get(depsgraph) if depsgraph is not None else obj
-    arrays: dict[str, np.ndarray] = {}
-    params: dict[str, object] = {}
-    offset = code_offset.read(owner)
-    if offset is not None:
-        arrays["w_offset"] = offset
-    group = getattr(owner, names.CONTROLS, None)
+    offset, group = code_offset.read(owner), getattr(owner, names.CONTROLS, None)
     if group is None:
-        return Extras(arrays)
-    if group.age:
-        params["age"] = round(float(group.age), 4)
-    if group.truncation != 1.0:
-        params["truncation"] = round(float(group.truncation), 4)
-    other = getattr(obj, names.CONTROLS).mix_with
-    if other is not None and other != obj and slider_values.is_face(other):
-        if getattr(other, names.FACE).fingerprint != getattr(obj, names.FACE).fingerprint:
-            raise DnpmError(f"{obj.name}: {other.name} is made of another face model, so its skin cannot be mixed in")
-        arrays["mix_identity"] = slider_values.identity_vector(other, depsgraph)
-        params["mix_from"] = int(group.mix_from)
+        return MapRequest(identity=identity, expression=expression, w_offset=offset)
     gain = _gain(obj, tuple(round(float(getattr(group, f"region_{name}")), 4) for name in REGIONS))
     painted = _painted(obj, group)
     if painted is not None:
         gain = painted if gain is None else gain * painted
-    if gain is not None:
-        arrays["gain"] = gain
-    return Extras(arrays, params)
+    return MapRequest(
+        identity=identity, expression=expression, w_offset=offset, mix_identity=_mixed_identity(obj, depsgraph),
+        gain=gain, truncation=round(float(group.truncation), 4), age=round(float(group.age), 4),
+        mix_from=int(group.mix_from),
+    )  # fmt: skip
+
+
+def digest(obj: bpy.types.Object, request: MapRequest) -> str:
+    """Names the map that this face asks for, whatever its size. Files hold it: its form stays as it is."""
+    return slider_values.digest(obj, request.identity, request.expression, extras_digest(request))
+
+
+def extras_digest(request: MapRequest) -> bytes:
+    """Names what is asked for beyond identity and expression; empty when that is nothing."""
+    neutral = MapRequest(identity=request.identity, expression=request.expression)
+    params: dict[str, object] = {
+        name: value for name in ("age", "truncation") if (value := getattr(request, name)) != getattr(neutral, name)
+    }
+    if request.mix_identity is not None:
+        params["mix_from"] = request.mix_from
+    arrays = {name: getattr(request, name) for name in ("gain", "mix_identity", "w_offset")}
+    if not params and all(array is None for array in arrays.values()):
+        return b""
+    hasher = hashlib.blake2b(repr(sorted(params.items())).encode(), digest_size=16)
+    for name, array in arrays.items():
+        if array is not None:
+            hasher.update(name.encode())
+            hasher.update(np.ascontiguousarray(array, np.float32).tobytes())
+    return hasher.digest()
+
+
+def _mixed_identity(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None) -> np.ndarray | None:
+    """(n_id,): the sliders of the face whose skin this one takes; None where it keeps its own."""
+    other = getattr(obj, names.CONTROLS).mix_with
+    if other is None or other == obj or not slider_values.is_face(other):
+        return None
+    if getattr(other, names.FACE).fingerprint != getattr(obj, names.FACE).fingerprint:
+        raise DnpmError(f"{obj.name}: {other.name} is made of another face model, so its skin cannot be mixed in")
+    return slider_values.identity_vector(other, depsgraph)
 
 
 def _gain(obj: bpy.types.Object, factors: tuple[float, ...]) -> np.ndarray | None:

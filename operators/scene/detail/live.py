@@ -1,7 +1,7 @@
 """Keeps every face's map up with its sliders: a small preview while they move, the whole map when they rest.
 
 The sliders are the truth, the pixels follow: undo restores the former and not the latter. A face's sliders are named
-by a digest; a Track says which digest is wanted, which was asked for, and which the pixels show. The timer runs only
+by a digest; a MapState says which digest is wanted, which was asked for, and which the pixels show. The timer runs only
 while something is under way.
 """
 
@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from dataclasses import replace
 
 import bpy
 import numpy as np
 
+from ....core.backend.requests import MapAnswer, MapRequest
 from ....core.backend.types import Reply
 from ....core.errors import DnpmError
 from .. import compat, names, session
 from ..claims import Claims
 from ..face import duplicates, identity, models, registry, slider_values, vertex_groups
 from . import controls, map_image, map_state
-from .map_state import Track, Wish
+from .map_state import MapState
 
 QUIET_S = 0.25
 """Sliders that rested so long are let go: now the whole map is computed."""
@@ -56,22 +58,22 @@ def moved(
 
 def _mixed_has_moved(obj: bpy.types.Object) -> bool:
     """Whether the face whose skin this one takes is another person than when it was read last."""
-    other, wish = getattr(obj, names.CONTROLS).mix_with, track(obj).wish
-    if other is None or other == obj or wish is None or not slider_values.is_face(other):
+    other, request = getattr(obj, names.CONTROLS).mix_with, track(obj).request
+    if other is None or other == obj or request is None or not slider_values.is_face(other):
         return False
-    read = wish.extras.arrays.get("mix_identity")
+    read = request.mix_identity
     return read is None or not np.array_equal(slider_values.identity_vector(other), read)
 
 
 def _has_moved(obj: bpy.types.Object, *, keys: bool) -> bool:
     """Whether its sliders are not those that were read last, or its pixels were lost."""
     entry, data = track(obj), obj.animation_data
-    if entry.wish is None or entry.problem or (data is not None and data.drivers):
+    if entry.request is None or entry.problem or (data is not None and data.drivers):
         return True
     if keys and not np.array_equal(slider_values.key_values(obj), entry.keys):
         return True
     # These tell of themselves, unless a script sets them all at once.
-    if not np.array_equal(slider_values.identity_vector(obj), entry.wish.identity):
+    if not np.array_equal(slider_values.identity_vector(obj), entry.request.identity):
         return True
     # The pixels may have been lost, with nothing on its way that would bring them back.
     return not (entry.shown or entry.tickets or compat.in_background()) and session.is_usable()
@@ -85,13 +87,13 @@ def notice(obj: bpy.types.Object) -> None:
     entry = track(obj)
     entry.keys = slider_values.key_values(obj)
     try:
-        wish = _read(obj)
+        request = _read(obj)
     except DnpmError as error:
         _problem(entry, str(error))
         return
-    digest = wish.digest(obj)
+    digest = controls.digest(obj, request)
     if digest != entry.wanted or entry.problem:
-        entry.wanted, entry.wish, entry.changed, entry.problem = digest, wish, time.monotonic(), ""
+        entry.wanted, entry.request, entry.changed, entry.problem = digest, request, time.monotonic(), ""
     elif entry.tickets:
         return  # asked for already
     if compat.in_background() or not getattr(obj, names.FACE).live or not follows(obj):
@@ -105,7 +107,7 @@ def notice(obj: bpy.types.Object) -> None:
 
 def _read(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None, claims: Claims | None = None
-) -> Wish:  # fmt: skip
+) -> MapRequest:  # fmt: skip
     """The sliders, after bringing the mesh up to the identity and the face to this version's names and sliders."""
     vertex_groups.migrate(obj)
     model = models.model_of(obj)
@@ -117,19 +119,19 @@ def _read(
     # A linked mesh is written point by point, which takes a second: for a render alone.
     if (obj.data.library is None or claims is not None) and not identity.is_applied(obj, values):
         identity.apply(obj, values)
-    return Wish(values, slider_values.expression_vector(obj, model, depsgraph), controls.read(obj, depsgraph))
+    return controls.map_request(obj, values, slider_values.expression_vector(obj, model, depsgraph), depsgraph)
 
 
-def _ask(obj: bpy.types.Object, entry: Track, *, full: bool) -> None:
+def _ask(obj: bpy.types.Object, entry: MapState, *, full: bool) -> None:
     """Send the wanted sliders to the backend; the client drops what they overtake."""
-    if not session.is_usable() or entry.wish is None:
+    if not session.is_usable() or entry.request is None:
         return
     face = getattr(obj, names.FACE)
     preview = int(face.preview_size)
     full = full or preview >= map_image.FULL
-    params, arrays = entry.wish.params(resolution=None if full else preview, final=full), entry.wish.arrays()
+    request = replace(entry.request, resolution=None if full else preview, final=full)
     try:
-        ticket = session.ready_client().request(str(obj.session_uid), "displacement", arrays=arrays, params=params)
+        ticket = session.ready_client().request(str(obj.session_uid), request)
     except DnpmError as error:
         _problem(entry, str(error))
         return
@@ -138,16 +140,16 @@ def _ask(obj: bpy.types.Object, entry: Track, *, full: bool) -> None:
 
 def ask_now(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None, *, full: bool, wanted: bool = True
-) -> Track | None:
+) -> MapState | None:
     """Bring the mesh up to the sliders and, where `wanted`, ask for their map. Never waits.
 
-    Returns the face's track when an answer is on its way, None when there is nothing to wait for. Raises DnpmError when
-    the sliders cannot be read.
+    Returns the state of its map when an answer is on its way, None when there is nothing to wait for. Raises DnpmError
+    when the sliders cannot be read.
     """
-    wish = _read(obj, depsgraph)
+    request = _read(obj, depsgraph)
     entry = track(obj)
-    digest = wish.digest(obj)
-    entry.wanted, entry.wish, entry.changed = digest, wish, time.monotonic()
+    digest = controls.digest(obj, request)
+    entry.wanted, entry.request, entry.changed = digest, request, time.monotonic()
     if not wanted or not follows(obj):
         return None
     if entry.shows(digest) or (not full and entry.shown == digest) or _show_kept(obj, entry, digest):
@@ -162,7 +164,7 @@ def is_waiting() -> bool:
     return any(entry.tickets for entry in map_state.known().values())
 
 
-def _show(obj: bpy.types.Object, entry: Track, displacement: np.ndarray, digest: str, *, full: bool) -> None:
+def _show(obj: bpy.types.Object, entry: MapState, displacement: np.ndarray, digest: str, *, full: bool) -> None:
     map_image.write_map(obj, displacement)
     map_state.wrote(obj, displacement, digest, full=full)
     entry.problem = ""
@@ -176,7 +178,7 @@ def _keep(digest: str, displacement: np.ndarray) -> None:
         _maps.popitem(last=False)
 
 
-def _show_kept(obj: bpy.types.Object, entry: Track, digest: str) -> bool:
+def _show_kept(obj: bpy.types.Object, entry: MapState, digest: str) -> bool:
     kept = _maps.get(digest)
     if kept is None:
         return False
@@ -187,7 +189,7 @@ def _show_kept(obj: bpy.types.Object, entry: Track, digest: str) -> bool:
     return True
 
 
-def receive(reply: Reply) -> None:
+def receive(reply: Reply[MapAnswer]) -> None:
     """One answer of the backend: show it, unless the face is gone, frozen, or shows something newer."""
     obj = slider_values.find(int(reply.channel))
     if obj is None or map_state.get(int(reply.channel)) is None:
@@ -203,9 +205,10 @@ def receive(reply: Reply) -> None:
     if not digest or not follows(obj) or entry.shows(entry.wanted):
         return
     try:
-        _show(obj, entry, reply.arrays["displacement"], digest, full=full)
+        displacement = reply.answer.displacement
+        _show(obj, entry, displacement, digest, full=full)
         if full:
-            _keep(digest, reply.arrays["displacement"])
+            _keep(digest, displacement)
     except DnpmError as error:
         _problem(entry, str(error))
 
@@ -235,7 +238,7 @@ def take_answers() -> int:
     return len(replies)
 
 
-def _advance(obj: bpy.types.Object, entry: Track) -> bool:
+def _advance(obj: bpy.types.Object, entry: MapState) -> bool:
     """Ask for the whole map once the sliders rest. Returns whether there is something to wait for."""
     face = getattr(obj, names.FACE)
     if not session.is_usable():
@@ -268,27 +271,21 @@ def update_now(
     for other sliders, with the old map in place.
     """
     entry = track(obj)
-    wish = _read(obj, depsgraph, claims)
-    digest = wish.digest(obj)
+    request = _read(obj, depsgraph, claims)
+    digest = controls.digest(obj, request)
     image = map_image.image_of(obj)
     if claims is not None:
         claims.claim(obj, image, digest)
-    entry.wanted, entry.wish = digest, wish
+    entry.wanted, entry.request = digest, request
     if entry.shows(digest) or (resolution is None and _show_kept(obj, entry, digest)):
         return 0.0
     if not session.is_usable():
         raise DnpmError(session.status().message or "the backend is switched off")
-    reply = session.client().call(
-        "displacement",
-        arrays=wish.arrays(),
-        params=wish.params(resolution=resolution, final=True),
-        timeout=BLOCKING_S,
-    )
-    if reply.error:
-        raise DnpmError(reply.error)
-    _show(obj, entry, reply.arrays["displacement"], digest, full=True)
+    reply = session.client().call(replace(request, resolution=resolution, final=True), timeout=BLOCKING_S)
+    displacement = reply.answer.displacement
+    _show(obj, entry, displacement, digest, full=True)
     if resolution is None:
-        _keep(digest, reply.arrays["displacement"])
+        _keep(digest, displacement)
     return reply.ms
 
 
@@ -327,14 +324,6 @@ def backend_changed() -> None:
         restore(obj, recompute=True)
 
 
-def set_shown(obj: bpy.types.Object, displacement: np.ndarray) -> None:
-    """Show a map that was computed elsewhere (a batch, a fit) as the one of the sliders as they are."""
-    wish = _read(obj)
-    entry = track(obj)
-    entry.wanted, entry.wish = wish.digest(obj), wish
-    _show(obj, entry, displacement, entry.wanted, full=True)
-
-
 def own_data(obj: bpy.types.Object) -> None:
     """A duplicate, or a library override, gets data of its own; it shows what it was copied from."""
     if duplicates.needs_own_data(obj):
@@ -359,7 +348,7 @@ def set_problem(obj: bpy.types.Object, message: str) -> bool:
     return new
 
 
-def _problem(entry: Track, message: str) -> None:
+def _problem(entry: MapState, message: str) -> None:
     if message != entry.problem:
         entry.problem = message
         session.redraw()

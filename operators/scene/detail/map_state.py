@@ -12,33 +12,12 @@ from dataclasses import dataclass, field
 import bpy
 import numpy as np
 
+from ....core.backend.requests import MapRequest
 from .. import names
-from ..face import slider_values
-from . import controls, map_image
+from . import map_image
 
 _SAMPLES = 32
 """Heights a side that are kept of a map."""
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What a map is asked for with."""
-
-    identity: np.ndarray
-    expression: np.ndarray
-    extras: controls.Extras
-
-    def digest(self, obj: bpy.types.Object) -> str:
-        """Names the map."""
-        return slider_values.digest(obj, self.identity, self.expression, self.extras.digest())
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """For the request."""
-        return {"identity": self.identity, "expression": self.expression, **self.extras.arrays}
-
-    def params(self, **more: object) -> dict[str, object]:
-        """For the request."""
-        return {**self.extras.params, **more}
 
 
 @dataclass
@@ -61,15 +40,15 @@ class Pixels:
 
 
 @dataclass
-class Track:
+class MapState:
     """One face's map in time."""
 
     wanted: str = ""
     changed: float = 0.0
-    wish: Wish | None = None
+    request: MapRequest | None = None
     """What is wanted."""
     keys: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
-    """The shape keys' values when they were read last (`state.key_values`)."""
+    """The shape keys' values when they were read last (`slider_values.key_values`)."""
     pixels: Pixels = field(default_factory=Pixels)
     tickets: dict[int, tuple[str, bool]] = field(default_factory=dict)
     """Ticket of a request under way -> its digest, and whether it asks for the whole map."""
@@ -90,32 +69,32 @@ class Track:
         return (self.wanted, True) in self.tickets.values()
 
 
-_tracks: dict[int, Track] = {}
+_states: dict[int, MapState] = {}
 """By the face's session_uid."""
 _pixels: dict[int, Pixels] = {}
 """By the image's session_uid."""
 
 
-def of(obj: bpy.types.Object) -> Track:
-    """The face's track. What it shows is what its image was seen to hold just now, by its size and Blender's notes."""
-    entry = _tracks.setdefault(obj.session_uid, Track())
+def of(obj: bpy.types.Object) -> MapState:
+    """The state of a face's map. What it shows is what its image holds just now, by its size and Blender's notes."""
+    entry = _states.setdefault(obj.session_uid, MapState())
     entry.pixels = _looked_at(map_image.find_image(obj))
     return entry
 
 
-def known() -> dict[int, Track]:
-    """The tracks of all faces that were met, by session_uid."""
-    return _tracks
+def known() -> dict[int, MapState]:
+    """The states of all faces that were met, by session_uid."""
+    return _states
 
 
-def get(session_uid: int) -> Track | None:
-    """The track of a face that was met; nothing is looked at."""
-    return _tracks.get(session_uid)
+def get(session_uid: int) -> MapState | None:
+    """The state of a face that was met; nothing is looked at."""
+    return _states.get(session_uid)
 
 
 def drop(session_uid: int) -> None:
     """The face is gone, or has an image of its own now."""
-    _tracks.pop(session_uid, None)
+    _states.pop(session_uid, None)
 
 
 def wrote(obj: bpy.types.Object, displacement: np.ndarray, digest: str, *, full: bool) -> None:
@@ -148,7 +127,7 @@ def check(obj: bpy.types.Object) -> None:
 
 def forget() -> None:
     """Another file, or the extension is switched off: nothing that was known holds."""
-    _tracks.clear()
+    _states.clear()
     _pixels.clear()
 
 

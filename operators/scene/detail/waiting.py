@@ -12,7 +12,7 @@ import bpy
 from ....core.errors import DnpmError
 from .. import names, session
 from . import live
-from .map_state import Track
+from .map_state import MapState
 
 PATIENCE_S = 1.0
 """For all faces together."""
@@ -40,8 +40,8 @@ def play_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
 def finish(faces: list[bpy.types.Object]) -> list[bpy.types.Object]:
     """Before saving: bring the maps up to the sliders as far as that can be done within `PATIENCE_S`.
 
-    Returns the faces whose map is behind. Their image will name the sliders that it does show, or none (`tracks.pack`),
-    so that the map is asked for when the file is opened, and before a render.
+    Returns the faces whose map is behind. Their image will name the sliders that it does show, or none
+    (`map_state.pack`), so that the map is asked for when the file is opened, and before a render.
     """
     behind, waiting = [], []
     for obj in faces:
@@ -59,7 +59,7 @@ def finish(faces: list[bpy.types.Object]) -> list[bpy.types.Object]:
     return [obj for obj in behind if not live.track(obj).shows(live.track(obj).wanted)]
 
 
-def _wait(entries: list[Track], seconds: float) -> bool:
+def _wait(entries: list[MapState], seconds: float) -> bool:
     """Show answers until these faces wait for none any more, at most so long; returns whether that was in time."""
     deadline = time.monotonic() + seconds
     while True:

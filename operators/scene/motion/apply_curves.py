@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import bpy
 import numpy as np
 
-from ....core.backend.client.speech import Curves
+from ....core.backend.requests import Curves
 from ....core.capture.track import ROTATION_NAMES
 from ....core.errors import DnpmError
 from ....core.face_model.arkit import ARKIT_NAMES
@@ -24,7 +24,7 @@ REST_S = 0.15
 
 
 @dataclass(frozen=True)
-class Wish:
+class FrameTiming:
     """Which moments of a sound the scene's frames are."""
 
     frame: int
@@ -36,7 +36,7 @@ class Wish:
     """Where the sound itself begins."""
 
     @classmethod
-    def of(cls, face: bpy.types.Object, scene: bpy.types.Scene, source: sounds.Source) -> Wish:
+    def of(cls, face: bpy.types.Object, scene: bpy.types.Scene, source: sounds.Source) -> FrameTiming:
         """As the face's settings and the scene say."""
         group = getattr(face, names.SPEECH)
         fps = sounds.fps_of(scene)
@@ -70,7 +70,7 @@ def driven(face: bpy.types.Object, model: FaceModel) -> list[str]:
 
 
 def joined(
-    wishes: list[Wish], parts: list[Curves]
+    timings: list[FrameTiming], parts: list[Curves]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:  # fmt: skip
     """Several sounds as one: frames (T,), expression (T, 52), rotations (T, 9) or None.
 
@@ -78,10 +78,10 @@ def joined(
     heard at once the larger value counts, and the later's head.
     """
     if len(parts) == 1:
-        return wishes[0].frame + np.arange(len(parts[0].times)), parts[0].expression, parts[0].rotations
-    spans = [(wish.frame, wish.frame + len(part.times)) for wish, part in zip(wishes, parts, strict=True)]
+        return timings[0].frame + np.arange(len(parts[0].times)), parts[0].expression, parts[0].rotations
+    spans = [(timing.frame, timing.frame + len(part.times)) for timing, part in zip(timings, parts, strict=True)]
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
-    frames, rest = np.arange(first, last), max(1, round(REST_S * wishes[0].fps))
+    frames, rest = np.arange(first, last), max(1, round(REST_S * timings[0].fps))
     expression = np.zeros((len(frames), len(ARKIT_NAMES)), np.float32)
     fade = np.linspace(1, 0, rest + 1, dtype=np.float32)[1:, None]
     rotations = None if parts[0].rotations is None else np.zeros((len(frames), len(ROTATION_NAMES)), np.float32)

@@ -14,7 +14,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from ....core.backend.client.photo import PhotoCamera
+from ....core.backend.requests import PhotoCamera
 from ....core.face_model.units import MM_PER_M, to_blender
 
 SENSOR_MM = 36.0

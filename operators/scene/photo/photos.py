@@ -8,7 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from ....core.backend.client.photo import PhotoCamera, PhotoFace
+from ....core.backend.requests import PhotoCamera, PhotoFace
 from ....core.face_model.looks import TONES
 from ....core.face_model.model import FaceModel
 from ....core.face_model.w_offset import to_text
@@ -21,8 +21,12 @@ from . import code_offset, photo_camera, photo_colour, pictures, point_handles
 LABEL = "DNPM Photo"
 
 
-def locks(face: bpy.types.Object, model: FaceModel) -> dict[str, Any]:
-    """The sliders that stay, as the request `photo` wants them: those that are locked, or all of a kind."""
+Kept = tuple[tuple[int, float], ...]
+"""Sliders that stay: place and value."""
+
+
+def locks(face: bpy.types.Object, model: FaceModel) -> tuple[Kept, Kept]:
+    """The sliders of identity and expression that stay: those that are locked, or all of a kind."""
     group, face_group = getattr(face, names.PHOTO), getattr(face, names.FACE)
     person, expression = slider_values.identity_vector(face), slider_values.expression_vector(face, model)
     kept = [k for k, item in enumerate(face_group.identity) if group.keep_identity or item.locked]
@@ -31,10 +35,7 @@ def locks(face: bpy.types.Object, model: FaceModel) -> dict[str, Any]:
         k for k, name in enumerate(model.expression_names)
         if group.keep_expression or compat.is_locked(blocks[name])
     ]  # fmt: skip
-    return {
-        "keep_identity": [[k, float(person[k])] for k in kept],
-        "keep_expression": [[k, float(expression[k])] for k in still],
-    }
+    return tuple((k, float(person[k])) for k in kept), tuple((k, float(expression[k])) for k in still)
 
 
 def write(

@@ -15,6 +15,7 @@ import pytest
 
 from dnpm.core import logs
 from dnpm.core.backend import protocol
+from dnpm.core.backend.requests import InfoRequest, MapRequest, MapsRequest
 from dnpm.core.backend.types import Limits
 from dnpm.core.errors import DnpmError
 
@@ -61,7 +62,7 @@ def test_killed_worker_is_replaced_and_the_last_request_answered(make_client, sl
     wait_for(lambda: client.status.state == "ready")
     first = client.status.pid
     os.kill(first, signal.SIGSTOP)  # so that it is surely killed in the middle of a request
-    ticket = client.request("Face", "displacement", arrays=sliders)
+    ticket = client.request("Face", MapRequest(**sliders))
     wait_for(lambda: client.status.state == "busy")
     os.kill(first, signal.SIGKILL)
     (reply,) = wait_for(client.poll)
@@ -70,7 +71,7 @@ def test_killed_worker_is_replaced_and_the_last_request_answered(make_client, sl
     assert client.status.pid != first
     assert not exists(first), "the dead worker was left as a zombie"
     # What the user drags meanwhile goes on as before.
-    ticket = client.request("Face", "displacement", arrays=sliders)
+    ticket = client.request("Face", MapRequest(**sliders))
     (reply,) = wait_for(client.poll)
     assert (reply.ticket, reply.error) == (ticket, None)
     assert not shared_names(), "the names of shared memory are removed as soon as the worker has it"
@@ -91,9 +92,9 @@ def test_newer_request_replaces_the_one_that_the_worker_died_on(make_client, sli
     client.start()
     wait_for(lambda: client.status.state == "ready")
     os.kill(client.status.pid, signal.SIGSTOP)
-    client.request("Face", "displacement", arrays=sliders)
+    client.request("Face", MapRequest(**sliders))
     wait_for(lambda: client.status.state == "busy")
-    newer = client.request("Face", "displacement", arrays=sliders, params={"resolution": 32})
+    newer = client.request("Face", MapRequest(**sliders, resolution=32))
     os.kill(client.status.pid, signal.SIGKILL)
     (reply,) = wait_for(client.poll)
     assert reply.ticket == newer
@@ -105,12 +106,12 @@ def test_hung_worker_is_replaced(make_client, sliders, wait_for):
     wait_for(lambda: client.status.state == "ready")
     first = client.status.pid
     os.kill(first, signal.SIGSTOP)
-    ticket = client.request("Face", "displacement", arrays=sliders)
+    ticket = client.request("Face", MapRequest(**sliders))
     (reply,) = wait_for(client.poll)
     assert reply.ticket == ticket
     assert "longer than 1 s" in reply.error
     assert not exists(first)
-    assert client.call("displacement", arrays=sliders).arrays["displacement"].shape == (64, 64)
+    assert client.call(MapRequest(**sliders)).answer.displacement.shape == (64, 64)
 
 
 def test_call_gives_up_in_time(make_client, sliders, wait_for):
@@ -120,7 +121,7 @@ def test_call_gives_up_in_time(make_client, sliders, wait_for):
     os.kill(client.status.pid, signal.SIGSTOP)
     start = time.monotonic()
     with pytest.raises(DnpmError, match=r"longer than 0\.5 s"):
-        client.call("displacement", arrays=sliders, timeout=0.5)
+        client.call(MapRequest(**sliders), timeout=0.5)
     assert time.monotonic() - start < 5
 
 
@@ -131,12 +132,12 @@ def test_final_request_makes_way_for_a_newer_one(make_client, sliders, wait_for)
     first = client.status.pid
     many = {name: np.repeat(array[None], 3000, 0) for name, array in sliders.items()}
     heavy = time.monotonic()
-    client.call("displacements", arrays=many)
+    client.call(MapsRequest(**many))
     heavy = time.monotonic() - heavy
     start = time.monotonic()
-    client.request("Face", "displacements", arrays=many, params={"final": True})
+    client.request("Face", MapsRequest(**many, final=True))
     wait_for(lambda: client.status.state == "busy")
-    newer = client.request("Face", "displacement", arrays=sliders)
+    newer = client.request("Face", MapRequest(**sliders))
     (reply,) = wait_for(client.poll)
     assert (reply.ticket, reply.error, reply.stale) == (newer, None, False)
     assert time.monotonic() - start < heavy * 0.7, "the useless request was computed to its end"
@@ -152,13 +153,13 @@ def test_breaker(make_client, sliders, wait_for):
     wait_for(lambda: client.status.state == "failed")
     assert "ended 3 times within 60 s" in client.status.message
     assert "SIGKILL" in client.status.message
-    client.request("Face", "displacement", arrays=sliders)
+    client.request("Face", MapRequest(**sliders))
     (reply,) = client.poll()
     assert reply.error == client.status.message
     with pytest.raises(DnpmError, match="ended 3 times"):
-        client.call("info")
+        client.call(InfoRequest())
     client.start()
-    assert client.call("info").params["device"] == "cpu"
+    assert client.call(InfoRequest()).answer.device == "cpu"
 
 
 def test_request_that_kills_the_worker_is_given_up(tmp_path, make_client, sliders, wait_for):
@@ -183,7 +184,7 @@ def test_request_that_kills_the_worker_is_given_up(tmp_path, make_client, slider
     )
     client = make_client(python=python)
     client.start()
-    client.request("Face", "displacement", arrays=sliders)
+    client.request("Face", MapRequest(**sliders))
     (reply,) = wait_for(client.poll)
     assert "died 2 times on this request" in reply.error
     assert "exit code 7" in reply.error
@@ -268,13 +269,13 @@ def test_device_that_is_not_there(make_client, wait_for):
 def test_what_libraries_print_does_not_reach_the_messages(make_client, sliders):
     client = make_client()
     client.start()
-    facts = client.call("info").params
+    facts = client.call(InfoRequest()).answer
     # Descriptor 1 of the worker is its standard error, descriptor 0 is nothing.
     if Path("/proc/self/fd").exists():
         worker = Path("/proc", str(client.status.pid), "fd")
         assert (worker / "1").readlink() == (worker / "2").readlink()
         assert str((worker / "0").readlink()) == os.devnull
-    assert facts["python"]
+    assert facts.python
 
 
 def test_the_worker_keeps_a_log(make_client, sliders, tmp_path, monkeypatch, caplog):
@@ -284,9 +285,9 @@ def test_the_worker_keeps_a_log(make_client, sliders, tmp_path, monkeypatch, cap
     client = make_client()
     client.start()
     with caplog.at_level("INFO", "dnpm"):
-        client.call("displacement", arrays=sliders)
+        client.call(MapRequest(**sliders))
         with pytest.raises(DnpmError):
-            client.call("displacement", arrays=sliders | {"identity": np.zeros(7, np.float32)})
+            client.call(MapRequest(**(sliders | {"identity": np.zeros(7, np.float32)})))
         worker = client.status.pid
         client.stop()
     text = (tmp_path / "log" / "worker.log").read_text(encoding="utf-8")
@@ -302,20 +303,21 @@ def test_a_log_that_cannot_be_written_hinders_no_map(make_client, sliders, tmp_p
     monkeypatch.setenv(logs.FOLDER_VARIABLE, str(tmp_path / "log"))
     client = make_client()
     client.start()
-    assert client.call("displacement", arrays=sliders).arrays["displacement"].shape
+    assert client.call(MapRequest(**sliders)).answer.displacement.shape
 
 
 CHILD = """
 import sys, time
 import numpy as np
 from dnpm.core.backend.client.client import BackendClient
+from dnpm.core.backend.requests import MapsRequest
 client = BackendClient(device="cpu", weights=sys.argv[1], face_model=sys.argv[2])
 client.start()
 while client.status.state == "starting":
     time.sleep(.01)
 many = {"identity": np.zeros((20000, 3), np.float32), "expression": np.zeros((20000, 4), np.float32)}
 if sys.argv[3] == "busy":
-    client.request("Face", "displacements", arrays=many)
+    client.request("Face", MapsRequest(**many))
     while client.status.state != "busy":
         time.sleep(.01)
 print(client.status.pid, flush=True)
@@ -353,7 +355,7 @@ def test_a_forgotten_client_takes_its_worker_along(make_client, tiny_weights, ti
     from dnpm.core.backend.client.client import BackendClient
 
     client = BackendClient(device="cpu", weights=str(tiny_weights), face_model=str(tiny_model_file))
-    client.call("info")
+    client.call(InfoRequest())
     worker = client.status.pid
     del client
     wait_for(lambda: not exists(worker), 5)

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from dnpm.core import devices
+from dnpm.core.backend.requests import InfoRequest
 
 
 @pytest.fixture(autouse=True)
@@ -45,5 +46,5 @@ def test_small_work_takes_one_thread_and_large_work_all(monkeypatch):
 
 def test_the_number_reaches_the_worker(make_client):
     client = make_client(threads=3)
-    client.call("info")
+    client.call(InfoRequest())
     assert client.status.device_name.endswith("3 threads")

@@ -121,12 +121,13 @@ def test_the_map_and_the_displaced_mesh_are_the_cores(parts: list[str], tiny_mod
     assert done.returncode == 0, done.stdout + done.stderr
     channels = OpenEXR.File(str(tmp_path / "out" / "with" / "displacement.exr"), separate_channels=True).channels()
     from dnpm.core.backend.client.client import BackendClient
+    from dnpm.core.backend.requests import MapRequest
 
     model, weights, python, _ = (word.split("=", 1)[1] for word in parts)
     client = BackendClient(python=python, device="cpu", weights=weights, face_model=model)
     try:
         arrays = {"identity": np.zeros(tiny_model.n_id, np.float32), "expression": tiny_model.expression(**expression)}
-        wanted = client.call("displacement", arrays=arrays, params={"resolution": 64}).arrays["displacement"]
+        wanted = client.call(MapRequest(**arrays, resolution=64)).answer.displacement
     finally:
         client.stop()
     assert np.abs(wanted).max() > 0.01

@@ -10,6 +10,7 @@ import pytest
 
 from dnpm.core import programs
 from dnpm.core.backend.client import interpreters
+from dnpm.core.backend.requests import InfoRequest
 from dnpm.core.errors import DnpmError
 
 posix = pytest.mark.skipif(os.name == "nt", reason="shell scripts stand in for Pythons")
@@ -99,7 +100,7 @@ def test_folders_of_bundled_wheels_are_handed_on(tmp_path, monkeypatch):
 def test_what_blender_sets_for_its_own_python_does_not_lead_the_worker_astray(make_client, monkeypatch):
     monkeypatch.setenv("PYTHONHOME", "/none")
     monkeypatch.setenv("PYTHONPATH", "/none")
-    assert make_client().call("info").params["device"] == "cpu"
+    assert make_client().call(InfoRequest()).answer.device == "cpu"
 
 
 def test_embedded_interpreter(monkeypatch):

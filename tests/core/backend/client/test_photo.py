@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dnpm.core.backend.client.client import BackendClient
-from dnpm.core.backend.client.photo import Photo, PhotoJob
+from dnpm.core.backend.client.photo import PhotoTask
+from dnpm.core.backend.requests import Photo, PhotoEnd, PhotoOpen, PhotoStep
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
@@ -41,18 +42,19 @@ def test_the_same_face_as_without_the_worker(client, pixels: np.ndarray) -> None
     small = np.ascontiguousarray(pixels[::2, ::2])
     nose = (int(FaceModel.load(face_model_path(None)).landmarks68[30]), 165.0, 200.0)
     photos = [Photo(pixels=pixels, name="drawn", pins=(nose,)), Photo(pixels=small, name="small")]
-    job = PhotoJob(client, photos, resolution=RESOLUTION, keep_identity=[[2, 0.5]])
+    asked = PhotoOpen(pictures=tuple(photos), resolution=RESOLUTION, keep_identity=((2, 0.5),))
+    task = PhotoTask(client, asked)
     told = []
-    made = job.wait(lambda share: told.append((share, job.stage)))
+    made = task.wait(lambda share: told.append((share, task.stage)))
     assert {stage for _, stage in told} >= {"fit", "texture", "detail"}
     assert [share for share, _ in told] == sorted(share for share, _ in told)
 
     from dnpm.core.photo.fit.solve import Pin
-    from dnpm.core.photo.reconstruct import Wish
+    from dnpm.core.photo.reconstruct import PictureOptions
 
     expected = open_reconstructor().run(
         [picture_of(pixels, "drawn"), picture_of(small, "small")],
-        [Wish(pins=(Pin(nose[0], nose[1:]),)), Wish()], Locks({2: 0.5}), resolution=RESOLUTION,
+        [PictureOptions(pins=(Pin(nose[0], nose[1:]),)), PictureOptions()], Locks({2: 0.5}), resolution=RESOLUTION,
     )  # fmt: skip
     assert made.identity[2] == pytest.approx(0.5)
     assert np.allclose(made.identity, expected[0].identity, atol=2e-3)
@@ -73,56 +75,56 @@ def test_the_same_face_as_without_the_worker(client, pixels: np.ndarray) -> None
 
 def test_no_face_is_told_and_the_run_is_over(client, tmp_path: Path) -> None:
     write_png(tmp_path / "grey.png", np.full((64, 64, 3), 0.5, np.float32))
-    client.call("photo", params={"run": "b", "pictures": [{"path": str(tmp_path / "grey.png")}]})
+    client.call(PhotoOpen(task="b", pictures=(Photo(path=str(tmp_path / "grey.png")),)))
     with pytest.raises(DnpmError, match=r"grey\.png: no face was found"):
-        client.call("photo_step", params={"run": "b"})
-    with pytest.raises(DnpmError, match="no such run"):
-        client.call("photo_step", params={"run": "b"})
+        client.call(PhotoStep(task="b"))
+    with pytest.raises(DnpmError, match="no such task"):
+        client.call(PhotoStep(task="b"))
 
 
 def test_a_run_that_is_ended_is_forgotten(client, pixels: np.ndarray) -> None:
-    asked = {"run": "c", "pictures": [{"array": "a"}]}
-    client.call("photo", arrays={"a": pixels}, params=asked)
-    client.call("photo_end", params={"run": "c"})
-    with pytest.raises(DnpmError, match="no such run"):
-        client.call("photo_step", params={"run": "c"})
+    client.call(PhotoOpen(task="c", pictures=(Photo(pixels=pixels),)))
+    client.call(PhotoEnd(task="c"))
+    with pytest.raises(DnpmError, match="no such task"):
+        client.call(PhotoStep(task="c"))
 
 
 @pytest.mark.parametrize(
     ("picture", "told"),
     [
         ({"path": "nowhere.png"}, r"nowhere\.png"),
-        ({}, "either a path or an array"),
-        ({"array": "b"}, "'b' is missing"),
-        ({"path": "a.png", "box": [0, 0, 10]}, "rows of 4 numbers"),
+        ({}, "either a path or pixels"),
+        ({"path": 3}, r"photo: pictures\.0\.path 3 is not a valid text"),
+        ({"path": "a.png", "box": [0, 0, 10]}, r"pictures\.0\.box must be a list of 4"),
         ({"path": "a.png", "box": [0, 0, 10, 0]}, "larger than 0"),
-        ({"path": "a.png", "pins": [[0, 1]]}, "rows of 3 numbers"),
+        ({"path": "a.png", "pins": [[0, 1]]}, r"pictures\.0\.pins\.0 must be a list of 3"),
         ({"path": "a.png", "which": -1}, "which -1"),
-        ({"path": "a.png", "colour": 1}, "has no colour"),
+        ({"path": "a.png", "colour": 1}, r"pictures\.0: does not know the parameters colour"),
     ],
 )
-def test_bad_pictures_are_told(client, picture: dict, told: str) -> None:
+def test_bad_pictures_are_told(client, raw, picture: dict, told: str) -> None:
     with pytest.raises(DnpmError, match=told):
-        client.call("photo", params={"run": "d", "pictures": [picture]})
+        client.call(raw("photo", {"task": "d", "pictures": [picture]}))
 
 
 @pytest.mark.parametrize(
     ("params", "told"),
     [
-        ({}, "must be a list"),
+        ({}, "the parameter pictures is missing"),
+        ({"pictures": "a.png"}, "pictures must be a list"),
         ({"pictures": []}, "must be a list"),
         ({"pictures": [{"path": "a.png"}] * 13}, "too many"),
         ({"pictures": [{"path": "a.png"}], "trust": 2}, "trust must be 0 to 1"),
-        ({"pictures": [{"path": "a.png"}], "keep_identity": [3]}, "rows of 2 numbers"),
+        ({"pictures": [{"path": "a.png"}], "keep_identity": [3]}, r"keep_identity\.0 must be a list"),
         ({"pictures": [{"path": "a.png"}], "colour": 1}, "colour"),
     ],
 )
-def test_bad_requests_are_told(client, params: dict, told: str) -> None:
+def test_bad_requests_are_told(client, raw, params: dict, told: str) -> None:
     with pytest.raises(DnpmError, match=told):
-        client.call("photo", params={"run": "e", **params})
+        client.call(raw("photo", {"task": "e", **params}))
 
 
 def test_what_is_no_picture_is_told(client, tmp_path: Path) -> None:
     (tmp_path / "note.png").write_text("not a picture")
     with pytest.raises(DnpmError, match=r"note\.png"):
-        client.call("photo", params={"run": "f", "pictures": [{"path": str(tmp_path / "note.png")}]})
+        client.call(PhotoOpen(task="f", pictures=(Photo(path=str(tmp_path / "note.png")),)))

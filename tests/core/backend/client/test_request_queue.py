@@ -5,143 +5,144 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnpm.core.backend.client.request_queue import Desk, Request
+from dnpm.core.backend.client.request_queue import QueuedRequest, RequestQueue
+from dnpm.core.backend.requests import InfoRequest
 
 
-def ask(desk: Desk, channel: str = "a", **params) -> int:
-    request = Request(desk.ticket(), channel, "displacement", {}, params)
-    desk.submit(request)
+def ask(queue: RequestQueue, channel: str = "a", *, final: bool = False) -> int:
+    request = QueuedRequest(queue.ticket(), channel, InfoRequest(final=final), {}, {})
+    queue.submit(request)
     return request.ticket
 
 
-def finish(desk: Desk) -> None:
-    desk.finish(desk.flight.reply())
+def finish(queue: RequestQueue) -> None:
+    queue.finish(queue.flight.reply())
 
 
 def test_the_newest_waits_and_one_is_in_flight():
-    desk = Desk()
-    first, _dropped, last = (ask(desk), desk.take().ticket)[0], ask(desk), ask(desk)
-    assert desk.flight.ticket == first
-    assert desk.take() is None
-    finish(desk)
-    assert desk.take().ticket == last
-    finish(desk)
-    assert desk.take() is None
-    assert [reply.ticket for reply in desk.poll()] == [last]
+    queue = RequestQueue()
+    first, _dropped, last = (ask(queue), queue.take().ticket)[0], ask(queue), ask(queue)
+    assert queue.flight.ticket == first
+    assert queue.take() is None
+    finish(queue)
+    assert queue.take().ticket == last
+    finish(queue)
+    assert queue.take() is None
+    assert [reply.ticket for reply in queue.poll()] == [last]
 
 
 def test_channels_take_turns():
-    desk = Desk()
-    a, b = ask(desk, "a"), ask(desk, "b")
-    assert desk.take().ticket == a
-    ask(desk, "a")
-    finish(desk)
-    last_a = ask(desk, "a")
-    assert desk.take().ticket == b
-    finish(desk)
-    assert desk.take().ticket == last_a
+    queue = RequestQueue()
+    a, b = ask(queue, "a"), ask(queue, "b")
+    assert queue.take().ticket == a
+    ask(queue, "a")
+    finish(queue)
+    last_a = ask(queue, "a")
+    assert queue.take().ticket == b
+    finish(queue)
+    assert queue.take().ticket == last_a
 
 
 def test_overtaken_answers_are_returned_as_stale_and_final_ones_dropped():
-    desk = Desk()
-    ask(desk)
-    desk.take()
-    newer = ask(desk)
-    finish(desk)
-    (reply,) = desk.poll()
+    queue = RequestQueue()
+    ask(queue)
+    queue.take()
+    newer = ask(queue)
+    finish(queue)
+    (reply,) = queue.poll()
     assert reply.stale
-    assert desk.take().ticket == newer
-    finish(desk)
-    (reply,) = desk.poll()
+    assert queue.take().ticket == newer
+    finish(queue)
+    (reply,) = queue.poll()
     assert not reply.stale
 
-    ask(desk, final=True)
-    desk.take()
-    assert desk.useless_flight() is None
-    newer = ask(desk)
-    assert desk.useless_flight() is desk.flight
-    finish(desk)
-    assert desk.poll() == []
-    assert desk.take().ticket == newer
+    ask(queue, final=True)
+    queue.take()
+    assert queue.superseded_request() is None
+    newer = ask(queue)
+    assert queue.superseded_request() is queue.flight
+    finish(queue)
+    assert queue.poll() == []
+    assert queue.take().ticket == newer
 
-    finish(desk)
-    final = ask(desk, final=True)
-    desk.take()
-    finish(desk)
-    assert [reply.ticket for reply in desk.poll()] == [final]
+    finish(queue)
+    final = ask(queue, final=True)
+    queue.take()
+    finish(queue)
+    assert [reply.ticket for reply in queue.poll()] == [final]
 
 
 def test_final_answer_that_was_overtaken_before_it_was_fetched_is_dropped():
-    desk = Desk()
-    ask(desk, final=True)
-    desk.take()
-    finish(desk)
-    ask(desk)
-    desk.take()
-    assert desk.poll() == []
+    queue = RequestQueue()
+    ask(queue, final=True)
+    queue.take()
+    finish(queue)
+    ask(queue)
+    queue.take()
+    assert queue.poll() == []
 
 
 def test_interrupted_requests_come_back_once():
-    desk = Desk()
-    other, ticket = ask(desk, "b"), None
-    desk.take()
-    finish(desk)
-    ticket = ask(desk, "a")
-    desk.take()
-    ask(desk, "b")
-    desk.interrupted("it died")
-    assert desk.take().ticket == ticket, "not the one that was interrupted first"
-    desk.interrupted("it died of signal 11")
-    replies = {reply.channel: reply for reply in desk.poll()}
+    queue = RequestQueue()
+    other, ticket = ask(queue, "b"), None
+    queue.take()
+    finish(queue)
+    ticket = ask(queue, "a")
+    queue.take()
+    ask(queue, "b")
+    queue.interrupted("it died")
+    assert queue.take().ticket == ticket, "not the one that was interrupted first"
+    queue.interrupted("it died of signal 11")
+    replies = {reply.channel: reply for reply in queue.poll()}
     assert replies["b"].ticket == other
     assert "it died of signal 11" in replies["a"].error
-    assert desk.take().channel == "b"
+    assert queue.take().channel == "b"
 
 
 def test_everything_is_answered_on_failure():
-    desk = Desk()
-    tickets = [ask(desk, channel) for channel in "abc"]
-    desk.take()
-    desk.fail_all("no torch")
-    replies = desk.poll()
+    queue = RequestQueue()
+    tickets = [ask(queue, channel) for channel in "abc"]
+    queue.take()
+    queue.fail_all("no torch")
+    replies = queue.poll()
     assert [reply.ticket for reply in replies] == tickets
     assert all(reply.error == "no torch" for reply in replies)
-    assert desk.take() is None
+    assert queue.take() is None
 
 
 def test_a_delivered_answer_is_not_polled():
-    desk, seen = Desk(), []
-    desk.submit(Request(desk.ticket(), "call", "info", {}, {}, deliver=seen.append))
-    desk.take()
-    finish(desk)
+    queue, seen = RequestQueue(), []
+    queue.submit(QueuedRequest(queue.ticket(), "call", InfoRequest(), {}, {}, deliver=seen.append))
+    queue.take()
+    finish(queue)
     assert [reply.ticket for reply in seen] == [1]
-    assert desk.poll() == []
+    assert queue.poll() == []
 
 
 @given(st.lists(st.tuples(st.sampled_from("atfpi"), st.sampled_from("xyz"), st.booleans()), max_size=60))
 def test_any_history(history):
     """Tickets of a channel only grow; at most one is in flight; the newest of each channel is answered in the end."""
-    desk, newest, shown = Desk(), {}, {}
+    queue, newest, shown = RequestQueue(), {}, {}
 
     def poll():
-        for reply in desk.poll():
+        for reply in queue.poll():
             assert reply.ticket > shown.get(reply.channel, 0)
             shown[reply.channel] = reply.ticket
 
     for action, channel, final in history:
         if action == "a":
-            newest[channel] = ask(desk, channel, final=final)
+            newest[channel] = ask(queue, channel, final=final)
         elif action == "t":
-            desk.take()
-        elif action == "f" and desk.flight:
-            finish(desk)
+            queue.take()
+        elif action == "f" and queue.flight:
+            finish(queue)
         elif action == "p":
             poll()
         elif action == "i":
-            desk.interrupted("it died")
+            queue.interrupted("it died")
     for _ in range(2 * len("xyz") + 1):
-        if desk.flight:
-            finish(desk)
+        if queue.flight:
+            finish(queue)
         poll()
-        desk.take()
+        queue.take()
     assert shown == newest

@@ -12,7 +12,8 @@ import pytest
 import soundfile
 
 from dnpm.core.backend.client.client import BackendClient
-from dnpm.core.backend.client.speech import SpeechJob
+from dnpm.core.backend.client.speech import SpeechTask
+from dnpm.core.backend.requests import Curves, MapRequest, SpeechOpen
 from dnpm.core.errors import DnpmError
 from dnpm.core.speech.animate import animate, open_animator
 from dnpm.core.speech.audio import open_sound
@@ -40,14 +41,14 @@ def shared_client(tiny_weights, tiny_model_file):
     client.stop()
 
 
-def job(client, parts: Path, name: str = "a.wav", **params) -> SpeechJob:
+def task(client, parts: Path, name: str = "a.wav", **params) -> SpeechTask:
     networks = {"weights": str(parts), "encoder": str(parts / "speech_encoder.safetensors")}
-    return SpeechJob(client, path=parts / name, **(networks | params))
+    return SpeechTask(client, SpeechOpen(path=str(parts / name), **(networks | params)))
 
 
 def test_the_same_curves_as_without_the_worker(shared_client, parts: Path) -> None:
     shares: list[float] = []
-    asked = job(shared_client, parts, fps=24000 / 1001, first=0.01, controls=CONTROLS)
+    asked = task(shared_client, parts, fps=24000 / 1001, first=0.01, controls=Controls(**CONTROLS))
     made = asked.wait(shares.append)
     expected = animate(
         open_sound(parts / "a.wav"), open_animator(parts, parts / "speech_encoder.safetensors"), fps=24000 / 1001,
@@ -64,40 +65,44 @@ def test_the_same_curves_as_without_the_worker(shared_client, parts: Path) -> No
 
 
 def test_a_part_of_the_file(shared_client, parts: Path) -> None:
-    whole = job(shared_client, parts, fps=30).wait()
-    part = job(shared_client, parts, fps=30, begin=1.0, seconds=1.5).wait()
+    whole = task(shared_client, parts, fps=30).wait()
+    part = task(shared_client, parts, fps=30, begin=1.0, seconds=1.5).wait()
     assert len(whole.times) == 91
     assert len(part.times) == 46
     with pytest.raises(DnpmError, match=r"nothing is left from 9\.00 s"):
-        job(shared_client, parts, begin=9.0).wait()
+        task(shared_client, parts, begin=9.0).wait()
 
 
 def test_samples_and_determinism(shared_client, parts: Path) -> None:
     samples = soundfile.read(parts / "a.wav", dtype="float32")[0]
     networks = {"weights": str(parts), "encoder": str(parts / "speech_encoder.safetensors")}
-    made = [SpeechJob(shared_client, samples=samples, rate=22050, fps=30, **networks).wait() for _ in range(2)]
+
+    def spoken(samples: np.ndarray) -> Curves:
+        return SpeechTask(shared_client, SpeechOpen(samples=samples, rate=22050.0, fps=30, **networks)).wait()
+
+    made = [spoken(samples) for _ in range(2)]
     assert np.array_equal(made[0].expression, made[1].expression)
-    assert np.allclose(made[0].expression, job(shared_client, parts, fps=30).wait().expression, atol=1e-5)
+    assert np.allclose(made[0].expression, task(shared_client, parts, fps=30).wait().expression, atol=1e-5)
     opposite = np.stack([samples.mean(1), -samples.mean(1)], 1)
-    assert "opposite phase" in SpeechJob(shared_client, samples=opposite, rate=22050, **networks).wait().notes[0]
+    assert "opposite phase" in spoken(opposite).notes[0]
     samples[1000] = np.nan
     with pytest.raises(DnpmError, match=r"not numbers of a sound \(at 0\.045 s\)"):
-        SpeechJob(shared_client, samples=samples, rate=22050, **networks).wait()
+        spoken(samples)
 
 
 def test_maps_come_between_the_pieces(shared_client, parts: Path, sliders) -> None:
-    asked = job(shared_client, parts, "long.wav", fps=30)
+    asked = task(shared_client, parts, "long.wav", fps=30)
     shares = []
     while (curves := asked.advance()) is None:
-        reply = shared_client.call("displacement", arrays=sliders, params={"resolution": 32})
-        assert reply.arrays["displacement"].shape == (32, 32)
+        reply = shared_client.call(MapRequest(**sliders, resolution=32))
+        assert reply.answer.displacement.shape == (32, 32)
         shares.append(asked.share)
     assert len(curves.times) == 1801
     assert any(0 < share < 0.999 for share in shares), "the long sound was one piece"
 
 
 def test_given_up_half_way(shared_client, parts: Path, sliders) -> None:
-    asked = job(shared_client, parts, "long.wav", fps=30)
+    asked = task(shared_client, parts, "long.wav", fps=30)
     limit = time.monotonic() + 60
     while asked.share == 0.0 and time.monotonic() < limit:
         assert asked.advance() is None
@@ -106,14 +111,14 @@ def test_given_up_half_way(shared_client, parts: Path, sliders) -> None:
     asked.cancel()
     with pytest.raises(DnpmError, match="given up"):
         asked.advance()
-    shared_client.call("displacement", arrays=sliders, params={"resolution": 32})
-    with pytest.raises(DnpmError, match="no such run"):
-        shared_client.call("speech_step", params={"run": asked._name})
+    shared_client.call(MapRequest(**sliders, resolution=32))
+    with pytest.raises(DnpmError, match="no such task"):
+        shared_client.call(asked._step)
 
 
 def test_a_replaced_worker_begins_anew(make_client, parts: Path) -> None:
     client = make_client()
-    asked = job(client, parts, "long.wav", fps=30)
+    asked = task(client, parts, "long.wav", fps=30)
     while asked.share == 0.0:
         assert asked.advance() is None
         time.sleep(0.005)
@@ -131,13 +136,28 @@ def test_a_replaced_worker_begins_anew(make_client, parts: Path) -> None:
         ("none.wav", {}, "no such file"),
         ("a.wav", {"fps": 0.1}, "give 1 to 1000"),
         ("a.wav", {"speaker": "nobody"}, "speaker 'nobody' is not one"),
-        ("a.wav", {"controls": {"jaw": 9}}, "jaw must be 0 to 3"),
-        ("a.wav", {"controls": {"ears": 1}}, "controls must be some of"),
-        ("a.wav", {"controls": {"gate": 1.5}}, "gate cannot be 1.5"),
         ("a.wav", {"weights": "/nowhere"}, "no speech weights there"),
-        ("a.wav", {"colour": 1}, "does not know the parameters colour"),
     ],
 )
 def test_bad_input(shared_client, parts: Path, name: str, params: dict, message: str) -> None:
     with pytest.raises(DnpmError, match=message):
-        job(shared_client, parts, name, **params).wait()
+        task(shared_client, parts, name, **params).wait()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"controls": {"jaw": 9}}, "jaw must be 0 to 3"),
+        ({"controls": {"ears": 1}}, "speech: controls: does not know the parameters ears"),
+        ({"controls": {"gate": 1.5}}, r"controls\.gate 1\.5 is not a valid truth value"),
+        ({"colour": 1}, "does not know the parameters colour"),
+        ({"task": ""}, "the parameter task is missing"),
+        ({"path": None}, "give either a path or samples"),
+        ({"seconds": True}, "seconds True is not a valid number"),
+    ],
+)
+def test_bad_requests(shared_client, raw, parts: Path, params: dict, message: str) -> None:
+    asked = {"task": "a", "path": str(parts / "a.wav"), "weights": str(parts),
+             "encoder": str(parts / "speech_encoder.safetensors")}  # fmt: skip
+    with pytest.raises(DnpmError, match=message):
+        shared_client.call(raw("speech", asked | params))
