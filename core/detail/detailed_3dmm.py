@@ -16,6 +16,7 @@ from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from ..geometry.mesh import as_quads, corner_sampler
 from ..geometry.uv_map import mask_at
+from . import bilinear
 from .card import check_face_model
 from .generator import Noise
 from .weights import Detail
@@ -103,10 +104,7 @@ class Detailed3DMM(nn.Module):
         for name, vector, width in (("identity", identity, self.n_id), ("expression", expression, self.n_exp)):
             if vector.ndim != 2 or vector.shape[1] != width or len(vector) != len(identity):
                 raise DnpmError(f"{name} must be (batch, {width}), is {tuple(vector.shape)}")
-        one = identity.new_ones(len(identity), 1)
-        w_id, w_exp = torch.cat([one, identity[:, : self.n_shape]], 1), torch.cat([one, expression], 1)
-        weights = (w_id[:, :, None] * w_exp[:, None, :]).flatten(1)
-        return self.neutral + (weights @ self.core).unflatten(1, (-1, 3))
+        return bilinear.vertices(self.neutral, self.core, identity[:, : self.n_shape], expression)
 
     def displacement(self, identity: Tensor, expression: Tensor, **how: Unpack[How]) -> Tensor:
         """Eq. 1 after Eq. 4: (B, 1, R, R) mm, the mask applied. `how` as in `Detail.displacement`."""

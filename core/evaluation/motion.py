@@ -8,6 +8,7 @@ import numpy as np
 from scipy.optimize import lsq_linear
 
 from ..detail.mesh import detailed_mesh, masked
+from ..face_model.bilinear import contract
 from ..face_model.model import FaceModel
 from ..face_model.sampling import random_expression, random_identity
 from .painter import Painter
@@ -44,14 +45,14 @@ def temporal(painter: Painter, walks: int, seed: int, resolution: int = 256) -> 
 
 
 class SliderFit:
-    """The inverse of Eq. 3 on a part of the vertices, which is kept as one float32 table."""
+    """The inverse of Eq. 3 on a part of the vertices, which is kept as float32 tables."""
 
     VERTICES, ROUNDS, PRIOR = 1500, 6, 2.0
 
     def __init__(self, model: FaceModel) -> None:
         self._pick = np.arange(0, len(model.neutral), max(len(model.neutral) // self.VERTICES, 1))
-        core = model.core[:, :, self._pick].astype(np.float32)
-        self._core = core.reshape(*core.shape[:2], -1)
+        self._by_identity = model.core[:, :, self._pick].astype(np.float32)
+        self._by_expression = np.ascontiguousarray(self._by_identity.swapaxes(0, 1))
         self._neutral = model.neutral[self._pick].ravel().astype(np.float64)
 
     def __call__(self, vertices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,22 +61,18 @@ class SliderFit:
         Least squares in turn: identity with a weak prior of one standard deviation, expression between 0 and 1.
         """
         target = np.asarray(vertices, np.float64)[self._pick].ravel() - self._neutral
-        n_id, n_exp = self._core.shape[0] - 1, self._core.shape[1] - 1
+        n_id, n_exp = len(self._by_identity) - 1, len(self._by_expression) - 1
         identity, expression = np.zeros(n_id), np.zeros(n_exp)
         for _ in range(self.ROUNDS):
-            moves = np.einsum("kev,e->kv", self._core, _one(expression), optimize=True).astype(np.float64)
+            moves = contract(self._by_expression, expression).reshape(n_id + 1, -1).astype(np.float64)
             system = moves[1:] @ moves[1:].T + self.PRIOR * np.eye(n_id)
             identity = np.linalg.solve(system, moves[1:] @ (target - moves[0]))
-            deltas = np.einsum("kev,k->ev", self._core, _one(identity), optimize=True).astype(np.float64)
+            deltas = contract(self._by_identity, identity).reshape(n_exp + 1, -1).astype(np.float64)
             # The normal equations' root has the same minimum with 52 rows instead of thousands.
             root = np.linalg.cholesky(deltas[1:] @ deltas[1:].T + 1e-3 * np.eye(n_exp)).T
             right = np.linalg.solve(root.T, deltas[1:] @ (target - deltas[0]))
             expression = lsq_linear(root, right, (0.0, 1.0), method="bvls").x
         return identity.astype(np.float32), expression.astype(np.float32)
-
-
-def _one(vector: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.ones(1), vector]).astype(np.float32)
 
 
 def read_back(painter: Painter, people: int, seed: int, resolution: int = 512) -> dict[str, float]:

@@ -14,6 +14,7 @@ from ..errors import DnpmError
 from ..files import json_file, tensor_file
 from ..files.inputs import brief, reading
 from . import skin_components
+from .bilinear import IdentityTables, contract
 from .checks import age_regression, check
 
 FORMAT = "dnpm-face-model-1"
@@ -95,17 +96,14 @@ class FaceModel:
 
     def neutral_of(self, identity: np.ndarray) -> np.ndarray:
         """(n_id,) -> (V, 3) float32 mm: the identity at rest."""
-        return (self._identity(identity) @ self._rest_table).reshape(self.neutral.shape)
+        return self._tables.rest(self._shape_of(identity))
 
     def expression_deltas(self, identity: np.ndarray) -> np.ndarray:
         """(n_id,) -> (n_exp, V, 3) float32 mm: what each expression at 1 adds to this identity's rest.
 
         The first call prepares a table (half a second for the default model); the next ones are quick.
         """
-        places, table = self._delta_table
-        deltas = np.zeros(self.n_exp * self.neutral.size, np.float32)
-        deltas[places] = self._identity(identity) @ table
-        return deltas.reshape(self.n_exp, *self.neutral.shape)
+        return self._tables.deltas(self._shape_of(identity))
 
     def vertices(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """V_p of Eq. 3: (n_id,), (n_exp,) -> (V, 3) float32 mm."""
@@ -115,10 +113,9 @@ class FaceModel:
                 f"{self.name} takes {self.n_exp} expression values, got an array of shape {expression.shape}"
             )
         result = self.neutral_of(identity)
-        weights = self._identity(identity)
+        shape = self._shape_of(identity)
         for e in np.flatnonzero(expression):
-            delta = np.tensordot(weights, self.core[: len(weights), e + 1].astype(np.float32), 1)
-            result += expression[e] * delta
+            result += expression[e] * contract(self.core[: self.n_shape + 1, e + 1], shape)
         return result
 
     @cached_property
@@ -129,32 +126,15 @@ class FaceModel:
         return (np.bitwise_or.reduce(bits, axis=0) << 1).any(-1)
 
     @cached_property
-    def _rest_table(self) -> np.ndarray:
-        """(n_shape + 1, 3 V) float32: the mean at rest, then what each shape component adds."""
-        rest = np.empty((self.n_shape + 1, self.neutral.size), np.float32)
-        rest[0] = self.neutral.ravel()
-        rest[1:] = self.core[1 : self.n_shape + 1, 0].reshape(self.n_shape, -1)
-        return rest
+    def _tables(self) -> IdentityTables:
+        return IdentityTables(self.neutral, self.core[: self.n_shape + 1], self.moved)
 
-    @cached_property
-    def _delta_table(self) -> tuple[np.ndarray, np.ndarray]:
-        """Flat places in (n_exp, V, 3) that some identity moves, and (n_shape + 1, places) float32: the core there.
-
-        An expression moves a part of the face only, and float16 is slow to compute with: the table is a fraction of the
-        core, and one matrix product with it makes all deltas.
-        """
-        places = np.flatnonzero(np.repeat(self.moved, 3))
-        table = np.empty((self.n_shape + 1, len(places)), np.float32)
-        for row, component in zip(table, self.core[: self.n_shape + 1, 1:], strict=True):
-            row[:] = component.reshape(-1)[places]
-        return places, table
-
-    def _identity(self, identity: np.ndarray) -> np.ndarray:
-        """(n_id,) -> (n_shape + 1,): w_id of Eq. 3 with its leading 1, skin components left out."""
+    def _shape_of(self, identity: np.ndarray) -> np.ndarray:
+        """(n_id,) -> (n_shape,): the components that move a vertex."""
         identity = np.asarray(identity, np.float32)
         if identity.shape != (self.n_id,):
             raise DnpmError(f"{self.name} takes {self.n_id} identity values, got an array of shape {identity.shape}")
-        return np.concatenate([np.ones(1, np.float32), identity[: self.n_shape]])
+        return identity[: self.n_shape]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one safetensors file: the arrays, and the names and metadata as JSON in its header.

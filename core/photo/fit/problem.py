@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ...face_model.bilinear import contract
 from ...face_model.model import FaceModel
 from ..camera import UPRIGHT, Camera, rotation_of
 from .points import SurfacePoints
@@ -66,10 +67,9 @@ class Bilinear:
     def positions(self, identity: np.ndarray, expression: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """-> (N, 3) mm, (n_id, N, 3) by identity, (n_exp, N, 3) by expression."""
         rows, columns, count, _ = self.shape
-        a, b = np.append(1.0, identity).astype(np.float32), np.append(1.0, expression).astype(np.float32)
-        expressed = (a @ self.by_identity).reshape(columns, count, 3)
-        identified = (b @ self.by_expression).reshape(rows, count, 3)
-        return self.rest + np.tensordot(b, expressed, 1), identified[1:], expressed[1:]
+        expressed = contract(self.by_identity, identity).reshape(columns, count, 3)
+        identified = contract(self.by_expression, expression).reshape(rows, count, 3)
+        return self.rest + contract(expressed, expression), identified[1:], expressed[1:]
 
 
 def _table(model: FaceModel, points: SurfacePoints) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ....core.errors import DnpmError
 from ....core.face_model import units
+from ....core.face_model.bilinear import IdentityTables
 from ....core.face_model.locate import VARIABLE, face_model_path
 from ....core.face_model.model import FaceModel
 from .. import names, settings
@@ -26,34 +27,16 @@ class KeyTable:
     model: FaceModel
 
     @cached_property
-    def _rest(self) -> np.ndarray:
-        moving = self.model.core[1 : self.model.n_shape + 1, 0]
-        rest = np.concatenate([self.model.neutral[None], moving.astype(np.float32)])
-        return units.to_blender(rest).astype(np.float32).reshape(len(rest), -1)
-
-    @cached_property
-    def _active(self) -> tuple[np.ndarray, np.ndarray]:
-        """Places in (n_exp, V, 3) that some identity moves, flat, and (n_shape + 1, places) what each component moves.
-
-        An expression moves a part of the face only: leaving the rest out makes a table of a third, and as much quicker.
-        """
+    def _tables(self) -> IdentityTables:
         model = self.model
-        places = np.flatnonzero(np.repeat(model.moved, 3))
-        table = np.empty((model.n_shape + 1, len(places) // 3, 3), np.float32)
-        for row, component in zip(table, model.core[: model.n_shape + 1, 1:], strict=True):
-            row[:] = units.to_blender(component.reshape(-1)[places].reshape(-1, 3).astype(np.float32))
-        return places, table.reshape(model.n_shape + 1, -1)
+        return IdentityTables(model.neutral, model.core[: model.n_shape + 1], model.moved, units.to_blender)
 
     def coordinates(self, identity: np.ndarray, unit_scale: float) -> np.ndarray:
         """(n_id,) -> (n_exp + 1, V, 3) float32 Blender units: the rest, then each expression at 1 (absolute)."""
         shape = np.asarray(identity, np.float32)[: self.model.n_shape]
-        weights = np.concatenate([np.ones(1, np.float32), shape])
-        places, table = self._active
-        deltas = np.zeros((self.model.n_exp, self.model.neutral.size), np.float32)
-        deltas.ravel()[places] = weights @ table
-        rest = weights @ self._rest
-        deltas += rest
-        result = np.concatenate([rest[None], deltas]).reshape(self.model.n_exp + 1, -1, 3)
+        rest, keys = self._tables.rest(shape), self._tables.deltas(shape)
+        keys += rest
+        result = np.concatenate([rest[None], keys])
         return result if unit_scale == 1.0 else result / np.float32(unit_scale)
 
     @cached_property

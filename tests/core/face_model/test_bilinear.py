@@ -9,6 +9,7 @@ import pytest
 
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model import skin_components
+from dnpm.core.face_model.bilinear import IdentityTables, contract, homogeneous
 from dnpm.core.face_model.model import FaceModel
 
 N_ID, N_EXP, N_V = 4, 5, 60
@@ -100,3 +101,44 @@ def test_rows_of_skin_components_are_not_stored(model, tmp_path):
     loaded = FaceModel.load(tmp_path / "skinned.safetensors")
     assert loaded.identity_labels == skinned.identity_labels
     np.testing.assert_array_equal(loaded.core, skinned.core)
+
+
+def test_numpy_and_torch_have_the_same_equation(model):
+    """Eq. 3 as it stands in each, against the plain sum over both vectors."""
+    import torch
+
+    from dnpm.core.detail import bilinear as in_torch
+
+    rng = np.random.default_rng(3)
+    identity, expression = rng.normal(0, 1, (7, N_ID)), rng.uniform(0, 1, (7, N_EXP))
+    core = model.core.astype(np.float32)
+    flat = torch.from_numpy(core.reshape(-1, N_V * 3)).double()
+    both = torch.from_numpy(identity), torch.from_numpy(expression)
+    batch = in_torch.vertices(torch.from_numpy(model.neutral).double(), flat, *both).numpy()
+    for k in range(7):
+        ones = [np.concatenate([[1.0], values[k]]) for values in (identity, expression)]
+        plain = model.neutral + np.einsum("i,e,ievc->vc", *ones, core.astype(np.float64))
+        np.testing.assert_allclose(batch[k], plain, atol=1e-9)
+        np.testing.assert_allclose(
+            contract(contract(core, identity[k]), expression[k]), plain - model.neutral, atol=1e-3
+        )
+        np.testing.assert_allclose(model.vertices(identity[k], expression[k]), batch[k], atol=1e-3)
+
+
+def test_the_product_is_linear_but_for_the_rest():
+    table = np.arange(24, dtype=np.float16).reshape(3, 2, 4)
+    np.testing.assert_array_equal(homogeneous(np.array([2.0, -1.0])), [1, 2, -1])
+    made = contract(table, np.array([2.0, -1.0]))
+    assert made.dtype == np.float32
+    np.testing.assert_array_equal(made, table[0] + 2.0 * table[1] - table[2])
+    with pytest.raises(ValueError, match="mismatch"):
+        contract(table, np.zeros(3))
+
+
+def test_tables_in_other_axes(model):
+    turned = IdentityTables(model.neutral, model.core, model.moved, lambda v: v[..., [2, 0, 1]] * np.float32(0.5))
+    identity = np.array([0.5, -1.0, 2.0, 0.25], np.float32)
+    np.testing.assert_allclose(turned.rest(identity), model.neutral_of(identity)[:, [2, 0, 1]] / 2, atol=1e-4)
+    np.testing.assert_allclose(
+        turned.deltas(identity), model.expression_deltas(identity)[..., [2, 0, 1]] / 2, atol=1e-4
+    )
