@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
@@ -128,7 +129,11 @@ class FakeClient:
         if self.steps < 4:
             return PhotoStepped(stage=("fit", "texture", "detail")[self.steps - 1])
         asked = self.photo
-        return PhotoStepped(face=self.photo_answer(len(asked.pictures), asked.keep_identity, asked.keep_expression))
+        face = self.photo_answer(len(asked.pictures), asked.keep_identity, asked.keep_expression)
+        named = zip(face.cameras, asked.pictures, strict=True)
+        return PhotoStepped(
+            face=replace(face, cameras=tuple(replace(camera, name=one.path or one.name) for camera, one in named))
+        )
 
     def _end(self, request: PhotoEnd | SpeechEnd) -> TaskEnded:
         self.ended.append(request.task)

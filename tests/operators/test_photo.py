@@ -75,12 +75,12 @@ def test_the_camera_sees_the_face_where_the_photo_has_it(backend, registered, un
     face = bpy.context.object
     face.location, face.rotation_euler = (1.0, 2.0, 3.0), (0.2, -0.4, 0.7)
     assert make() == {"FINISHED"}
-    scene, expected = bpy.context.scene, backend.photo_answer(1)
+    scene, camera = bpy.context.scene, backend.photo_answer(1).cameras[0]
     scene.render.resolution_x, scene.render.resolution_y = 120, 160
     bpy.context.view_layer.update()
     points = np.array([[0, 0, 60], [40, 30, 20], [-60, -80, 10]], float)
-    seen = points @ expected.rotation_0.T + expected.translation_0
-    wanted = 400.0 * seen[:, :2] / seen[:, 2:] + expected.centre_0
+    seen = points @ camera.rotation.T + camera.translation
+    wanted = 400.0 * seen[:, :2] / seen[:, 2:] + camera.centre
     for point, pixel in zip(to_blender(points, unit_scale), wanted, strict=True):
         x, y, _ = world_to_camera_view(scene, scene.camera, face.matrix_world @ Vector(point))
         assert (x * 120, (1 - y) * 160) == pytest.approx(pixel.tolist(), abs=0.05)
