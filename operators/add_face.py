@@ -53,7 +53,7 @@ class DNPM_OT_add_face(AddObjectHelper, bpy.types.Operator):
             other.select_set(False)
         face.select_set(True)
         context.view_layer.objects.active = face
-        live.notice(face)
+        live.on_sliders_changed(face)
         if self.frame_view:
             _frame(context)
         return {"FINISHED"}

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..core.backend.client.speech import SpeechTask
+from ..core.backend.client.task import SpeechTask
 from ..core.backend.requests import Curves, SpeechOpen
 from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from ..core.face_model.model import FaceModel
 from ..core.speech.controls import Controls
 from ..core.speech.formats import SUFFIXES
-from .base import Result
-from .long import BackgroundOperator, Work, scene_of
-from .scene import compat, names, session
+from .long import FileOperator, Work, scene_of
+from .scene import names, session
 from .scene.face import models, slider_values
 from .scene.motion import apply_curves, sounds
 
@@ -28,7 +27,7 @@ LONGEST_S = 3600.0
 """Of sound at once: its keyframes fill a gigabyte."""
 
 
-class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
+class DNPM_OT_animate_from_audio(FileOperator, bpy.types.Operator):
     """Let the face speak: keyframes for its expressions from a sound. Esc leaves the scene as it was"""
 
     bl_idname = "dnpm.animate_from_audio"
@@ -41,21 +40,11 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
     filter_glob: bpy.props.StringProperty(
         default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN", "SKIP_SAVE"}
     )
-    from_browser: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+    def has_file(self, context: bpy.types.Context) -> bool:
+        """See `FileOperator`."""
         group = getattr(context.active_object, names.SPEECH)
-        if group.source == "FILE" and not (self.filepath or group.sound) and not compat.in_background():
-            self.from_browser = True
-            context.window_manager.fileselect_add(self)
-            return {"RUNNING_MODAL"}
-        return self.start(context)
-
-    def execute(self, context: bpy.types.Context) -> Result:
-        if self.from_browser:
-            self.from_browser = False
-            return self.start(context)
-        return super().execute(context)
+        return group.source != "FILE" or bool(self.filepath or group.sound)
 
     def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
         group, scene = getattr(face, names.SPEECH), context.scene
@@ -68,12 +57,12 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
         timings = [apply_curves.FrameTiming.of(face, scene, source) for source in sources]
         requests = [_request(group, timing, source) for timing, source in zip(timings, sources, strict=True)]
         try:
-            return (yield from self._work_on(face, scene, sources, timings, requests))
+            return (yield from self._listen(face, scene, sources, timings, requests))
         finally:
             for source in sources:
                 source.forget()
 
-    def _work_on(
+    def _listen(
         self,
         face: bpy.types.Object,
         scene: bpy.types.Scene,
@@ -82,12 +71,10 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
         requests: list[SpeechOpen],
     ) -> Work:
         uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
-        if not session.is_usable():
-            raise DnpmError(session.status().message or "the backend is switched off")
         parts: list[Curves] = []
         seconds = 0.0
         for k, (source, request) in enumerate(zip(sources, requests, strict=True)):
-            task = SpeechTask(session.ready_client(), request)
+            task = SpeechTask(session.usable_client(), request)
             try:
                 while (curves := task.advance()) is None:
                     _check_length(seconds + task.seconds, source)
@@ -97,9 +84,9 @@ class DNPM_OT_animate_from_audio(BackgroundOperator, bpy.types.Operator):
                 task.cancel()
             seconds += task.seconds
             parts.append(curves)
-        return self._keyed(slider_values.still_there(uid, name), scene_of(scene_uid), sources, timings, parts)
+        return self._write_keyframes(slider_values.still_there(uid, name), scene_of(scene_uid), sources, timings, parts)
 
-    def _keyed(
+    def _write_keyframes(
         self,
         face: bpy.types.Object,
         scene: bpy.types.Scene,

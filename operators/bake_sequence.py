@@ -19,7 +19,7 @@ from ..core.backend.types import Pending
 from ..core.batch.sequence import Sequence, open_sequence
 from ..core.errors import DnpmError
 from .base import FaceOperator, Result
-from .long import BackgroundOperator, Work, scene_of, told
+from .long import BackgroundOperator, Work, scene_of, with_label
 from .scene import names, session
 from .scene.detail import baked, controls, map_image
 from .scene.face import slider_values
@@ -61,13 +61,11 @@ class DNPM_OT_bake_sequence(BackgroundOperator, bpy.types.Operator):
         sequence = open_sequence(folder, group.form, baked.stem(face, folder))
         others = baked.earlier(face, folder, group.form)
         uid, name, scene_uid, size = face.session_uid, face.name, scene.session_uid, int(group.size)
-        if not session.is_usable():
-            raise DnpmError(session.status().message or "the backend is switched off")
         made_with = yield from self._facts(size)
         self.holds = True  # The scene goes through its frames: nothing else may move it.
         try:
             sampling = baked.sample(slider_values.still_there(uid, name), scene_of(scene_uid), frames)
-            requests = yield from told(sampling, "looking at the frames", _SAMPLING_SHARE)
+            requests = yield from with_label(sampling, "looking at the frames", _SAMPLING_SHARE)
         finally:
             self.holds = False
         face = slider_values.still_there(uid, name)
@@ -88,7 +86,7 @@ class DNPM_OT_bake_sequence(BackgroundOperator, bpy.types.Operator):
 
     def _facts(self, size: int) -> Generator[tuple[float, str], None, str]:
         """What the maps depend on besides the sliders: weights and size."""
-        pending = session.ready_client().submit(_channel(), InfoRequest())
+        pending = session.usable_client().submit(_channel(), InfoRequest())
         info = yield from _answer(pending, 0.0, "starting the backend")
         return json.dumps([info.weights.sha256, size], sort_keys=True)
 
@@ -182,7 +180,7 @@ def _parts(entries: list[_Map], most: int) -> list[list[_Map]]:
 def _ask(batch: list[_Map], channel: str, size: int) -> Pending[MapAnswer]:
     resolution = None if size == map_image.FULL else size
     request = MapsRequest.of([entry.request for entry in batch], resolution=resolution, final=True)
-    return session.ready_client().submit(channel, request)
+    return session.usable_client().submit(channel, request)
 
 
 def _answer(pending: Pending[Answer], share: float, text: str) -> Generator[tuple[float, str], None, Answer]:

@@ -26,7 +26,7 @@ _busy = False
 def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     """A slider was moved, by hand, by a driver or by another add-on; or a face was duplicated."""
     global _busy
-    if _busy or slider_values.is_paused():
+    if _busy or slider_values.frame_updates_suppressed():
         return
     # The order matters: this runs at every change of a scene of any size, mostly to find that nothing is to be done.
     # What was updated is not gone through either, which takes longer in a large scene than to look at some faces.
@@ -44,7 +44,7 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
         for face in moved:
             if new:
                 live.own_data(face)
-            live.notice(face)
+            live.on_sliders_changed(face)
     finally:
         _busy = False
 
@@ -74,7 +74,7 @@ def _after_load(*_: object) -> None:
     vertex_groups.migrate_all()
     for face in registry.faces():
         live.own_data(face)
-        live.notice(face)
+        live.on_sliders_changed(face)
 
 
 @persistent
@@ -90,7 +90,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
     Rendering, this is the one place where the frame's values can be read: its depsgraph writes nothing back to the
     scene, and render_pre comes before the frame is set. What is tagged here is evaluated once more before the picture.
     """
-    if slider_values.is_paused():
+    if slider_values.frame_updates_suppressed():
         return
     if compat.is_rendering(depsgraph):
         rendering.follow(scene, depsgraph)
@@ -104,7 +104,7 @@ def _after_frame_change(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph |
         if playing:
             _or_say(scene, face, waiting.play_frame, depsgraph)
         else:
-            live.notice(face)
+            live.on_sliders_changed(face)
 
 
 def _shown(depsgraph: bpy.types.Depsgraph | None) -> list[bpy.types.Object]:
@@ -125,7 +125,7 @@ def _or_say(scene: bpy.types.Scene, face: bpy.types.Object, callback: FaceCallba
 def _after_playback(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | None = None) -> None:
     """Playback has stopped: now the whole map."""
     for face in _shown(depsgraph):
-        live.notice(face)
+        live.on_sliders_changed(face)
 
 
 @persistent
@@ -134,7 +134,7 @@ def _before_save(*_: object) -> None:
     registry.forget()  # a face that was never shown is saved too
     faces = [face for face in slider_values.faces() if map_image.find_image(face) is not None]
     for face in waiting.finish(faces):
-        why = live.track(face).problem or "the backend did not answer in time"
+        why = map_state.of(face).problem or "the backend did not answer in time"
         log.warning("%s: saved with an older map, which is updated when the file is opened: %s", face.name, why)
     for face in faces:
         map_state.pack(face)

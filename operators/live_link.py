@@ -11,14 +11,13 @@ from mathutils import Quaternion
 
 from ..core.capture.read import SUFFIXES, Capture, read_capture
 from ..core.capture.resample import resampled
-from ..core.capture.track import Track
+from ..core.capture.track import CurveTrack
 from ..core.capture.write import write_live_link
 from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from .animate import LONGEST_S
 from .base import FaceOperator, Result
-from .long import BackgroundOperator, Work, scene_of, told
-from .scene import compat
+from .long import FileOperator, Work, scene_of, with_label
 from .scene.detail import baked
 from .scene.face import models, slider_values
 from .scene.motion import apply_curves, head, sounds
@@ -141,7 +140,7 @@ class DNPM_OT_import_live_link(FaceOperator, bpy.types.Operator):
         self.report({"INFO"}, f"{keys} keyframes from frame {frames[0]} to {frames[-1]}")
 
 
-class DNPM_OT_export_live_link(BackgroundOperator, bpy.types.Operator):
+class DNPM_OT_export_live_link(FileOperator, bpy.types.Operator):
     """Write what this face does, whatever animates it, as a CSV like Live Link Face's"""
 
     bl_idname = "dnpm.export_live_link"
@@ -161,21 +160,6 @@ class DNPM_OT_export_live_link(BackgroundOperator, bpy.types.Operator):
     last: bpy.props.IntProperty(name="Last", description="Last frame", default=250)
     head: bpy.props.EnumProperty(name="Head", description="Whose turns are written as the head's", items=_HEADS)
 
-    from_browser: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
-        if compat.in_background():
-            return self.execute(context)
-        self.from_browser = True
-        context.window_manager.fileselect_add(self)
-        return {"RUNNING_MODAL"}
-
-    def execute(self, context: bpy.types.Context) -> Result:
-        if self.from_browser:
-            self.from_browser = False
-            return self.start(context)
-        return super().execute(context)
-
     def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
         scene, model = context.scene, models.model_of(face)
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".csv")))
@@ -193,7 +177,7 @@ class DNPM_OT_export_live_link(BackgroundOperator, bpy.types.Operator):
 
         self.holds = True
         try:
-            found = yield from told(
+            found = yield from with_label(
                 baked.through(slider_values.still_there(uid, name), scene_of(scene_uid), range(first, last + 1), read),
                 "looking at the frames",
             )
@@ -203,7 +187,7 @@ class DNPM_OT_export_live_link(BackgroundOperator, bpy.types.Operator):
         values = np.stack([entry[0] for entry in found.values()])
         expression = np.where(np.array(places) < 0, 0.0, values[:, places]).astype(np.float32)
         rotations = None if turning is None else head.angles([entry[1] for entry in found.values()])
-        write_live_link(path, Track(np.arange(len(values)) / fps, expression, (), rotations))
+        write_live_link(path, CurveTrack(np.arange(len(values)) / fps, expression, (), rotations))
         return f"{len(values)} frames written to {path}"
 
 

@@ -130,6 +130,30 @@ class BackgroundOperator(OperatorMixin):
         return {"FINISHED"}
 
 
+class FileOperator(BackgroundOperator):
+    """Mixin of a background operator that lets the artist choose a file first, unless one is named already."""
+
+    from_browser: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
+    """Whether `execute` is called by the file browser, after which the work goes on in the background."""
+
+    def has_file(self, context: bpy.types.Context) -> bool:
+        """Whether nothing need be asked. Without a window nothing is asked ever."""
+        return False
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        if compat.in_background() or self.has_file(context):
+            return self.start(context)
+        self.from_browser = True
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def execute(self, context: bpy.types.Context) -> Result:
+        if self.from_browser:
+            self.from_browser = False
+            return self.start(context)
+        return super().execute(context)
+
+
 def scene_of(uid: int) -> bpy.types.Scene:
     """The scene, found again. Raises DnpmError when it was deleted meanwhile."""
     for scene in bpy.data.scenes:
@@ -138,7 +162,9 @@ def scene_of(uid: int) -> bpy.types.Scene:
     raise DnpmError("the scene was deleted")
 
 
-def told(work: Generator[float, None, Any], text: str, whole: float = 1.0) -> Generator[tuple[float, str], None, Any]:
+def with_label(
+    work: Generator[float, None, Any], text: str, whole: float = 1.0
+) -> Generator[tuple[float, str], None, Any]:
     """A generator of shares as a part of an operator's work: what it yields counts up to `whole`."""
     try:
         while True:

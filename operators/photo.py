@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..core.backend.client.photo import PhotoTask
+from ..core.backend.client.task import PhotoTask
 from ..core.backend.requests import Photo, PhotoFace, PhotoOpen
 from ..core.errors import DnpmError
 from ..core.photo.choices import SUFFIXES
-from .base import FaceOperator, Result
-from .long import BackgroundOperator, Work, scene_of
-from .scene import compat, names, session
+from .base import FaceOperator
+from .long import BackgroundOperator, FileOperator, Work, scene_of
+from .scene import names, session
 from .scene.face import models, slider_values
 from .scene.photo import photos, pictures, point_handles
 
@@ -44,9 +44,7 @@ class _FromPhotos(BackgroundOperator):
             pictures=tuple(sent), trust=1.0, refine=group.refine, keep_identity=kept_identity,
             keep_expression=kept_expression,
         )  # fmt: skip
-        if not session.is_usable():
-            raise DnpmError(session.status().message or "the backend is switched off")
-        task = PhotoTask(session.ready_client(), request)
+        task = PhotoTask(session.usable_client(), request)
         try:
             while (made := task.advance()) is None:
                 waking = session.status().state == "starting"
@@ -69,7 +67,7 @@ class _FromPhotos(BackgroundOperator):
         )
 
 
-class DNPM_OT_face_from_image(_FromPhotos, bpy.types.Operator):
+class DNPM_OT_face_from_image(FileOperator, _FromPhotos, bpy.types.Operator):
     """Make this face the person of a photo: sliders, detail, colours, and a camera that sees it as the photo's did. Choose several photos of one person to fit them together; expression, colours and detail come from the first. Esc leaves the scene as it was"""  # noqa: E501 -- what Blender shows
 
     bl_idname = "dnpm.face_from_image"
@@ -85,21 +83,11 @@ class DNPM_OT_face_from_image(_FromPhotos, bpy.types.Operator):
         name="Box", description="Around the face: left, top, width, height in the photo's pixels; 0: look for it",
         size=4, default=(0.0, 0.0, 0.0, 0.0), options={"SKIP_SAVE"},
     )  # fmt: skip
-    from_browser: bpy.props.BoolProperty(options={"HIDDEN", "SKIP_SAVE"})
 
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+    def has_file(self, context: bpy.types.Context) -> bool:
+        """See `FileOperator`."""
         group = getattr(context.active_object, names.PHOTO)
-        if group.source == "FILE" and not (self.filepath or group.filepath) and not compat.in_background():
-            self.from_browser = True
-            context.window_manager.fileselect_add(self)
-            return {"RUNNING_MODAL"}
-        return self.start(context)
-
-    def execute(self, context: bpy.types.Context) -> Result:
-        if self.from_browser:
-            self.from_browser = False
-            return self.start(context)
-        return super().execute(context)
+        return group.source != "FILE" or bool(self.filepath or group.filepath)
 
     def photos(self, face: bpy.types.Object) -> tuple[list[Photo], list[str]]:
         """See `_FromPhotos`."""

@@ -65,7 +65,7 @@ class DNPM_OT_random(_OfAPart, bpy.types.Operator):
             identity=person if self.has("IDENTITY") else None,
             expression=random_expression(model, self.seed, self.strength) if self.has("EXPRESSION") else None,
         )
-        live.notice(face)
+        live.on_sliders_changed(face)
 
 
 class DNPM_OT_reset(_OfAPart, bpy.types.Operator):
@@ -81,7 +81,7 @@ class DNPM_OT_reset(_OfAPart, bpy.types.Operator):
             identity=average_adult(model) if self.has("IDENTITY") else None,
             expression=np.zeros(model.n_exp, np.float32) if self.has("EXPRESSION") else None,
         )
-        live.notice(face)
+        live.on_sliders_changed(face)
 
 
 class DNPM_OT_mirror(FaceOperator, bpy.types.Operator):
@@ -96,7 +96,7 @@ class DNPM_OT_mirror(FaceOperator, bpy.types.Operator):
         places = model.expression_index
         mirrored = [values[places.get(mirror_name(name), place)] for name, place in places.items()]
         slider_values.set_expression(face, model, np.array(mirrored, np.float32))
-        live.notice(face)
+        live.on_sliders_changed(face)
 
 
 class DNPM_OT_key_expression(FaceOperator, bpy.types.Operator):
@@ -163,7 +163,7 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
         looks.set_look(face, preset.look)
     if preset.w_offset is not None:
         code_offset.write(face, preset.w_offset, amount=1.0)
-    live.notice(face)
+    live.on_sliders_changed(face)
     return unknown
 
 

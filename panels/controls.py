@@ -7,17 +7,15 @@ import bpy
 from ..operators.scene import names, registration
 from ..operators.scene.detail import controls
 from ..operators.scene.face import slider_values
+from .tab import FaceTab
 
 
-class DNPM_PT_controls(bpy.types.Panel):
+class DNPM_PT_controls(FaceTab, bpy.types.Panel):
     """Age, individuality, style mixing and strength by region; folded at first."""
 
     bl_idname = "DNPM_PT_controls"
     bl_parent_id = "DNPM_PT_detail"
     bl_label = "Age and Regions"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "DNPM Face"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

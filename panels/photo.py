@@ -8,23 +8,17 @@ from ..operators.properties.photo import PhotoProperties
 from ..operators.scene import names, registration
 from ..operators.scene.face import slider_values
 from ..operators.scene.photo import point_handles
+from .tab import FaceTab
 
 
-class DNPM_PT_photo(bpy.types.Panel):
+class DNPM_PT_photo(FaceTab, bpy.types.Panel):
     """Make this face the person of a photo: settings, cameras, points to pin."""
 
     bl_idname = "DNPM_PT_photo"
     bl_order = 4
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Photo"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "DNPM Face"
     bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return slider_values.is_face(context.active_object)
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, face = self.layout, slider_values.active_face(context)

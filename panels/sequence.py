@@ -7,17 +7,15 @@ import bpy
 from ..operators.scene import names, registration
 from ..operators.scene.detail import map_image
 from ..operators.scene.face import slider_values
+from .tab import FaceTab
 
 
-class DNPM_PT_sequence(bpy.types.Panel):
+class DNPM_PT_sequence(FaceTab, bpy.types.Panel):
     """Write the map of every frame to files, for render farms without this extension; folded at first."""
 
     bl_idname = "DNPM_PT_sequence"
     bl_parent_id = "DNPM_PT_detail"
     bl_label = "Baked Sequence"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "DNPM Face"
     bl_options = {"DEFAULT_CLOSED"}
 
     def draw(self, context: bpy.types.Context) -> None:

@@ -9,9 +9,10 @@ import bpy
 from ..core.face_model import shape_components, skin_components
 from ..core.face_model.arkit import GROUPS
 from ..operators.scene import names, registration
-from ..operators.scene.detail import live
+from ..operators.scene.detail import map_state
 from ..operators.scene.face import pairs, slider_values, vertex_groups
 from . import status
+from .tab import FaceTab, Tab
 
 FIRST_IDENTITY = 10
 """Sliders that are shown at once; the rest is folded."""
@@ -26,24 +27,8 @@ _OPEN_SKIN = {"Forehead", "Eyes"}
 if TYPE_CHECKING:
     from ..operators.properties.face import FaceProperties, IdentityValue
 
-    _PanelMixin = bpy.types.Panel
-else:
-    _PanelMixin = object  # Blender takes what derives from Panel for one to be registered
 
-
-class _Tab(_PanelMixin):
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "DNPM Face"
-
-
-class _OfAFace(_Tab):
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        return slider_values.is_face(context.active_object)
-
-
-class DNPM_PT_main(_Tab, bpy.types.Panel):
+class DNPM_PT_main(Tab, bpy.types.Panel):
     """Add a face, work on the whole face (random, reset, copy, presets), status of the backend."""
 
     bl_idname = "DNPM_PT_main"
@@ -75,7 +60,7 @@ class DNPM_PT_main(_Tab, bpy.types.Panel):
                 "misplace what a modifier reads from that layer: rename the group"
             )
             status.paragraph(layout.box(), text, icon="ERROR")
-        problem = live.track(face).problem
+        problem = map_state.of(face).problem
         if problem:
             box = layout.box()
             status.paragraph(box, problem, icon="ERROR")
@@ -94,7 +79,7 @@ def _draw_library(layout: bpy.types.UILayout, face: bpy.types.Object) -> None:
         status.paragraph(layout.box(), text, icon="LIBRARY_DATA_DIRECT")
 
 
-class DNPM_PT_identity(_OfAFace, bpy.types.Panel):
+class DNPM_PT_identity(FaceTab, bpy.types.Panel):
     """The shape of the person: identity sliders."""
 
     bl_idname = "DNPM_PT_identity"
@@ -128,7 +113,7 @@ def _identity_sliders(layout: bpy.types.UILayout, items: list[IdentityValue]) ->
         row.prop(item, "locked", text="", icon="LOCKED" if item.locked else "UNLOCKED", emboss=item.locked)
 
 
-class DNPM_PT_skin(_OfAFace, bpy.types.Panel):
+class DNPM_PT_skin(FaceTab, bpy.types.Panel):
     """The person's lines and pores: identity sliders that leave the shape alone, by region."""
 
     bl_idname = "DNPM_PT_skin"
@@ -156,7 +141,7 @@ class DNPM_PT_skin(_OfAFace, bpy.types.Panel):
                 _identity_sliders(body, of_group)
 
 
-class DNPM_PT_look(_OfAFace, bpy.types.Panel):
+class DNPM_PT_look(FaceTab, bpy.types.Panel):
     """Skin tone, freckles, stubble, brows and irises."""
 
     bl_idname = "DNPM_PT_look"
@@ -176,7 +161,7 @@ class DNPM_PT_look(_OfAFace, bpy.types.Panel):
             column.prop(face, name, slider=True)
 
 
-class DNPM_PT_expression(_OfAFace, bpy.types.Panel):
+class DNPM_PT_expression(FaceTab, bpy.types.Panel):
     """The expressions: shape keys, grouped by region."""
 
     bl_idname = "DNPM_PT_expression"
@@ -226,7 +211,7 @@ def _expression_sliders(layout: bpy.types.UILayout, blocks: list[bpy.types.Shape
             layout.prop(block, "value", text=pairs.label(name), slider=True)
 
 
-class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
+class DNPM_PT_detail(FaceTab, bpy.types.Panel):
     """Strength and size of the displacement map, freezing, saving."""
 
     bl_idname = "DNPM_PT_detail"
@@ -262,7 +247,7 @@ class DNPM_PT_detail(_OfAFace, bpy.types.Panel):
         row.operator("dnpm.save_map", text="", icon="EXPORT")
 
 
-class DNPM_PT_training(_OfAFace, bpy.types.Panel):
+class DNPM_PT_training(FaceTab, bpy.types.Panel):
     """Bake sculpts into a data set for training."""
 
     bl_idname = "DNPM_PT_training"

@@ -8,24 +8,17 @@ from ..core.errors import DnpmError
 from ..operators.properties.speech import SpeechProperties
 from ..operators.scene import compat, names, registration
 from ..operators.scene.motion import sounds
+from .tab import FaceTab
 
 
-class DNPM_PT_speech(bpy.types.Panel):
+class DNPM_PT_speech(FaceTab, bpy.types.Panel):
     """A sound to keyframes, and captured performances."""
 
     bl_idname = "DNPM_PT_speech"
     bl_order = 5
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Speech"
-    bl_space_type = "VIEW_3D"
-    bl_region_type = "UI"
-    bl_category = "DNPM Face"
     bl_options = {"DEFAULT_CLOSED"}
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        group = getattr(context.active_object, names.FACE, None)
-        return group is not None and group.is_face
 
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout

@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw, ImageFont
 from dnpm.core.batch.demo import ACTOR, ACTOR_LOOK, EXPRESSIONS, VIEW
 from dnpm.core.capture.read import read_capture
 from dnpm.core.capture.resample import resampled
-from dnpm.core.capture.track import Track
+from dnpm.core.capture.track import CurveTrack
 from dnpm.core.capture.write import write_live_link
 from dnpm.core.cli.batch import start_blender
 from dnpm.core.detail.mesh import surface_mesh
@@ -80,7 +80,7 @@ def main() -> int:
     return 0
 
 
-def performance(work: Path) -> Track:
+def performance(work: Path) -> CurveTrack:
     """A take of three and a half seconds at 60 fps, written as Live Link Face writes it, and read again."""
     times = np.arange(210) / 60
     values = np.zeros((len(times), len(ARKIT_NAMES)), np.float32)
@@ -99,13 +99,13 @@ def performance(work: Path) -> Track:
     add("browDownLeft browDownRight noseSneerLeft noseSneerRight mouthFrownLeft mouthFrownRight", 2.5, 3.1, 3.45, 1.0)
     path = work / "take.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_live_link(path, Track(times, values))
+    write_live_link(path, CurveTrack(times, values))
     capture = read_capture(path)
     print(f"take.csv: {capture.line()}")
     return capture.from_zero()
 
 
-def job(take: Track) -> dict[str, Any]:
+def job(take: CurveTrack) -> dict[str, Any]:
     """The batch: frames of a smile with their maps, and moments of the take."""
     actor = {"identity": {"seed": ACTOR}, "look": ACTOR_LOOK}
     smile = EXPRESSIONS["smile"]
@@ -162,7 +162,7 @@ def frames_picture(items: Path) -> Image.Image:
     return _side_by_side(rows)
 
 
-def capture_picture(items: Path, take: Track) -> Image.Image:
+def capture_picture(items: Path, take: CurveTrack) -> Image.Image:
     """Curves of the take, and below them the face at some moments."""
     faces = _side_by_side([_face(items / f"moment_{k}") for k in range(len(SECONDS))])
     plot = Image.new("RGB", (faces.width, 240), contact_sheet.PAPER)

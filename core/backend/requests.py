@@ -6,8 +6,8 @@
 | request | answered by | asked by |
 |---|---|---|
 | `MapRequest`, `MapsRequest`, `RandomMapRequest`, `InfoRequest` | `worker/handlers/maps.py` | whoever wants a map |
-| `SpeechOpen`, `SpeechStep`, `SpeechEnd` | `worker/handlers/speech.py` | `client/speech.py: SpeechTask` |
-| `PhotoOpen`, `PhotoStep`, `PhotoEnd` | `worker/handlers/photo.py` | `client/photo.py: PhotoTask` |
+| `SpeechOpen`, `SpeechStep`, `SpeechEnd` | `worker/handlers/speech.py` | `client/task.py: SpeechTask` |
+| `PhotoOpen`, `PhotoStep`, `PhotoEnd` | `worker/handlers/photo.py` | `client/task.py: PhotoTask` |
 
 A new kind is a dataclass here and a function with `@handler(ItsRequest)` in `worker/handlers/`. Whoever changes a name
 that travels raises `protocol.VERSION`.

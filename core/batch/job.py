@@ -22,7 +22,7 @@ from .views import View, read_view
 
 OUTPUTS = ("png", "exr", "map_png", "obj", "ply", "gltf", "blend")
 ENGINES = ("cycles", "eevee", "workbench")
-_MOST_TOLD = 20
+_MOST_PROBLEMS = 20
 MOST_ITEMS = 100_000
 Spec = Any
 """Sliders as they stand in the job: a list of numbers, {name: value}, {"seed": n, "strength": s}, or None."""
@@ -102,7 +102,7 @@ class _Checker:
 
     def say(self, where: str, problem: str) -> None:
         self.count += 1
-        if len(self.problems) < _MOST_TOLD:
+        if len(self.problems) < _MOST_PROBLEMS:
             self.problems.append(f"{one_line(where, 80)}: {problem}")
 
     def job(self, data: object) -> list[Item]:
@@ -140,8 +140,8 @@ class _Checker:
             if len(set(group)) == 1:
                 self.say("items", f"the name {group[0]!r} stands {len(group)} times; every item needs its own")
             else:
-                told = ", ".join(brief(name) for name in list(dict.fromkeys(group))[:4])
-                self.say("items", f"the names {told} are one folder where case or accents' coding do not count")
+                alike = ", ".join(brief(name) for name in list(dict.fromkeys(group))[:4])
+                self.say("items", f"the names {alike} are one folder where case or accents' coding do not count")
 
     def every_pair(self, settings: Settings) -> list[Item]:
         identities, expressions = self.libraries["identities"], self.libraries["expressions"]

@@ -44,8 +44,8 @@ def stem_of(name: str, owner: str, taken: Collection[str] = ()) -> str:
     readable = re.sub("_+", "_", readable)[:_READABLE_MOST].strip("._-") or "face"
     used = {stem.casefold() for stem in taken}
     for attempt in itertools.count():
-        told = json.dumps([unicodedata.normalize("NFC", owner), attempt])
-        stem = f"{readable}-{hashlib.blake2b(told.encode(), digest_size=4).hexdigest()}"
+        identified = json.dumps([unicodedata.normalize("NFC", owner), attempt])
+        stem = f"{readable}-{hashlib.blake2b(identified.encode(), digest_size=4).hexdigest()}"
         if stem.casefold() not in used:
             return stem
     raise AssertionError("there is always another number")

@@ -23,7 +23,7 @@ from .json_forms import read_json
 from .names import columns_of
 from .table import NotACaptureError, Table
 from .text import decoded, read_table
-from .track import Track
+from .track import CurveTrack
 from .values import bridged, in_radians, lost_rows, scale_of
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".json", ".jsonl")
@@ -46,7 +46,7 @@ class Capture:
 
     source: str
     form: str
-    track: Track
+    track: CurveTrack
     fps: float
     fps_from: str
     channels: int
@@ -83,7 +83,7 @@ class Capture:
         ]  # fmt: skip
         return f"{self.source}: {self.form}; " + "; ".join(parts)
 
-    def from_zero(self) -> Track:
+    def from_zero(self) -> CurveTrack:
         """The track, with times counted from the first frame if they are a time of day."""
         track = self.track
         return replace(track, times=track.times - track.times[0], clocked=False) if track.clocked else track
@@ -199,7 +199,7 @@ def interpreted(table: Table, source: str, fps: float | None = None, scale: floa
         (int(lost.sum()), "without a face"), (partly, "with empty values"), (clock.repeated, "repeated"),
         (clock.moved, "out of order"), (clock.missing, "missing"), (table.cut, "truncated"),
     )  # fmt: skip
-    track = Track(
+    track = CurveTrack(
         clock.times, values[:, :_EXPRESSIONS].astype(np.float32),
         tuple(name for name, there in zip(ARKIT_NAMES, present, strict=False) if not there), rotations, clock.clocked,
     )  # fmt: skip

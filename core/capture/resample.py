@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .track import Track
+from .track import CurveTrack
 from .write import LIVE_LINK_RATE
 
 _CLOCK_S = 1.1 / (LIVE_LINK_RATE * 1000)
@@ -15,7 +15,7 @@ _LONGEST_FRAME_S = 0.1
 """The last frame lasts one frame interval, but no longer than this in sparsely keyed tracks."""
 
 
-def resampled(track: Track, rate: float, first: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def resampled(track: CurveTrack, rate: float, first: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """The track at first + k / rate seconds after its start, for its whole duration: times (N,) from 0, expression
     (N, 52), rotations (N, 9) or None.
 

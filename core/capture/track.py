@@ -15,7 +15,7 @@ DAY_S = 24 * 3600.0
 
 
 @dataclass(frozen=True)
-class Track:
+class CurveTrack:
     """times (T,) float64 seconds, increasing; expression (T, 52) float32 in ARKit's order; missing: names that the file
     lacks, whose values are 0; rotations: (T, 9) float32 radians in the order of ROTATION_NAMES, or None.
     """

@@ -12,13 +12,13 @@ import numpy as np
 
 from ..face_model.arkit import ARKIT_NAMES
 from ..files.writing import write_text
-from .track import DAY_S, ROTATION_NAMES, Track
+from .track import DAY_S, ROTATION_NAMES, CurveTrack
 
 LIVE_LINK_RATE = 60.0
 """Frames per second that our timecodes count."""
 
 
-def write_track(path: Path, track: Track) -> None:
+def write_track(path: Path, track: CurveTrack) -> None:
     """The layout with a `time` column in seconds, ARKit's order, six decimals; rotations follow where there are any.
 
     Written beside its place and renamed. Raises DnpmError when it cannot be written.
@@ -30,7 +30,7 @@ def write_track(path: Path, track: Track) -> None:
     _write(Path(path), lines)
 
 
-def write_live_link(path: Path, track: Track) -> None:
+def write_live_link(path: Path, track: CurveTrack) -> None:
     """Apple's Live Link Face layout: names with capitals, the right before the left for jaw and mouth, 61 columns.
 
     The timecode counts 60 frames per second with thousandths of a frame, so any frame rate is preserved. It starts at
@@ -59,7 +59,7 @@ def live_link_order() -> list[int]:
     return order
 
 
-def _rows(track: Track, rotations: bool) -> np.ndarray:
+def _rows(track: CurveTrack, rotations: bool) -> np.ndarray:
     """(T, 52) or (T, 61)."""
     if not rotations:
         return track.expression

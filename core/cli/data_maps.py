@@ -105,7 +105,7 @@ def _teacher(args: argparse.Namespace) -> int:
 
     path = face_model_path(args.face_model)
     count = teacher_set(args.out, path, args.samples, args.resolution, args.painted, args.processes, args.seed)
-    return _told(args, count)
+    return _report(args, count)
 
 
 def _folder(args: argparse.Namespace) -> int:
@@ -113,14 +113,14 @@ def _folder(args: argparse.Namespace) -> int:
 
     model = FaceModel.load(face_model_path(args.face_model))
     count = folder_set(args.out, args.source, model, args.resolution, args.sliders, args.range_mm, args.licence)
-    return _told(args, count)
+    return _report(args, count)
 
 
 def _facescape(args: argparse.Namespace) -> int:
     from ..dataset.sets import facescape_set
 
     model = FaceModel.load(face_model_path(args.face_model))
-    return _told(args, facescape_set(args.out, args.source, model, args.resolution))
+    return _report(args, facescape_set(args.out, args.source, model, args.resolution))
 
 
 def _sculpt(args: argparse.Namespace) -> int:
@@ -162,9 +162,9 @@ def _sculpt(args: argparse.Namespace) -> int:
         return 0
     r = baked.report
     print(f"heights {r.least_mm:.3f} to {r.most_mm:.3f} mm, displaced face {r.round_trip_mm:.4f} mm from the sculpt")
-    return _told(args, count)
+    return _report(args, count)
 
 
-def _told(args: argparse.Namespace, count: int) -> int:
+def _report(args: argparse.Namespace, count: int) -> int:
     print(f"{args.out}: {count} samples")
     return 0

@@ -132,7 +132,7 @@ def run(args: argparse.Namespace) -> int:
         "commands": [first["command"], command_line()],
         "hours": round(first["hours"] + (time.monotonic() - started) / 3600, 2),
         "scores": {"pix2pix": first["scores"], "restoration": scores},
-    } | told(plan, distance, person)  # fmt: skip
+    } | loss_labels(plan, distance, person)  # fmt: skip
     finish(args.out, model, trainer.detail.to("cpu"), generator.cpu(), network.cpu(), card)
     print(json.dumps(scores))
     print(args.out)
@@ -152,7 +152,9 @@ def plan_of(args: argparse.Namespace, detail: Detail) -> RestorationPlan:
     return replace(plan, rate=args.rate) if args.rate else plan
 
 
-def told(plan: RestorationPlan, distance: PerceptualDistance | None, person: IdentityNetwork | None) -> dict[str, Any]:
+def loss_labels(
+    plan: RestorationPlan, distance: PerceptualDistance | None, person: IdentityNetwork | None
+) -> dict[str, Any]:
     """What the card says of the losses, and of the rows of w+ that were learnt."""
     from ..photo.restore.trained import stage
 

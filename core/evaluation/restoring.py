@@ -156,8 +156,8 @@ class Bench:
         deadline = time.monotonic() + 1.5 * minutes * 60  # A machine that grows busier must not take for ever.
         for losses in trainer.run():
             if trainer.step % 50 == 0 or trainer.step == steps:
-                told = ", ".join(f"{k} {v:.4f}" for k, v in losses.items())
-                log.info("%s: step %d/%d, %s", title, trainer.step, steps, told)
+                labels = ", ".join(f"{k} {v:.4f}" for k, v in losses.items())
+                log.info("%s: step %d/%d, %s", title, trainer.step, steps, labels)
             if time.monotonic() > deadline:
                 break
         network.eval()

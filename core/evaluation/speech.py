@@ -33,7 +33,7 @@ import numpy as np
 
 from ..capture import options
 from ..capture.read import Capture, read_open
-from ..capture.track import Track
+from ..capture.track import CurveTrack
 from ..errors import DnpmError
 from ..files import json_file
 from ..files.inputs import brief
@@ -80,7 +80,9 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     return result | {"curves": source, "audio": str(args.audio), "seconds": round(facts.seconds, 3), "read": read}
 
 
-def score(ours: Track, reference: Track | None, phones: list[Phone] | None, lasted: np.ndarray) -> dict[str, Any]:
+def score(
+    ours: CurveTrack, reference: CurveTrack | None, phones: list[Phone] | None, lasted: np.ndarray
+) -> dict[str, Any]:
     """The figures of one track. lasted: seconds that silence has lasted, 100 a second (`silence.silent_for`)."""
     found: dict[str, Measured] = {}
     if reference is None:

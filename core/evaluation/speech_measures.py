@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..capture.track import Track
+from ..capture.track import CurveTrack
 from ..face_model.arkit import ARKIT_NAMES, GROUPS
 from ..speech.contact import opening
 from ..speech.silence import LEVEL_RATE
@@ -45,12 +45,12 @@ class Measured:
     more: dict[str, float] = field(default_factory=dict)
 
 
-def at_times(track: Track, times: np.ndarray) -> np.ndarray:
+def at_times(track: CurveTrack, times: np.ndarray) -> np.ndarray:
     """(t,) seconds -> (t, 52) float64, linear between frames, held beyond the ends."""
     return np.stack([np.interp(times, track.times, column) for column in track.expression.T], 1)
 
 
-def common(ours: Track, reference: Track) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def common(ours: CurveTrack, reference: CurveTrack) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(t,) seconds, and both tracks there (t, 52), where both have frames; empty where that is under half a second."""
     begin, end = max(ours.times[0], reference.times[0]), min(ours.times[-1], reference.times[-1])
     count = int((end - begin) * CLOCK + 1e-6) + 1
@@ -65,7 +65,7 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float | None:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def carried(reference: Track) -> list[int]:
+def carried(reference: CurveTrack) -> list[int]:
     """Columns of jaw and mouth that the reference holds data in: not missing, and not 0 all along."""
     return [
         k for k, name in enumerate(ARKIT_NAMES)
@@ -138,7 +138,7 @@ def errors(ours: np.ndarray, theirs: np.ndarray, columns: list[int]) -> tuple[Me
     )
 
 
-def closure_and_contrast(track: Track, phones: list[Phone]) -> tuple[Measured, Measured]:
+def closure_and_contrast(track: CurveTrack, phones: list[Phone]) -> tuple[Measured, Measured]:
     """Share of bilabials that close, and the contrast of vowels and bilabials in standard deviations of the opening."""
     speech = [p for p in phones if p.name not in PAUSES and p.end > track.times[0] and p.start < track.times[-1]]
     if not speech:
@@ -172,7 +172,7 @@ def closure_and_contrast(track: Track, phones: list[Phone]) -> tuple[Measured, M
     )
 
 
-def silence(track: Track, lasted: np.ndarray) -> Measured:
+def silence(track: CurveTrack, lasted: np.ndarray) -> Measured:
     """RMS of jaw and mouth where the sound has been silent for 0.3 s; lasted: (n,) seconds, 100 a second."""
     columns = [ARKIT_NAMES.index(name) for name in SPEAKING]
     at = np.arange(len(lasted)) / LEVEL_RATE

@@ -6,7 +6,7 @@ from collections import defaultdict
 
 import numpy as np
 
-from ..capture.track import Track
+from ..capture.track import CurveTrack
 from ..face_model.arkit import ARKIT_NAMES
 from ..speech.controls import SPEAKING, Controls, apply
 from ..speech.decoder import SpeechDecoder
@@ -48,9 +48,9 @@ def validate(decoder: SpeechDecoder, clips: list[Clip]) -> dict[str, float]:
         motion = curves_of(decoder, clip)
         times = np.arange(len(motion)) / decoder.config.rate
         missing = tuple(name for name, there in zip(ARKIT_NAMES, clip.carried, strict=True) if not there)
-        reference = Track(times, clip.motion[: len(times)], missing)
+        reference = CurveTrack(times, clip.motion[: len(times)], missing)
         phones = [Phone(float(s), float(e), str(name)) for s, e, name in clip.entry.phones] or None
-        result = score(Track(times, motion), reference, phones, silent_for(clip.level))
+        result = score(CurveTrack(times, motion), reference, phones, silent_for(clip.level))
         for key in KEYS:
             if result[key] is not None:
                 found[f"{clip.entry.kind} {key}"].append(result[key])

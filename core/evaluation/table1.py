@@ -99,13 +99,13 @@ def evaluate(args: argparse.Namespace) -> dict:
     inputs = {kind: make_inputs(kind, model) for kind in kinds}
 
     def trainer(kind: str, steps: int | None) -> EncoderTrainer:
-        told = inputs[kind]
-        config = fitting_config(ENCODERS["default"], source.generator.config, told.n_id, told.n_exp)
+        chosen = inputs[kind]
+        config = fitting_config(ENCODERS["default"], source.generator.config, chosen.n_id, chosen.n_exp)
         # All the epochs that the steps need: the budget is steps here, not the paper's 100 epochs.
         epochs = 100 if steps is None else -(-steps // max(1, len(train) // args.batch))
         plan = Plan(config, args.resolution, epochs, args.batch, seed=args.seed, max_steps=steps)
         encoder = new_encoder(config, args.seed)
-        return EncoderTrainer(source.generator, source.w_mean, encoder, told, train, plan, distance, device)
+        return EncoderTrainer(source.generator, source.w_mean, encoder, chosen, train, plan, distance, device)
 
     begun = Budget(0, args.resolution, args.batch, args.seed, label, source.label, distance.name)
     budget = _budget(args.folder / "budget.json", begun, lambda: _steps(args.minutes, kinds, trainer))

@@ -115,7 +115,7 @@ def table(result: dict) -> str:
     """Markdown, as in table2.md."""
     rows = result["rows"]
     lines = [
-        "# Table II: restoring maps from 1/4 and 1/8", "", told(result["about"]), "",
+        "# Table II: restoring maps from 1/4 and 1/8", "", caption(result["about"]), "",
         "| | 1/4 PSNR dB, mask | SSIM | error mm | square PSNR | 1/8 PSNR dB, mask | SSIM | error mm | square PSNR |",
         "|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
@@ -130,7 +130,7 @@ def table(result: dict) -> str:
     return "\n".join([*lines, "", *counted(rows)])
 
 
-def told(about: dict) -> str:
+def caption(about: dict) -> str:
     """Settings and machine in a sentence."""
     size = about["resolution"]
     return (

@@ -80,8 +80,8 @@ def table(result: dict) -> str:
     """Markdown, as in table3.md."""
     lines = [
         "# Table III: degraded photos to maps", "",
-        table2.told(result["about"]) + f" {result['about']['photos']} rendered, degraded photos to train on; 48 to 300 "
-        "pixels of face, blurred, noisy, JPEG.", "",
+        table2.caption(result["about"]) + f" {result['about']['photos']} rendered, degraded photos to train on; 48 to "
+        "300 pixels of face, blurred, noisy, JPEG.", "",
         "| | PSNR dB, mask | SSIM | R2 | error mm | square PSNR | square SSIM |", "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for name, row in result["rows"].items():

@@ -61,7 +61,7 @@ def _perceptual(bench: Bench, network: Any, factor: int) -> float:
 def table(result: dict) -> str:
     """Markdown, as in table4.md."""
     lines = [
-        "# Table IV: the losses left out one by one", "", table2.told(result["about"]), "",
+        "# Table IV: the losses left out one by one", "", table2.caption(result["about"]), "",
         f"| | 1/4 PSNR dB, mask | SSIM | {result['about']['perceptual']} | 1/8 PSNR dB, mask | SSIM | "
         f"{result['about']['perceptual']} | steps |",
         "|---|---|---|---|---|---|---|---|",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..capture.track import Track
+from ..capture.track import CurveTrack
 from ..errors import DnpmError
 from .audio import RATE, Samples, Sound, survey
 from .card import speech_dir
@@ -50,7 +50,7 @@ class Animator:
 class Animation:
     """Curves, and the sound's levels (100 a second, dB) that the silence was told by."""
 
-    track: Track
+    track: CurveTrack
     level: np.ndarray
     notes: tuple[str, ...] = ()
     """What had to be done to the sound, and what is missing of it: clauses about the file, for a person."""
@@ -130,7 +130,7 @@ def steps(
     wanted = first + np.arange(max(0, int(np.ceil((seconds - first) * target - 1e-6))) + 1) / target
     curves = at_frames(times, curves, wanted)
     curves = add_life(curves, wanted, level, controls)
-    track = Track(wanted, curves, (), head_turns(wanted, level, controls))
+    track = CurveTrack(wanted, curves, (), head_turns(wanted, level, controls))
     yield 1.0
     notes = facts.notes
     if len(level) and level.max() < ABSOLUTE_DB:

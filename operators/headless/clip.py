@@ -19,7 +19,7 @@ from ...core.batch import clip
 from ...core.batch.job import Item
 from ...core.batch.sliders import look_of, w_offset_of
 from ...core.capture.read import read_capture
-from ...core.capture.track import Track
+from ...core.capture.track import CurveTrack
 from ...core.errors import DnpmError
 from ...core.files import json_file
 from ...core.files.writing import folder as made_folder
@@ -59,7 +59,7 @@ def main(words: list[str]) -> int:
         return 130
 
 
-def make(args: argparse.Namespace, item: Item, track: Track, maker: Maker, progress: TextIO) -> int:
+def make(args: argparse.Namespace, item: Item, track: CurveTrack, maker: Maker, progress: TextIO) -> int:
     """Scene, .blend, pictures, film. Raises DnpmError or what Blender raises."""
     scene, face = build(args, item, track, maker)
     _map(face, item)
@@ -77,7 +77,9 @@ def make(args: argparse.Namespace, item: Item, track: Track, maker: Maker, progr
     return 0
 
 
-def build(args: argparse.Namespace, item: Item, track: Track, maker: Maker) -> tuple[bpy.types.Scene, bpy.types.Object]:
+def build(
+    args: argparse.Namespace, item: Item, track: CurveTrack, maker: Maker
+) -> tuple[bpy.types.Scene, bpy.types.Object]:
     """An empty file with the face, its keyframes, the sound, lights and a camera."""
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     scene = bpy.context.scene

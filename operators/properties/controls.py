@@ -18,7 +18,7 @@ _LABELS = {
 
 def _changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     if slider_values.is_face(group.id_data):
-        live.notice(group.id_data)
+        live.on_sliders_changed(group.id_data)
 
 
 def _is_another_face(group: bpy.types.PropertyGroup, obj: bpy.types.Object) -> bool:

@@ -15,22 +15,22 @@ from ..scene.look import looks, materials
 
 
 def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    if not slider_values.is_quiet():
-        live.notice(item.id_data)
+    if not slider_values.updates_suppressed():
+        live.on_sliders_changed(item.id_data)
 
 
 def _strength_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     map_image.update_strength(group.id_data)
     materials.update_strength(group.id_data)
-    live.notice(group.id_data)
+    live.on_sliders_changed(group.id_data)
 
 
 def _detail_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    live.notice(group.id_data)
+    live.on_sliders_changed(group.id_data)
 
 
 def _look_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    looks.notice(group.id_data)
+    looks.on_look_changed(group.id_data)
 
 
 def _amount(name: str, description: str, default: float) -> Any:

@@ -13,7 +13,7 @@ from ..scene.photo import photo_colour
 
 def _detail_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     if slider_values.is_face(group.id_data):
-        live.notice(group.id_data)
+        live.on_sliders_changed(group.id_data)
 
 
 def _colour_changed(group: PhotoProperties, context: bpy.types.Context) -> None:

@@ -18,7 +18,7 @@ from .face import registry, slider_values
 
 log = logs.logger(__name__)
 
-_told: dict[int, str] = {}
+_problems: dict[int, str] = {}
 """The faces that were not followed in this render, by session_uid, and what was told of each."""
 _SHOWN = 12
 """Faces that a message on the screen names."""
@@ -26,7 +26,7 @@ _SHOWN = 12
 
 def begin() -> None:
     """A render begins, of one frame or of many."""
-    _told.clear()
+    _problems.clear()
     registry.forget()
     if compat.in_background():
         # With a window this runs beside the artist's work, and faces that were seen have parts of their own already.
@@ -49,14 +49,14 @@ def follow(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
 
 def failures() -> list[str]:
     """What was told in this render."""
-    return list(_told.values())
+    return list(_problems.values())
 
 
 def end() -> None:
     """The render is over: what was told of its frames is told once more, where it is looked for."""
-    if not _told:
+    if not _problems:
         return
-    head = f"{len(_told)} of the rendered faces did not show the map of every frame"
+    head = f"{len(_problems)} of the rendered faces did not show the map of every frame"
     log.warning("%s", "\n  ".join([f"{head}:", *failures()]))
     if not compat.in_background():
         lines = failures()[:_SHOWN]
@@ -74,8 +74,8 @@ def _show(head: str, lines: list[str]) -> None:
 def _tell(scene: bpy.types.Scene, face: bpy.types.Object, reason: str) -> None:
     live.set_problem(face, reason)
     leaving.with_failure()
-    if face.session_uid not in _told:
+    if face.session_uid not in _problems:
         linked = f" (linked from {face.library.name})" if face.library is not None else ""
         message = f"{face.name}{linked}, frame {scene.frame_current}: the map was not updated: {reason}"
-        _told[face.session_uid] = message
+        _problems[face.session_uid] = message
         log.warning("%s", message)

@@ -8,11 +8,12 @@ import bpy
 
 from ...core.backend.client.client import BackendClient
 from ...core.backend.types import BackendStatus
+from ...core.errors import DnpmError
 from . import settings
 
 _client: BackendClient | None = None
 _closed = False
-_told = BackendStatus()
+_last_status = BackendStatus()
 
 
 def client() -> BackendClient:
@@ -37,9 +38,9 @@ def status() -> BackendStatus:
 
 def status_changed() -> bool:
     """Whether the status line reads differently than at the last such question."""
-    global _told
+    global _last_status
     now = status()
-    changed, _told = now != _told, now
+    changed, _last_status = now != _last_status, now
     return changed
 
 
@@ -54,6 +55,13 @@ def ready_client() -> BackendClient:
     if asked.status.state == "off":
         asked.start()
     return asked
+
+
+def usable_client() -> BackendClient:
+    """The client, started. Raises DnpmError that says why there is none."""
+    if not is_usable():
+        raise DnpmError(status().message or "the backend is switched off")
+    return ready_client()
 
 
 def use(replacement: BackendClient | None) -> None:

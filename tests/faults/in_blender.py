@@ -34,7 +34,7 @@ from dnpm.core.backend.client.client import BackendClient
 from dnpm.core.backend.requests import InfoRequest
 from dnpm.core.backend.types import Limits
 from dnpm.operators.scene import compat, session
-from dnpm.operators.scene.detail import live, map_image
+from dnpm.operators.scene.detail import live, map_image, map_state
 
 LIMIT_S = 180.0
 FRAMES = 12
@@ -102,7 +102,7 @@ def settle(face: bpy.types.Object) -> bool:
         if time.monotonic() > end:
             return False
         time.sleep(0.005)
-    entry = live.track(face)
+    entry = map_state.of(face)
     if not entry.shows(entry.wanted):
         return False
     reply = session.client().call(entry.request, timeout=LIMIT_S)
@@ -113,7 +113,7 @@ def drag(count: str, seed: str) -> dict[str, int]:
     rng, recovered = random.Random(seed), 0
     with as_with_a_window():
         face = start()
-        assert settle(face), live.track(face).problem
+        assert settle(face), map_state.of(face).problem
         for _ in range(int(count)):
             before = session.status().restarts
             with killed_after(rng.uniform(0, 0.3)):
@@ -217,7 +217,7 @@ def stops() -> dict[str, int]:
         compat.in_background = background
         checks["playback"] = time.monotonic() - begun < 5
         kill(signal.SIGCONT)
-        live.notice(face)
+        live.on_sliders_changed(face)
         checks["after playback"] = settle(face)
     face = start(request_s=1.0)
     stopped = worker()

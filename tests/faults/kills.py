@@ -52,7 +52,7 @@ def run(short: bool, progress: ground.Progress) -> dict[str, Any]:
 def photo(count: int) -> dict[str, int]:
     """A drawn person fitted by the real networks, with a worker that is killed meanwhile."""
     from dnpm.core.backend.client.client import BackendClient, Limits
-    from dnpm.core.backend.client.photo import PhotoTask
+    from dnpm.core.backend.client.task import PhotoTask
     from dnpm.core.backend.requests import InfoRequest, Photo, PhotoOpen
     from dnpm.core.face_model.locate import face_model_path
     from dnpm.core.face_model.model import FaceModel

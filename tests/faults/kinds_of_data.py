@@ -123,13 +123,13 @@ def read_job(path: Path) -> None:
 
 
 def make_captures(folder: Path) -> None:
-    from dnpm.core.capture.track import Track
+    from dnpm.core.capture.track import CurveTrack
     from dnpm.core.capture.write import write_live_link, write_track
     from dnpm.core.face_model.arkit import ARKIT_NAMES
 
     times = np.arange(90) / 30
     curves = np.abs(np.sin(times[:, None] * np.linspace(1, 4, len(ARKIT_NAMES)))).astype(np.float32)
-    track = Track(times, curves)
+    track = CurveTrack(times, curves)
     write_track(folder / "curves.csv", track)
     write_live_link(folder / "take.csv", track)
     names, rows = list(ARKIT_NAMES), curves.round(3).tolist()

@@ -22,7 +22,7 @@ def writers(model_path: Path) -> dict[str, Callable[[Path], object]]:
 
     from dnpm.core.batch import ledger
     from dnpm.core.batch.sequence import Sequence
-    from dnpm.core.capture.track import Track
+    from dnpm.core.capture.track import CurveTrack
     from dnpm.core.capture.write import write_live_link, write_track
     from dnpm.core.dataset import sets
     from dnpm.core.dataset.writer import MapWriter
@@ -42,7 +42,7 @@ def writers(model_path: Path) -> dict[str, Callable[[Path], object]]:
     rng = np.random.default_rng(0)
     model = FaceModel.load(model_path)
     heights = rng.normal(0, 0.3, (256, 256)).astype(np.float32)
-    track = Track(np.arange(300) / 30, rng.uniform(0, 1, (300, 52)).astype(np.float32))
+    track = CurveTrack(np.arange(300) / 30, rng.uniform(0, 1, (300, 52)).astype(np.float32))
     mesh = detailed_mesh(model, np.zeros(model.n_id), np.zeros(model.n_exp), heights, 1.0, 2)
     generator = Generator(GeneratorConfig(channel_base=512, channel_max=16, resolution=64, w_dim=32, z_dim=32))
     about = sets.about_set(model, "set", 64)

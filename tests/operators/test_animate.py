@@ -323,8 +323,8 @@ def modal_operator(monkeypatch):
         bl_label = "Animate from Audio"
         filepath = ""
         work = DNPM_OT_animate_from_audio.work
-        _work_on = DNPM_OT_animate_from_audio._work_on
-        _keyed = DNPM_OT_animate_from_audio._keyed
+        _listen = DNPM_OT_animate_from_audio._listen
+        _write_keyframes = DNPM_OT_animate_from_audio._write_keyframes
         _warn = DNPM_OT_animate_from_audio._warn
 
         def __init__(self) -> None:

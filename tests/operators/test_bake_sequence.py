@@ -215,10 +215,10 @@ def test_given_up_on_the_way(backend, face, group, monkeypatch):
     for _ in range(4):
         next(work)
     assert bpy.context.scene.frame_current != 5
-    assert slider_values.is_paused()
+    assert slider_values.frame_updates_suppressed()
     work.close()
     assert bpy.context.scene.frame_current == 5
-    assert not slider_values.is_paused()
+    assert not slider_values.frame_updates_suppressed()
     assert all(modifier.show_viewport for modifier in face.modifiers)
     assert not map_image.is_baked(face)
 

@@ -10,12 +10,13 @@ import pytest
 
 from dnpm.core.backend.requests import MapRequest
 from dnpm.core.errors import DnpmError
-from dnpm.operators.scene.detail import controls, live
+from dnpm.operators.scene.detail import controls, live, map_state
 from dnpm.operators.scene.face import models
 
 
 def asked_by(face) -> MapRequest:
-    return controls.map_request(face, np.zeros(3, np.float32), np.zeros(4, np.float32))
+    sliders = MapRequest(identity=np.zeros(3, np.float32), expression=np.zeros(4, np.float32))
+    return controls.added_to(sliders, face)
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_a_files_digest_stays_what_it_was():
 
 
 def test_what_is_set_is_asked_for(window, face, group, backend):
-    before = live.track(face).wanted
+    before = map_state.of(face).wanted
     group.age = 12
     group.truncation = 0.5
     group.region_forehead = 0.25
@@ -54,9 +55,9 @@ def test_what_is_set_is_asked_for(window, face, group, backend):
     assert asked["params"]["age"] == 12
     assert asked["params"]["truncation"] == 0.5
     assert asked["gain"].shape == (256, 256)
-    assert live.track(face).wanted != before
+    assert map_state.of(face).wanted != before
     group.age, group.truncation, group.region_forehead = 0, 1, 1
-    assert live.track(face).wanted == before
+    assert map_state.of(face).wanted == before
 
 
 def test_skin_from_another_face(window, face, group, backend):
@@ -109,6 +110,6 @@ def test_a_vertex_group_is_a_mask(face, group):
 
 def test_the_problem_is_shown_in_the_panel(window, face, group):
     group.mask = "gone"
-    assert "neither a vertex group" in live.track(face).problem
+    assert "neither a vertex group" in map_state.of(face).problem
     group.mask = ""
-    assert not live.track(face).problem
+    assert not map_state.of(face).problem

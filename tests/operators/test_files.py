@@ -11,7 +11,7 @@ import pytest
 
 from dnpm.core.backend.types import BackendStatus
 from dnpm.operators.scene import names, settings
-from dnpm.operators.scene.detail import controls, live, map_image, waiting
+from dnpm.operators.scene.detail import controls, live, map_image, map_state, waiting
 from dnpm.operators.scene.face import identity, models, slider_values
 
 
@@ -41,7 +41,7 @@ def test_save_and_reload_without_a_backend(face, backend, tiny_model, tmp_path, 
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
     face = bpy.data.objects[names.OBJECT]
     check_same(face, tiny_model, pixels)
-    assert live.track(face).shows(controls.digest(face, live.track(face).request))
+    assert map_state.of(face).shows(controls.digest(face, map_state.of(face).request))
     assert len(backend.calls) == calls
 
 
@@ -98,7 +98,7 @@ def test_saving_does_not_wait_for_a_stuck_worker_and_the_file_asks_again(
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
     loaded = slider_values.faces()
     assert len(loaded) == faces
-    assert not any(live.track(one).shows(live.track(one).wanted) for one in loaded)
+    assert not any(map_state.of(one).shows(map_state.of(one).wanted) for one in loaded)
     while live.tick() is not None:
         pass
     for one in loaded:

@@ -104,7 +104,7 @@ def test_a_face_that_was_shown_before_is_shown_right_afterwards(face, backend):
     face.vertex_groups[names.REGION].name = names.DETAIL
     x = (np.arange(128) + 0.5) / 128
     map_image.write_map(face, np.outer(np.sin(np.pi * x) ** 2, np.sin(9 * x) ** 2).astype(np.float32))
-    with slider_values.paused():  # else the first evaluation migrates it
+    with slider_values.suppress_frame_updates():  # else the first evaluation migrates it
         points(face)
     assert "the name of the detail region's vertex group" in repair.repair(face)
     assert face.vertex_groups.keys() == ["face", names.REGION]

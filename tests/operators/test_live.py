@@ -66,7 +66,7 @@ def test_overtaken_requests_leave_nothing_behind(window, face, backend, tiny_mod
     backend.held = False
     settle()
     assert shown(face, backend, tiny_model)
-    assert not live.track(face).tickets
+    assert not map_state.of(face).tickets
 
 
 def test_without_the_whole_map_the_preview_stays(window, face, backend, tiny_model):
@@ -196,7 +196,7 @@ def test_an_error_of_the_backend_is_shown_and_the_map_stays(window, face, backen
     backend.error = "the weights are foreign"
     move(face, value=0.9)
     settle()
-    assert live.track(face).problem == "the weights are foreign"
+    assert map_state.of(face).problem == "the weights are foreign"
     np.testing.assert_array_equal(map_image.read_map(face), before)
     with pytest.raises(RuntimeError, match="foreign"):
         bpy.ops.dnpm.update_detail()
@@ -214,7 +214,7 @@ def test_a_failed_backend_is_left_alone_and_the_coarse_face_moves(window, face, 
     move(face, value=0.9)
     assert live.tick() is None
     assert len(backend.asked) == asked
-    assert not live.track(face).problem
+    assert not map_state.of(face).problem
     with pytest.raises(RuntimeError, match="no Python with torch"):
         bpy.ops.dnpm.update_detail()
 
@@ -225,7 +225,7 @@ def test_a_map_that_is_not_finite_is_refused(window, face, backend, monkeypatch)
     monkeypatch.setattr(backend, "map_of", lambda *_: np.full((64, 64), np.nan, np.float32))
     move(face, value=0.4)
     settle()
-    assert "not finite" in live.track(face).problem
+    assert "not finite" in map_state.of(face).problem
     np.testing.assert_array_equal(map_image.read_map(face), before)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from dnpm.core.capture.read import read_capture
 from dnpm.core.capture.resample import resampled
-from dnpm.core.capture.track import ROTATION_NAMES, Track
+from dnpm.core.capture.track import ROTATION_NAMES, CurveTrack
 from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.operators.scene import compat
@@ -27,7 +27,7 @@ def capture(tmp_path: Path) -> Path:
     expression[:, JAW] = 0.5 + 0.5 * np.sin(40 * times)
     rotations = np.zeros((121, 9), np.float32)
     rotations[:, 0], rotations[:, 1] = 0.2 * np.sin(times), 0.1 * np.cos(times)
-    write_live_link(tmp_path / "take.csv", Track(times, expression, (), rotations))
+    write_live_link(tmp_path / "take.csv", CurveTrack(times, expression, (), rotations))
     return tmp_path / "take.csv"
 
 
@@ -219,6 +219,6 @@ def test_no_such_bone(backend, face, capture):
 
 def test_rotations_are_written_in_their_columns(tmp_path):
     rotations = np.arange(18, dtype=np.float32).reshape(2, 9) / 20
-    write_track(tmp_path / "a.csv", Track(np.arange(2.0), np.zeros((2, 52), np.float32), (), rotations))
+    write_track(tmp_path / "a.csv", CurveTrack(np.arange(2.0), np.zeros((2, 52), np.float32), (), rotations))
     assert np.allclose(read_capture(tmp_path / "a.csv").track.rotations, rotations)
     assert ROTATION_NAMES[:3] == ("headYaw", "headPitch", "headRoll")

@@ -12,7 +12,7 @@ from PIL import Image
 
 from dnpm.core.errors import DnpmError
 from dnpm.operators.scene import names
-from dnpm.operators.scene.detail import controls, live, map_image
+from dnpm.operators.scene.detail import controls, live, map_image, map_state
 from dnpm.operators.scene.face import identity, models, registry, slider_values
 from dnpm.operators.scene.look import looks, materials
 
@@ -138,7 +138,7 @@ def test_sliders_of_an_override_stay(library, backend, tiny_model, tmp_path, kin
     np.testing.assert_array_equal(coordinates(face), places)
     np.testing.assert_array_equal(map_image.read_map(face), wanted)
     np.testing.assert_array_equal(wanted, expected(face, backend, tiny_model))
-    assert live.track(face).shows(controls.digest(face, live.track(face).request))
+    assert map_state.of(face).shows(controls.digest(face, map_state.of(face).request))
     # The library's own face is as it was.
     other = next(one for one in bpy.data.objects if slider_values.is_face(one) and one.library)
     np.testing.assert_array_equal(slider_values.identity_vector(other), [1, 0, 0])

@@ -10,11 +10,11 @@ import pytest
 from bpy_extras.object_utils import world_to_camera_view
 from mathutils import Vector
 
-from dnpm.core.backend.client.photo import PhotoTask
+from dnpm.core.backend.client.task import PhotoTask
 from dnpm.core.backend.requests import Photo, PhotoOpen
 from dnpm.core.face_model import w_offset
 from dnpm.core.face_model.units import to_blender
-from dnpm.operators.scene.detail import live
+from dnpm.operators.scene.detail import live, map_state
 from dnpm.operators.scene.look import materials
 from dnpm.operators.scene.photo import code_offset, photo_camera, photo_colour, photos, pictures
 
@@ -96,15 +96,15 @@ def test_sliders_work_on_top_of_it(backend, face, window):
     assert bpy.ops.dnpm.face_from_image("EXEC_DEFAULT") == {"FINISHED"}
     offset = backend.photo_answer(1).w_offset
     assert np.allclose(backend.asked[-1]["w_offset"], 0.4 * offset)
-    first = live.track(face).wanted
+    first = map_state.of(face).wanted
     face.dnpm_face.identity[0].value = 2.0
     assert np.allclose(backend.asked[-1]["w_offset"], 0.4 * offset)
     assert backend.asked[-1]["identity"][0] == 2.0
     face.dnpm_face.identity[0].value = 0.5
-    assert live.track(face).wanted == first
+    assert map_state.of(face).wanted == first
     face.dnpm_photo.amount = 1.0
     assert np.allclose(backend.asked[-1]["w_offset"], offset)
-    assert live.track(face).wanted != first
+    assert map_state.of(face).wanted != first
     face.dnpm_photo.amount = 0.0
     assert "w_offset" not in backend.asked[-1]
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dnpm.operators import handlers
-from dnpm.operators.scene.detail import live
+from dnpm.operators.scene.detail import map_state
 from dnpm.operators.scene.face import identity, registry, slider_values
 
 
@@ -149,11 +149,11 @@ def test_what_is_painted_is_noticed(face, backend):
     group.add([0, 1, 2, 3], 1.0, "REPLACE")
     face.dnpm_controls.mask = "mask"
     update()
-    before = live.track(face).wanted
+    before = map_state.of(face).wanted
     group.add(list(range(60)), 0.5, "REPLACE")
     face.data.update()
     update()
-    assert live.track(face).wanted != before
+    assert map_state.of(face).wanted != before
 
 
 @pytest.mark.parametrize("faces", [0, 4])

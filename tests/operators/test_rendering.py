@@ -179,7 +179,7 @@ def wanted(library, backend, tmp_path) -> np.ndarray:
     scene = bpy.context.scene
     scene.frame_set(FRAME)
     live.update_now(registry.faces()[0])
-    with slider_values.paused():
+    with slider_values.suppress_frame_updates():
         scene.render.filepath = str(tmp_path / "wanted.png")
         bpy.ops.render.render(write_still=True)
     scene.frame_set(1)
@@ -193,7 +193,7 @@ def test_every_face_shows_the_map_of_its_frame(library, wanted, backend, tmp_pat
     studio()
     np.testing.assert_allclose(picture(tmp_path), wanted, atol=2 / 255)
     assert not rendering.failures()
-    with slider_values.paused():  # what a render would show without the extension's help
+    with slider_values.suppress_frame_updates():  # what a render would show without the extension's help
         empty_file(backend)
         way(library)
         studio()
@@ -308,7 +308,7 @@ def test_two_instances_of_different_faces_show_their_own(library, backend, tmp_p
 def sharing(tmp_path) -> Path:
     """A library in which two faces have one mesh and one map, as Blender without this extension makes them."""
     face = registry.faces()[0]
-    with slider_values.paused():
+    with slider_values.suppress_frame_updates():
         copy = face.copy()
         copy.name = "Twin"
         bpy.data.collections["asset"].objects.link(copy)

@@ -8,7 +8,7 @@ import pytest
 
 from dnpm.core.face_model import units
 from dnpm.operators.scene import names
-from dnpm.operators.scene.detail import live, map_image
+from dnpm.operators.scene.detail import live, map_image, map_state
 from dnpm.operators.scene.face import identity, models, slider_values
 
 
@@ -27,7 +27,7 @@ def test_a_face_with_other_vertices_is_reported_and_left_alone(face, backend):
     add_a_vertex(face)
     before = np.array([v.co for v in face.data.vertices])
     face.dnpm_face.identity[0].value = 2.0
-    assert "it was edited" in live.track(face).problem
+    assert "it was edited" in map_state.of(face).problem
     np.testing.assert_array_equal(np.array([v.co for v in face.data.vertices]), before)
     for action in (
         bpy.ops.dnpm.repair,
@@ -123,12 +123,12 @@ def test_a_renamed_key_is_named_and_found_by_its_shape(face, tiny_model):
     face.data.shape_keys.key_blocks["jawOpen"].name = "Gob"
     with pytest.raises(RuntimeError, match="jawOpen is missing or was renamed"):
         bpy.ops.dnpm.update_detail()
-    live.notice(face)
-    assert "jawOpen" in live.track(face).problem
+    live.on_sliders_changed(face)
+    assert "jawOpen" in map_state.of(face).problem
     assert bpy.ops.dnpm.repair() == {"FINISHED"}
     assert face.data.shape_keys.key_blocks.keys() == [names.BASIS, *tiny_model.expression_names]
     assert face.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(0.6)
-    assert not live.track(face).problem
+    assert not map_state.of(face).problem
 
 
 def test_removed_keys_come_back(face, tiny_model):
@@ -164,7 +164,7 @@ def test_another_build_of_the_model_is_noticed_and_carried_over(face, backend, t
     monkeypatch.setenv("DNPM_FACE_MODEL", str(tmp_path / "two.safetensors"))
     before = rest_points(face)
     face.dnpm_face.identity[0].value += 0.5
-    assert "another face model (tiny)" in live.track(face).problem
+    assert "another face model (tiny)" in map_state.of(face).problem
     np.testing.assert_array_equal(rest_points(face), before)
     assert bpy.ops.dnpm.repair() == {"FINISHED"}
     sliders[0] += 0.5

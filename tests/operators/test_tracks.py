@@ -116,7 +116,7 @@ def test_lost_pixels_come_back(window, face, backend, tiny_model, loss, packed):
     update()
     settle()
     LOSSES[loss]()
-    assert not live.track(face).shows(live.track(face).wanted)
+    assert not map_state.of(face).shows(map_state.of(face).wanted)
     face.hide_set(True)
     update()
     face.hide_set(False)
@@ -160,23 +160,23 @@ def test_a_file_never_says_that_a_flat_map_is_a_faces(face, backend, tiny_model,
     bpy.ops.wm.save_as_mainfile(filepath=str(tmp_path / "face.blend"))
     bpy.ops.wm.open_mainfile(filepath=str(tmp_path / "face.blend"))
     face = first()
-    assert not live.track(face).shows(live.track(face).wanted)
+    assert not map_state.of(face).shows(map_state.of(face).wanted)
     backend.status = type(backend.status)()
     live.update_now(face)
     np.testing.assert_array_equal(map_image.read_map(face), wanted(face, backend, tiny_model))
 
 
 def test_a_file_of_an_earlier_version_that_says_so_is_not_believed(face, backend, tiny_model, tmp_path):
-    digest = live.track(face).wanted
+    digest = map_state.of(face).wanted
     assert digest
     map_image.find_image(face)[names.MAP_DIGEST] = digest
     map_state.forget()
-    assert not live.track(face).shows(digest)
+    assert not map_state.of(face).shows(digest)
     # A map as small as that is one, where there is something in it.
     map_image.write_map(face, np.full((64, 64), 0.2, np.float32))
     map_image.pack(face)
     map_state.forget()
-    assert live.track(face).shows(digest)
+    assert map_state.of(face).shows(digest)
 
 
 def test_a_duplicate_shows_what_it_was_copied_from(window, face, backend):

@@ -3,6 +3,9 @@
 A task is a request that opens it, then steps until one answers with the result, and an end when it is given up. Each is
 short, so that neither the client's patience nor a face that is being moved suffers from long work. A worker that was
 replaced knows no task: it is opened again. Needs numpy alone.
+
+    task = SpeechTask(client, SpeechOpen(path="a.wav", fps=24))
+    while (curves := task.advance()) is None: ...        # from a timer; `task.share` says how far it is
 """
 
 from __future__ import annotations
@@ -11,11 +14,27 @@ import itertools
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Generic, Protocol, TypeVar
 
 from ...errors import DnpmError
 from ..messages import Message
-from ..requests import Answer, Request
+from ..requests import (
+    Answer,
+    Curves,
+    PhotoEnd,
+    PhotoFace,
+    PhotoOpen,
+    PhotoOpened,
+    PhotoStep,
+    PhotoStepped,
+    Request,
+    SpeechEnd,
+    SpeechOpen,
+    SpeechOpened,
+    SpeechStep,
+    SpeechStepped,
+)
 from ..types import UNKNOWN_TASK, BackendStatus, Pending
 
 _ATTEMPTS = 3
@@ -111,3 +130,51 @@ class Task(Generic[Opened, Stepped, Result]):
         self._attempts += 1
         self.share, self._is_open = 0.0, False
         return self._client.submit(self._channel, self._opening)
+
+
+class SpeechTask(Task[SpeechOpened, SpeechStepped, Curves]):
+    """One sound under way."""
+
+    def __init__(self, client: Asker, sound: SpeechOpen) -> None:
+        """Raises DnpmError when the request cannot be sent."""
+        self.seconds = 0.0
+        """Of sound, once it is open."""
+        name = new_name()
+        super().__init__(
+            client, replace(sound, task=name), SpeechStep(task=name, final=True), SpeechEnd(task=name), name
+        )
+
+    def opened(self, answer: SpeechOpened) -> None:
+        """See `Task`."""
+        self.seconds = answer.seconds
+
+    def stepped(self, answer: SpeechStepped) -> Curves | None:
+        """See `Task`."""
+        self.share = answer.share
+        return answer.curves
+
+
+class PhotoTask(Task[PhotoOpened, PhotoStepped, PhotoFace]):
+    """One person's photos under way."""
+
+    stage = "reading"
+    """What is being done."""
+
+    def __init__(self, client: Asker, photos: PhotoOpen) -> None:
+        """Raises DnpmError when the request cannot be sent."""
+        self._steps, self._stages = 0, 1
+        name = new_name()
+        super().__init__(
+            client, replace(photos, task=name), PhotoStep(task=name, final=True), PhotoEnd(task=name), name
+        )
+
+    def opened(self, answer: PhotoOpened) -> None:
+        """See `Task`."""
+        self._stages, self._steps = answer.stages, 0
+        self.stage = "landmarks"
+
+    def stepped(self, answer: PhotoStepped) -> PhotoFace | None:
+        """See `Task`."""
+        self._steps += 1
+        self.share, self.stage = self._steps / self._stages, answer.stage
+        return answer.face

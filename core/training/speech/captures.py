@@ -12,7 +12,7 @@ import numpy as np
 
 from ...capture.read import SUFFIXES, Capture, read_folder
 from ...capture.resample import sampled
-from ...capture.track import Track
+from ...capture.track import CurveTrack
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
 from ...speech.audio import open_sound
@@ -28,7 +28,7 @@ class Take:
 
     name: str
     sound: Path
-    track: Track
+    track: CurveTrack
     carried: np.ndarray
     line: str
 
@@ -71,10 +71,10 @@ def take_of(curves: Path, capture: Capture, sound: Path) -> Take:
     carried = np.array([name not in track.missing for name in ARKIT_NAMES]) & (expression.max(0) > 1e-4)
     if not carried.any():
         raise DnpmError(f"{curves}: all of its columns are 0")
-    track = Track(track.times, expression, track.missing, track.rotations)
+    track = CurveTrack(track.times, expression, track.missing, track.rotations)
     return Take(curves.stem, sound, track, carried, capture.line())
 
 
-def resampled_curves(track: Track, times: np.ndarray) -> np.ndarray:
+def resampled_curves(track: CurveTrack, times: np.ndarray) -> np.ndarray:
     """(T, 52) float32 at times (T,) seconds, the ends held; short blinks and lip closures keep their peaks."""
     return sampled(track.times, track.expression, times)

@@ -33,8 +33,11 @@ def sample(
 
     def read(graph: bpy.types.Depsgraph) -> MapRequest:
         found = slider_values.still_there(uid, name)
-        values = slider_values.identity_vector(found, graph), slider_values.expression_vector(found, model, graph)
-        return controls.map_request(found, *values, graph)
+        request = MapRequest(
+            identity=slider_values.identity_vector(found, graph),
+            expression=slider_values.expression_vector(found, model, graph),
+        )
+        return controls.added_to(request, found, graph)
 
     return through(face, scene, frames, read)
 
@@ -48,7 +51,7 @@ def through(
     closed; the artist's work has to wait meanwhile. Raises what `read` raises.
     """
     found = {}
-    with slider_values.paused(), _light(face), _frame_kept(scene):
+    with slider_values.suppress_frame_updates(), _light(face), _frame_kept(scene):
         until = time.monotonic() + SLICE_S
         for k, frame in enumerate(frames):
             scene.frame_set(frame)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import bpy
@@ -23,25 +24,22 @@ _gains: dict[tuple[str, tuple[float, ...]], np.ndarray] = {}
 _painters: dict[str, UVMap] = {}
 
 
-def map_request(
-    obj: bpy.types.Object, identity: np.ndarray, expression: np.ndarray, depsgraph: bpy.types.Depsgraph | None = None
-) -> MapRequest:
-    """The map of these sliders with the face's other controls; with a depsgraph as it evaluated them.
+def added_to(request: MapRequest, obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> MapRequest:
+    """The request for a face's sliders with the face's other controls; with a depsgraph as it evaluated them.
 
     Raises DnpmError when the other face is of another model, or the mask that is named is gone.
     """
     owner = obj.evaluated_get(depsgraph) if depsgraph is not None else obj
-    offset, group = code_offset.read(owner), getattr(owner, names.CONTROLS, None)
+    request, group = replace(request, w_offset=code_offset.read(owner)), getattr(owner, names.CONTROLS, None)
     if group is None:
-        return MapRequest(identity=identity, expression=expression, w_offset=offset)
+        return request
     gain = _gain(obj, tuple(round(float(getattr(group, f"region_{name}")), 4) for name in REGIONS))
     painted = _painted(obj, group)
     if painted is not None:
         gain = painted if gain is None else gain * painted
-    return MapRequest(
-        identity=identity, expression=expression, w_offset=offset, mix_identity=_mixed_identity(obj, depsgraph),
-        gain=gain, truncation=round(float(group.truncation), 4), age=round(float(group.age), 4),
-        mix_from=int(group.mix_from),
+    return replace(
+        request, mix_identity=_mixed_identity(obj, depsgraph), gain=gain, truncation=round(float(group.truncation), 4),
+        age=round(float(group.age), 4), mix_from=int(group.mix_from),
     )  # fmt: skip
 
 

@@ -32,7 +32,6 @@ BLOCKING_S = 120.0
 
 
 _maps: OrderedDict[str, np.ndarray] = OrderedDict()
-track = map_state.of
 
 
 def follows(obj: bpy.types.Object) -> bool:
@@ -44,7 +43,7 @@ def follows(obj: bpy.types.Object) -> bool:
 def moved(
     faces: list[bpy.types.Object], depsgraph: bpy.types.Depsgraph, *, keys: bool = True
 ) -> list[bpy.types.Object]:  # fmt: skip
-    """The faces for which `notice` may find something to do after this update. Cheap: asked at every one.
+    """The faces for which `on_sliders_changed` may find something to do after this update. Cheap: asked at every one.
 
     `keys`: whether the update was of any shape keys.
     """
@@ -58,7 +57,7 @@ def moved(
 
 def _mixed_has_moved(obj: bpy.types.Object) -> bool:
     """Whether the face whose skin this one takes is another person than when it was read last."""
-    other, request = getattr(obj, names.CONTROLS).mix_with, track(obj).request
+    other, request = getattr(obj, names.CONTROLS).mix_with, map_state.of(obj).request
     if other is None or other == obj or request is None or not slider_values.is_face(other):
         return False
     read = request.mix_identity
@@ -67,45 +66,45 @@ def _mixed_has_moved(obj: bpy.types.Object) -> bool:
 
 def _has_moved(obj: bpy.types.Object, *, keys: bool) -> bool:
     """Whether its sliders are not those that were read last, or its pixels were lost."""
-    entry, data = track(obj), obj.animation_data
-    if entry.request is None or entry.problem or (data is not None and data.drivers):
+    state, data = map_state.of(obj), obj.animation_data
+    if state.request is None or state.problem or (data is not None and data.drivers):
         return True
-    if keys and not np.array_equal(slider_values.key_values(obj), entry.keys):
+    if keys and not np.array_equal(slider_values.key_values(obj), state.keys):
         return True
     # These tell of themselves, unless a script sets them all at once.
-    if not np.array_equal(slider_values.identity_vector(obj), entry.request.identity):
+    if not np.array_equal(slider_values.identity_vector(obj), state.request.identity):
         return True
     # The pixels may have been lost, with nothing on its way that would bring them back.
-    return not (entry.shown or entry.tickets or compat.in_background()) and session.is_usable()
+    return not (state.shown or state.tickets or compat.in_background()) and session.is_usable()
 
 
-def notice(obj: bpy.types.Object) -> None:
+def on_sliders_changed(obj: bpy.types.Object) -> None:
     """The sliders may have moved: bring the mesh up to them, and ask for the map. Returns at once.
 
     In background mode nothing is asked for: the map is computed at render, or by `update_now`.
     """
-    entry = track(obj)
-    entry.keys = slider_values.key_values(obj)
+    state = map_state.of(obj)
+    state.keys = slider_values.key_values(obj)
     try:
-        request = _read(obj)
+        request = _read_request(obj)
     except DnpmError as error:
-        _problem(entry, str(error))
+        _problem(state, str(error))
         return
     digest = controls.digest(obj, request)
-    if digest != entry.wanted or entry.problem:
-        entry.wanted, entry.request, entry.changed, entry.problem = digest, request, time.monotonic(), ""
-    elif entry.tickets:
+    if digest != state.wanted or state.problem:
+        state.wanted, state.request, state.changed, state.problem = digest, request, time.monotonic(), ""
+    elif state.tickets:
         return  # asked for already
     if compat.in_background() or not getattr(obj, names.FACE).live or not follows(obj):
         return
-    if entry.shows(digest) or _show_kept(obj, entry, digest):
+    if state.shows(digest) or _show_kept(obj, state, digest):
         return
-    if digest != entry.shown:
-        _ask(obj, entry, full=False)
+    if digest != state.shown:
+        _request_map(obj, state, full=False)
     run_timer()
 
 
-def _read(
+def _read_request(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None, claims: Claims | None = None
 ) -> MapRequest:  # fmt: skip
     """The sliders, after bringing the mesh up to the identity and the face to this version's names and sliders."""
@@ -119,23 +118,24 @@ def _read(
     # A linked mesh is written point by point, which takes a second: for a render alone.
     if (obj.data.library is None or claims is not None) and not identity.is_applied(obj, values):
         identity.apply(obj, values)
-    return controls.map_request(obj, values, slider_values.expression_vector(obj, model, depsgraph), depsgraph)
+    request = MapRequest(identity=values, expression=slider_values.expression_vector(obj, model, depsgraph))
+    return controls.added_to(request, obj, depsgraph)
 
 
-def _ask(obj: bpy.types.Object, entry: MapState, *, full: bool) -> None:
+def _request_map(obj: bpy.types.Object, state: MapState, *, full: bool) -> None:
     """Send the wanted sliders to the backend; the client drops what they overtake."""
-    if not session.is_usable() or entry.request is None:
+    if not session.is_usable() or state.request is None:
         return
     face = getattr(obj, names.FACE)
     preview = int(face.preview_size)
     full = full or preview >= map_image.FULL
-    request = replace(entry.request, resolution=None if full else preview, final=full)
+    request = replace(state.request, resolution=None if full else preview, final=full)
     try:
         ticket = session.ready_client().request(str(obj.session_uid), request)
     except DnpmError as error:
-        _problem(entry, str(error))
+        _problem(state, str(error))
         return
-    entry.tickets[ticket] = (entry.wanted, full)
+    state.tickets[ticket] = (state.wanted, full)
 
 
 def ask_now(
@@ -146,28 +146,28 @@ def ask_now(
     Returns the state of its map when an answer is on its way, None when there is nothing to wait for. Raises DnpmError
     when the sliders cannot be read.
     """
-    request = _read(obj, depsgraph)
-    entry = track(obj)
+    request = _read_request(obj, depsgraph)
+    state = map_state.of(obj)
     digest = controls.digest(obj, request)
-    entry.wanted, entry.request, entry.changed = digest, request, time.monotonic()
+    state.wanted, state.request, state.changed = digest, request, time.monotonic()
     if not wanted or not follows(obj):
         return None
-    if entry.shows(digest) or (not full and entry.shown == digest) or _show_kept(obj, entry, digest):
+    if state.shows(digest) or (not full and state.shown == digest) or _show_kept(obj, state, digest):
         return None
-    if not (full and entry.asked_full()):
-        _ask(obj, entry, full=full)
-    return entry if entry.tickets else None
+    if not (full and state.asked_full()):
+        _request_map(obj, state, full=full)
+    return state if state.tickets else None
 
 
 def is_waiting() -> bool:
     """Whether some face has asked for a map that has not come."""
-    return any(entry.tickets for entry in map_state.known().values())
+    return any(state.tickets for state in map_state.known().values())
 
 
-def _show(obj: bpy.types.Object, entry: MapState, displacement: np.ndarray, digest: str, *, full: bool) -> None:
+def _show(obj: bpy.types.Object, state: MapState, displacement: np.ndarray, digest: str, *, full: bool) -> None:
     map_image.write_map(obj, displacement)
     map_state.wrote(obj, displacement, digest, full=full)
-    entry.problem = ""
+    state.problem = ""
 
 
 def _keep(digest: str, displacement: np.ndarray) -> None:
@@ -178,14 +178,14 @@ def _keep(digest: str, displacement: np.ndarray) -> None:
         _maps.popitem(last=False)
 
 
-def _show_kept(obj: bpy.types.Object, entry: MapState, digest: str) -> bool:
+def _show_kept(obj: bpy.types.Object, state: MapState, digest: str) -> bool:
     kept = _maps.get(digest)
     if kept is None:
         return False
     try:
-        _show(obj, entry, kept, digest, full=True)
+        _show(obj, state, kept, digest, full=True)
     except DnpmError as error:
-        _problem(entry, str(error))
+        _problem(state, str(error))
     return True
 
 
@@ -195,22 +195,22 @@ def receive(reply: Reply[MapAnswer]) -> None:
     if obj is None or map_state.get(int(reply.channel)) is None:
         map_state.drop(int(reply.channel))
         return
-    entry = track(obj)
-    digest, full = entry.tickets.get(reply.ticket, ("", False))
+    state = map_state.of(obj)
+    digest, full = state.tickets.get(reply.ticket, ("", False))
     # Answers come in the order of the tickets: what is older will get none any more.
-    entry.tickets = {ticket: asked for ticket, asked in entry.tickets.items() if ticket > reply.ticket}
+    state.tickets = {ticket: asked for ticket, asked in state.tickets.items() if ticket > reply.ticket}
     if reply.error:
-        _problem(entry, reply.error)
+        _problem(state, reply.error)
         return
-    if not digest or not follows(obj) or entry.shows(entry.wanted):
+    if not digest or not follows(obj) or state.shows(state.wanted):
         return
     try:
         displacement = reply.answer.displacement
-        _show(obj, entry, displacement, digest, full=full)
+        _show(obj, state, displacement, digest, full=full)
         if full:
             _keep(digest, displacement)
     except DnpmError as error:
-        _problem(entry, str(error))
+        _problem(state, str(error))
 
 
 def tick() -> float | None:
@@ -224,7 +224,7 @@ def tick() -> float | None:
         if obj is None:
             map_state.drop(uid)
         else:
-            busy |= _advance(obj, track(obj))
+            busy |= _advance(obj, map_state.of(obj))
     if replies or session.status_changed():
         session.redraw()
     return TICK_S if busy else None
@@ -238,17 +238,17 @@ def take_answers() -> int:
     return len(replies)
 
 
-def _advance(obj: bpy.types.Object, entry: MapState) -> bool:
+def _advance(obj: bpy.types.Object, state: MapState) -> bool:
     """Ask for the whole map once the sliders rest. Returns whether there is something to wait for."""
     face = getattr(obj, names.FACE)
     if not session.is_usable():
         return False
-    done = not entry.wanted or entry.shows(entry.wanted) or entry.problem
-    if not done and face.live and follows(obj) and face.full_on_release and not entry.asked_full():
-        if time.monotonic() - entry.changed < QUIET_S:
+    done = not state.wanted or state.shows(state.wanted) or state.problem
+    if not done and face.live and follows(obj) and face.full_on_release and not state.asked_full():
+        if time.monotonic() - state.changed < QUIET_S:
             return True
-        _ask(obj, entry, full=True)
-    return bool(entry.tickets)
+        _request_map(obj, state, full=True)
+    return bool(state.tickets)
 
 
 def run_timer() -> None:
@@ -270,20 +270,18 @@ def update_now(
     one, so that a render keeps it. Raises DnpmError when there is no backend, or another face has claimed mesh or image
     for other sliders, with the old map in place.
     """
-    entry = track(obj)
-    request = _read(obj, depsgraph, claims)
+    state = map_state.of(obj)
+    request = _read_request(obj, depsgraph, claims)
     digest = controls.digest(obj, request)
     image = map_image.image_of(obj)
     if claims is not None:
         claims.claim(obj, image, digest)
-    entry.wanted, entry.request = digest, request
-    if entry.shows(digest) or (resolution is None and _show_kept(obj, entry, digest)):
+    state.wanted, state.request = digest, request
+    if state.shows(digest) or (resolution is None and _show_kept(obj, state, digest)):
         return 0.0
-    if not session.is_usable():
-        raise DnpmError(session.status().message or "the backend is switched off")
-    reply = session.client().call(replace(request, resolution=resolution, final=True), timeout=BLOCKING_S)
+    reply = session.usable_client().call(replace(request, resolution=resolution, final=True), timeout=BLOCKING_S)
     displacement = reply.answer.displacement
-    _show(obj, entry, displacement, digest, full=True)
+    _show(obj, state, displacement, digest, full=True)
     if resolution is None:
         _keep(digest, displacement)
     return reply.ms
@@ -298,7 +296,7 @@ def follow_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph, claims: 
     if follows(obj):
         update_now(obj, depsgraph, claims=claims)
         return
-    _read(obj, depsgraph, claims)
+    _read_request(obj, depsgraph, claims)
     if getattr(obj, names.FACE).strength > 0 and not map_image.is_baked(obj):
         claims.claim(obj, map_image.find_image(obj), "frozen")
 
@@ -308,13 +306,13 @@ def restore(obj: bpy.types.Object, *, recompute: bool = False) -> None:
 
     `recompute` asks for the map even where the pixels seem right: other weights, another device.
     """
-    entry = track(obj)
-    entry.wanted, entry.tickets, entry.problem = "", {}, ""
+    state = map_state.of(obj)
+    state.wanted, state.tickets, state.problem = "", {}, ""
     if follows(obj):
         map_state.check(obj)
         if recompute:
-            entry.pixels.lose()
-    notice(obj)
+            state.pixels.lose()
+    on_sliders_changed(obj)
 
 
 def backend_changed() -> None:
@@ -342,13 +340,13 @@ def forget() -> None:
 
 def set_problem(obj: bpy.types.Object, message: str) -> bool:
     """Show in the panel what stands in the way; returns False when it did already."""
-    entry = track(obj)
-    new = message != entry.problem
-    _problem(entry, message)
+    state = map_state.of(obj)
+    new = message != state.problem
+    _problem(state, message)
     return new
 
 
-def _problem(entry: MapState, message: str) -> None:
-    if message != entry.problem:
-        entry.problem = message
+def _problem(state: MapState, message: str) -> None:
+    if message != state.problem:
+        state.problem = message
         session.redraw()

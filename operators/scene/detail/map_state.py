@@ -77,9 +77,9 @@ _pixels: dict[int, Pixels] = {}
 
 def of(obj: bpy.types.Object) -> MapState:
     """The state of a face's map. What it shows is what its image holds just now, by its size and Blender's notes."""
-    entry = _states.setdefault(obj.session_uid, MapState())
-    entry.pixels = _looked_at(map_image.find_image(obj))
-    return entry
+    state = _states.setdefault(obj.session_uid, MapState())
+    state.pixels = _looked_at(map_image.find_image(obj))
+    return state
 
 
 def known() -> dict[int, MapState]:

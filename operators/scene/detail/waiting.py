@@ -11,7 +11,7 @@ import bpy
 
 from ....core.errors import DnpmError
 from .. import names, session
-from . import live
+from . import live, map_state
 from .map_state import MapState
 
 PATIENCE_S = 1.0
@@ -26,12 +26,12 @@ def play_frame(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph) -> None:
     stuck costs a playback one second and not one a frame. Raises DnpmError when the map was not there in time.
     """
     stuck = live.is_waiting() and not live.take_answers()
-    before = live.track(obj).problem
-    entry = live.ask_now(obj, depsgraph, full=False, wanted=getattr(obj, names.FACE).on_playback)
-    in_time = entry is None or _wait([entry], 0.0 if stuck else PATIENCE_S)
-    problem = live.track(obj).problem
+    before = map_state.of(obj).problem
+    state = live.ask_now(obj, depsgraph, full=False, wanted=getattr(obj, names.FACE).on_playback)
+    in_time = state is None or _wait([state], 0.0 if stuck else PATIENCE_S)
+    problem = map_state.of(obj).problem
     if problem and problem != before:
-        live.track(obj).problem = before
+        map_state.of(obj).problem = before
         raise DnpmError(problem)
     if not in_time and not stuck:
         raise DnpmError(f"the backend did not answer within {PATIENCE_S:g} s; the map follows when it does")
@@ -48,23 +48,23 @@ def finish(faces: list[bpy.types.Object]) -> list[bpy.types.Object]:
         if not (live.follows(obj) and getattr(obj, names.FACE).live and session.status().state in {"ready", "busy"}):
             continue
         try:
-            entry = live.ask_now(obj, full=True)
+            state = live.ask_now(obj, full=True)
         except DnpmError as error:
             live.set_problem(obj, str(error))
             continue
-        if entry is not None:
-            waiting.append(entry)
+        if state is not None:
+            waiting.append(state)
         behind.append(obj)
     _wait(waiting, PATIENCE_S)
-    return [obj for obj in behind if not live.track(obj).shows(live.track(obj).wanted)]
+    return [obj for obj in behind if not map_state.of(obj).shows(map_state.of(obj).wanted)]
 
 
-def _wait(entries: list[MapState], seconds: float) -> bool:
+def _wait(states: list[MapState], seconds: float) -> bool:
     """Show answers until these faces wait for none any more, at most so long; returns whether that was in time."""
     deadline = time.monotonic() + seconds
     while True:
         live.take_answers()
-        if not any(entry.tickets for entry in entries):
+        if not any(state.tickets for state in states):
             return True
         if time.monotonic() >= deadline:
             live.run_timer()  # It comes later.

@@ -132,7 +132,7 @@ def fill_sliders(obj: bpy.types.Object, table: models.KeyTable) -> None:
     # On a library override such a list can only stay as it is.
     if list(kept) != list(table.model.identity_labels):
         face.identity.clear()
-        with slider_values.quietly():
+        with slider_values.suppress_updates():
             for label in table.model.identity_labels:
                 item = face.identity.add()
                 item.name, item.value = label, kept.get(label, 0.0)

@@ -50,7 +50,7 @@ def add_new_sliders(obj: bpy.types.Object) -> bool:
     count = len(face.identity)
     if count >= len(labels) or tuple(item.name for item in face.identity) != labels[:count]:
         return False
-    with slider_values.quietly():
+    with slider_values.suppress_updates():
         for label in labels[count:]:
             face.identity.add().name = label
     stored = applied(obj)

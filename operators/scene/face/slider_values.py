@@ -16,42 +16,42 @@ from . import models, registry
 
 is_face = registry.is_face
 
-_quiet = 0
+_suppressed = 0
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def suppress_updates() -> Iterator[None]:
     """Inside, writing an identity slider does not rewrite the mesh: for setting many at once."""
-    global _quiet
-    _quiet += 1
+    global _suppressed
+    _suppressed += 1
     try:
         yield
     finally:
-        _quiet -= 1
+        _suppressed -= 1
 
 
-def is_quiet() -> bool:
+def updates_suppressed() -> bool:
     """Whether sliders are being written by the extension itself."""
-    return _quiet > 0
+    return _suppressed > 0
 
 
-_paused = 0
+_frames_suppressed = 0
 
 
 @contextmanager
-def paused() -> Iterator[None]:
+def suppress_frame_updates() -> Iterator[None]:
     """Inside, no map follows frames that are gone through: for sampling an animation."""
-    global _paused
-    _paused += 1
+    global _frames_suppressed
+    _frames_suppressed += 1
     try:
         yield
     finally:
-        _paused -= 1
+        _frames_suppressed -= 1
 
 
-def is_paused() -> bool:
+def frame_updates_suppressed() -> bool:
     """Whether an animation is being sampled."""
-    return _paused > 0
+    return _frames_suppressed > 0
 
 
 def is_editable(obj: bpy.types.Object) -> bool:
@@ -205,7 +205,7 @@ def set_identity_sliders(obj: bpy.types.Object, identity: np.ndarray) -> None:
             f"{obj.name}: its library was saved with {len(items)} identity sliders, before there were "
             f"{len(identity)}: open the library and save it, then all can be set here"
         )
-    with quietly():
+    with suppress_updates():
         items.foreach_set("value", identity[: len(items)])
     obj.update_tag()
 

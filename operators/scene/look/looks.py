@@ -41,7 +41,7 @@ def look_of(obj: bpy.types.Object) -> Look:
 def set_look(obj: bpy.types.Object, look: Look) -> None:
     """Write the properties, and paint at once. Raises DnpmError when another face model is loaded."""
     face = getattr(obj, names.FACE)
-    with slider_values.quietly():
+    with slider_values.suppress_updates():
         face.tone, face.iris = look.tone, look.iris
         for name in AMOUNTS:
             setattr(face, name, getattr(look, name))
@@ -77,9 +77,9 @@ def apply(obj: bpy.types.Object) -> bool:
     return changed
 
 
-def notice(obj: bpy.types.Object) -> None:
+def on_look_changed(obj: bpy.types.Object) -> None:
     """A slider of the look was moved: paint once it rests. In background mode, where timers need not fire, at once."""
-    if slider_values.is_quiet():
+    if slider_values.updates_suppressed():
         return
     if compat.in_background():
         apply(obj)

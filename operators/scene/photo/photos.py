@@ -54,12 +54,12 @@ def write(
     if group.match_tone:
         getattr(face, names.FACE).tone = nearest_tone(made.skin)
     else:
-        looks.notice(face)
+        looks.on_look_changed(face)
     point_handles.note(face)
     _set_cameras(face, scene, group, made.cameras, backgrounds)
     if point_handles.are_shown(face):
         point_handles.show(face, model)
-    live.notice(face)
+    live.on_sliders_changed(face)
 
 
 def nearest_tone(skin: np.ndarray) -> str:
@@ -84,7 +84,7 @@ def remove(face: bpy.types.Object) -> None:
     for place in reversed(range(len(group.photos))):
         _drop(face, group, place)
     looks.apply(face)
-    live.notice(face)
+    live.on_sliders_changed(face)
 
 
 def _set_colour(face: bpy.types.Object, group: Any, made: PhotoFace) -> None:

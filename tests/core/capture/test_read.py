@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnpm.core.capture.read import read_capture, read_folder, read_open
-from dnpm.core.capture.track import Track
+from dnpm.core.capture.track import CurveTrack
 from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
@@ -65,7 +65,7 @@ def test_what_we_write_is_read_again(tmp_path_factory, seed, rate, start, turned
     rng = np.random.default_rng(seed)
     times = start + np.arange(count) / rate
     turns = rng.uniform(-1, 1, (count, 9)).astype(np.float32) if turned else None
-    track = Track(times, rng.uniform(0.001, 1, (count, 52)).astype(np.float32), (), turns)
+    track = CurveTrack(times, rng.uniform(0.001, 1, (count, 52)).astype(np.float32), (), turns)
     path = tmp_path_factory.mktemp("track") / "take" / "a.csv"
     write(path, track)
     capture = read_capture(path)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnpm.core.capture.resample import resampled
-from dnpm.core.capture.track import Track
+from dnpm.core.capture.track import CurveTrack
 
 
 @pytest.mark.parametrize("clocked", [True, False])
@@ -17,14 +17,16 @@ def test_lines_that_stand_at_a_frame_are_that_frame(clocked: bool):
     exact = np.arange(200) / (24000 / 1001)
     rounded = np.round(exact * 60000) / 60000 + (7200.0 if clocked else 0.0)
     values = rng.uniform(0, 1, (200, 52)).astype(np.float32)
-    times, expression, rotations = resampled(Track(rounded, values, clocked=clocked), 24000 / 1001)
+    times, expression, rotations = resampled(CurveTrack(rounded, values, clocked=clocked), 24000 / 1001)
     assert rotations is None
     assert np.allclose(times, exact)
     assert np.array_equal(expression, values)
 
 
 def test_in_between_it_is_linear_and_ends_with_the_track():
-    track = Track(np.array([0.5, 1.0, 2.0]), np.repeat([[0.0], [1.0], [0.0]], 52, 1), (), np.ones((3, 9), np.float32))
+    track = CurveTrack(
+        np.array([0.5, 1.0, 2.0]), np.repeat([[0.0], [1.0], [0.0]], 52, 1), (), np.ones((3, 9), np.float32)
+    )
     times, expression, rotations = resampled(track, 4.0)
     assert times.tolist() == [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 1.75, 2]
     assert expression[:, 0].tolist() == [0, 0, 0, 0.5, 1, 0.75, 0.5, 0.25, 0]
@@ -48,7 +50,7 @@ def test_length_and_peaks_are_kept(seed: int, source: float, target: float, coun
     heights = rng.uniform(0.3, 1, len(peaks)).astype(np.float32)
     values[peaks, 0], values[:, 1] = heights, 0.25
     values[peaks, 2] = values[peaks + 1, 2] = heights
-    times, expression, _ = resampled(Track(np.arange(count) / source, values), target)
+    times, expression, _ = resampled(CurveTrack(np.arange(count) / source, values), target)
     assert abs(len(times) / target - count / source) < 1 / target
     assert expression.max() <= values.max() + 1e-6
     np.testing.assert_allclose(expression[:, 1], 0.25, atol=1e-6)

@@ -11,7 +11,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnpm.core.capture.track import Track
+from dnpm.core.capture.track import CurveTrack
 from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
@@ -34,12 +34,12 @@ def wave(times: np.ndarray, seed: int) -> np.ndarray:
     return np.clip(values, 0, None).astype(np.float32)
 
 
-def take(seed: int = 0, rate: float = 60.0, delay: float = 0.0, seconds: float = 8.0) -> Track:
+def take(seed: int = 0, rate: float = 60.0, delay: float = 0.0, seconds: float = 8.0) -> CurveTrack:
     times = np.arange(round(seconds * rate)) / rate
-    return Track(times, wave(times - delay, seed))
+    return CurveTrack(times, wave(times - delay, seed))
 
 
-def phones_of(track: Track) -> list[Phone]:
+def phones_of(track: CurveTrack) -> list[Phone]:
     """A bilabial at each of the deepest valleys, a vowel at each of the highest peaks."""
     order = np.argsort(opening(track.expression))
     valleys, peaks = order[:6], order[-6:]
@@ -72,7 +72,7 @@ def test_a_known_lag_is_found(seed, delay):
 @given(st.integers(0, 500), st.floats(0.1, 3.0))
 def test_scaled_curves_scale_speed_and_error_alone(seed, factor):
     reference = take(seed)
-    result = speech.score(Track(reference.times, factor * reference.expression), reference, None, SILENT)
+    result = speech.score(CurveTrack(reference.times, factor * reference.expression), reference, None, SILENT)
     assert result["speed_ratio"] == pytest.approx(factor, rel=1e-3)
     assert result["jaw_r"] == pytest.approx(1, abs=1e-4)
     assert result["mouth_mae"] == pytest.approx(abs(factor - 1) * result["mouth_mae_zero"], abs=2e-4)
@@ -94,7 +94,7 @@ def test_closing_on_bilabials_is_rewarded_and_chance_is_not():
     # The same curves turned around: open at bilabials, closed at vowels.
     turned = np.zeros_like(track.expression)
     turned[:, COLUMNS] = track.expression[:, COLUMNS].max() - track.expression[:, COLUMNS]
-    bad = speech.score(Track(track.times, turned), None, phones, SILENT)
+    bad = speech.score(CurveTrack(track.times, turned), None, phones, SILENT)
     assert bad["closure_q10"] == 0
     assert bad["contrast_sd"] < 0
 
@@ -108,12 +108,12 @@ def test_motion_in_silence_is_its_rms(size):
     values[:, columns] = size
     values[:60] = 0.9  # in sound, and in the silence's first 0.3 s
     lasted = np.maximum(np.arange(500) / 100 - 0.75, 0).astype(np.float32)
-    found = speech.score(Track(times, values), None, None, lasted)["silence_rms"]
+    found = speech.score(CurveTrack(times, values), None, None, lasted)["silence_rms"]
     assert found == pytest.approx(size, rel=1e-2, abs=6e-5)  # figures have four digits
 
 
 def test_what_cannot_be_measured_is_null_with_a_reason():
-    still = Track(np.arange(120) / 30, np.zeros((120, 52), np.float32))
+    still = CurveTrack(np.arange(120) / 30, np.zeros((120, 52), np.float32))
     result = speech.score(still, take(), [Phone(0, 1, "M"), Phone(1, 2, "AA")], SILENT)
     nulls = {"jaw_r", "closure_q10", "contrast_sd", "lag_frames_30", "silence_rms"}
     assert {k for k in speech.KEYS if result[k] is None} == nulls == set(result["reasons"])
@@ -123,7 +123,7 @@ def test_what_cannot_be_measured_is_null_with_a_reason():
     assert "no bilabial" in speech.score(take(), None, [Phone(0, 1, "AA")], SILENT)["reasons"]["closure_q10"]
     assert "-" in speech.table(result)
     with pytest.raises(DnpmError, match="half a second in common"):
-        speech.score(Track(still.times + 100, still.expression), take(), None, SILENT)
+        speech.score(CurveTrack(still.times + 100, still.expression), take(), None, SILENT)
 
 
 def test_the_lips_weights_are_the_face_models(face_model):
@@ -154,7 +154,7 @@ def test_the_command_scores_anyones_curves(tmp_path: Path, capsys: pytest.Captur
     sound = np.concatenate([rng.normal(0, 0.2, 96000), np.zeros(32000)])
     soundfile.write(tmp_path / "a.wav", sound, 16000)
     write_track(tmp_path / "reference.csv", track)
-    write_live_link(tmp_path / "ours.csv", Track(track.times + 40_000, track.expression))
+    write_live_link(tmp_path / "ours.csv", CurveTrack(track.times + 40_000, track.expression))
     phones = [[p.start, p.end, f"{p.name}1" if p.name == "AA" else p.name, "word"] for p in phones_of(track)]
     (tmp_path / "p.json").write_text(json.dumps(phones))
     command = ["evaluate", "speech", "--audio", str(tmp_path / "a.wav"), "--reference",

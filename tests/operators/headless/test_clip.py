@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnpm.core.capture.track import Track
+from dnpm.core.capture.track import CurveTrack
 from dnpm.core.capture.write import write_track
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 
@@ -73,7 +73,7 @@ def out(tmp_path: Path) -> Path:
     expression[:, ARKIT_NAMES.index("jawOpen")] = jaw()
     rotations = np.zeros((7, 9), np.float32)
     rotations[:, 0] = 0.3 * jaw()
-    write_track(tmp_path / "out" / "curves.csv", Track(np.arange(7) / FPS, expression, (), rotations))
+    write_track(tmp_path / "out" / "curves.csv", CurveTrack(np.arange(7) / FPS, expression, (), rotations))
     return tmp_path / "out"
 
 

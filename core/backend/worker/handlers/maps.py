@@ -24,15 +24,16 @@ from ..registry import handler
 @handler(MapRequest)
 def displacement(engine: Engine, request: MapRequest, job: Job) -> MapAnswer:
     """One map from one face's sliders (Eq. 4)."""
-    _check(request, 1)
-    return MapAnswer(displacement=_displacement(engine, MapsRequest.of([request], resolution=request.resolution))[0])
+    _check_arrays(request, 1)
+    many = MapsRequest.of([request], resolution=request.resolution)
+    return MapAnswer(displacement=engine.displacement(*_sliders(engine, many))[0])
 
 
 @handler(MapsRequest)
 def displacements(engine: Engine, request: MapsRequest, job: Job) -> MapAnswer:
     """Many maps in one go."""
-    _check(request, 2)
-    return MapAnswer(displacement=_displacement(engine, request))
+    _check_arrays(request, 2)
+    return MapAnswer(displacement=engine.displacement(*_sliders(engine, request)))
 
 
 @handler(RandomMapRequest)
@@ -50,7 +51,10 @@ def info(engine: Engine, request: InfoRequest, job: Job) -> InfoAnswer:
     return engine.info()
 
 
-def _displacement(engine: Engine, request: MapsRequest) -> np.ndarray:
+def _sliders(
+    engine: Engine, request: MapsRequest
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, int | None, Controls]:
+    """What the engine takes. Raises DnpmError on shapes that the weights do not."""
     config = engine.detail.encoder.config
     count = len(request.identity)
     wanted = {"identity": (count, config.n_id), "expression": (count, config.n_exp),
@@ -63,14 +67,14 @@ def _displacement(engine: Engine, request: MapsRequest) -> np.ndarray:
         age=request.age, truncation=request.truncation, mix_identity=_tensor(request.mix_identity),
         mix_from=request.mix_from, gain=_tensor(request.gain),
     )  # fmt: skip
-    return engine.displacement(request.identity, request.expression, request.w_offset, request.resolution, controls)
+    return request.identity, request.expression, request.w_offset, request.resolution, controls
 
 
 def _tensor(array: np.ndarray | None) -> torch.Tensor | None:
     return None if array is None else torch.from_numpy(np.array(array, np.float32))
 
 
-def _check(request: MapRequest | MapsRequest, dimensions: int) -> None:
+def _check_arrays(request: MapRequest | MapsRequest, dimensions: int) -> None:
     """What does not need the networks: dimensions, and that all numbers are finite."""
     for name, more in (("identity", 0), ("expression", 0), ("w_offset", 1), ("mix_identity", 0), ("gain", None)):
         array: np.ndarray | None = getattr(request, name)

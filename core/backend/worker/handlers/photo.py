@@ -1,6 +1,6 @@
 """A person's photos to a face in the worker, a stage at a time: between two of them other faces' maps get their turn.
 
-`core/backend/requests.py` says what comes and goes, `core/backend/client/photo.py` is the client's side. The networks
+`core/backend/requests.py` says what comes and goes, `core/backend/client/task.py` is the client's side. The networks
 are loaded with the first photo.
 """
 

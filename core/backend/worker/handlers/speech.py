@@ -1,6 +1,6 @@
 """Sound to curves in the worker, in pieces: between two of them the maps of faces that are being moved get their turn.
 
-`core/backend/requests.py` says what comes and goes, `core/backend/client/speech.py` is the client's side. The networks
+`core/backend/requests.py` says what comes and goes, `core/backend/client/task.py` is the client's side. The networks
 are loaded with the first sound.
 """
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dnpm.core.backend.client.client import BackendClient
-from dnpm.core.backend.client.photo import PhotoTask
+from dnpm.core.backend.client.task import PhotoTask
 from dnpm.core.backend.requests import Photo, PhotoEnd, PhotoOpen, PhotoStep
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.locate import face_model_path

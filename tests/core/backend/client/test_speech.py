@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from dnpm.core.backend.client.client import BackendClient
-from dnpm.core.backend.client.speech import SpeechTask
+from dnpm.core.backend.client.task import SpeechTask
 from dnpm.core.backend.requests import Curves, MapRequest, SpeechOpen
 from dnpm.core.errors import DnpmError
 from dnpm.core.speech.animate import animate, open_animator

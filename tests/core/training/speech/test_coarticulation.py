@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dnpm.core.capture.track import Track
+from dnpm.core.capture.track import CurveTrack
 from dnpm.core.evaluation.speech import score
 from dnpm.core.evaluation.speech_measures import Phone, opening
 from dnpm.core.face_model.arkit import ARKIT_NAMES
@@ -52,7 +52,7 @@ def test_its_own_measures_are_those_of_clear_speech():
     words = ["M AA M", "B AY", "P IY P AH L", "S IH K S", "W UH D", "K AE T", "F AO R", "T EY B AH L", "N OW"]
     phones = spoken("SIL " + " ".join(words[k] for k in rng.integers(0, len(words), 60)) + " SIL", 0.08)
     times, values = curves(phones, rate=30)
-    result = score(Track(times, values), None, [Phone(p.start, p.end, p.name) for p in phones], np.zeros(10))
+    result = score(CurveTrack(times, values), None, [Phone(p.start, p.end, p.name) for p in phones], np.zeros(10))
     assert result["closure_q10"] > 0.9
     assert result["contrast_sd"] > 1.8
     assert 0.1 < values[:, COLUMN["jawOpen"]].mean() < 0.35

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from dnpm.core.capture.track import Track
+from dnpm.core.capture.track import CurveTrack
 from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
@@ -92,9 +92,9 @@ def test_captures_of_any_layout(tmp_path: Path, ears):
     times = np.arange(150) / 60
     values = np.zeros((150, 52), np.float32)
     values[:, JAW] = 0.5 + 0.4 * np.sin(6 * times)
-    write_live_link(tmp_path / "one.csv", Track(times + 3600, values))
-    write_track(tmp_path / "two.csv", Track(times, values))
-    write_track(tmp_path / "alone.csv", Track(times, values))
+    write_live_link(tmp_path / "one.csv", CurveTrack(times + 3600, values))
+    write_track(tmp_path / "two.csv", CurveTrack(times, values))
+    write_track(tmp_path / "alone.csv", CurveTrack(times, values))
     for name in ("one", "two"):
         soundfile.write(tmp_path / f"{name}.flac", np.zeros(40000) + 0.01, 16000)
     (tmp_path / "two.json").write_text("{}")
@@ -118,7 +118,7 @@ def test_captures_alone_need_no_voice(tmp_path: Path, ears, monkeypatch: pytest.
     values = np.zeros((90, 52), np.float32)
     values[:, JAW] = 0.5 + 0.4 * np.sin(6 * times)
     (tmp_path / "takes").mkdir()
-    write_track(tmp_path / "takes" / "a.csv", Track(times, values))
+    write_track(tmp_path / "takes" / "a.csv", CurveTrack(times, values))
     soundfile.write(tmp_path / "takes" / "a.wav", np.zeros(48000) + 0.01, 16000)
     monkeypatch.setattr(voices, "installed", dict)
     monkeypatch.setattr(encoders, "open_encoder", lambda *_: ears)
@@ -141,7 +141,7 @@ def test_captures_that_are_none_are_refused(tmp_path: Path):
     with pytest.raises(DnpmError, match="holds no capture"):
         read_takes(tmp_path)
     times = np.arange(200) / 30
-    write_track(tmp_path / "a.csv", Track(times, np.zeros((200, 52), np.float32)))
+    write_track(tmp_path / "a.csv", CurveTrack(times, np.zeros((200, 52), np.float32)))
     soundfile.write(tmp_path / "a.wav", np.zeros(32000), 16000)
     with pytest.raises(DnpmError, match="not one take"):
         read_takes(tmp_path)
