@@ -1,4 +1,4 @@
-"""A photo through a real worker: the same face as without it, stage by stage; bad pictures, wishes and runs."""
+"""A photo through a real worker: the same face as without it, stage by stage; bad pictures, options and tasks."""
 
 from __future__ import annotations
 
