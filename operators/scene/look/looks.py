@@ -63,7 +63,8 @@ def apply(obj: bpy.types.Object) -> bool:
         if material[names.MATERIAL_KIND] == "iris":
             material.diffuse_color = (*look.iris, 1.0)
         if material[names.MATERIAL_KIND] == "skin":
-            material.diffuse_color = photo_colour.in_solid(tree) or skin_material.linear(TONES[look.tone].base)
+            colour = photo_colour.in_solid(tree) or skin_material.linear(TONES[look.tone].base)
+            material.diffuse_color = skin_material.for_solid(colour)
         node = tree.nodes.get(skin_material.PAINT)
         if node is None:
             continue

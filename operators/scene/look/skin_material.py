@@ -74,9 +74,18 @@ def set_strength(tree: bpy.types.NodeTree, strength: float, unit_scale: float) -
         bump.inputs["Distance"].default_value = strength / (MM_PER_M * unit_scale)
 
 
+_SOLID_GAIN = 1.5
+
+
 def linear(colour: tuple[float, float, float]) -> tuple[float, float, float, float]:
     """sRGB as in core/face_model/looks.py -> linear RGBA as Blender's sockets want it (IEC 61966-2-1)."""
     r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour)
+    return r, g, b, 1.0
+
+
+def for_solid(colour: tuple[float, ...]) -> tuple[float, float, float, float]:
+    """Linear RGBA of a skin -> what Solid view shows as that skin: its studio lights take about a third away."""
+    r, g, b = (min(1.0, _SOLID_GAIN * c) for c in colour[:3])
     return r, g, b, 1.0
 
 

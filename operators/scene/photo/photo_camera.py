@@ -16,8 +16,11 @@ from mathutils import Matrix
 
 from ....core.backend.requests import PhotoCamera
 from ....core.face_model.units import MM_PER_M, to_blender
+from .. import names
 
 SENSOR_MM = 36.0
+_DISPLAY_MM = 60.0
+"""Size of the camera's drawing: small beside the head that it looks at."""
 _LONG_SIDE = (1080, 2160)
 """Pixels between which the longer side of a render in the photo's shape is kept."""
 _TURN = np.diag([1.0, -1.0, -1.0])
@@ -48,7 +51,9 @@ def place(
 
 def new_camera(face: bpy.types.Object, name: str) -> bpy.types.Object:
     """A camera in the face's collections, or the scene's where nothing can be added to those (they are a library's)."""
-    camera = bpy.data.objects.new(name, bpy.data.cameras.new(name))
+    data = bpy.data.cameras.new(name)
+    data.display_size = _DISPLAY_MM / 1000 / getattr(face, names.FACE).unit_scale
+    camera = bpy.data.objects.new(name, data)
     own = [one for one in face.users_collection if one.library is None and one.override_library is None]
     for collection in own or (bpy.context.scene.collection,):
         collection.objects.link(camera)
