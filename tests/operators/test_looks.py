@@ -58,7 +58,7 @@ def test_the_skin_takes_its_tone(face, tone):
     srgb = [12.92 * c if c <= 0.0031308 else 1.055 * c ** (1 / 2.4) - 0.055 for c in (r, g, b)]
     np.testing.assert_allclose(srgb, TONES[tone].base, atol=1e-4)
     solid = np.array(skin(face).diffuse_color[:3])
-    np.testing.assert_allclose(solid, np.minimum(1.5 * np.array(base[:3]), 1), atol=1e-6)
+    np.testing.assert_allclose(solid, np.minimum(1.8 * np.array(base[:3]), 1), atol=1e-6)
 
 
 def test_the_same_look_shares_its_paint_and_another_has_its_own(painted):
