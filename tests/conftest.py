@@ -78,6 +78,37 @@ def shared_cases() -> Path:
     return folder
 
 
+def _file_of(module: str, *place: str) -> Path:
+    """A data file of an installed package, which is not imported; fails (never skips) when it is missing, because
+    scripts/make_venv.sh installs it."""
+    first, _, rest = module.partition(".")
+    spec = importlib.util.find_spec(first)
+    for folder in spec.submodule_search_locations if spec is not None else ():
+        file = Path(folder, *rest.split("."), *place) if rest else Path(folder, *place)
+        if file.is_file():
+            return file
+    pytest.fail(f"{'/'.join(place)} of the package {module} is missing: scripts/make_venv.sh installs it")
+
+
+@pytest.fixture(scope="session")
+def astronaut_file() -> Path:
+    """A portrait of 512 x 512 pixels: Eileen Collins, by NASA, in the public domain (in scikit-image)."""
+    return _file_of("skimage", "data", "astronaut.png")
+
+
+@pytest.fixture(scope="session")
+def conversation_file() -> Path:
+    """30 s of two people who talk, 16 kHz (in pyannote.audio)."""
+    return _file_of("pyannote.audio", "sample", "sample.wav")
+
+
+@pytest.fixture(scope="session")
+def turns(conversation_file: Path) -> list[tuple[float, float]]:
+    """(begin, end) in seconds: where somebody speaks in that sound, as a person marked it."""
+    lines = conversation_file.with_suffix(".rttm").read_text(encoding="utf-8").splitlines()
+    return [(float(w[3]), float(w[3]) + float(w[4])) for w in (line.split() for line in lines) if w]
+
+
 @pytest.fixture(scope="session")
 def face_model_file() -> Path:
     """The built face model; fails (never skips) when it is missing, because `make test` builds it."""

@@ -99,7 +99,7 @@ def test_pins_agree(repository: Path) -> None:
     optional = project["optional-dependencies"]
     groups = [
         project["dependencies"],
-        *(optional[name] for name in ("dev", "docs", "build", "perceptual", "transformers")),
+        *(optional[name] for name in ("dev", "docs", "build", "perceptual", "transformers", "testdata")),
     ]
     direct = {line.replace('"', "'") for group in groups for line in group}
     pins = {

@@ -15,8 +15,8 @@ from dnpm.core.evaluation import fit, photo
 from dnpm.core.photo.landmarks.detect import Face
 
 
-def test_a_photo_and_what_is_none(shared_data: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    source = Image.open(shared_data / "faces" / "portrait_H001046.jpg")
+def test_a_photo_and_what_is_none(astronaut_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    source = Image.open(astronaut_file).convert("RGB")
     source.save(tmp_path / "a.png")
     Image.new("RGB", (16, 16)).save(tmp_path / "b.png")
     (tmp_path / "c.jpg").write_bytes(b"text")

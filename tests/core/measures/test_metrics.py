@@ -59,3 +59,19 @@ def test_high_pass_removes_what_is_smooth():
     x = np.linspace(0, 1, 64)
     slope = np.tile(x, (64, 1))
     assert np.abs(high_pass(slope, 2.0)[8:-8, 8:-8]).max() < 1e-9
+
+
+@pytest.mark.parametrize("size_mm", [0.02, 0.1, 0.4])
+def test_ssim_of_a_pattern_against_its_opposite(size_mm: float):
+    """Wang et al. 2004 with K .01 and .03 on heights of -1 to 1 mm as 0 to 1: a chequered map's means are alike, its
+    variance is the square of half the size, the covariance the negative of it."""
+    pattern = size_mm * (np.indices((64, 64)).sum(0) % 2 * 2 - 1.0)
+    variance = (size_mm / 2) ** 2
+    expected = (-2 * variance + 0.03**2) / (2 * variance + 0.03**2)
+    assert ssim_map(pattern, -pattern)[16:-16, 16:-16].mean() == pytest.approx(expected, abs=2e-3)
+
+
+def test_ssim_of_two_flat_maps():
+    flat = ssim_map(np.full((32, 32), 0.1), np.full((32, 32), 0.5))
+    expected = (2 * 0.55 * 0.75 + 0.01**2) / (0.55**2 + 0.75**2 + 0.01**2)
+    np.testing.assert_allclose(flat, expected, rtol=1e-9)

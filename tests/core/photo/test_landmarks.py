@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
@@ -28,11 +29,32 @@ def networks() -> LandmarkNetworks:
 
 
 @pytest.fixture(scope="module")
-def portrait(shared_data: Path) -> np.ndarray:
-    return read_picture(shared_data / "faces" / "portrait_E000288.jpg").image
+def portrait(astronaut_file: Path) -> np.ndarray:
+    """Her head alone, enlarged to a usual portrait's size."""
+    head = Image.open(astronaut_file).convert("RGB").crop((90, 0, 360, 270))
+    return np.asarray(head.resize((400, 400), Image.Resampling.BICUBIC), np.float32) / 255
 
 
-def test_one_face_is_found(networks, portrait) -> None:
+def test_a_face_among_other_things_is_found(networks, astronaut_file: Path) -> None:
+    """The whole picture: a face of an eighth of its height beside a flag and a model of the shuttle."""
+    (face,) = find_faces(read_picture(astronaut_file).image, networks)
+    assert face.presence > 0.9
+    left, top, width, height = face.box
+    assert 170 < left + width / 2 < 280
+    assert 60 < top + height / 2 < 180
+    assert 70 < height < 190
+    # She smiles, with her lips apart and her eyes open.
+    scores = face.scores
+    assert min(scores["mouthSmileLeft"], scores["mouthSmileRight"]) > 0.3
+    assert max(scores["eyeBlinkLeft"], scores["eyeBlinkRight"], scores["mouthFrownLeft"]) < 0.3
+
+
+@pytest.mark.parametrize("who", ["astronaut", "portrait"])
+def test_one_face_is_found(networks, who: str, request: pytest.FixtureRequest) -> None:
+    if who == "astronaut":
+        portrait = request.getfixturevalue("portrait")
+    else:
+        portrait = read_picture(request.getfixturevalue("shared_data") / "faces" / "portrait_E000288.jpg").image
     (face,) = find_faces(portrait, networks)
     assert face.presence > 0.9
     assert face.points.shape == (478, 3)

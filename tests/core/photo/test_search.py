@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -22,10 +20,14 @@ def networks() -> LandmarkNetworks:
     return LandmarkNetworks.load()
 
 
-@pytest.fixture(scope="module")
-def people(shared_data: Path, networks: LandmarkNetworks) -> list[tuple[np.ndarray, Face]]:
+@pytest.fixture(scope="module", params=["astronaut", "portraits"])
+def people(request: pytest.FixtureRequest, networks: LandmarkNetworks) -> list[tuple[np.ndarray, Face]]:
     """Pictures of one face each."""
-    pictures = [read_picture(file).image for file in sorted((shared_data / "faces").glob("portrait_*.jpg"))]
+    if request.param == "astronaut":
+        files = [request.getfixturevalue("astronaut_file")]
+    else:
+        files = sorted((request.getfixturevalue("shared_data") / "faces").glob("portrait_*.jpg"))
+    pictures = [read_picture(file).image for file in files]
     return [(image, find_faces(image, networks, closely=0)[0]) for image in pictures]
 
 

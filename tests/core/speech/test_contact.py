@@ -79,6 +79,53 @@ def test_the_lower_lip_of_an_f_reaches_its_place():
     assert opening(after)[0] == pytest.approx(TUCKED_OPENING * opening(curves(jawOpen=0.12, mouthRollLower=TUCKED))[0])
 
 
+def test_a_tucked_lip_is_at_the_teeth_and_not_bitten_off():
+    after = met(curves(jawOpen=0.12, mouthRollLower=0.32))
+    assert 0.35 < after[0, COLUMN["mouthRollLower"]] < 0.7
+    after[0, [COLUMN["mouthUpperUpLeft"], COLUMN["mouthUpperUpRight"]]] = 0
+    assert 0.3 < 28 * opening(after)[0] < 1.0, "millimetres: the tongue is not seen"
+
+
+def test_lips_that_meet_are_not_lifted_off_the_teeth():
+    both = meet(curves(jawOpen=0.1, mouthClose=0.09), np.array([1.0]), np.array([1.0]))
+    assert both[0, COLUMN["mouthUpperUpLeft"]] == both[0, COLUMN["mouthUpperUpRight"]] == 0
+    assert distance(both)[0] <= -SEAL + 1e-6
+
+
+def test_a_jaw_that_is_all_but_shut_can_be_meant_to_close():
+    lips, teeth = meant(curves(jawOpen=0.01, mouthClose=0.03))
+    assert (lips[0], teeth[0]) == (1, 0)
+    lips, _ = meant(curves())
+    assert lips[0] == 0
+
+
+def test_only_the_mouths_expressions_open_it():
+    for name in ARKIT_NAMES:
+        if name not in OPENING:
+            assert opening(curves(**{name: 1.0}))[0] == 0, name
+    assert set(OPENING) <= set(ARKIT_NAMES)
+    assert opening(curves(jawOpen=0.2, mouthClose=0.5))[0] == 0, "pressed lips are but closed"
+
+
+def test_the_weights_are_the_default_faces(face_model):
+    """What each expression adds to the gap of the inner lips at landmarks 61-63 over 65-67, in jawOpen's."""
+    upper, lower = face_model.landmarks68[[61, 62, 63]], face_model.landmarks68[[67, 66, 65]]
+    person = np.zeros(face_model.n_id, np.float32)
+
+    def gap(**values: float) -> float:
+        points = face_model.vertices(person, face_model.expression(**values))
+        return float((points[upper, 1] - points[lower, 1]).mean())
+
+    rest = gap()
+    whole = gap(jawOpen=1.0) - rest
+    assert whole == pytest.approx(28, abs=3)
+    for name in ARKIT_NAMES:
+        measured = (gap(**{name: 1.0}) - rest) / whole
+        # Speech hardly uses what the table leaves out: sneers, shifts, smiles.
+        assert OPENING.get(name, measured) == pytest.approx(measured, abs=0.027), name
+        assert name in OPENING or abs(measured) < 0.1
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10**6), st.floats(0, 0.01))
 def test_it_is_continuous_and_leaves_the_rest(seed, step):
