@@ -7,6 +7,7 @@ import bpy
 from . import (
     add_face,
     animate,
+    backend,
     bake_sculpt,
     bake_sequence,
     detail,
@@ -24,7 +25,19 @@ from .scene.detail import live
 from .scene.face import models, registry
 from .scene.look import looks
 
-_OPERATORS = (add_face, sliders, presets, detail, bake_sculpt, animate, bake_sequence, live_link, photo, diagnostics)
+_OPERATORS = (
+    add_face,
+    sliders,
+    presets,
+    detail,
+    backend,
+    bake_sculpt,
+    animate,
+    bake_sequence,
+    live_link,
+    photo,
+    diagnostics,
+)
 _CLASSES = tuple(cls for module in _OPERATORS for cls in module.CLASSES)
 
 

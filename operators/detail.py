@@ -1,4 +1,4 @@
-"""Operators on a face's displacement map and on the process that computes it."""
+"""Operators on a face's displacement map."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import bpy
 
 from ..core.errors import DnpmError
 from .base import FaceOperator, Result
-from .scene import names, session
+from .scene import names
 from .scene.detail import live, map_image, map_state
 from .scene.face import repair
 
@@ -95,25 +95,10 @@ class DNPM_OT_repair(FaceOperator, bpy.types.Operator):
         self.report({"INFO"}, f"Repaired: {', '.join(done)}" if done else "Nothing was missing")
 
 
-class DNPM_OT_restart_backend(bpy.types.Operator):
-    """Start the process that recomputes the detail, with the preferences as they are now"""
-
-    bl_idname = "dnpm.restart_backend"
-    bl_label = "Restart"
-    bl_options = {"REGISTER"}
-
-    def execute(self, context: bpy.types.Context) -> Result:
-        session.restart()
-        live.backend_changed()
-        live.run_timer()
-        return {"FINISHED"}
-
-
 CLASSES = (
     DNPM_OT_update_detail,
     DNPM_OT_freeze,
     DNPM_OT_unfreeze,
     DNPM_OT_save_map,
     DNPM_OT_repair,
-    DNPM_OT_restart_backend,
 )

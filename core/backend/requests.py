@@ -26,8 +26,6 @@ from .messages import Message
 
 Answer = TypeVar("Answer", bound=Message)
 _DEFAULT_CONTROLS = SpeechControls()
-_DEFAULT_CONTROLS = SpeechControls()
-_DEFAULT_CONTROLS = SpeechControls()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -114,6 +114,9 @@ class FakeClient:
             weights_name="fake", weights=weights, face_model=FaceModelInfo("tiny", "", 3, 4, 0),
         )  # fmt: skip
 
+    def _one_map(self, request: MapRequest) -> MapAnswer:
+        return MapAnswer(displacement=self.map_of(request.identity, request.expression, request.resolution))
+
     def _maps(self, request: MapsRequest) -> MapAnswer:
         both = zip(request.identity, request.expression, strict=True)
         return MapAnswer(displacement=np.stack([self.map_of(i, e, request.resolution) for i, e in both]))
@@ -195,7 +198,8 @@ class FakeClient:
         return Reply(ticket, channel, request, MapAnswer(displacement=displacement), ms=5.0)
 
     _answers: ClassVar = {
-        InfoRequest: _info, MapsRequest: _maps, PhotoOpen: _open_photos, PhotoStep: _step_photos, PhotoEnd: _end,
+        InfoRequest: _info, MapRequest: _one_map, MapsRequest: _maps,
+        PhotoOpen: _open_photos, PhotoStep: _step_photos, PhotoEnd: _end,
         SpeechOpen: _open_speech, SpeechStep: _step_speech, SpeechEnd: _end,
     }  # fmt: skip
 
