@@ -6,10 +6,11 @@ Without files: those that differ from the branch `main`. A file has many possibl
 of them is tried. For each the tests are run that reach its line, the quickest first, until one fails. The mutants that
 no test notices are printed: each is either a test that is missing, or a change that makes no difference.
 
-The tests of core/a/b.py are those in tests/core/a, or, where none of these reaches it, those that import it. They are
-run once without a mutant, where they must pass; that tells which test reaches which line. A mutant is compiled in
-memory, in a process forked after numpy, scipy and torch were imported: no file is changed, and a run takes as long as
-its tests. What a test starts as another program runs the unchanged code.
+The tests of core/a/b.py are those in tests/core/a that import it; where none does, all in that folder; where none of
+these reaches it, those that import it anywhere. They are run once without a mutant, where they must pass; that tells
+which test reaches which line. A mutant is compiled in memory, in a process forked after numpy, scipy and torch were
+imported: no file is changed, and a run takes as long as its tests. What a test starts as another program runs the
+unchanged code.
 
 mutmut 3.8 and cosmic-ray 8.7 were tried. mutmut names modules by their path, while the package `dnpm` is the repository
 root itself: it finds no test for any mutant. cosmic-ray writes every mutant into the working tree, starts Python anew
@@ -372,12 +373,14 @@ def reached_by(test: Path, sources: list[Path], folder: Path) -> dict[str, Reach
     return pickle.loads(answer.read_bytes())  # noqa: S301  Our own child wrote it.
 
 
-def tests_of(source: Path, root: Path) -> list[Path]:
-    """The test files of the folder that mirrors a source file's, or of the nearest one above it."""
+def tests_of(source: Path, root: Path, package: str) -> list[Path]:
+    """The test files of the folder that mirrors a source file's, or of the nearest one above it: those that import its
+    module, or all where none does."""
     folder = root / "tests" / source.relative_to(root).parent
     while not any(folder.glob("test_*.py")) and folder != root / "tests":
         folder = folder.parent
-    return sorted(folder.glob("test_*.py"))
+    every = sorted(folder.glob("test_*.py"))
+    return [file for file in tests_naming(source, root, package) if file in every] or every
 
 
 def tests_naming(source: Path, root: Path, package: str) -> list[Path]:
@@ -404,11 +407,11 @@ def gathered(files: list[Path], args: argparse.Namespace, root: Path, folder: Pa
                 if what.shared or any(what.tests.values()):
                     result[source][test] = what
 
-    gather({file: tests_of(file, root) for file in files})
+    gather({file: tests_of(file, root, args.package) for file in files})
     others = {}
     for file in files:
         if args.everywhere or not result[file]:
-            beside = tests_of(file, root)
+            beside = tests_of(file, root, args.package)
             others[file] = [test for test in tests_naming(file, root, args.package) if test not in beside]
     gather(others)
     return result

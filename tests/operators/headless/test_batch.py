@@ -76,7 +76,7 @@ def test_all_kinds_of_files_then_nothing_twice(parts: list[str], tmp_path: Path)
                     "face.glb", "face.blend", "done.json"}  # fmt: skip
     front = np.asarray(Image.open(out / "open" / "front.png"))
     assert front.shape == (64, 48, 3)
-    assert front[20:44, 16:32].std() > 2, "there is a face in the middle"
+    assert front[20:44, 16:32].std() > 2, "the tiny model, a sheet, is in the middle"
     assert not np.array_equal(front, np.asarray(Image.open(out / "smooth" / "front.png")))
 
     smooth = (out / "smooth" / "front.png").stat().st_mtime_ns
@@ -89,6 +89,50 @@ def test_all_kinds_of_files_then_nothing_twice(parts: list[str], tmp_path: Path)
     assert "2 made, 1 skipped, 0 failed" in again.stdout
     assert "smooth: skipped" in lines(again)[2]
     assert (out / "smooth" / "front.png").stat().st_mtime_ns == smooth
+
+
+@pytest.fixture(scope="module")
+def faces(face_model_file: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    """The built face model in a batch: sRGB pictures (h, w, 3) by name."""
+    folder = tmp_path_factory.mktemp("faces")
+    smile = {f"mouthSmile{side}": 0.9 for side in ("Left", "Right")}
+    items = [
+        {"name": "rest", "identity": {"seed": 46}},
+        {"name": "open", "identity": {"seed": 46}, "expression": {"jawOpen": 0.7}},
+        {"name": "smile", "identity": {"seed": 57}, "expression": smile, "look": {"tone": "brown"}},
+        {"name": "nobody", "identity": {"seed": 46}, "views": [{"name": "front", "azimuth": 180, "target": "head"}]},
+    ]
+    settings = {"size": [160, 192], "samples": 4, "subdivision": 1, "detail": 0, "views": ["front"]}
+    (folder / "job.json").write_text(json.dumps({"settings": settings, "items": items}))
+    done = batch(folder / "job.json", folder / "out", f"--face-model={face_model_file}", "--device=cpu")
+    assert done.returncode == 0, done.stdout + done.stderr
+    read = lambda name: np.asarray(Image.open(folder / "out" / name / "front.png").convert("RGB"), np.float32) / 255  # noqa: E731
+    return {item["name"]: read(item["name"]) for item in items}
+
+
+def test_there_is_a_face_in_the_picture(faces: dict[str, np.ndarray]) -> None:
+    """As our own landmark networks see it: one, in the middle, upright, with the expression that was asked for; and
+    none at the back of the head."""
+    from dnpm.core.photo.landmarks.detect import find_faces
+    from dnpm.core.photo.landmarks.networks import LandmarkNetworks
+
+    networks = LandmarkNetworks.load()
+    found = {name: find_faces(image, networks) for name, image in faces.items()}
+    assert [len(found[name]) for name in ("rest", "open", "smile", "nobody")] == [1, 1, 1, 0]
+    for name in ("rest", "open", "smile"):
+        (face,) = found[name]
+        assert face.presence > 0.8
+        left, top, width, height = face.box
+        assert abs(left + width / 2 - 80) < 10, "the face looks into the camera"
+        assert 0.3 * 192 < height < 0.9 * 192
+        assert 35 < top + height / 2 < 157
+        right_eye, left_eye = face.points[33], face.points[263]
+        assert abs(right_eye[1] - left_eye[1]) < 0.05 * face.eye_distance
+        assert face.points[152, 1] - face.points[10, 1] > 1.2 * face.eye_distance
+    scores = {name: found[name][0].scores for name in ("rest", "open", "smile")}
+    assert scores["open"]["jawOpen"] > scores["rest"]["jawOpen"] + 0.3
+    assert min(scores["smile"]["mouthSmileLeft"], scores["smile"]["mouthSmileRight"]) > 0.3
+    assert scores["rest"]["mouthSmileLeft"] < 0.3
 
 
 def test_a_look_reaches_the_picture_and_a_new_one_makes_it_anew(parts: list[str], tmp_path: Path) -> None:
