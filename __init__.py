@@ -3,7 +3,17 @@
 
 from .core.version import __version__
 
-__all__ = ["__version__", "register", "unregister"]
+__all__ = ["__version__", "glTF2ExportUserExtension", "register", "unregister"]
+
+
+class glTF2ExportUserExtension:  # noqa: N801 -- the name by which Blender's glTF exporter finds it in an add-on
+    """File > Export > glTF with faces in the scene: the exporter cannot read their procedural materials."""
+
+    def gather_material_hook(self, exported: object, material: object, settings: object) -> None:
+        """Called for every material, after the exporter read what it could of it."""
+        from .operators.scene import gltf
+
+        gltf.adapt(exported, material)
 
 
 def register() -> None:

@@ -19,8 +19,12 @@ MM_PER_STEP = 2.0 / 32768
 
 
 def write(path: Path, pixels: np.ndarray) -> None:
-    """(H, W) uint8 or uint16 grey, or (H, W, 3) uint8 RGB, row 0 at the top. Raises DnpmError when it cannot be
-    written."""
+    """What `encode` makes of the pixels. Raises DnpmError when it cannot be written."""
+    write_bytes(path, encode(pixels))
+
+
+def encode(pixels: np.ndarray) -> bytes:
+    """(H, W) uint8 or uint16 grey, or (H, W, 3) uint8 RGB, row 0 at the top -> the file's bytes."""
     if (
         pixels.dtype not in (np.uint8, np.uint16)
         or pixels.ndim not in (2, 3)
@@ -35,8 +39,7 @@ def write(path: Path, pixels: np.ndarray) -> None:
     lines = np.concatenate([np.full((height, 1), 2, np.uint8), differences], axis=1)
     header = struct.pack(">IIBBBBB", width, height, depth, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header)
-    data += _chunk(b"IDAT", zlib.compress(lines.tobytes(), 6)) + _chunk(b"IEND", b"")
-    write_bytes(path, data)
+    return data + _chunk(b"IDAT", zlib.compress(lines.tobytes(), 6)) + _chunk(b"IEND", b"")
 
 
 def write_map(path: Path, displacement: np.ndarray) -> None:
