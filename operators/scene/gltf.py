@@ -19,7 +19,7 @@ from .look import skin_material
 from .photo import photo_colour
 
 
-def adapt(exported: Any, material: bpy.types.Material) -> None:
+def adapt(exported: Any, material: Any) -> None:
     """Change what the exporter made (its `gltf2_io.Material`) of one of our materials; others are left alone."""
     kind = material.get(names.MATERIAL_KIND)
     shading = exported.pbr_metallic_roughness
