@@ -81,7 +81,7 @@ def test_the_reference_is_made_from_the_code(reference: Path) -> None:
 
 
 GUIDES = ("first_face", "sliders", "speech", "photo", "capture", "rendering", "headless", "training", "evaluation")
-OF_BLENDER = {"Preferences", "Add-ons", "Add", "Mesh"}
+OF_BLENDER = {"Preferences", "Add-ons", "Add", "Mesh", "File", "Export", "glTF"}
 
 
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in GUIDES)])
