@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from ...errors import DnpmError
+from .blur import SHARP, blur_of, sharpened
 from .looks import other_side, several_looks
 from .networks import DETECTOR_SIZE, POINTS_SIZE, LandmarkNetworks
 from .search import PORTRAIT, boxes_of, suppressed, tiled, whole_squares
@@ -27,13 +28,15 @@ _EYES = (33, 263)
 @dataclass(frozen=True)
 class Face:
     """One face: box (left, top, width, height) in pixels, points (478, 3) in pixels (z alike, less is nearer), presence
-    (0 to 1), scores by ARKit's names, and how far several looks at it lie apart, in its eye distances (`looks.py`)."""
+    (0 to 1), scores by ARKit's names; how far several looks at it lie apart (`looks.py`), and the blur that was
+    measured and taken out for these looks (`blur.py`), both in its eye distances."""
 
     box: tuple[float, float, float, float]
     points: np.ndarray
     presence: float
     scores: dict[str, float] = field(default_factory=dict)
     spread: float = 0.005
+    blur: float = 0.0
 
     @property
     def eye_distance(self) -> float:
@@ -145,13 +148,34 @@ def _placed(
 
 
 def _looked_at(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
-    """The mean of several looks at a face, and what it expresses."""
+    """The mean of several looks at a face whose blur was taken out, and what it expresses."""
+    blur = blur_of(image, placed.points)
+    if blur > SHARP:
+        part, corner, scale = sharpened(image, placed.points, blur)
+        size = placed.side / _ROOM * float(scale.mean())
+        again = _placed(part, networks, (placed.middle - corner) * scale, size, placed.angle)
+        if again is not None:  # Else it shows no face any more, and what was found stands.
+            return _moved(_looks(part, networks, again), corner, scale, blur)
+    return replace(_looks(image, networks, placed), blur=blur)
+
+
+def _looks(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
     within = lambda *square: cut(image, *square)  # noqa: E731
     points, spread = several_looks(
         placed.points, placed.middle, placed.side, placed.angle, within, networks.on_face,
         other_side(networks.canonical), POINTS_SIZE,
     )  # fmt: skip
     return placed.face(points, spread, networks.expression(points))
+
+
+def _moved(face: Face, corner: np.ndarray, scale: np.ndarray, blur: float) -> Face:
+    """A face of a part of a picture in the picture's pixels."""
+    points = face.points / np.append(scale, scale.mean())
+    points[:, :2] += corner
+    left, top, width, height = face.box
+    (left, top), (width, height) = (left, top) / scale + corner, (width, height) / scale
+    box = (float(left), float(top), float(width), float(height))
+    return replace(face, points=points.astype(np.float32), box=box, blur=blur)
 
 
 def cut(image: np.ndarray, middle: np.ndarray, side: float, angle: float, size: int) -> tuple[Any, np.ndarray]:
