@@ -75,3 +75,13 @@ def test_ssim_of_two_flat_maps():
     flat = ssim_map(np.full((32, 32), 0.1), np.full((32, 32), 0.5))
     expected = (2 * 0.55 * 0.75 + 0.01**2) / (0.55**2 + 0.75**2 + 0.01**2)
     np.testing.assert_allclose(flat, expected, rtol=1e-9)
+
+
+def test_ssim_looks_at_11_x_11_texels():
+    """A Gaussian of 1.5 texels, cut off at 5: one texel that differs is seen in a square of 11 around it."""
+    a = noise(3)
+    b = a.copy()
+    b[16, 16] += 0.3
+    seen = np.argwhere(ssim_map(a, b) < 1 - 1e-12)
+    assert seen.min(0).tolist() == [11, 11]
+    assert seen.max(0).tolist() == [21, 21]
