@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import sys
 import time
 from statistics import median
 from typing import Any
 
 from ..core import processes, programs
+from .speech import peak_mb
 
 RUNS = 3
 _LIMIT_S = 1800.0
@@ -38,9 +38,10 @@ def table(result: dict[str, Any]) -> str:
     if "skipped" in result:
         return f"photo to face: left out ({result['skipped']})"
     stages = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in result["stages_s"].items())
+    peak = "-" if result["peak_mb"] is None else f"{result['peak_mb']:.0f} MB"
     return (
         f"photo to face, {result['resolution']} map: {result['total_s']:.2f} s ({stages}), networks loaded in "
-        f"{result['load_s']:.2f} s; peak memory {result['peak_mb']:.0f} MB; detail from {result['detail_from']}"
+        f"{result['load_s']:.2f} s; peak memory {peak}; detail from {result['detail_from']}"
     )
 
 
@@ -77,7 +78,7 @@ def _measured(args: argparse.Namespace) -> dict[str, Any]:
     return {
         "resolution": len(rows[0].displacement), "runs": args.runs, "load_s": round(loaded, 2), "stages_s": stages,
         "total_s": round(sum(stages.values()), 2), "detail_from": rows[0].detail_from,
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "peak_mb": peak_mb(),
     }  # fmt: skip
 
 

@@ -81,11 +81,11 @@ def _one(job: tuple[str, str | None, int]) -> dict[str, Any]:
     seconds = float(animation.track.times[-1])
     return {
         "decoder": name, "wall_s": round(wall, 3), "cpu_s": round(cpu, 3),
-        "real_time_factor": round(wall / seconds, 4), "frames": len(animation.track.times), "peak_mb": _peak_mb(),
+        "real_time_factor": round(wall / seconds, 4), "frames": len(animation.track.times), "peak_mb": peak_mb(),
     }  # fmt: skip
 
 
-def _peak_mb() -> float | None:
+def peak_mb() -> float | None:
     """The most memory that this process had; None where the system does not say (Windows)."""
     try:
         import resource

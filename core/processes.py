@@ -182,7 +182,8 @@ def end_on_signals() -> None:
     if not _is_main_thread():
         return
     receiver, sender = os.pipe()
-    os.set_blocking(sender, False)
+    if os.name != "nt":  # Python 3.11 has no such function there, and the wakeup descriptor need not be so.
+        os.set_blocking(sender, False)
 
     def watch() -> None:
         number = os.read(receiver, 1)[0]

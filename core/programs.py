@@ -47,6 +47,15 @@ def program(name: str | os.PathLike[str], how_to: str) -> str:
     return found
 
 
+def pasted(path: str) -> str:
+    """A path as a person pastes it, without the spaces and the quotes that Explorer's *Copy as path*, a shell or a mail
+    put around it."""
+    text = path.strip()
+    while len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
+        text = text[1:-1].strip()
+    return text
+
+
 def find_library(name: str) -> str | None:
     """The absolute path of a shared library of the system ("espeak-ng"), None when there is none.
 

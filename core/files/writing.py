@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,6 +22,11 @@ PARTIAL = ".partial"
 _STEM_BYTES = 180
 """Of a file's name, that its unfinished one keeps: names have at most 255 bytes."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_HELD = (5, 32)
+"""Windows' errors (access denied, sharing violation) while another program, as a virus scanner or a sync client, holds
+a file; https://learn.microsoft.com/windows/win32/debug/system-error-codes--0-499-."""
+_HELD_LIMIT_S = 4.0
+"""So long a file that is held is waited for: scanners let go within a second or two."""
 _unfinished: set[Path] = set()
 
 
@@ -30,8 +36,11 @@ def cannot_write(path: str | os.PathLike[str], error: Exception) -> DnpmError:
     reason = getattr(error, "strerror", None) or (said[-1] if said else type(error).__name__)
     if isinstance(error, FileExistsError | NotADirectoryError):
         reason = "a file stands where a folder is wanted"
-    full = getattr(error, "errno", None) in _FULL
-    advice = "make room there, or choose another folder" if full else "choose another folder"
+    advice = "choose another folder"
+    if getattr(error, "errno", None) in _FULL:
+        advice = "make room there, or choose another folder"
+    elif getattr(error, "winerror", None) in _HELD:
+        advice = "close the program that has it open, or choose another folder"
     return DnpmError(f"{shown_path(path)}: cannot be written ({reason}); {advice}")
 
 
@@ -82,7 +91,7 @@ def writing_all(
             if not part.stat().st_size:
                 raise DnpmError(f"{shown_path(at)}: nothing was written; make room there, or choose another folder")
         for at, part in zip(wanted, parts, strict=True):
-            part.replace(at)
+            _rename(part, at)
     except broken as error:
         raise cannot_write(at, error) from error
     finally:
@@ -90,6 +99,28 @@ def writing_all(
             with contextlib.suppress(OSError):  # It is gone when all went well; in a folder that is none it never was.
                 part.unlink()
         _unfinished.difference_update(parts)
+
+
+def _rename(part: Path, path: Path) -> None:
+    """Rename over `path`. On Windows that fails as long as another program has the file open: it is tried again for
+    some seconds. Raises OSError."""
+    pause, limit = 0.02, time.monotonic() + _HELD_LIMIT_S
+    while True:
+        try:
+            part.replace(path)
+            return
+        except PermissionError as error:
+            # A folder of that name, or a file that is read-only, is not going to change.
+            held = getattr(error, "winerror", None) in _HELD and not path.is_dir() and _is_writable(path)
+            if not held or time.monotonic() + pause > limit:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, 0.5)
+
+
+def _is_writable(path: Path) -> bool:
+    """Whether it is absent, or not marked as read-only; opens nothing."""
+    return not path.exists() or os.access(path, os.W_OK)
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes, *, make_folder: bool = False) -> Path:

@@ -72,7 +72,7 @@ def find(explicit: str | None = None) -> Interpreter:
 
     Takes some tenths of a second. Raises DnpmError that says what is missing where, and how to get it.
     """
-    wanted = explicit or os.environ.get("DNPM_PYTHON")
+    wanted = programs.pasted(explicit or "") or programs.pasted(os.environ.get("DNPM_PYTHON", ""))
     if wanted:
         return probe(wanted)
     try:

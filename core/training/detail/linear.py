@@ -198,11 +198,9 @@ def _codes(job: tuple[str, int, int, str]) -> None:
     coefficients = _worker["view"].coefficients(
         stacked["creases"], stacked["skin"], np.stack(squeezed), stacked["furrows"], np.array(mesh)
     )
-    beside = path + ".part"
-    tensor_file.save(beside, {
+    tensor_file.save(path, {
         "identity": stacked["identity"], "expression": stacked["expression"], "coefficients": coefficients,
     }, {})  # fmt: skip
-    Path(beside).replace(path)
 
 
 def _depths(painter: CreasePainter, traits: Traits, active: np.ndarray) -> np.ndarray:

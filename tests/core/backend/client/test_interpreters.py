@@ -113,3 +113,16 @@ def test_embedded_interpreter(monkeypatch):
     monkeypatch.setattr(sys, "prefix", "/none")
     with pytest.raises(DnpmError, match="there is no Python program in /none"):
         interpreters.own_python()
+
+
+@pytest.mark.parametrize("pasted", ['"{}"', "{} ", ' "{}" ', "'{}'\n", '"{} "'])
+def test_a_path_pasted_with_quotes_or_spaces(monkeypatch, pasted):
+    """As Explorer's *Copy as path* gives it."""
+    assert interpreters.find(pasted.format(sys.executable)).path == sys.executable
+    monkeypatch.setenv("DNPM_PYTHON", pasted.format(sys.executable))
+    assert interpreters.find('""' if '"' in pasted else " ").path == sys.executable
+
+
+def test_only_quotes_around_the_whole_path_are_taken_off():
+    assert programs.pasted("/opt/Anna's Python/bin/python") == "/opt/Anna's Python/bin/python"
+    assert programs.pasted('"') == '"'
