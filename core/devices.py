@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from . import logs, torch_advice
 from .errors import DnpmError
+
+log = logs.logger(__name__)
 
 ORDER = ("cuda", "mps", "xpu", "cpu")
 _THREADS_MAX = 8
 _SMALL_TEXELS = 128 * 128
 _wished = 0
+Proof = Callable[[torch.device], str | None]
+"""Why a device does not work, None when it does."""
 
 
 def available() -> list[str]:
@@ -27,13 +33,15 @@ def available() -> list[str]:
     return [kind for kind in ORDER if seen[kind]]
 
 
-def choose(wanted: str = "auto") -> torch.device:
+def choose(wanted: str = "auto", proof: Proof | None = None) -> torch.device:
     """The device by name, or the best that works. Raises DnpmError when the named one is not there or does not work.
+
+    proof: what a device that is not the CPU must stand; left out, a small convolution (`trouble`).
 
     Among several processes of torchrun on one machine (LOCAL_RANK), "auto" and "cuda" mean the GPU of this process's
     number, and no other GPU is touched: each one that is costs some hundred megabytes of its memory.
     """
-    kinds = available()
+    kinds, proof = available(), proof or trouble
     if "cuda" in kinds and wanted in ("auto", "cuda") and (rank := local_rank()) is not None:
         count = torch.cuda.device_count()
         if rank >= count:
@@ -43,7 +51,7 @@ def choose(wanted: str = "auto") -> torch.device:
             )
         own = torch.device("cuda", rank)
         torch.cuda.set_device(own)
-        reason = trouble(own)
+        reason = proof(own)
         if reason is None:
             return own
         # All processes must compute on the same kind of device: no quiet change to the CPU here.
@@ -60,13 +68,17 @@ def choose(wanted: str = "auto") -> torch.device:
                 f"device {wanted!r}: the PyTorch in use ({torch.__version__}) sees none such; "
                 f"it has: {', '.join(kinds)}"
             )
-        if (reason := trouble(device)) is not None:
+        if (reason := (trouble if device.type == "cpu" else proof)(device)) is not None:
             raise DnpmError(
                 f"device {wanted!r} does not work: {reason}; choose another one of: auto, {', '.join(kinds)}"
             )
         return device
     # A driver that is too old, or a card that this build of torch has no code for, shows only when it is used.
-    return next(device for device in map(torch.device, kinds) if device.type == "cpu" or trouble(device) is None)
+    for device in map(torch.device, kinds):
+        if device.type == "cpu" or (reason := proof(device)) is None:
+            return device
+        log.warning("the device %s is not used, it does not work: %s", device, reason)
+    raise AssertionError(kinds)
 
 
 def local_rank() -> int | None:
@@ -89,6 +101,12 @@ def trouble(device: torch.device) -> str | None:
         return None if float(result.sum()) == 36.0 else "it computes wrong numbers"
     except Exception as error:
         return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def how_to_get_the_gpu(device: torch.device) -> str:
+    """What to do when this PyTorch was built without support for graphics cards; empty when it needs none."""
+    built = any(getattr(torch.version, kind, None) for kind in ("cuda", "hip", "xpu"))
+    return torch_advice.how_to_get_the_gpu(device.type, torch.__version__, built)
 
 
 def name(device: torch.device) -> str:

@@ -75,6 +75,8 @@ class DnpmPreferences(bpy.types.AddonPreferences):
         column.prop(self, "device")
         column.prop(self, "threads")
         status.draw(column)
+        if note := session.status().device_note:
+            status.paragraph(column, note, icon="INFO")
         row = column.row(align=True)
         row.operator("dnpm.test_backend", icon="CHECKMARK")
         row.operator("dnpm.copy_diagnostics", icon="COPYDOWN")

@@ -177,6 +177,8 @@ class InfoAnswer(Message):
     """As torch names it."""
     device_name: str
     """As people name it."""
+    device_note: str = ""
+    """What to do for a graphics card, when this PyTorch was built without support for any; empty otherwise."""
     devices: tuple[str, ...]
     """All that this torch sees."""
     weights_name: str

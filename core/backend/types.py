@@ -26,6 +26,8 @@ class BackendStatus:
     """The device in use as torch names it ("cuda", "mps", "xpu", "cpu"); empty until the backend is ready."""
     device_name: str = ""
     """The device as people name it ("NVIDIA GeForce RTX 4070"); empty until the backend is ready."""
+    device_note: str = ""
+    """What to do for a graphics card, when PyTorch was built without support for any; empty otherwise."""
     torch_version: str = ""
     python: str = ""
     """Path of the Python that runs the worker."""

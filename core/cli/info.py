@@ -108,6 +108,7 @@ def table(facts: dict[str, Any]) -> str:
         lines += [
             ("device", f"{backend['device']}  {backend['device_name']}  (PyTorch here sees: "
                        f"{', '.join(backend['devices'])})"),
+            *([("", backend["device_note"])] if backend.get("device_note") else []),
             ("PyTorch", f"{backend['torch_version']}  in {backend['python']} ({backend['python_version']})"),
             ("memory", f"{backend['memory_mb']['resident'] or 0:.0f} MB in the backend process"),
         ]  # fmt: skip

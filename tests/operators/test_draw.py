@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import bpy
 import pytest
@@ -227,6 +228,21 @@ def test_the_backends_state_is_shown(face, backend, state):
     assert any(text.startswith("Detail: ") for text in shown(drawn, "label"))
     assert ("torch is missing: pip install torch" in shown(drawn, "label")) is (state == "failed")
     assert ("dnpm.restart_backend" in shown(drawn, "operator")) is (state != "off")
+
+
+def test_the_preferences_say_how_to_get_the_graphics_card(backend, monkeypatch):
+    from dnpm.core.backend.types import BackendStatus
+    from dnpm.panels import preferences
+
+    told: list[str] = []
+    monkeypatch.setattr(preferences.status, "paragraph", lambda layout, text, icon="NONE": told.append(text))
+    backend.status = BackendStatus(state="ready", device="cpu", device_note="PyTorch is built for processors alone")
+    page = SimpleNamespace(layout=MagicMock())
+    preferences.DnpmPreferences.draw(page, bpy.context)
+    assert told == ["PyTorch is built for processors alone"]
+    backend.status = BackendStatus(state="ready", device="cuda")
+    preferences.DnpmPreferences.draw(page, bpy.context)
+    assert len(told) == 1
 
 
 def test_menus(face, backend, tmp_path):

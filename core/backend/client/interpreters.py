@@ -10,16 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ... import processes, programs
+from ... import processes, programs, torch_advice
 from ...errors import DnpmError
 
 MINIMUM = (3, 11)
 NEEDED = ("torch", "numpy")
 PROBE_LIMIT_S = 30.0
-HOW_TO = (
-    "Install the edition of DNPM Face that carries PyTorch; or install it into any Python from 3.11 on "
-    "(python -m pip install torch numpy) and set that Python's path in the preferences of DNPM Face"
-)
+HOW_TO = torch_advice.how_to_install()
 # Runs in the Python that is looked at, which may be a very old one.
 _PROBE = """
 import json, sys

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -21,7 +22,21 @@ MODULE = "core.backend.worker.main"
 WAIT_POLICY = "PASSIVE"
 """OpenMP's threads sleep while they wait instead of spinning: beside a busy Blender spinning ones make a map take ten
 times as long. Who has set the policy keeps it."""
+MPS_FALLBACK = "PYTORCH_ENABLE_MPS_FALLBACK"
+"""On a Mac what PyTorch has no code for on Apple's GPU is computed on the CPU, instead of failing. Read when torch is
+loaded; https://docs.pytorch.org/docs/stable/mps_environment_variables.html."""
 _TAIL_LINES = 12
+
+
+def environment(system: str = sys.platform) -> dict[str, str]:
+    """What the worker's environment has besides this process's; system: as `sys.platform`."""
+    added = {
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", WAIT_POLICY),
+        logs.FOLDER_VARIABLE: str(logs.folder()),
+    }
+    if system == "darwin":
+        added[MPS_FALLBACK] = os.environ.get(MPS_FALLBACK, "1")
+    return added
 
 
 class WorkerProcess:
@@ -43,10 +58,7 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={
-                "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", WAIT_POLICY),
-                logs.FOLDER_VARIABLE: str(logs.folder()),
-            },
+            env=environment(),
             # Ctrl-C in the terminal from which Blender was started is not for the worker; and its process group, which
             # a wrapper script may have filled, can be killed as a whole.
             start_new_session=os.name != "nt",

@@ -166,6 +166,7 @@ class Supervisor(threading.Thread):
         self._set(
             state="ready",
             message="" if self.status.restarts == 0 else self.status.message,
+            device_note=str(answer.get("device_note", "")),
             **{key: str(answer[key]) for key in ("device", "device_name", "torch_version", "weights_name")},
         )
 

@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from ... import logs, processes
+from ... import logs, processes, torch_advice
 from ...errors import DnpmError
 from ...version import __version__
 from .. import protocol, segment
@@ -162,12 +162,13 @@ def _engine(hello: Mapping[str, Any]) -> tuple[Any, InfoAnswer]:
         from ... import devices
         from . import engine
     except ImportError as error:
+        if torch_advice.is_library_missing(error):
+            raise DnpmError(f"{sys.executable}: {torch_advice.cannot_be_loaded(error)}") from error
         raise DnpmError(
-            f"{sys.executable}: {error}. The backend needs PyTorch and numpy in this Python: "
-            "python -m pip install torch numpy"
+            f"{sys.executable}: {error}. The backend needs PyTorch and numpy: {torch_advice.how_to_install()}"
         ) from error
     except OSError as error:  # a library of torch that the system lacks
-        raise DnpmError(f"{sys.executable}: PyTorch cannot be loaded ({error}); install it again") from error
+        raise DnpmError(f"{sys.executable}: {torch_advice.cannot_be_loaded(error)}") from error
     devices.limit_threads(int(hello.get("threads", 0)))
     loaded = engine.Engine.load(hello.get("device", "auto"), hello.get("weights"), hello.get("face_model"))
     return loaded, loaded.info()
