@@ -422,10 +422,10 @@ def plan(mutant: Mutant, reached: dict[Path, Reached], limit: float) -> tuple[li
     many as `limit` seconds hold, and one at least."""
     lines, found = set(mutant.lines), []
     for file, what in reached.items():
-        # What runs when the module is loaded acts on every test that runs anything of it.
-        loading = bool(lines & what.loading) and not any(lines & own for own in what.tests.values())
-        hits = {test for test, own in what.tests.items() if lines & own or (loading and own)}
-        if lines & what.shared or (mutant.cached and hits) or (loading and not hits and what.shared):
+        hits = {test for test, own in what.tests.items() if lines & own}
+        # What runs when the module is loaded acts on all tests, also on those that only read a constant of it.
+        loading = bool(lines & what.loading) and not hits
+        if lines & what.shared or loading or (mutant.cached and hits):
             hits = set(what.tests)
         found += [(what.seconds[test], file, test) for test in hits]
     found.sort(key=lambda one: one[0])
