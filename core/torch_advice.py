@@ -38,7 +38,8 @@ def cannot_be_loaded(error: BaseException) -> str:
     if is_library_missing(error):
         return (
             f"PyTorch cannot be loaded ({reason}). It needs Microsoft's C++ runtime: install the {RUNTIME} (on "
-            "Microsoft's download pages under that name; the same processor as this Python, mostly X64), then start Blender again"
+            "Microsoft's download pages under that name; for the processor of this Python, mostly X64), then start "
+            "Blender again"
         )
     return f"PyTorch cannot be loaded ({reason}); install it again"
 
@@ -52,6 +53,6 @@ def how_to_get_the_gpu(device: str, version: str, built_for_gpu: bool, system: s
     if device != "cpu" or built_for_gpu or system == "darwin":
         return ""
     return (
-        f"This PyTorch ({version}) is built for processors alone. To use a graphics card, let another Python compute (in "
-        f"the preferences, or --python): {CUDA_BUILDS}"
+        f"This PyTorch ({version}) is built for processors alone. To use a graphics card, let another Python compute "
+        f"(in the preferences, or --python): {CUDA_BUILDS}"
     )

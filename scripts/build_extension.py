@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import importlib.util
 import os
+import platform
 import re
 import shutil
 import subprocess
@@ -22,6 +23,11 @@ import sys
 import tomllib
 import zipfile
 from pathlib import Path
+
+# Python puts the folder of this script first, unless it is started isolated.
+sys.path[:0] = [str(Path(__file__).parent)]
+
+import fold_licences  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = ("__init__.py", "blender_manifest.toml", "LICENSE", "core/", "operators/", "panels/", "weights/")
@@ -35,16 +41,17 @@ ASSETS = {
     "landmarks": ("face_landmarker.safetensors", "DNPM_FACE_LANDMARKER", "landmarks"),
 }
 
-# How a wheel's name ends -> what Blender calls that platform.
+# A wheel's platform tag -> what Blender calls that platform.
 PLATFORMS = {
-    "linux_2_28_x86_64": "linux-x64",
-    "linux2014_x86_64": "linux-x64",
-    "linux_2_28_aarch64": "linux-arm64",
-    "win_amd64": "windows-x64",
-    "win_arm64": "windows-arm64",
-    "_arm64": "macos-arm64",
-    "macosx_x86_64": "macos-x64",
+    r"(many)?linux.*_x86_64": "linux-x64",
+    r"(many)?linux.*_aarch64": "linux-arm64",
+    r"win_amd64": "windows-x64",
+    r"win_arm64": "windows-arm64",
+    r"macosx_\d+_\d+_arm64": "macos-arm64",
 }
+NO_INTEL_MACS = (
+    "PyTorch makes no builds for Macs with Intel processors any more: build the zip without PyTorch (no --wheels)"
+)
 
 # Wheels fit one version of Python: that -> the first Blender that carries it, and the first that no longer does.
 BLENDERS: dict[tuple[int, int], tuple[str, str | None]] = {(3, 11): ("4.2.0", "5.1.0"), (3, 13): ("5.1.0", None)}
@@ -94,6 +101,8 @@ def add_wheels(folder: Path) -> None:
     """Downloads PyTorch and what it imports, for this platform and this Python, and names them in the manifest."""
     if sys.version_info[:2] not in BLENDERS:
         raise BuildError(f"no Blender carries Python {sys.version_info[0]}.{sys.version_info[1]}: use 3.11 or 3.13")
+    if sys.platform == "darwin" and platform.machine() == "x86_64":
+        raise BuildError(NO_INTEL_MACS)
     first, end = BLENDERS[sys.version_info[:2]]
     pins = dict(
         line.split(";")[0].strip().split("==")
@@ -114,16 +123,36 @@ def add_wheels(folder: Path) -> None:
             "point PIP_INDEX_URL at an index of CPU builds of torch and try again"
         )
     (torch_wheel,) = wheels.glob("torch-*.whl")
-    platform = next((ours for theirs, ours in PLATFORMS.items() if torch_wheel.stem.endswith(theirs)), None)
-    if platform is None:
-        raise BuildError(f"{torch_wheel.name}: Blender has no name for this platform")
+    blenders_name = blender_platform(torch_wheel)
+    for wheel in wheels.glob("*.whl"):
+        shorten(wheel)
     manifest = folder / "blender_manifest.toml"
     text = manifest.read_text(encoding="utf-8")
-    listing = f'platforms = ["{platform}"]\nwheels = [\n' + "".join(f'  "./wheels/{name}",\n' for name in names) + "]\n"
+    listing = (
+        f'platforms = ["{blenders_name}"]\nwheels = [\n' + "".join(f'  "./wheels/{name}",\n' for name in names) + "]\n"
+    )
     listing = (f'blender_version_max = "{end}"\n' if end else "") + listing
     head, tables = text.split("[permissions]", 1)
     head = re.sub(r'blender_version_min = ".*"', f'blender_version_min = "{first}"', head)
     manifest.write_text(f"{head}{listing}\n[permissions]{tables}", encoding="utf-8")
+
+
+def blender_platform(wheel: Path) -> str:
+    """What Blender calls the platform that a wheel's name ends with. Raises BuildError when it has no name for it."""
+    tags = wheel.stem.rsplit("-", 1)[-1].split(".")
+    for pattern, name in PLATFORMS.items():
+        if any(re.fullmatch(pattern, tag) for tag in tags):
+            return name
+    intel = any(re.fullmatch(r"macosx_\d+_\d+_x86_64", tag) for tag in tags)
+    raise BuildError(f"{wheel.name}: {NO_INTEL_MACS if intel else 'Blender has no name for this platform'}")
+
+
+def shorten(wheel: Path) -> None:
+    """Make a wheel such that Windows can unpack it. Raises BuildError when licences are not all that is long."""
+    if fold_licences.too_long(wheel):
+        fold_licences.fold(wheel)
+        if left := fold_licences.too_long(wheel):
+            raise BuildError(f"{wheel.name}: {left[0]} has {len(left[0])} characters, more than Windows can unpack")
 
 
 def official_builder() -> Path:
