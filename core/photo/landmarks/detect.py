@@ -155,7 +155,9 @@ def _looked_at(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -
         size = placed.side / _ROOM * float(scale.mean())
         again = _placed(part, networks, (placed.middle - corner) * scale, size, placed.angle)
         if again is not None:  # Else it shows no face any more, and what was found stands.
-            return _moved(_looks(part, networks, again), corner, scale, blur)
+            # Its box stays the one that it was found by: the largest come first by these.
+            box = placed.face(placed.points, 0.0, {}).box
+            return replace(_moved(_looks(part, networks, again), corner, scale), box=box, blur=blur)
     return replace(_looks(image, networks, placed), blur=blur)
 
 
@@ -168,14 +170,11 @@ def _looks(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Fa
     return placed.face(points, spread, networks.expression(points))
 
 
-def _moved(face: Face, corner: np.ndarray, scale: np.ndarray, blur: float) -> Face:
-    """A face of a part of a picture in the picture's pixels."""
+def _moved(face: Face, corner: np.ndarray, scale: np.ndarray) -> Face:
+    """The points of a face in a part of a picture, in the picture's pixels."""
     points = face.points / np.append(scale, scale.mean())
     points[:, :2] += corner
-    left, top, width, height = face.box
-    (left, top), (width, height) = (left, top) / scale + corner, (width, height) / scale
-    box = (float(left), float(top), float(width), float(height))
-    return replace(face, points=points.astype(np.float32), box=box, blur=blur)
+    return replace(face, points=points.astype(np.float32))
 
 
 def cut(image: np.ndarray, middle: np.ndarray, side: float, angle: float, size: int) -> tuple[Any, np.ndarray]:
