@@ -49,6 +49,11 @@ def w_offset_of(item: Item) -> str:
     return (read_preset(item.preset).w_offset or "") if item.preset is not None else ""
 
 
+def relief_of(item: Item) -> str:
+    """The wrinkles of the item's preset as text, empty where there are none. Raises DnpmError when it is damaged."""
+    return (read_preset(item.preset).relief or "") if item.preset is not None else ""
+
+
 def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None) -> np.ndarray:
     """(n_id,) float32 standard deviations. Names are the model's labels, or a component's number counted from 1.
 

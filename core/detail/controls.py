@@ -6,7 +6,8 @@ fine skin, and how strong which region is. The paper has none of these.
 * Truncation (Karras et al. 2019): w = w_mean + psi E; below 1 nearer to the average skin, above 1 more of the person's.
 * Style mixing (Karras et al. 2019): the first rows of w_plus from one person, the rest from another, so folds from the
   one and pores from the other.
-* Gain: a map of factors on the displacement.
+* Relief: heights added to the map, a photo's own wrinkles (core/photo/relief.py).
+* Gain: a map of factors on the displacement, relief and all.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class Controls:
     """The block's resolution from which on `mix_identity` rules."""
     gain: Tensor | None = None
     """(G, G) factors on the map, row 0 at the top; None: 1 everywhere."""
+    relief: Tensor | None = None
+    """(r, r) mm added to the map before the gain, row 0 at the top; None: nothing."""
 
 
 def age_direction(model: FaceModel) -> np.ndarray:
@@ -64,8 +67,9 @@ def check(controls: Controls) -> None:
         raise DnpmError(f"truncation {controls.truncation}: must be a number")
     if controls.mix_from not in MIX_RESOLUTIONS:
         raise DnpmError(f"mix_from {controls.mix_from}: must be one of {', '.join(map(str, MIX_RESOLUTIONS))}")
-    if controls.gain is not None and (controls.gain.ndim != 2 or controls.gain.shape[0] != controls.gain.shape[1]):
-        raise DnpmError(f"gain: must be a square map of factors, has the shape {tuple(controls.gain.shape)}")
+    for name, image in (("gain", controls.gain), ("relief", controls.relief)):
+        if image is not None and (image.ndim != 2 or image.shape[0] != image.shape[1]):
+            raise DnpmError(f"{name}: must be a square map, has the shape {tuple(image.shape)}")
 
 
 def first_row(resolution: int) -> int:
@@ -98,3 +102,17 @@ def apply_gain(displacement: Tensor, gain: Tensor | None) -> Tensor:
         return displacement
     factors = F.interpolate(gain[None, None], size=displacement.shape[-2:], mode="bilinear", align_corners=False)
     return displacement * factors
+
+
+def add_relief(displacement: Tensor, relief: Tensor | None) -> Tensor:
+    """(B, 1, R, R) mm and the same relief (r, r) mm on each: means of its texels in smaller maps, straight lines between
+    them in larger ones."""
+    if relief is None:
+        return displacement
+    size, own = displacement.shape[-1], relief.shape[-1]
+    heights = relief[None, None]
+    if size < own and own % size == 0:
+        heights = F.avg_pool2d(heights, own // size)
+    elif size != own:
+        heights = F.interpolate(heights, (size, size), mode="bilinear", align_corners=False)
+    return displacement + heights

@@ -1,10 +1,11 @@
 """Presets: a face's sliders as a small JSON file or text, the same for the sidebar, the command line and the batch.
 
     {"format": "dnpm-preset-1", "model": "...", "identity": {"Age": 1.2, ...}, "expression": {"jawOpen": 0.5, ...},
-     "strength": 1.0, "look": {"tone": "brown", "stubble": 0.5, ...}, "w_offset": "..."}
+     "strength": 1.0, "look": {"tone": "brown", "stubble": 0.5, ...}, "w_offset": "...", "relief": "..."}
 
-`identity`, `expression`, `strength`, `look` (core/face_model/looks.py) and `w_offset` (core/face_model/w_offset.py: the
-detail that a photo gave) may each be left out: such a preset leaves these as they are. Within a part that stands there,
+`identity`, `expression`, `strength`, `look` (core/face_model/looks.py), `w_offset` (core/face_model/w_offset.py: the
+detail that a photo gave) and `relief` (core/face_model/relief.py: the photo's own wrinkles) may each be left out: such
+a preset leaves these as they are. Within a part that stands there,
 a name that is left out is 0, or in a look as in a new face. An identity component goes by the model's label, or by its
 number counted from 1. The text names its model for the reader; what counts is whether a model has the names.
 """
@@ -24,6 +25,7 @@ from ..files import json_file
 from ..files.inputs import brief, read_text, shown_path
 from ..files.names import is_reserved
 from ..files.writing import write_text
+from . import relief as reliefs
 from . import w_offset as steps
 from .looks import Look, read_look
 from .model import FaceModel
@@ -36,7 +38,7 @@ MAX_BYTES = 1_000_000
 IDENTITY_LIMIT = 10.0
 """Standard deviations: what the sliders can hold."""
 STRENGTH_LIMIT = 4.0
-_PARTS = ("identity", "expression", "strength", "look", "w_offset")
+_PARTS = ("identity", "expression", "strength", "look", "w_offset", "relief")
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Preset:
     look: Look | None = None
     w_offset: str | None = None
     """A step in w+ as text; empty: none."""
+    relief: str | None = None
+    """A photo's own wrinkles as text; empty: none."""
 
 
 def shipped(kind: str) -> list[Path]:
@@ -70,6 +74,7 @@ def preset_of(
     strength: float | None = None,
     look: Look | None = None,
     w_offset: str | None = None,
+    relief: str | None = None,
 ) -> Preset:
     """A preset from slider vectors (n_id,), (n_exp,); zeros are left out, which means 0 when it is read."""
     return Preset(
@@ -79,6 +84,7 @@ def preset_of(
         None if strength is None else float(strength),
         look,
         w_offset,
+        relief,
     )
 
 
@@ -110,6 +116,8 @@ def to_text(preset: Preset) -> str:
         data["look"] = preset.look.as_json()
     if preset.w_offset is not None:
         data["w_offset"] = preset.w_offset
+    if preset.relief is not None:
+        data["relief"] = preset.relief
     return json.dumps(data, indent=1) + "\n"
 
 
@@ -135,18 +143,20 @@ def from_text(text: str, source: str) -> Preset:
             look = read_look(data["look"])
         except ValueError as error:
             problems.append(f"look: {error}")
-    w_offset = data.get("w_offset")
-    if w_offset is not None:
-        try:
-            steps.from_text(w_offset if isinstance(w_offset, str) else "?")
-        except ValueError as error:
-            problems.append(f"w_offset {error}")
+    texts: dict[str, str | None] = {}
+    for part, read in (("w_offset", steps.from_text), ("relief", reliefs.from_text)):
+        texts[part] = data.get(part)
+        if texts[part] is not None:
+            try:
+                read(texts[part] if isinstance(texts[part], str) else "?")
+            except ValueError as error:
+                problems.append(f"{part} {error}")
     if not problems and all(data.get(part) is None for part in _PARTS):
         problems.append(f"it has none of {', '.join(_PARTS)}")
     if problems:
         raise DnpmError(f"{source}: the preset has mistakes: " + "; ".join(problems[:8]))
     scale = None if strength is None else float(strength)
-    return Preset(data.get("model", ""), identity, expression, scale, look, w_offset)
+    return Preset(data.get("model", ""), identity, expression, scale, look, texts["w_offset"], texts["relief"])
 
 
 def read_preset(path: str | os.PathLike[str]) -> Preset:
