@@ -1,8 +1,8 @@
 """Photos to faces: sliders, camera, the skin's colours, the displacement map, meshes, and a sheet to look at.
 
 Writes into --out, for each photo a folder of its name (one photo: --out itself):
-  face.json                 the sliders and the photo's step in w+, as a preset that Blender's sidebar, `dnpm batch` and
-                            `dnpm animate` read
+  face.json                 the sliders, the photo's step in w+ and its own wrinkles, as a preset that Blender's
+                            sidebar, `dnpm batch` and `dnpm animate` read
   texture.png               the photo's colours on the detail UV, what was not seen filled in
   seen.png                  how well each place was seen: white is well, black not at all
   displacement.exr, .png    the detail in millimetres, 32-bit float and 16-bit grey
@@ -25,13 +25,14 @@ import numpy as np
 
 from .. import logs
 from ..errors import DnpmError
+from ..face_model import relief as reliefs
 from ..face_model.model import FaceModel
 from ..face_model.presets import preset_of, write_preset
 from ..face_model.w_offset import to_text
 from ..files import names
 from ..files.writing import folder as made_folder
 from ..files.writing import write_text
-from ..photo.choices import TRUST
+from ..photo.choices import TRUST, WRINKLES
 
 log = logs.logger(__name__)
 
@@ -65,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--refine", type=int, default=0, metavar="N", help="steps of fitting w+ to the photo's rough map (default 0)"
     )
+    how.add_argument(
+        "--wrinkles", type=float, default=WRINKLES, metavar="W",
+        help="strength of the photo's own wrinkles, which the networks do not know, 0 to 2; 0 leaves them away "
+        "(default %(default)s)",
+    )  # fmt: skip
     how.add_argument("--no-sheet", action="store_true", help="do not draw the sheet")
     with_ = parser.add_argument_group("with")
     with_.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
@@ -97,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
     from ..photo.reconstruct import PictureOptions
 
     options = PictureOptions(box, args.face - 1)
-    tools = open_reconstructor(args.face_model, args.weights, args.landmarks, args.trust, args.refine)
+    tools = open_reconstructor(args.face_model, args.weights, args.landmarks, args.trust, args.refine, args.wrinkles)
     rows: list[dict[str, Any]] = []
 
     for group in groups:
@@ -112,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
                 report=lambda stage: log.info("  %s ...", stage),
             )
             for file, result in zip(group, results, strict=True):
-                written = write(folders[file], result, tools.model, args.levels, not args.no_sheet)
+                written = write(folders[file], result, tools.model, args.levels, not args.no_sheet, args.wrinkles)
                 rows.append(_row(file, result, written, time.monotonic() - started))
         except DnpmError as error:
             if len(groups) == 1:
@@ -130,8 +136,10 @@ def run(args: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def write(folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: bool) -> dict[str, Path]:
-    """A `Reconstruction`'s files, by name. Raises DnpmError when the folder cannot be written."""
+def write(
+    folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: bool, wrinkles: float = WRINKLES
+) -> dict[str, Path]:  # fmt: skip
+    """A `Reconstruction`'s files, by name; wrinkles: the strength that it was made with. Raises DnpmError when the folder cannot be written."""
     from ..detail.mesh import surface_mesh
     from ..files.displacement_maps import write_exr
     from ..files.displacement_maps import write_png as write_map
@@ -140,8 +148,10 @@ def write(folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: 
     from ..photo.sheet import write_sheet
 
     made_folder(folder)
+    step = to_text(result.w_offset)
+    relief = reliefs.to_text(None if result.relief is None else result.relief * np.float32(wrinkles))
     write_preset(
-        folder / "face.json", preset_of(model, result.identity, result.expression, w_offset=to_text(result.w_offset))
+        folder / "face.json", preset_of(model, result.identity, result.expression, w_offset=step, relief=relief)
     )
     write_png(folder / "texture.png", result.texture.colour)
     write_png(folder / "seen.png", result.texture.visible)

@@ -37,6 +37,7 @@ from ..detail.weights import load_detail
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
+from ..photo.choices import WRINKLES
 from ..photo.degrade import blurred, resized
 from ..photo.fit.solve import Picture as FitPicture
 from ..photo.image_file import Picture, read_picture
@@ -76,6 +77,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--labels", type=Path, metavar="FILE", help=f"default: {LABELS} in the folder, if it is there")
     parser.add_argument("--recogniser", type=Path, metavar="FILE", help="another converted face recogniser")
     parser.add_argument("--landmarks", metavar="FILE", help="another file of landmark networks")
+    parser.add_argument(
+        "--wrinkles", type=float, default=WRINKLES, metavar="W",
+        help="strength of the photo's own wrinkles, 0 to 2 (default %(default)s)",
+    )  # fmt: skip
 
 
 @dataclass
@@ -101,7 +106,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     detail = load_detail(folder)
     check_face_model(detail.card, model)
     networks = LandmarkNetworks.load(args.landmarks)
-    tools = Reconstructor(model, networks, detail, open_restorer(model, detail, folder))
+    tools = Reconstructor(model, networks, detail, open_restorer(model, detail, folder), args.wrinkles)
     labels = {label: k for k, label in enumerate(model.identity_labels)}
     viewer, seen, left_out = Viewer(tools), list[Seen](), list[dict[str, str]]()
     for person in progress.each(people, "people"):

@@ -6,7 +6,7 @@ from ..detail.card import check_face_model, weights_dir
 from ..detail.weights import load_detail
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
-from .choices import TRUST
+from .choices import TRUST, WRINKLES
 from .landmarks.networks import LandmarkNetworks
 from .reconstruct import Reconstructor
 from .restore.pipeline import open_restorer
@@ -14,7 +14,7 @@ from .restore.pipeline import open_restorer
 
 def open_reconstructor(
     face_model: str | None = None, weights: str | None = None, landmarks: str | None = None, trust: float = TRUST,
-    refine: int = 0,
+    refine: int = 0, wrinkles: float = WRINKLES,
 ) -> Reconstructor:  # fmt: skip
     """A `Reconstructor` of the named or the default files. Raises DnpmError when one is missing or does not fit."""
     networks = LandmarkNetworks.load(landmarks)
@@ -22,4 +22,5 @@ def open_reconstructor(
     folder = weights_dir(weights)
     detail = load_detail(folder)
     check_face_model(detail.card, model)
-    return Reconstructor(model, networks, detail, open_restorer(model, detail, folder, trust, refine))
+    restorer = open_restorer(model, detail, folder, trust, refine)
+    return Reconstructor(model, networks, detail, restorer, wrinkles)

@@ -3,7 +3,8 @@
     picture -> face (478 points) -> identity, expression, camera -> texture -> detail
 
 The detail comes from a restorer (`Restorer`) when there is one: it looks at the texture. Without one it is what the
-sliders say: the encoder's E(identity, expression), as for a face that was never photographed.
+sliders say: the encoder's E(identity, expression), as for a face that was never photographed. The photo's own wrinkles
+(`relief.py`) are added to either.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from ..detail.controls import add_relief
 from ..detail.mesh import masked
 from ..detail.weights import Detail
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from .camera import Camera
+from .choices import WRINKLES
 from .fit.solve import Fit, Fitter, Locks, Pin
 from .fit.solve import Picture as FitPicture
 from .image_file import Picture
 from .landmarks.detect import Face, find_faces
 from .landmarks.networks import LandmarkNetworks
+from .relief import ReliefReader
 from .skin import without_hair
 from .texture import Texture, fill_mirrored, photo_alpha, skin_colour, unwrap
 
@@ -88,7 +92,9 @@ class Reconstruction:
     skin: np.ndarray
     """(3,) sRGB: the usual colour of the skin, for the rest of the head."""
     displacement: np.ndarray
-    """(R, R) mm, masked."""
+    """(R, R) mm, masked, the relief included."""
+    relief: np.ndarray | None
+    """(512, 512) mm: the photo's own wrinkles, as they are at a strength of 1; None where they were not asked for."""
     w_offset: np.ndarray | None
     detail_from: str
     seconds: dict[str, float]
@@ -114,10 +120,16 @@ class Reconstructor:
     """Models and networks, loaded once for any number of photos."""
 
     def __init__(
-        self, model: FaceModel, networks: LandmarkNetworks, detail: Detail, restorer: Restorer | None = None
+        self, model: FaceModel, networks: LandmarkNetworks, detail: Detail, restorer: Restorer | None = None,
+        wrinkles: float = WRINKLES,
     ) -> None:  # fmt: skip
-        """Raises DnpmError when the face model lacks the landmarks that a fit needs."""
+        """wrinkles: by how much the photo's own wrinkles are multiplied, 0 (none) to 2. Raises DnpmError when the face
+        model lacks the landmarks that a fit needs, or the strength is out of range."""
+        if not 0 <= wrinkles <= 2:
+            raise DnpmError(f"the strength of the photo's wrinkles must be 0 to 2, is {wrinkles:g}")
         self.model, self.networks, self.detail, self.restorer = model, networks, detail, restorer
+        self.wrinkles = wrinkles
+        self.relief = ReliefReader(model) if wrinkles else None
         self.fitter = Fitter(model, networks.canonical)
 
     def run(
@@ -182,10 +194,15 @@ class Reconstructor:
                 restored = self.restorer(texture, fit.identity, expression, resolution)
             else:
                 restored = Restored(self.guessed(fit.identity, expression, resolution), None, _SLIDERS)
+            displacement, relief = restored.displacement, None
+            if self.relief is not None:
+                rest = self.guessed(fit.identity, np.zeros_like(expression), resolution)
+                relief = self.relief.read(picture.image, vertices, camera, displacement, rest).displacement
+                displacement = _sum(displacement, self.wrinkles * relief)
         return Reconstruction(
             picture, face, count, fit.identity, expression, camera, fit.errors[k], fit.residuals[k], vertices, texture,
             photo_alpha(texture, self.model), skin_colour(texture, self.model),
-            masked(self.model, restored.displacement), restored.w_offset, restored.source, {},
+            masked(self.model, displacement), relief, restored.w_offset, restored.source, {},
         )  # fmt: skip
 
     def guessed(self, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:
@@ -216,6 +233,12 @@ def find_wanted(
     if not 0 <= options.which < len(faces):
         raise DnpmError(f"{picture.name}: has {len(faces)} faces; there is no face {options.which + 1}")
     return faces[options.which], len(faces)
+
+
+def _sum(displacement: np.ndarray, relief: np.ndarray) -> np.ndarray:
+    """(R, R) mm: both, as the worker adds them."""
+    rows = (torch.from_numpy(np.asarray(image, np.float32)) for image in (displacement[None, None], relief))
+    return np.asarray(add_relief(*rows)[0, 0].numpy())
 
 
 def _size(picture: Picture) -> tuple[int, int]:

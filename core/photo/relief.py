@@ -11,8 +11,8 @@
 3. What answers alike in all directions is a blob (mole, freckle, pore, stubble) and is no relief. An odd answer that
    the light does not explain is an edge of colour or a cast shadow. Directions that no wrinkle of the region has
    (strands across the forehead) count little.
-4. Where the map of the networks already has the groove, only the rest is added; where it has a fold that a sharp photo
-   does not show, part of it is filled.
+4. Where the photo is sharp its lines take the place of those that the networks' map has at rest: false folds are
+   filled, and true ones are not there twice.
 
 Everything fades with the photo's measured sharpness, and with margins around what is not skin: eyes, brows, mouth,
 nostrils, ears, hair, beards, odd colours.
@@ -50,7 +50,7 @@ _OCCLUSION = 0.55
 """Logarithm of shading that a groove as deep as it is wide loses to the room it does not see."""
 _MATCHED = 1 / (2 * np.sqrt(2))
 """Answer of a second derivative, times its width's square, at the middle of a Gaussian groove of its own width."""
-_BLOB, _WEAKER = 1.2, 6
+_BLOB, _WEAKER = 1.5, 6
 """An isotropic answer counts so many times against a line; it is the mean of so many weakest directions."""
 _NOISE, _FAINTEST = 0.6, 0.006
 """Answers below so many deviations of the skin's own, and below this logarithm, are nothing."""
@@ -60,14 +60,14 @@ _SHARP = (1.0, 1.7)
 """A groove's width over the photo's blur: below the first it cannot be seen, from the second on it is certain."""
 _PIXEL = 0.7
 """A pixel's own blur and the camera's before it, standard deviation in pixels."""
-_GAIN = 1.3
+_GAIN = 1.6
 """Brings the depths to those of the data set's old faces."""
 _FROM_MM, _CLEAR_MM, _LONG_MM = 0.012, 0.02, 4.0
 """A line ends where it is shallower than the first, must be deeper somewhere than the second, and as long as this."""
 _DEEPEST_MM = 0.6
 _SHOULDERS = 0.45
-_KNOWN, _FILLED = 0.8, 0.8
-"""How much of the networks' own groove is taken off a photo's, and how much of one that a photo lacks is filled."""
+_FILLED, _LINES_MM = 0.8, (0.7, 5.0)
+"""How much of the networks' own lines, which are between these blurs, give way to the photo's where it is sharp."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,13 @@ class ReliefReader:
         self.zones = _Zones.of(places, self.mm, self.inside)
         self.even, self.odd = _kernels(self.mm)
 
-    def read(self, image: np.ndarray, vertices: np.ndarray, camera: Camera, known: np.ndarray) -> Relief:
-        """A photo (h, w, 3) sRGB of a face whose vertices (V, 3) mm its camera sees; known: (R, R) mm, the map that the
-        relief will be added to. Raises DnpmError when the picture's and the camera's sizes differ."""
+    def read(
+        self, image: np.ndarray, vertices: np.ndarray, camera: Camera, known: np.ndarray, rest: np.ndarray | None = None
+    ) -> Relief:  # fmt: skip
+        """A photo (h, w, 3) sRGB of a face whose vertices (V, 3) mm its camera sees; known (R, R) mm: the map that the
+        relief will be added to; rest (R, R) mm: that of the same person's face at rest, None: known.
+
+        Raises DnpmError when the picture's and the camera's sizes differ."""
         scale = self._mm_per_pixel(vertices, camera)
         blur = blur_of(*_face_only(image, vertices, camera)) * scale
         image, camera = _not_finer(image, camera, scale, self.mm)
@@ -110,9 +114,9 @@ class ReliefReader:
         if shading is None:
             nothing = np.zeros((SIDE, SIDE), np.float32)
             return Relief(nothing, nothing, blur)
-        rest = np.clip(light - shading.level, -0.9, 0.5)
-        trust = self._trust(texture, rest, seen)
-        flat = rest - _mean_around(rest, np.maximum(trust, 1e-3), _HIGH_PASS_MM / self.mm)
+        left = np.clip(light - shading.level, -0.9, 0.5)
+        trust = self._trust(texture, left, seen)
+        flat = left - _mean_around(left, np.maximum(trust, 1e-3), _HIGH_PASS_MM / self.mm)
         flat = np.clip(flat, _DARKEST, _BRIGHTEST) * trust
         slope = shading.slopes(places, camera)
         trust = trust * self.zones.beside_nose(slope)
@@ -120,14 +124,16 @@ class ReliefReader:
         believed = trust * np.clip(2 * ndimage.gaussian_filter(trust, 1.5 / self.mm) - 0.7, 0, 1)
         shown = [np.clip((across / blur - _SHARP[0]) / (_SHARP[1] - _SHARP[0]), 0, 1) for across, _ in WIDTHS_MM]
         found = self._grooves(flat, slope, trust, shown)
-        own = self._known_grooves(known)
         found = _long_ones(found, self.mm)
-        deeper = np.maximum(found - _KNOWN * own, 0)
-        certain = ndimage.gaussian_filter(believed, 2 / self.mm) * shown[1]
-        missing = np.maximum(own - found, 0)
-        deep = _DEEPEST_MM * np.tanh(deeper * believed / _DEEPEST_MM)
+        lines = self._lines(known)
+        if rest is not None:
+            # What the expression alone creases is not filled: at rest it would stand out as a ridge.
+            still = self._lines(rest)
+            lines = np.where(lines * still > 0, np.sign(lines) * np.minimum(np.abs(lines), np.abs(still)), 0)
+        certain = ndimage.gaussian_filter(believed, 1.5 / self.mm) * shown[1]
+        deep = _DEEPEST_MM * np.tanh(found * believed / _DEEPEST_MM)
         shoulders = _SHOULDERS * ndimage.gaussian_filter(deep, 2.2 / self.mm)
-        relief = shoulders - deep + _FILLED * certain * missing
+        relief = shoulders - deep - _FILLED * certain * lines
         return Relief((relief * self.inside).astype(np.float32), believed.astype(np.float32), blur)
 
     def _mm_per_pixel(self, vertices: np.ndarray, camera: Camera) -> float:
@@ -207,18 +213,11 @@ class ReliefReader:
         weight = np.stack(clear) ** 4
         return np.asarray(_GAIN * (weight * np.stack(depths)).sum(0) / np.maximum(weight.sum(0), 1e-20))
 
-    def _known_grooves(self, known: np.ndarray) -> np.ndarray:
-        """(SIDE, SIDE) mm, 0 or deeper: the grooves that a map of heights has, by the same filters."""
-        heights = _sized(known)
-        spectrum = fft.rfft2(heights.astype(np.float32))
-        depths, clear = [], []
-        for k, (across, _) in enumerate(WIDTHS_MM):
-            answers = np.stack([fft.irfft2(spectrum * kernel, heights.shape) for kernel in self.even[k]])
-            deepest = np.maximum(answers.max(0) - _BLOB * np.partition(np.maximum(answers, 0), _WEAKER - 1, 0)[:_WEAKER].mean(0), 0)
-            depths.append(deepest / _MATCHED)
-            clear.append(deepest / np.sqrt(across))
-        weight = np.stack(clear) ** 4
-        return np.asarray((weight * np.stack(depths)).sum(0) / np.maximum(weight.sum(0), 1e-20))
+    def _lines(self, heights: np.ndarray) -> np.ndarray:
+        """(SIDE, SIDE) mm: what of a map (R, R) mm is as wide as wrinkles; pores and forms are not."""
+        heights = _sized(heights)
+        narrow, wide = (ndimage.gaussian_filter(heights, sigma / self.mm) for sigma in _LINES_MM)
+        return np.asarray(narrow - wide)
 
 
 @dataclass(frozen=True)
