@@ -16,7 +16,7 @@ from .scene import compat, names
 from .scene.detail import live
 from .scene.face import identity, models, slider_values
 from .scene.look import looks
-from .scene.photo import code_offset
+from .scene.photo import code_offset, wrinkles
 
 _PARTS = (
     ("ALL", "Everything", "Identity and expression"),
@@ -149,6 +149,7 @@ def preset_of(face: bpy.types.Object) -> presets.Preset:
         getattr(face, names.FACE).strength,
         looks.look_of(face),
         code_offset.text_of(face),
+        wrinkles.text_of(face),
     )
 
 
@@ -156,13 +157,21 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
     """Set what the preset speaks of; returns the names that this model does not have. Raises DnpmError."""
     person, expression, unknown = presets.vectors(preset, models.model_of(face))
     moved = any(vector is not None and np.any(vector) for vector in (person, expression))
-    if unknown and not moved and preset.strength is None and preset.look is None and not preset.w_offset:
+    if (
+        unknown
+        and not moved
+        and preset.strength is None
+        and preset.look is None
+        and not (preset.w_offset or preset.relief)
+    ):
         raise DnpmError(f"the preset is another model's: none of {', '.join(unknown[:6])} is a slider here")
     identity.set_sliders(face, identity=person, expression=expression, strength=preset.strength)
     if preset.look is not None:
         looks.set_look(face, preset.look)
     if preset.w_offset is not None:
         code_offset.write(face, preset.w_offset, amount=1.0)
+    if preset.relief is not None:
+        wrinkles.write(face, preset.relief, amount=1.0)
     live.on_sliders_changed(face)
     return unknown
 

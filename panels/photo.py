@@ -53,6 +53,7 @@ def _draw_result(layout: bpy.types.UILayout, face: bpy.types.Object, group: Phot
     layout.separator()
     column = layout.column(align=True)
     column.prop(group, "amount", slider=True)
+    column.prop(group, "wrinkles", slider=True)
     column.prop(group, "colour", slider=True)
     column = layout.column(align=True)
     for place, item in enumerate(group.photos):

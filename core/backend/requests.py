@@ -48,7 +48,7 @@ class Request(Message, Generic[Answer]):
 
 @dataclass(frozen=True, kw_only=True)
 class _Sliders(Message):
-    """What a map is made of. In a request for many maps all arrays but the gain have a leading axis (B,)."""
+    """What a map is made of. In a request for many maps all arrays but gain and relief have a leading axis (B,)."""
 
     identity: np.ndarray
     """(n_id,) float32, standard deviations."""
@@ -56,6 +56,8 @@ class _Sliders(Message):
     """(n_exp,) float32, 0 to 1."""
     w_offset: np.ndarray | None = None
     """(18, 512) float32: a step in w+, from a photo."""
+    relief: np.ndarray | None = None
+    """(r, r) float32 mm added to the map, row 0 at the top: a photo's own wrinkles."""
     mix_identity: np.ndarray | None = None
     """(n_id,) float32: the person whose fine skin is taken."""
     gain: np.ndarray | None = None
@@ -105,7 +107,7 @@ class MapsRequest(_Sliders, Request[MapAnswer]):
         return cls(
             identity=np.stack([request.identity for request in requests]),
             expression=np.stack([request.expression for request in requests]),
-            w_offset=stacked("w_offset"), mix_identity=stacked("mix_identity"), gain=first.gain,
+            w_offset=stacked("w_offset"), relief=first.relief, mix_identity=stacked("mix_identity"), gain=first.gain,
             resolution=resolution, truncation=first.truncation, age=first.age, mix_from=first.mix_from, final=final,
         )  # fmt: skip
 
@@ -357,13 +359,15 @@ class PhotoCamera:
 
 @dataclass(frozen=True)
 class PhotoFace:
-    """What the photos became. identity (n_id,); expression (n_exp,), w_offset (18, 512) or None, texture (R, R, 4):
+    """What the photos became. identity (n_id,); expression (n_exp,), w_offset (18, 512) or None, relief (r, r) mm or
+    None, the photo's own wrinkles, texture (R, R, 4):
     sRGB and how much of it is to be shown, row 0 the top, and skin (3,) sRGB, the usual colour: those of the first
     picture; float32. seconds: by stage."""
 
     identity: np.ndarray
     expression: np.ndarray
     w_offset: np.ndarray | None
+    relief: np.ndarray | None
     texture: np.ndarray
     skin: np.ndarray
     cameras: tuple[PhotoCamera, ...]

@@ -29,10 +29,11 @@ from ..batch import sliders
 from ..detail.card import check_face_model, check_offset, read_card, weights_dir
 from ..detail.mesh import MAX_LEVELS, detailed_mesh
 from ..errors import DnpmError
+from ..face_model import relief
 from ..face_model.locate import face_model_path
 from ..face_model.looks import AMOUNTS, IRISES, TONES, Look, read_look, read_pairs
 from ..face_model.model import FaceModel
-from ..face_model.presets import STRENGTH_LIMIT, preset_of, read_preset, to_text
+from ..face_model.presets import STRENGTH_LIMIT, Preset, preset_of, read_preset, to_text
 from ..face_model.w_offset import from_text
 from ..files.contact_sheet import map_picture
 from ..files.displacement_maps import write_exr, write_png
@@ -105,14 +106,16 @@ def run(args: argparse.Namespace) -> int:
     identity, expression, strength, look = _sliders(args, model)
     out: Path = args.out
     made_folder(out)
-    offset = read_preset(args.preset).w_offset if args.preset is not None else None
-    text = to_text(preset_of(model, identity, expression, strength, look, offset))
+    preset = read_preset(args.preset) if args.preset is not None else Preset(model.name)
+    text = to_text(preset_of(model, identity, expression, strength, look, preset.w_offset, preset.relief))
     _check_preset(args.preset, out / "face.json", text)
     log.info("displacement map ...")
-    step = from_text(offset or "")
+    step, wrinkles = from_text(preset.w_offset or ""), relief.from_text(preset.relief or "")
     if step is not None:
         check_offset(card, step, shown_path(args.preset))
-    request = MapRequest(identity=identity, expression=expression, w_offset=step, resolution=args.resolution)
+    request = MapRequest(
+        identity=identity, expression=expression, w_offset=step, relief=wrinkles, resolution=args.resolution
+    )
     displacement, params, milliseconds = _displacement(args, model_path, weights, request)
     files = [
         write_exr(out / "displacement.exr", displacement),

@@ -139,7 +139,9 @@ def run(args: argparse.Namespace) -> int:
 def write(
     folder: Path, result: Any, model: FaceModel, levels: int, with_sheet: bool, wrinkles: float = WRINKLES
 ) -> dict[str, Path]:  # fmt: skip
-    """A `Reconstruction`'s files, by name; wrinkles: the strength that it was made with. Raises DnpmError when the folder cannot be written."""
+    """A `Reconstruction`'s files, by name; wrinkles: the strength that it was made with.
+
+    Raises DnpmError when the folder cannot be written."""
     from ..detail.mesh import surface_mesh
     from ..files.displacement_maps import write_exr
     from ..files.displacement_maps import write_png as write_map

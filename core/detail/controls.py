@@ -105,8 +105,8 @@ def apply_gain(displacement: Tensor, gain: Tensor | None) -> Tensor:
 
 
 def add_relief(displacement: Tensor, relief: Tensor | None) -> Tensor:
-    """(B, 1, R, R) mm and the same relief (r, r) mm on each: means of its texels in smaller maps, straight lines between
-    them in larger ones."""
+    """(B, 1, R, R) mm and the same relief (r, r) mm on each: means of its texels in smaller maps, straight lines
+    between them in larger ones."""
     if relief is None:
         return displacement
     size, own = displacement.shape[-1], relief.shape[-1]

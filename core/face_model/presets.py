@@ -145,10 +145,10 @@ def from_text(text: str, source: str) -> Preset:
             problems.append(f"look: {error}")
     texts: dict[str, str | None] = {}
     for part, read in (("w_offset", steps.from_text), ("relief", reliefs.from_text)):
-        texts[part] = data.get(part)
-        if texts[part] is not None:
+        text = texts[part] = data.get(part)
+        if text is not None:
             try:
-                read(texts[part] if isinstance(texts[part], str) else "?")
+                read(text if isinstance(text, str) else "?")
             except ValueError as error:
                 problems.append(f"{part} {error}")
     if not problems and all(data.get(part) is None for part in _PARTS):

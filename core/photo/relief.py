@@ -55,7 +55,7 @@ _BLOB, _WEAKER = 1.5, 6
 _NOISE, _FAINTEST = 0.6, 0.006
 """Answers below so many deviations of the skin's own, and below this logarithm, are nothing."""
 _EDGE = (0.55, 1.15)
-"""Odd answers that the light does not explain, over the even one: from the first on doubtful, from the second an edge."""
+"""Odd answers that the light does not explain, over the even one: doubtful from the first, an edge from the second."""
 _SHARP = (1.0, 1.7)
 """A groove's width over the photo's blur: below the first it cannot be seen, from the second on it is certain."""
 _PIXEL = 0.7
@@ -178,19 +178,21 @@ class ReliefReader:
         darker = np.clip((float(np.median(wide[cheeks])) - wide - 0.35) / 0.2, 0, 1)
         beard = low * np.maximum(textured, darker)
         # The border of a beard is a line too.
-        return np.asarray(np.clip(1.5 * ndimage.gaussian_filter(ndimage.maximum_filter(beard, _odd(6 / mm)), 2 / mm), 0, 1))
+        return np.asarray(
+            np.clip(1.5 * ndimage.gaussian_filter(ndimage.maximum_filter(beard, _odd(6 / mm)), 2 / mm), 0, 1)
+        )
 
     def _grooves(
         self, flat: np.ndarray, slope: tuple[np.ndarray, np.ndarray], trust: np.ndarray, shown: list[float]
     ) -> np.ndarray:  # fmt: skip
-        """(SIDE, SIDE) mm, 0 or deeper: grooves of the shading; slope: the light's derivative along columns and rows."""
+        """(SIDE, SIDE) mm, 0 or deeper: grooves of the shading; slope: the light's derivatives along columns, rows."""
         spectrum = fft.rfft2(flat.astype(np.float32))
         skin = trust > 0.6
         depths, clear = [], []
         for k, (across, _) in enumerate(WIDTHS_MM):
-            depth, answer = np.zeros((DIRECTIONS, SIDE, SIDE), np.float32), np.zeros((DIRECTIONS, SIDE, SIDE), np.float32)
             if shown[k] == 0:
                 continue
+            depth, answer = (np.zeros((DIRECTIONS, SIDE, SIDE), np.float32) for _ in range(2))
             for d, angle in enumerate(np.arange(DIRECTIONS) * np.pi / DIRECTIONS):
                 even = fft.irfft2(spectrum * self.even[k][d], flat.shape)
                 odd = fft.irfft2(spectrum * self.odd[k][d], flat.shape)
@@ -222,7 +224,8 @@ class ReliefReader:
 
 @dataclass(frozen=True)
 class _Shading:
-    """Light on a surface without detail: level (R, R), logarithms; coefficients (9,), normals (R, R, 3) in camera space."""
+    """Light on a surface without detail: level (R, R), logarithms; coefficients (9,); normals (R, R, 3) in the camera's
+    space."""
 
     level: np.ndarray
     coefficients: np.ndarray
@@ -241,7 +244,7 @@ class _Shading:
             by = rows * trust[:, None]
             # Little is known of normals that are not seen: a small ridge keeps their light moderate.
             coefficients = np.linalg.solve(by.T @ by + 1e-3 * len(rows) * np.eye(9), by.T @ (trust * wanted))
-            away = wanted - rows @ coefficients
+            away: np.ndarray = wanted - rows @ coefficients
             trust = 1 / np.sqrt(1 + (away / (1.5 * float(np.median(np.abs(away))) + 1e-3)) ** 2)
         return cls(basis @ coefficients, coefficients, normals)
 
@@ -271,7 +274,7 @@ def _harmonics(normals: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class _Zones:
     """keep (R, R): 0 on eyes, brows, mouth, nostrils and ears, with margins; forehead, low (below the nose), cheeks;
-    directions (DIRECTIONS, R, R): how far a groove across that direction is to be believed; near_nose: left and right."""
+    directions (DIRECTIONS, R, R): how far a groove across that direction is believed; near_nose: left and right."""
 
     keep: np.ndarray
     forehead: np.ndarray
@@ -358,11 +361,14 @@ def _expected(p: np.ndarray, u: np.ndarray, v: np.ndarray, unit: float, above: n
 
 def blur_of(image: np.ndarray, mask: np.ndarray) -> float:
     """Standard deviation in pixels of a picture's blur, from its sharpest edges within mask (h, w): blurring them once
-    more by a known amount reduces a sharp edge's gradient more than a soft one's (Zhuo and Sim 2011). At least `_PIXEL`."""
+    more takes more off a sharp edge's gradient than off a soft one's (Zhuo and Sim 2011). At least `_PIXEL`."""
     grey = to_linear(image) @ _LUMINANCE
     grey = np.sqrt(np.maximum(grey, 0))
     again = 1.0
-    first, second = _steepness(ndimage.gaussian_filter(grey, 0.6)), _steepness(ndimage.gaussian_filter(grey, np.hypot(0.6, again)))
+    first, second = (
+        _steepness(ndimage.gaussian_filter(grey, 0.6)),
+        _steepness(ndimage.gaussian_filter(grey, np.hypot(0.6, again))),
+    )
     used = mask & (first >= ndimage.maximum_filter(first, 3) - 1e-9)
     if used.sum() < 30:
         return 2.0
@@ -431,9 +437,8 @@ def _long_ones(depth: np.ndarray, mm: float) -> np.ndarray:
         return np.zeros_like(depth)
     numbers = np.arange(1, count + 1)
     deepest = ndimage.maximum(depth, labels, numbers)
-    long = np.array([
-        np.hypot(rows.stop - rows.start, columns.stop - columns.start) * mm for rows, columns in ndimage.find_objects(labels)
-    ])  # fmt: skip
+    boxes = ndimage.find_objects(labels)
+    long = np.array([np.hypot(rows.stop - rows.start, columns.stop - columns.start) * mm for rows, columns in boxes])
     share = np.clip((long - _LONG_MM) / _LONG_MM, 0, 1) * np.clip((deepest - _CLEAR_MM) / _CLEAR_MM, 0, 1)
     part = np.concatenate([[0.0], share])[labels]
     return np.asarray(np.maximum(depth - 0.5 * _FROM_MM, 0) * part)

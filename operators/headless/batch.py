@@ -15,7 +15,7 @@ from typing import TextIO
 from ...core import logs
 from ...core.batch import arguments, ledger
 from ...core.batch.job import Item, Job
-from ...core.batch.sliders import look_of, w_offset_of
+from ...core.batch.sliders import look_of, relief_of, w_offset_of
 from ...core.errors import DnpmError
 from ...core.files.writing import cannot_write, sweep
 from ...core.files.writing import folder as made_folder
@@ -76,6 +76,8 @@ def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | N
     identity, expression, detail = maker.sliders(item)
     look = look_of(item).as_json()
     more = {"detail": str(detail), "look": str(look), "w_offset": w_offset_of(item)}
+    if wrinkles := relief_of(item):
+        more["relief"] = wrinkles
     wanted = ledger.fingerprint(item, identity, expression, maker.made_with | more)
     if not force and ledger.is_done(folder, wanted):
         return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bpy
 
-from ...core.photo.choices import TRUST
+from ...core.photo.choices import TRUST, WRINKLES
 from ..scene import compat, names, registration
 from ..scene.detail import live
 from ..scene.face import slider_values
@@ -82,12 +82,19 @@ class PhotoProperties(bpy.types.PropertyGroup):
         "photo alone. What a small or blurred photo does not show is guessed",
         default=TRUST, min=0.0, max=1.5, soft_max=1.0, step=5, update=_detail_changed,
     )  # fmt: skip
+    wrinkles: bpy.props.FloatProperty(
+        name="Photo's Wrinkles",
+        description="Strength of the lines that a sharp photo shows and the sliders do not know: 0 none, 1 as they "
+        "are, 2 twice as deep. They stay on the skin whatever the sliders do",
+        default=WRINKLES, min=0.0, max=2.0, step=5, update=_detail_changed,
+    )  # fmt: skip
     colour: bpy.props.FloatProperty(
         name="Photo's Colours",
         description="How much of the photo's colours the skin has; light and shadow of the photo are in them",
         default=1.0, min=0.0, max=1.0, step=5, update=_colour_changed,
     )  # fmt: skip
     offset: bpy.props.StringProperty(options={"HIDDEN"})
+    relief: bpy.props.StringProperty(options={"HIDDEN"})
     texture: bpy.props.PointerProperty(type=bpy.types.Image, options={"HIDDEN"})
     skin: bpy.props.FloatVectorProperty(size=3, min=0.0, max=1.0, options={"HIDDEN"})
     photos: bpy.props.CollectionProperty(

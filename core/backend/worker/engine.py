@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ... import devices
 from ...detail.card import check_face_model, weights_dir
-from ...detail.controls import Controls, age_direction, apply_gain, w_plus
+from ...detail.controls import Controls, add_relief, age_direction, apply_gain, w_plus
 from ...detail.weights import Detail, load_detail
 from ...errors import DnpmError
 from ...face_model.locate import face_model_path
@@ -145,16 +145,18 @@ class Engine:
                 code = w_plus(
                     self.detail, self._tensor(identity[part]), self._tensor(expression[part]), own, self._age, offset
                 )
-                maps.append(self._masked(apply_gain(self.detail.generator.synthesis(code, size), own.gain)))
+                detail = add_relief(self.detail.generator.synthesis(code, size), own.relief)
+                maps.append(self._masked(apply_gain(detail, own.gain)))
         return np.concatenate(maps)
 
     def _of_part(self, controls: Controls, part: slice) -> Controls:
         """The controls of a part of the batch, on the device."""
-        other, gain = controls.mix_identity, controls.gain
+        other, gain, relief = controls.mix_identity, controls.gain, controls.relief
         return replace(
             controls,
             mix_identity=None if other is None else other[part].to(self.device),
             gain=None if gain is None else gain.to(self.device),
+            relief=None if relief is None else relief.to(self.device),
         )
 
     def random(self, seed: int, resolution: int | None, truncation: float) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from ....core.face_model.regions import EXPRESSIONS_BY_REGION, region_gain
 from ....core.geometry.uv_map import UVMap
 from .. import names
 from ..face import models, slider_values
-from ..photo import code_offset
+from ..photo import code_offset, wrinkles
 
 REGIONS = tuple(EXPRESSIONS_BY_REGION)
 GAIN_SIZE = 256
@@ -30,7 +30,8 @@ def added_to(request: MapRequest, obj: bpy.types.Object, depsgraph: bpy.types.De
     Raises DnpmError when the other face is of another model, or the mask that is named is gone.
     """
     owner = obj.evaluated_get(depsgraph) if depsgraph is not None else obj
-    request, group = replace(request, w_offset=code_offset.read(owner)), getattr(owner, names.CONTROLS, None)
+    request = replace(request, w_offset=code_offset.read(owner), relief=wrinkles.read(owner))
+    group = getattr(owner, names.CONTROLS, None)
     if group is None:
         return request
     gain = _gain(obj, tuple(round(float(getattr(group, f"region_{name}")), 4) for name in REGIONS))
@@ -57,13 +58,15 @@ def extras_digest(request: MapRequest) -> bytes:
     if request.mix_identity is not None:
         params["mix_from"] = request.mix_from
     arrays = {name: getattr(request, name) for name in ("gain", "mix_identity", "w_offset")}
-    if not params and all(array is None for array in arrays.values()):
+    if not params and request.relief is None and all(array is None for array in arrays.values()):
         return b""
     hasher = hashlib.blake2b(repr(sorted(params.items())).encode(), digest_size=16)
     for name, array in arrays.items():
         if array is not None:
             hasher.update(name.encode())
             hasher.update(np.ascontiguousarray(array, np.float32).tobytes())
+    if request.relief is not None:
+        hasher.update(b"relief" + wrinkles.digest_of(request.relief))
     return hasher.digest()
 
 

@@ -1,4 +1,5 @@
-"""What photos leave on a face: sliders, the step in w+, colours, a camera with the photo behind it, points to pin."""
+"""What photos leave on a face: sliders, the step in w+, wrinkles, colours, a camera with the photo behind it, points to
+pin."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ import bpy
 import numpy as np
 
 from ....core.backend.requests import PhotoCamera, PhotoFace
+from ....core.face_model import relief
 from ....core.face_model.looks import TONES
 from ....core.face_model.model import FaceModel
 from ....core.face_model.w_offset import to_text
@@ -16,7 +18,7 @@ from .. import compat, names
 from ..detail import live
 from ..face import identity, models, slider_values
 from ..look import looks
-from . import code_offset, photo_camera, photo_colour, pictures, point_handles
+from . import code_offset, photo_camera, photo_colour, pictures, point_handles, wrinkles
 
 LABEL = "DNPM Photo"
 
@@ -49,6 +51,7 @@ def write(
     model = models.model_of(face)
     identity.set_sliders(face, identity=made.identity, expression=made.expression)
     code_offset.write(face, to_text(made.w_offset))
+    wrinkles.write(face, relief.to_text(made.relief))
     _set_colour(face, group, made)
     # With a window both are painted a moment later, by a timer: painting takes a third of a second.
     if group.match_tone:
@@ -79,7 +82,7 @@ def remove(face: bpy.types.Object) -> None:
     group = getattr(face, names.PHOTO)
     point_handles.hide(face)
     photo_colour.show(face, None, group.skin, 0.0)
-    texture, group.texture, group.offset = group.texture, None, ""
+    texture, group.texture, group.offset, group.relief = group.texture, None, "", ""
     _free(texture)
     for place in reversed(range(len(group.photos))):
         _drop(face, group, place)

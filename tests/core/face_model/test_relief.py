@@ -45,7 +45,8 @@ def packed(data: bytes) -> str:
 @pytest.mark.parametrize(
     "text",
     [
-        "x", "8 0.01", "8 0.01 ???", f"8 nan {packed(bytes(64))}", f"8 0 {packed(bytes(64))}", f"8 5 {packed(bytes(64))}",
+        "x", "8 0.01", "8 0.01 ???", f"8 nan {packed(bytes(64))}", f"8 0 {packed(bytes(64))}",
+        f"8 5 {packed(bytes(64))}",
         f"9 0.01 {packed(bytes(64))}", f"8 0.01 {packed(bytes(10_000_000))}", f"99999 0.01 {packed(bytes(64))}",
         f"8 0.01 {base64.b64encode(b'no').decode()}",
     ],

@@ -1,5 +1,5 @@
-"""A photo's own wrinkles: grooves that we render are found where they are, with their sign and the order of their depths;
-blur fades them; what is no skin, no line, or no wrinkle's direction gives none."""
+"""A photo's own wrinkles: grooves that we render are found where they are, with their sign and the order of their
+depths; blur fades them; what is no skin, no line, or no wrinkle's direction gives none."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def groove(model: FaceModel, mm: float, row: float, depth: float) -> np.ndarray:
 
 
 def photo(
-    model: FaceModel, camera: Camera, heights: np.ndarray | None, light: tuple[float, float, float] = (-0.3, -0.8, -0.6),
-    skin: np.ndarray | None = None, seed: int = 0,
+    model: FaceModel, camera: Camera, heights: np.ndarray | None,
+    light: tuple[float, float, float] = (-0.3, -0.8, -0.6), skin: np.ndarray | None = None, seed: int = 0,
 ) -> np.ndarray:  # fmt: skip
     """The neutral face under one light and much of a room's, with some noise. A groove sees less of the room: the
     renderer knows no such shadow, so it is painted."""
@@ -135,13 +135,13 @@ def painted(places: np.ndarray, lines: bool, vertical: bool = False) -> np.ndarr
             dark = np.maximum(dark, np.exp(-0.5 * (away / 2.2) ** 2) * reach)
         else:
             for column in range(SIDE // 2 - 50, SIDE // 2 + 51, 20):
-                dark = np.maximum(dark, np.exp(-0.5 * np.hypot(rows - row, columns - column - 10 * (k % 2)) ** 2 / 2.2**2))
+                dark = np.maximum(
+                    dark, np.exp(-0.5 * np.hypot(rows - row, columns - column - 10 * (k % 2)) ** 2 / 2.2**2)
+                )
     return (skin * (1 - 0.2 * dark[..., None])).astype(np.float32)
 
 
-def test_spots_and_upright_strands_are_no_wrinkles(
-    face_model: FaceModel, reader: ReliefReader, camera: Camera
-) -> None:
+def test_spots_and_upright_strands_are_no_wrinkles(face_model: FaceModel, reader: ReliefReader, camera: Camera) -> None:
     places = landmark_uv(face_model)
     energy = {}
     for name, skin in (

@@ -65,7 +65,7 @@ def _sliders(
             raise DnpmError(f"{name}: has the shape {array.shape}; these weights take {shape}")
     controls = Controls(
         age=request.age, truncation=request.truncation, mix_identity=_tensor(request.mix_identity),
-        mix_from=request.mix_from, gain=_tensor(request.gain),
+        mix_from=request.mix_from, gain=_tensor(request.gain), relief=_tensor(request.relief),
     )  # fmt: skip
     return request.identity, request.expression, request.w_offset, request.resolution, controls
 
@@ -76,7 +76,8 @@ def _tensor(array: np.ndarray | None) -> torch.Tensor | None:
 
 def _check_arrays(request: MapRequest | MapsRequest, dimensions: int) -> None:
     """What does not need the networks: dimensions, and that all numbers are finite."""
-    for name, more in (("identity", 0), ("expression", 0), ("w_offset", 1), ("mix_identity", 0), ("gain", None)):
+    for name, more in (("identity", 0), ("expression", 0), ("w_offset", 1), ("mix_identity", 0), ("gain", None),
+                       ("relief", None)):  # fmt: skip
         array: np.ndarray | None = getattr(request, name)
         if array is None:
             continue

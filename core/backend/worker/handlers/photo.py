@@ -103,6 +103,7 @@ def _face(made: Sequence[Reconstruction]) -> PhotoFace:
         identity=_float32(first.identity),
         expression=_float32(first.expression),
         w_offset=None if first.w_offset is None else _float32(first.w_offset),
+        relief=None if first.relief is None else _float32(first.relief),
         texture=_float32(np.concatenate([first.texture.colour, first.alpha[..., None]], axis=2)),
         skin=_float32(first.skin),
         cameras=tuple(_camera(one) for one in made),
