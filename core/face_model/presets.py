@@ -145,10 +145,11 @@ def from_text(text: str, source: str) -> Preset:
             problems.append(f"look: {error}")
     texts: dict[str, str | None] = {}
     for part, read in (("w_offset", steps.from_text), ("relief", reliefs.from_text)):
-        text = texts[part] = data.get(part)
-        if text is not None:
+        value = data.get(part)
+        texts[part] = value if isinstance(value, str) else None
+        if value is not None:
             try:
-                read(text if isinstance(text, str) else "?")
+                read(value if isinstance(value, str) else "?")
             except ValueError as error:
                 problems.append(f"{part} {error}")
     if not problems and all(data.get(part) is None for part in _PARTS):

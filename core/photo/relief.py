@@ -52,13 +52,14 @@ _MATCHED = 1 / (2 * np.sqrt(2))
 """Answer of a second derivative, times its width's square, at the middle of a Gaussian groove of its own width."""
 _BLOB, _WEAKER = 1.5, 6
 """An isotropic answer counts so many times against a line; it is the mean of so many weakest directions."""
-_NOISE, _FAINTEST = 0.6, 0.006
-"""Answers below so many deviations of the skin's own, and below this logarithm, are nothing."""
+_NOISE, _GRAIN, _FAINTEST = 0.6, 1.5, 0.006
+"""Answers below so many deviations of the skin's own, so many times the isotropic ones around, and below this
+logarithm, are nothing."""
 _EDGE = (0.55, 1.15)
 """Odd answers that the light does not explain, over the even one: doubtful from the first, an edge from the second."""
-_SHARP = (1.0, 1.7)
+_SHARP = (2.05, 3.2)
 """A groove's width over the photo's blur: below the first it cannot be seen, from the second on it is certain."""
-_PIXEL = 0.7
+_PIXEL = 0.5
 """A pixel's own blur and the camera's before it, standard deviation in pixels."""
 _GAIN = 1.6
 """Brings the depths to those of the data set's old faces."""
@@ -205,7 +206,8 @@ class ReliefReader:
                 depth[d] = across / _MATCHED / size * edge * self.zones.directions[d]
             weakest = np.partition(answer, _WEAKER - 1, 0)[:_WEAKER].mean(0)
             noise = 1.4826 * float(np.median(answer[:, skin])) if skin.any() else _FAINTEST
-            left = np.maximum(answer - _BLOB * weakest - max(_NOISE * noise, _FAINTEST * _MATCHED), 0)
+            grain = np.maximum(_GRAIN * ndimage.gaussian_filter(weakest, 4 / self.mm), _NOISE * noise)
+            left = np.maximum(answer - _BLOB * weakest - np.maximum(grain, _FAINTEST * _MATCHED), 0)
             best = (left * depth).argmax(0)[None]
             depths.append(shown[k] * np.take_along_axis(left * depth, best, 0)[0])
             clear.append(np.take_along_axis(left, best, 0)[0] / np.sqrt(across))
@@ -291,6 +293,8 @@ class _Zones:
         unit = mm * SIDE
         """Millimetres of one unit of UV."""
         eyes = np.minimum(_away(p[36:42], mm, closed=True), _away(p[42:48], mm, closed=True))
+        corners = np.min([np.hypot(u - a, v - b) * unit for a, b in p[[36, 45]]], 0)
+        """Lashes and make-up."""
         brows = np.minimum(_away(p[17:22], mm), _away(p[22:27], mm))
         mouth = _away(p[48:60], mm, closed=True)
         nostrils = np.min([np.hypot(u - a, v - b) * unit for a, b in p[31:36] - [0, 2 / unit]], 0)
@@ -299,7 +303,7 @@ class _Zones:
         nose = _away(p[[27, 31, 33, 35]], mm, closed=True)
         sides = np.minimum(_away(p[[21, 39, 31]], mm), _away(p[[22, 42, 35]], mm))
         for away, border in (
-            (eyes, 5.0), (brows, 4.5), (mouth, 4.0), (nostrils, 4.5), (nose, 1.0), (sides, 4.0)
+            (eyes, 5.0), (corners, 7.5), (brows, 4.5), (mouth, 4.0), (nostrils, 4.5), (nose, 1.0), (sides, 4.0)
         ):  # fmt: skip
             keep = keep * np.clip((away - border) / 2.5, 0, 1)
         keep = keep * np.clip(1 - ears / 6, 0, 1)
@@ -372,9 +376,9 @@ def blur_of(image: np.ndarray, mask: np.ndarray) -> float:
     used = mask & (first >= ndimage.maximum_filter(first, 3) - 1e-9)
     if used.sum() < 30:
         return 2.0
-    strong = first >= np.quantile(first[used], 0.9)
+    strong = first >= 0.4 * np.quantile(first[used], 0.98)
     ratio = (first / np.maximum(second, 1e-6))[used & strong]
-    ratio = max(float(np.quantile(ratio, 0.8)), 1.0005)
+    ratio = max(float(np.median(ratio)), 1.0005)
     total = again / np.sqrt(ratio**2 - 1)
     return float(np.clip(np.sqrt(max(total**2 - 0.36, 0.0)), _PIXEL, 50))
 

@@ -163,7 +163,10 @@ class FakeClient:
             for k in range(count)
         ]  # fmt: skip
         skin = np.array([0.45, 0.3, 0.2], np.float32)
-        return PhotoFace(identity, expression, offset, texture, skin, tuple(cameras), "the photo", {"fit": 0.5})
+        relief = np.round(rng.uniform(-127, 127, (32, 32))).astype(np.float32)
+        relief[0, 0] = -127
+        relief *= np.float32(0.003)
+        return PhotoFace(identity, expression, offset, relief, texture, skin, tuple(cameras), "the photo", {"fit": 0.5})
 
     def _open_speech(self, request: SpeechOpen) -> SpeechOpened:
         self.speech, self.steps = request, 0

@@ -31,7 +31,8 @@ def scene_state() -> tuple:
     counts = tuple(len(getattr(bpy.data, kind)) for kind in ("objects", "images", "cameras", "materials", "textures"))
     sliders = [item.value for item in face.dnpm_face.identity] + [b.value for b in face.data.shape_keys.key_blocks]
     trees = [len(m.node_tree.nodes) for m in materials.own(face)]
-    return counts, sliders, trees, face.dnpm_photo.offset, scene.camera, scene.render.resolution_x
+    kept = face.dnpm_photo.offset, face.dnpm_photo.relief
+    return counts, sliders, trees, kept, scene.camera, scene.render.resolution_x
 
 
 def colour_source(material) -> bpy.types.Node:
@@ -109,10 +110,49 @@ def test_sliders_work_on_top_of_it(backend, face, window):
     assert "w_offset" not in backend.asked[-1]
 
 
+def test_its_wrinkles_are_in_every_request(backend, face, window):
+    face.dnpm_photo.filepath = PHOTO
+    assert bpy.ops.dnpm.face_from_image("EXEC_DEFAULT") == {"FINISHED"}
+    relief = backend.photo_answer(1).relief
+    assert np.allclose(backend.asked[-1]["relief"], relief, atol=1e-6)
+    first = map_state.of(face).wanted
+    face.dnpm_face.identity[0].value = 2.0
+    assert np.allclose(backend.asked[-1]["relief"], relief, atol=1e-6)
+    face.dnpm_face.identity[0].value = 0.5
+    assert map_state.of(face).wanted == first
+    face.dnpm_photo.wrinkles = 2.0
+    assert np.allclose(backend.asked[-1]["relief"], 2 * relief, atol=1e-6)
+    assert map_state.of(face).wanted != first
+    face.dnpm_photo.wrinkles = 0.0
+    assert "relief" not in backend.asked[-1]
+    face.dnpm_photo.wrinkles = 1.0
+    assert map_state.of(face).wanted == first
+    assert bpy.ops.dnpm.remove_photo() == {"FINISHED"}
+    assert "relief" not in backend.asked[-1]
+
+
+def test_a_photo_without_wrinkles_asks_for_the_same_map_as_before(backend, face):
+    """Files from before have no relief: what names their map is unchanged."""
+    from dnpm.core.backend.requests import MapRequest
+    from dnpm.operators.scene.detail import controls
+
+    sliders = {"identity": np.zeros(3, np.float32), "expression": np.zeros(4, np.float32)}
+    offset = np.ones((18, 512), np.float32)
+    assert controls.extras_digest(MapRequest(**sliders)) == b""
+    old = controls.extras_digest(MapRequest(**sliders, w_offset=offset))
+    assert old.hex() == "8e265f41ae3b0ff9e6fc2d5640855ddd"
+    relief = np.ones((8, 8), np.float32)
+    assert controls.extras_digest(MapRequest(**sliders, w_offset=offset, relief=relief)) != old
+    assert controls.extras_digest(MapRequest(**sliders, relief=relief)) != controls.extras_digest(
+        MapRequest(**sliders, relief=2 * relief)
+    )
+
+
 def test_a_render_has_it(backend, face):
     assert make() == {"FINISHED"}
     live.update_now(face)
     assert np.allclose(backend.calls[-1]["w_offset"], 0.4 * backend.photo_answer(1).w_offset)
+    assert np.allclose(backend.calls[-1]["relief"], backend.photo_answer(1).relief, atol=1e-6)
 
 
 def test_colours_are_mixed_in_and_follow_the_tone(backend, face):
@@ -153,6 +193,7 @@ def test_one_undo_step(backend, face):
     bpy.ops.ed.redo()
     face = bpy.data.objects[name]
     assert face.dnpm_photo.offset
+    assert face.dnpm_photo.relief
     assert face.dnpm_photo.photos[0].camera is not None
 
 
@@ -305,6 +346,7 @@ def test_a_worker_that_was_replaced_is_asked_again(backend):
 
 def test_presets_carry_it(backend, face, tmp_path: Path):
     assert make() == {"FINISHED"}
+    face.dnpm_photo.wrinkles = 0.5
     assert bpy.ops.dnpm.copy() == {"FINISHED"}
     assert bpy.ops.dnpm.add_face() == {"FINISHED"}
     other = bpy.context.object
@@ -313,12 +355,15 @@ def test_presets_carry_it(backend, face, tmp_path: Path):
     assert np.allclose(code_offset.read(other), 0.4 * backend.photo_answer(1).w_offset, atol=1e-6)
     live.update_now(other)
     assert np.allclose(backend.calls[-1]["w_offset"], code_offset.read(other))
+    assert other.dnpm_photo.wrinkles == 1.0
+    assert np.allclose(backend.calls[-1]["relief"], 0.5 * backend.photo_answer(1).relief, atol=0.001)
     bpy.ops.dnpm.reset()
     assert other.dnpm_photo.offset, "the step stays until the photo is removed"
 
 
-def test_a_damaged_step_is_told(backend, face):
-    face.dnpm_photo.offset = "18 512 nonsense"
+@pytest.mark.parametrize("kept", ["offset", "relief"])
+def test_a_damaged_step_is_told(backend, face, kept: str):
+    setattr(face.dnpm_photo, kept, "18 512 nonsense")
     with pytest.raises(RuntimeError, match="Remove Photo"):
         bpy.ops.dnpm.update_detail()
     assert bpy.ops.dnpm.remove_photo() == {"FINISHED"}

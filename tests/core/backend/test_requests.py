@@ -174,7 +174,15 @@ def test_an_answer_inside_an_answer() -> None:
     assert same(found, SpeechStepped(share=1.0, curves=curves))
     camera = PhotoCamera("a", np.eye(3), np.zeros(3), 5.0, np.ones(2), np.zeros((4, 6, 3), np.uint8), 0.1, 1, ("n",))
     face = PhotoFace(
-        np.zeros(3), np.zeros(4), None, np.zeros((2, 2, 4)), np.ones(3), (camera, camera), "photo", {"fit": 1.5}
+        np.zeros(3),
+        np.zeros(4),
+        None,
+        np.ones((4, 4)),
+        np.zeros((2, 2, 4)),
+        np.ones(3),
+        (camera, camera),
+        "photo",
+        {"fit": 1.5},
     )
     crossed_face = crossed(PhotoStepped(face=face))
     assert same(crossed_face, PhotoStepped(face=face))

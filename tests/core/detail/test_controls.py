@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dnpm.core.detail import controls
 from dnpm.core.detail.controls import MIX_RESOLUTIONS, Controls, age_direction, apply_gain, check, first_row, w_plus
 from dnpm.core.detail.encoder import Encoder
 from dnpm.core.detail.generator import Generator
@@ -132,3 +133,18 @@ def test_gain_scales_regions_smoothly(face_model: FaceModel):
 def test_what_cannot_be_is_refused(controls: Controls, message: str):
     with pytest.raises(DnpmError, match=message):
         check(controls)
+
+
+@pytest.mark.parametrize("size", [32, 64, 128])
+def test_relief_is_added_at_any_size(size: int) -> None:
+    rows = torch.linspace(-1, 1, 64)[:, None].expand(64, 64).contiguous()
+    flat = torch.full((2, 1, size, size), 0.25)
+    assert controls.add_relief(flat, None) is flat
+    found = controls.add_relief(flat, rows)
+    assert found.shape == flat.shape
+    assert torch.allclose(found.mean(), flat.mean(), atol=1e-5)
+    middle = found[0, 0, :, size // 2]
+    assert (middle.diff() >= 0).all()
+    assert torch.allclose(middle - 0.25, torch.linspace(-1, 1, size), atol=0.05)
+    with pytest.raises(DnpmError, match="relief: must be a square map"):
+        controls.check(controls.Controls(relief=torch.zeros(4, 6)))

@@ -107,10 +107,10 @@ def test_blur_fades_it(face_model: FaceModel, reader: ReliefReader, camera: Came
     wanted = groove(face_model, reader.mm, 22, 0.3)
     sharp = photo(face_model, camera, wanted)
     found = [read(reader, camera, image) for image in (sharp, blurred(sharp, 3.0), reduced(sharp, 100))]
-    assert found[0].blur_mm < 1 < found[1].blur_mm
+    assert found[0].blur_mm < 0.4 < 1 < found[1].blur_mm
     assert -deepest(found[1], wanted) < 0.6 * -deepest(found[0], wanted)
     # 100 pixels for the picture are 64 for the face: nothing can be told from them.
-    assert np.abs(found[2].displacement).max() < 0.1 * np.abs(found[0].displacement).max()
+    assert np.abs(found[2].displacement).max() < 0.15 * np.abs(found[0].displacement).max()
 
 
 @pytest.mark.parametrize("sigma", [0.8, 1.5, 3.0])
@@ -151,7 +151,7 @@ def test_spots_and_upright_strands_are_no_wrinkles(face_model: FaceModel, reader
         found = read(reader, camera, photo(face_model, camera, None, (0.0, 0.0, -1.0), skin)).displacement
         top = int((1 - places[17:27, 1].max()) * SIDE)
         energy[name] = float(np.sqrt((found[top - 90 : top - 16, 180:332] ** 2).mean()))
-    assert energy["spots"] < 0.35 * energy["lines"]
+    assert energy["spots"] < 0.4 * energy["lines"]
     assert energy["strands"] < 0.35 * energy["lines"]
 
 

@@ -65,6 +65,8 @@ def test_the_same_face_as_without_the_worker(client, pixels: np.ndarray) -> None
     assert made.texture[RESOLUTION // 3 : RESOLUTION // 2, RESOLUTION // 3 : RESOLUTION // 2, 3].mean() > 0.9
     assert np.allclose(made.skin, expected[0].skin, atol=1e-2)
     assert made.w_offset is not None
+    assert made.relief is not None
+    assert np.allclose(made.relief, expected[0].relief, atol=0.02)
     assert np.allclose(made.w_offset, expected[0].w_offset, atol=0.02 * np.abs(expected[0].w_offset).max())
     for one, camera, wanted in zip(("drawn", "small"), made.cameras, expected, strict=True):
         assert (camera.name, camera.found, camera.size) == (one, 1, wanted.camera.size)
