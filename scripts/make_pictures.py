@@ -6,6 +6,7 @@
 - library_people.jpg, library_expressions.jpg: the presets that ship;
 - frames.jpg: frames of one movement, each above its own displacement map;
 - capture.jpg: a captured performance as it was read, with some of its curves;
+- wrinkles.jpg: a made face's grooves, rendered, and read back from the picture;
 - converted.jpg: a face model that was read from a folder of registered meshes, its components and its expressions.
 
 The others are sheets of commands that need photos, or hours: people.jpg of `dnpm reconstruct`, skins.jpg and
@@ -34,6 +35,7 @@ from dnpm.core.detail.mesh import surface_mesh
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model import presets
 from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.landmark_uv import landmark_uv
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.readers import read_registered
@@ -41,7 +43,8 @@ from dnpm.core.face_model.sampling import random_identity
 from dnpm.core.files import contact_sheet
 from dnpm.core.files.meshes import write_obj
 from dnpm.core.photo.camera import Camera
-from dnpm.core.photo.render import Paint, render
+from dnpm.core.photo.relief import SIDE, ReliefReader
+from dnpm.core.photo.render import Lights, Paint, render
 
 ROOT = Path(__file__).resolve().parents[1]
 FROM_DEMO = ("expressions", "identities", "closeup", "displacement")
@@ -73,6 +76,7 @@ def main() -> int:
         items = rendered(job(take), args.work)
         contact_sheet.save(frames_picture(items), args.out / "frames.jpg")
         contact_sheet.save(capture_picture(items, take), args.out / "capture.jpg")
+        contact_sheet.save(wrinkles_picture(), args.out / "wrinkles.jpg")
         contact_sheet.save(converted_picture(registered(args.work / "registered")), args.out / "converted.jpg")
     except (DnpmError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -224,6 +228,65 @@ def converted_picture(model: FaceModel) -> Image.Image:
         ImageDraw.Draw(tile).text((110, 276), text, contact_sheet.INK, font, anchor="mm")
         tiles.append(tile)
     return _side_by_side(tiles)
+
+
+def wrinkles_picture() -> Image.Image:
+    """A smooth face with grooves that nothing else knows: its photo, the face without them, what the photo gave, and
+    both heights."""
+    model = FaceModel.load(face_model_path(None))
+    reader = ReliefReader(model)
+    vertices = model.vertices(random_identity(model, 4), np.zeros(model.n_exp, np.float32))
+    size, tone = 640, np.array([0.74, 0.56, 0.46], np.float32)
+    camera = Camera.before((size, size), 900.0, 0.86, 190.0, vertices[model.landmarks68[27]] * [1, 1, 0])
+    drawn = _grooves(landmark_uv(model), reader.mm)
+    # The renderer knows no shadow in a groove, which sees less of the room: it is painted.
+    skin = (tone * np.exp(0.35 * drawn)[..., None]).astype(np.float32)
+    soft = Lights(np.array([[-0.4, -0.7, -0.7]]), np.full((1, 3), 0.6), np.full(3, 0.5), 0.02)
+    raking = Lights(np.array([[-0.75, -0.45, -0.5]]), np.full((1, 3), 0.8), np.full(3, 0.2), 0.02)
+    grey, eyes = np.full((8, 8, 3), 0.7, np.float32), np.array([0.1, 0.08, 0.06], np.float32)
+    paper = np.array(contact_sheet.PAPER) / 255
+    photo, _ = render(model, vertices, camera, Paint(skin, tone, eyes), soft, drawn, paper)
+    found = reader.read(photo, vertices, camera, np.zeros((SIDE, SIDE), np.float32)).displacement
+    clay = Paint(grey, grey[0, 0], eyes)
+    without, _ = render(model, vertices, camera, clay, raking, None, paper)
+    with_them, _ = render(model, vertices, camera, clay, raking, found, paper)
+    heights = [np.repeat(np.clip(0.5 + image / 0.8, 0, 1)[60:470, 51:461, None], 3, 2) for image in (drawn, found)]
+    named = zip(
+        ("photo", "without its wrinkles", "with what was read", "heights, drawn", "heights, read"),
+        (photo, without, with_them, *heights),
+        strict=True,
+    )
+    tiles = []
+    for text, image in named:
+        tile = Image.new("RGB", (300, 326), contact_sheet.PAPER)
+        tile.paste(Image.fromarray((np.clip(image, 0, 1) * 255).astype(np.uint8)).resize((300, 300)), (0, 0))
+        ImageDraw.Draw(tile).text((150, 313), text, contact_sheet.INK, ImageFont.load_default(15), anchor="mm")
+        tiles.append(tile)
+    return _side_by_side(tiles)
+
+
+def _grooves(places: np.ndarray, mm: float) -> np.ndarray:
+    """(SIDE, SIDE) mm: lines across the forehead and beside the eyes, and folds beside the mouth, .1 to .4 mm deep."""
+    centre = (np.arange(SIDE) + 0.5) / SIDE
+    u, v = np.meshgrid(centre, 1 - centre)
+    unit = SIDE * mm
+    x, heights = (u - 0.5) * unit, np.zeros((SIDE, SIDE), np.float32)
+    lines = []
+    for k, depth in enumerate((0.4, 0.3, 0.2, 0.1)):
+        course = (v - places[17:27, 1].max()) * unit - 16 - 8 * k - 1.5 * np.sin(x / (7 + k) + k)
+        lines.append((course, np.abs(x + 4 * k) < 30 - 3 * k, depth, 0.9))
+    for side in (-1, 1):
+        beside = side * x - (places[45, 0] - 0.5) * unit
+        for k in (-1, 0, 1):
+            course = (v - places[45, 1]) * unit - k * (2 + 0.5 * beside)
+            lines.append((course, (beside > 8) & (beside < 22), 0.25, 0.7))
+        down = (places[33, 1] - v) * unit
+        fold = side * x - (places[35, 0] - 0.5) * unit - 8 - 0.45 * down
+        lines.append((fold, (down > 4) & (down < 30), 0.4, 1.5))
+    for course, there, depth, wide in lines:
+        soft = np.asarray(Image.fromarray(there.astype(np.float32)).resize((64, 64)).resize((SIDE, SIDE)))
+        heights = np.minimum(heights, -depth * np.exp(-0.5 * (course / wide) ** 2) * np.clip(soft, 0, 1))
+    return heights.astype(np.float32)
 
 
 def read_map(path: Path) -> np.ndarray:
