@@ -145,9 +145,9 @@ class ReliefReader:
     def _trust(self, texture: Texture, rest: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """(SIDE, SIDE) 0 to 1: skin that was seen and may have wrinkles."""
         mm, zones = self.mm, self.zones
-        # The border of what was seen above the brows is hair: its shadow and first strands lie beside it.
-        border = ndimage.gaussian_filter(ndimage.minimum_filter(seen, _odd(10 / mm)), 1 / mm)
-        seen = seen * (1 + zones.forehead * (border - 1))
+        # At the border of what was seen the skin turns away; above the brows hair and its shadow lie beside it.
+        near, far = (ndimage.gaussian_filter(ndimage.minimum_filter(seen, _odd(x / mm)), 1 / mm) for x in (5, 10))
+        seen = seen * (near + zones.forehead * (far - near))
         skin = seen * zones.keep
         usual = float(np.median(rest[skin > 0.5])) if (skin > 0.5).any() else 0.0
         colour = to_linear(texture.colour)
@@ -300,10 +300,13 @@ class _Zones:
         nostrils = np.min([np.hypot(u - a, v - b) * unit for a, b in p[31:36] - [0, 2 / unit]], 0)
         ears = (np.abs(u - 0.5) - 0.74 * (p[45, 0] - p[36, 0])) * unit
         keep = np.ones((SIDE, SIDE))
+        below = np.hypot(np.maximum(np.abs(u - 0.5) * unit - 11, 0), (v - p[57, 1]) * unit + 9)
+        """The furrow between lip and chin is the coarse face's."""
         nose = _away(p[[27, 31, 33, 35]], mm, closed=True)
         sides = np.minimum(_away(p[[21, 39, 31]], mm), _away(p[[22, 42, 35]], mm))
         for away, border in (
-            (eyes, 5.0), (corners, 7.5), (brows, 4.5), (mouth, 4.0), (nostrils, 4.5), (nose, 1.0), (sides, 4.0)
+            (eyes, 5.0), (corners, 7.5), (brows, 4.5), (mouth, 4.0), (below, 4.0), (nostrils, 4.5), (nose, 1.0),
+            (sides, 4.0),
         ):  # fmt: skip
             keep = keep * np.clip((away - border) / 2.5, 0, 1)
         keep = keep * np.clip(1 - ears / 6, 0, 1)
