@@ -128,9 +128,8 @@ def add_wheels(folder: Path) -> None:
         shorten(wheel)
     manifest = folder / "blender_manifest.toml"
     text = manifest.read_text(encoding="utf-8")
-    listing = (
-        f'platforms = ["{blenders_name}"]\nwheels = [\n' + "".join(f'  "./wheels/{name}",\n' for name in names) + "]\n"
-    )
+    lines = "".join(f'  "./wheels/{name}",\n' for name in names)
+    listing = f'platforms = ["{blenders_name}"]\nwheels = [\n{lines}]\n'
     listing = (f'blender_version_max = "{end}"\n' if end else "") + listing
     head, tables = text.split("[permissions]", 1)
     head = re.sub(r'blender_version_min = ".*"', f'blender_version_min = "{first}"', head)

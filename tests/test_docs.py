@@ -104,11 +104,11 @@ def test_labels_that_pages_name_are_those_of_the_interface(page: str, reference:
 
 
 def test_the_readme_is_easy_to_read() -> None:
-    """Sentences of at most 20 words on average, none above 35; commands, pictures and headings apart."""
+    """Sentences and rows of tables: at most 20 words on average, none above 35; commands, pictures, headings apart."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     text = re.sub(r"^(    |#|!).*$", "", text, flags=re.MULTILINE)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", text)
-    paragraphs = re.split(r"\n\s*\n|\n(?=\d\.|- )", text)
+    paragraphs = re.split(r"\n\s*\n|\n(?=\d\.|- |\|)", text)
     sentences = [s.split() for part in paragraphs for s in re.split(r"(?<=[.!?])\s+", " ".join(part.split()))]
     lengths = [len(words) for words in sentences if len(words) > 1]
     assert len(lengths) > 40
