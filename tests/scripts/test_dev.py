@@ -47,13 +47,14 @@ def of_make(repository: Path, target: str) -> list[list[str]]:
     found = re.search(rf"^{target}:([^#\n]*)##[^\n]*\n((?:\t.*\n)*)", makefile, re.MULTILINE)
     assert found is not None, target
     lines = [line.strip().removeprefix("@") for line in found[2].splitlines()]
+    lines = [re.sub(r"\$\(if .*\)", "", line) for line in lines]
     own = [shlex.split(line.replace("$(PY)", "PY")) for line in lines if "$(PY) " in line]
     own = [[word for word in words if "=" not in word] for words in own]
     needed = [command for name in found[1].split() if name != "venv" for command in of_make(repository, name)]
     return needed + own
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "docs"])
+@pytest.mark.parametrize("target", ["demo", "test", "docs", "extension"])
 def test_a_target_is_that_of_make(dev, repository, target):
     assert dev.commands(target, "PY", []) == of_make(repository, target)
     assert len(dev.commands(target, "PY", [])) >= 2
@@ -97,6 +98,11 @@ def test_a_dry_run_runs_nothing(dev, fresh, capsys):
     for words in (["test", "--dry-run", "a.py"], ["--dry-run", "test", "a.py"], ["test", "a.py", "--dry-run"]):
         assert dev.main(words) == 0
         assert capsys.readouterr().out.rstrip().endswith("tests/run.py a.py")
+    assert dev.main(["extension", "--wheels", "--dry-run"]) == 0
+    assert capsys.readouterr().out.rstrip().endswith("build_extension.py --out build/extension --wheels")
+    for words in (["demo", "a.py"], ["test", "--wheels"]):
+        with pytest.raises(SystemExit, match="2"):
+            dev.main(words)
 
 
 def test_another_python_is_told(dev, fresh, monkeypatch):
