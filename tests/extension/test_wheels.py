@@ -7,11 +7,13 @@ import csv
 import hashlib
 import importlib.util
 import io
+import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -143,3 +145,30 @@ def test_macs_with_intel_processors_are_told_what_to_do(builder, monkeypatch, tm
 def test_what_has_no_name_in_blender_is_refused(builder):
     with pytest.raises(builder.BuildError, match="no name for this platform"):
         builder.blender_platform(Path("torch-2.13.0-cp311-cp311-musllinux_1_2_riscv64.whl"))
+
+
+@pytest.mark.parametrize(("tag", "platform"), [("win_amd64", "windows-x64"), ("macosx_14_0_arm64", "macos-arm64")])
+def test_the_manifest_names_the_wheels_and_the_platform(
+    builder, repository, wheel, tmp_path, monkeypatch, tag, platform
+):
+    """What pip downloads is simulated: torch with paths that are too long, and another wheel."""
+    stage = tmp_path / "stage"
+    (stage / "wheels").mkdir(parents=True)
+    shutil.copy(repository / "blender_manifest.toml", stage)
+    torch = f"torch-2.13.0-cp311-cp311-{tag}.whl"
+
+    def download(command: list[str]) -> SimpleNamespace:
+        assert any(word.startswith("torch==") for word in command)
+        shutil.copy(wheel, stage / "wheels" / torch)
+        shutil.copy(wheel, stage / "wheels" / "scipy-1.16.0-py3-none-any.whl")
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(builder.subprocess, "run", download)
+    builder.add_wheels(stage)
+    manifest = tomllib.loads((stage / "blender_manifest.toml").read_text(encoding="utf-8"))
+    assert manifest["platforms"] == [platform]
+    assert manifest["wheels"] == ["./wheels/scipy-1.16.0-py3-none-any.whl", f"./wheels/{torch}"]
+    before = tomllib.loads((repository / "blender_manifest.toml").read_text(encoding="utf-8"))
+    assert manifest["permissions"] == before["permissions"]
+    for name in manifest["wheels"]:
+        assert not builder.fold_licences.too_long(stage / name)
