@@ -156,7 +156,8 @@ class ReliefReader:
         around = np.stack([_mean_around(chroma[..., k], skin, _HIGH_PASS_MM / mm) for k in (0, 1)], -1)
         odd = np.clip((np.linalg.norm(chroma - around, axis=-1) - 0.06) / 0.05, 0, 1)
         odd = ndimage.gaussian_filter(ndimage.maximum_filter(odd, _odd(1.5 / mm)), 0.6 / mm)
-        dark = np.clip((usual - rest - 0.5) / 0.25, 0, 1) * zones.forehead
+        # Strands, frames of glasses, deep shadows; a beard is told below.
+        dark = np.clip((usual - rest - 0.5) / 0.25, 0, 1) * (1 - zones.low)
         dark = ndimage.gaussian_filter(ndimage.maximum_filter(dark, _odd(5 / mm)), 2 / mm)
         kept = skin * (1 - odd) * (1 - np.clip(1.5 * dark, 0, 1)) * (1 - self._beard(rest, skin))
         return np.asarray(ndimage.gaussian_filter(kept, 0.5 / mm) * (seen > 0.02))
