@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "photo-habits",
         help="how the landmark networks err in photos beyond that (shipped; minutes)",
         description="Fits a folder of portraits, a person each, and keeps what their landmarks' errors have in common "
-        "beyond the habits measured on renders. labels.csv in the folder (columns file, person, sex: f or m) lets "
+        "beyond the an error model measured on renders. labels.csv in the folder (columns file, person, sex: f or m) lets "
         "women and men count alike.",
     )
     photos.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
@@ -157,16 +157,16 @@ def _habits(args: argparse.Namespace) -> int:
     from ..face_model.locate import face_model_path
     from ..face_model.model import FaceModel
     from ..paths import ROOT
-    from ..photo.fit.habits import FILE, Grades
-    from ..photo.fit.measure import measure_habits
+    from ..photo.fit.landmark_errors import FILE, LandmarkErrorModels
+    from ..photo.fit.measure import measure_error_models
     from ..photo.fit.solve import Fitter
     from ..photo.landmarks.networks import LandmarkNetworks
 
     path = args.out or ROOT / "weights" / FILE
     model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
-    fitter = Fitter(model, networks.canonical, habits=Grades.none())
+    fitter = Fitter(model, networks.canonical, error_models=LandmarkErrorModels.none())
     with bars.share("landmark errors") as tell:
-        habits = measure_habits(fitter, networks, args.count, tell)
+        habits = measure_error_models(fitter, networks, args.count, tell)
     habits.save(path, model, f"dnpm build landmark-habits --count {args.count}")
     print(path)
     return 0
@@ -177,7 +177,7 @@ def _photo_habits(args: argparse.Namespace) -> int:
     from ..face_model.model import FaceModel
     from ..paths import ROOT
     from ..photo.fit.measure_photos import measure_bias, portraits_of
-    from ..photo.fit.photo_habits import FILE, PhotoHabits
+    from ..photo.fit.photo_bias import FILE, PhotoLandmarkBias
     from ..photo.fit.solve import Fitter
     from ..photo.landmarks.networks import LandmarkNetworks
     from ..photo.portraits import chosen, people_of
@@ -185,7 +185,7 @@ def _photo_habits(args: argparse.Namespace) -> int:
     path = args.out or ROOT / "weights" / FILE
     model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
     people = chosen(people_of(args.photos, args.labels), args.half, args.people)
-    fitter = Fitter(model, networks.canonical, photos=PhotoHabits.none())
+    fitter = Fitter(model, networks.canonical, photos=PhotoLandmarkBias.none())
     portraits = portraits_of(people, networks)
     with bars.share("photo habits") as tell:
         habits = measure_bias(fitter, networks.canonical, portraits, tell)

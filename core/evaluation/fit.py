@@ -7,7 +7,7 @@ Vertices are those of the front of the face, in the head's own frame, in millime
 that a head's size, which one picture does not tell, counts; rigid_mm: after the best rotation and shift; similar_mm:
 after the best rotation, shift and scale, the shape alone. A pose's error is the angle of the rotation that is left.
 
-Photos' habits (`core/photo/fit/photo_habits.py`) are left out: these faces are renders.
+photos' landmark bias (`core/photo/fit/photo_bias.py`) are left out: these faces are renders.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ..face_model.model import FaceModel
 from ..face_model.sampling import random_expression, random_identity
 from ..photo.camera import Camera, angle_between, turned
 from ..photo.degrade import blurred, reduced
-from ..photo.fit.photo_habits import PhotoHabits
+from ..photo.fit.photo_bias import PhotoLandmarkBias
 from ..photo.fit.points import similarity
 from ..photo.fit.solve import Fitter, Picture
 from ..photo.landmarks.detect import Face, find_faces
@@ -78,7 +78,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     """Figures by variant: as rendered, "_64", "_blur"."""
     model = FaceModel.load(face_model_path(args.face_model))
     networks = LandmarkNetworks.load(args.landmarks)
-    fitter = Fitter(model, networks.canonical, photos=PhotoHabits.none())
+    fitter = Fitter(model, networks.canonical, photos=PhotoLandmarkBias.none())
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in VARIANTS}
     lost = dict.fromkeys(VARIANTS, 0)
     for k in progress.each(range(args.faces), "faces"):

@@ -1,10 +1,10 @@
 """Photos of a folder: is the face found, how far off is the fit, at full size and at 64 pixels, and how long it takes.
 
 nme: mean distance of the 468 landmarks from their places on the fitted face, in distances between the outer corners of
-the eyes; the landmark network's own habits count in it. nme_residual: the same after the usual errors of such a face
-are taken off (`core/photo/fit/habits.py`), which is what the fit makes small. nme_64: the photo is reduced until the
-found face is 64 pixels high, enlarged again, found and fitted again; that face's places against the landmarks of the
-full-size photo. landmarks_64: the landmarks alone, without a fit.
+the eyes; the landmark network's own systematic errors count in it. nme_residual: the same after the usual errors of
+such a face are taken off (`core/photo/fit/landmark_errors.py`), which is what the fit makes small. nme_64: the photo
+is reduced until the found face is 64 pixels high, enlarged again, found and fitted again; that face's places against
+the landmarks of the full-size photo. landmarks_64: the landmarks alone, without a fit.
 """
 
 from __future__ import annotations

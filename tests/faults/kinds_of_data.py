@@ -67,15 +67,15 @@ def read_offsets(path: Path) -> None:
 
 
 def read_habits(path: Path) -> None:
-    from dnpm.core.photo.fit.habits import Grades
+    from dnpm.core.photo.fit.landmark_errors import LandmarkErrorModels
 
-    Grades.load(model(), path)
+    LandmarkErrorModels.load(model(), path)
 
 
 def read_photo_habits(path: Path) -> None:
-    from dnpm.core.photo.fit.photo_habits import PhotoHabits
+    from dnpm.core.photo.fit.photo_bias import PhotoLandmarkBias
 
-    PhotoHabits.load(model(), path)
+    PhotoLandmarkBias.load(model(), path)
 
 
 # What users write

@@ -1,9 +1,9 @@
 """Where MediaPipe's network puts its 468 points on our faces, measured: pictures of known faces are looked at, and
 every point's place on the skin is read off where its pixel falls.
 
-Points are named by a canonical face whose brows, chin and cheeks are not ours; and a network has habits. What both do
-together is an offset for each point, in millimetres on the mean face. `dnpm build landmark-offsets` writes them into
-`weights/landmark_offsets.safetensors`; without them a fit pushes these differences into the person.
+Points are named by a canonical face whose brows, chin and cheeks are not ours; and a network has systematic errors.
+What both do together is an offset for each point, in millimetres on the mean face. `dnpm build landmark-offsets`
+writes them into `weights/landmark_offsets.safetensors`; without them a fit pushes these differences into the person.
 """
 
 from __future__ import annotations

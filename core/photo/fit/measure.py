@@ -1,4 +1,5 @@
-"""Measuring the landmarks' habits (`habits.py`): people are rendered and found as they are, reduced, and blurred."""
+"""Measuring the landmark error model (`landmark_errors.py`): people are rendered and found as they are, reduced, and
+blurred."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from ..landmarks.networks import LandmarkNetworks
 from ..render import Lights, Paint, render
 from .calibrate import mirror_of
 from .expectation import score_row
-from .habits import Differences, Grades, Mirror, level
+from .landmark_errors import Differences, LandmarkErrorModels, Mirror, level
 from .response import features
 from .solve import Fitter
 
@@ -90,10 +91,10 @@ def difference(fitter: Fitter, seen: Seen) -> tuple[np.ndarray, np.ndarray]:
     return (placed - points) @ turn.T / eyes, features(seen.camera.rotation, turn, away)
 
 
-def measure_habits(
+def measure_error_models(
     fitter: Fitter, networks: LandmarkNetworks, count: int, progress: Callable[[float], None] | None = None
-) -> Grades:
-    """Habits over `count` rendered people; the fitter's own habits do not count.
+) -> LandmarkErrorModels:
+    """LandmarkErrorModel over `count` rendered people; the fitter's own error model do not count.
 
     Raises DnpmError when fewer than half of the pictures' faces are found.
     """
@@ -108,11 +109,11 @@ def measure_habits(
         raise DnpmError(
             f"the landmark networks found {len(found)} of {3 * count} rendered faces: too few to measure by"
         )
-    return grades_of(fitter, networks.canonical, found)
+    return error_models_of(fitter, networks.canonical, found)
 
 
-def grades_of(fitter: Fitter, canonical: np.ndarray, found: list[Seen]) -> Grades:
-    """Habits by what was found; canonical (468, 3) mm is the networks' own face."""
+def error_models_of(fitter: Fitter, canonical: np.ndarray, found: list[Seen]) -> LandmarkErrorModels:
+    """LandmarkErrorModel by what was found; canonical (468, 3) mm is the networks' own face."""
     model = fitter.model
     mirror = Mirror.of(mirror_of(canonical), fitter.by_identity, tuple(model.expression_names))
     measured = [difference(fitter, one) for one in found]
@@ -122,4 +123,4 @@ def grades_of(fitter: Fitter, canonical: np.ndarray, found: list[Seen]) -> Grade
         np.stack([one.expression for one in found]).astype(float),
         np.stack([score_row(model.expression_names, one.face.scores) for one in found]),
     )  # fmt: skip
-    return Grades.measured(faces, mirror)
+    return LandmarkErrorModels.measured(faces, mirror)

@@ -1,4 +1,4 @@
-"""Measuring photos' habits (`photo_habits.py`) on real portraits, where nobody's face is known.
+"""Measuring photos' landmark bias (`photo_bias.py`) on real portraits, where nobody's face is known.
 
 One pass: everybody is fitted as if photos erred as renders do. The identities' common vector is what the networks'
 common error looks like to such a fit: not everybody has wings of the nose that are 1.6 mm wider than the model's
@@ -21,8 +21,8 @@ from ..landmarks.detect import Face, find_faces
 from ..landmarks.networks import LandmarkNetworks
 from ..portraits import Person
 from .calibrate import mirror_of
-from .habits import level
-from .photo_habits import PhotoHabits
+from .landmark_errors import level
+from .photo_bias import PhotoLandmarkBias
 from .response import features
 from .solve import Fit, Fitter, Picture
 
@@ -58,13 +58,15 @@ def portraits_of(people: Sequence[Person], networks: LandmarkNetworks) -> list[P
 def measure_bias(
     fitter: Fitter, canonical: np.ndarray, portraits: Sequence[Portrait],
     progress: Callable[[float], None] | None = None,
-) -> PhotoHabits:  # fmt: skip
-    """By a fitter that has no photos' habits yet; canonical (468, 3) mm is the networks' own face.
+) -> PhotoLandmarkBias:  # fmt: skip
+    """By a fitter that has no photos' landmark bias yet; canonical (468, 3) mm is the networks' own face.
 
     Raises DnpmError when there are fewer than `LEAST` portraits.
     """
     if len(portraits) < LEAST:
-        raise DnpmError(f"{len(portraits)} portraits are too few to measure photos' habits by; at least {LEAST} are")
+        raise DnpmError(
+            f"{len(portraits)} portraits are too few to measure photos' landmark bias by; at least {LEAST} are"
+        )
     fits = []
     for number, one in enumerate(portraits):
         fits.append(fitter.fit([Picture(one.face, one.size)]))
@@ -76,7 +78,7 @@ def measure_bias(
         left_over(fitter, one, fit, fit.identity - common) for one, fit in zip(portraits, fits, strict=True)
     ]  # fmt: skip
     bias = np.tensordot(counted, np.stack(left), 1)
-    return PhotoHabits((bias + bias[mirror_of(canonical)] * [-1.0, 1.0]) / 2)
+    return PhotoLandmarkBias((bias + bias[mirror_of(canonical)] * [-1.0, 1.0]) / 2)
 
 
 def shares(sexes: Sequence[str]) -> np.ndarray:
@@ -96,5 +98,7 @@ def left_over(fitter: Fitter, portrait: Portrait, fit: Fit, identity: np.ndarray
     turn, eyes = level(observed)
     camera, expression = fit.cameras[0], fit.expressions[0]
     distance = float(camera.into_camera(fitter.centre[None])[0, 2])
-    usual = fitter.habits_of(portrait.face).expected(features(camera.rotation, turn, distance), identity, expression)
+    usual = fitter.error_model_of(portrait.face).expected(
+        features(camera.rotation, turn, distance), identity, expression
+    )
     return (fitter.placed(identity, expression, camera) - observed) @ turn.T / eyes - usual

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..camera import UPRIGHT
-from .habits import Habits, level
+from .landmark_errors import LandmarkErrorModel, level
 from .points import SurfacePoints
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives, rotation_derivatives
 from .response import FEATURES, feature_derivatives, features
@@ -24,19 +24,19 @@ _ODD = 0.08
 class Part:
     """Rows and derivatives for one picture.
 
-    Landmarks' errors less the network's usual ones are made independent by `Habits.whitening`; a pin's stand for
-    themselves, in the last rows. share: what all other rows are multiplied by, where several photos of a person share
-    the networks' mistakes (`shared.weight`).
+    Landmarks' errors less the network's usual ones are made independent by `LandmarkErrorModel.whitening`; a pin's
+    stand for themselves, in the last rows. share: what all other rows are multiplied by, where several photos of a
+    person share the networks' mistakes (`shared.weight`).
     """
 
     def __init__(
-        self, bilinear: Bilinear, one: Observed, centre: np.ndarray, habits: Habits, spread: float,
+        self, bilinear: Bilinear, one: Observed, centre: np.ndarray, error_model: LandmarkErrorModel, spread: float,
         pins: Sequence[tuple[int, tuple[float, float], float]], share: float = 1.0,
     ) -> None:  # fmt: skip
         """bilinear: at the model's landmarks; centre (3,) mm: the point that the head turns about; spread: of the
         face's looks; pins: vertex, pixel, weight."""
-        self.one, self.centre, self.habits, self.count = one, centre, habits, len(one.points.corners)
-        self.whitening, self.share = habits.whitening(spread), share
+        self.one, self.centre, self.error_model, self.count = one, centre, error_model, len(one.points.corners)
+        self.whitening, self.share = error_model.whitening(spread), share
         corners = np.concatenate([one.points.corners, np.array([[p[0]] * 3 for p in pins], int).reshape(-1, 3)])
         shares = np.concatenate([one.points.weights, np.tile([[1.0, 0.0, 0.0]], (len(pins), 1))])
         self.bilinear = bilinear.moved(SurfacePoints(corners, shares))
@@ -51,7 +51,7 @@ class Part:
         pixels = project_with_derivatives(own[:CAMERA], self.one, self.centre, places)[0]
         apart = (pixels[: self.count] - self.one.pixels) @ self.turn.T / self.eyes
         rotation, distance = self._head(own)
-        apart -= self.habits.expected(features(rotation, self.turn, distance), identity, own[CAMERA:])
+        apart -= self.error_model.expected(features(rotation, self.turn, distance), identity, own[CAMERA:])
         self.robust = np.repeat((1 + (apart**2).sum(1) / _ODD**2) ** -0.25, 2)
         expression = own[CAMERA:]
         rows = np.concatenate(
@@ -92,7 +92,7 @@ class Part:
 
     def _usual(self, n_id: int, own: np.ndarray) -> np.ndarray:
         """(n_id + CAMERA + n_exp, 468, 2): derivatives of the network's usual error."""
-        response = self.habits.response
+        response = self.error_model.response
         rotation, distance = self._head(own)
         turns = [d @ UPRIGHT for d in rotation_derivatives(own[:3])]
         by_turn = np.tensordot(feature_derivatives(rotation, self.turn, distance, turns), response[:FEATURES], 1)

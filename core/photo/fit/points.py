@@ -2,7 +2,8 @@
 
 The networks' file brings a canonical face. It is aligned to the model's mean face by the 68 landmarks that both have
 (a similarity, then thin-plate splines: Bookstein 1989), and every point goes to the nearest place of the skin. What a
-network's habits add to that is measured (`calibrate.py`): from 1 mm at the eyes to 10 and more at chin, brows and ears.
+network's systematic errors add to that is measured (`calibrate.py`): from 1 mm at the eyes to 10 and more at chin,
+brows and ears.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ _NEARNESS = (0.35, 2.6)
 
 def features(rotation: np.ndarray, turn: np.ndarray, distance: float) -> np.ndarray:
     """(FEATURES,) of a head with rotation (3, 3) into the camera's space, in the picture turned by (2, 2) so that the
-    eyes are level (`habits.level`), `distance` mm away."""
+    eyes are level (`landmark_errors.level`), `distance` mm away."""
     return _polynomials(*_measures(rotation, turn, distance)[0])
 
 

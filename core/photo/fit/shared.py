@@ -1,9 +1,10 @@
 """Several photos of one person: what the networks get wrong on that face they get wrong in all of them.
 
-Errors of n photos, each made white by the networks' habits (`Habits.whitening`), are correlated: by .2 between
-different renders of a person whose usual errors are known, by far more between versions of one photo; how much between
-the photos at hand nobody knows. Taken for independent, n photos would weigh n times as much as one against the prior of
-the person, as if the same mistake had been seen n times, and the face would be driven to where it is nought.
+Errors of n photos, each made white by the networks' systematic errors (`LandmarkErrorModel.whitening`), are
+correlated: by .2 between different renders of a person whose usual errors are known, by far more between versions of
+one photo; how much between the photos at hand nobody knows. Taken for independent, n photos would weigh n times as
+much as one against the prior of the person, as if the same mistake had been seen n times, and the face would be driven
+to where it is nought.
 
 So each photo counts by 1 / (1 + (n - 1) HIGHEST): the largest variance, in any direction over the photos, that
 correlations up to HIGHEST allow (covariance intersection with equal weights, as for sources whose correlation is not

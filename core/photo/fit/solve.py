@@ -1,9 +1,9 @@
 """Fitting the bilinear model to landmarks: pose from several starts, then everything, the outline chosen again between.
 
-The cost is MAP: landmarks' errors as the network makes them (`habits.py`; soft L1, so that a wrong one does not pull),
-identity standard normal as the model says, expression near what the picture's scores suggest and within 0 to 1, the
-camera's distance near a portrait's. FaceScape's fitting alternates rigid, identity and expression; here all move at
-once.
+The cost is MAP: landmarks' errors as the network makes them (`landmark_errors.py`; soft L1, so that a wrong one does
+not pull), identity standard normal as the model says, expression near what the picture's scores suggest and within 0
+to 1, the camera's distance near a portrait's. FaceScape's fitting alternates rigid, identity and expression; here all
+move at once.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ...geometry.mesh import vertex_normals
 from ..camera import Camera
 from ..landmarks.detect import Face
 from .calibrate import load_offsets
-from .habits import Grades, Habits, level
+from .landmark_errors import LandmarkErrorModel, LandmarkErrorModels, level
 from .part import DISTANCE_SPREAD, Part, far
-from .photo_habits import PhotoHabits
+from .photo_bias import PhotoLandmarkBias
 from .points import JAW, OVAL, SurfacePoints, mediapipe_points
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
 from .response import features, measured
@@ -70,9 +70,9 @@ class Locks:
 @dataclass(frozen=True)
 class Fit:
     """identity (n_id,); one expression (n_exp,), camera and errors for each picture. errors: mean distance of the 468
-    landmarks from their places on the fitted face, in eye distances (outer corners), the network's own habits included;
-    residuals: the same after the usual errors of such a face (`Habits.expected`) are taken off, which is what the fit
-    makes small; landmarks: those places, (468, 2) pixels."""
+    landmarks from their places on the fitted face, in eye distances (outer corners), the network's own systematic
+    errors included; residuals: the same after the usual errors of such a face (`LandmarkErrorModel.expected`) are
+    taken off, which is what the fit makes small; landmarks: those places, (468, 2) pixels."""
 
     identity: np.ndarray
     expressions: list[np.ndarray]
@@ -86,19 +86,19 @@ class Fitter:
     """One face model, ready for any number of fits."""
 
     def __init__(
-        self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, habits: Grades | None = None,
-        photos: PhotoHabits | None = None,
+        self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, error_models:
+        LandmarkErrorModels | None = None, photos: PhotoLandmarkBias | None = None,
     ) -> None:  # fmt: skip
-        """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`) and habits of the network's
-        errors: None stands for the shipped ones. photos: what photos add to these habits; None stands for the shipped
-        ones, which belong to the shipped habits: for none where other habits are given. Whoever fits renders gives
-        `PhotoHabits.none()`.
+        """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`) and error models of the
+        network's errors: None stands for the shipped ones. photos: what photos add to these errors; None stands for
+        the shipped ones, which belong to the shipped error model: for none where other models are given. Whoever fits
+        renders gives `PhotoLandmarkBias.none()`.
 
-        Raises DnpmError when the model lacks landmarks, or offsets or habits are missing.
+        Raises DnpmError when the model lacks landmarks, or offsets or error models are missing.
         """
-        self.model, self.habits = model, Grades.load(model) if habits is None else habits
+        self.model, self.error_models = model, LandmarkErrorModels.load(model) if error_models is None else error_models
         if photos is None:
-            photos = PhotoHabits.load(model) if habits is None else PhotoHabits.none()
+            photos = PhotoLandmarkBias.load(model) if error_models is None else PhotoLandmarkBias.none()
         self.photos = photos
         self.points = mediapipe_points(model, canonical, load_offsets() if offsets is None else offsets)
         self.bilinear = Bilinear(model, self.points)
@@ -130,8 +130,8 @@ class Fitter:
                 measured(camera.rotation, level(one.pixels)[0]) for camera, one in zip(cameras, observed, strict=True)
             ):
                 break
-            # The first round's shape is the mean person's, whose outline says little; and within the turns that habits
-            # were measured at, they know how the outline's landmarks slide.
+            # The first round's shape is the mean person's, whose outline says little; and within the turns that error
+            # models were measured at, they know how the outline's landmarks slide.
             seen = [
                 one if not round_ or measured(camera.rotation, level(one.pixels)[0])
                 else self._outlined(one, identity, expression, camera)
@@ -145,7 +145,7 @@ class Fitter:
             errors.append(float(np.linalg.norm(pixels - one.pixels, axis=1).mean() / one.eye_distance))
             turn, eyes = level(one.pixels)
             distance = float(camera.into_camera(self.centre[None])[0, 2])
-            usual = self.habits_of(picture.face).expected(
+            usual = self.error_model_of(picture.face).expected(
                 features(camera.rotation, turn, distance), identity, expression
             )
             left = (pixels - one.pixels) @ turn.T / eyes - usual
@@ -154,9 +154,9 @@ class Fitter:
         kept = [e.astype(np.float32) for e in expressions]
         return Fit(identity.astype(np.float32), kept, cameras, errors, residuals, landmarks)
 
-    def habits_of(self, face: Face) -> Habits:
+    def error_model_of(self, face: Face) -> LandmarkErrorModel:
         """How the landmarks of such a face usually err."""
-        return self.photos.on(self.habits.of(face.spread))
+        return self.photos.on(self.error_models.of(face.spread))
 
     def placed(self, identity: np.ndarray, expression: np.ndarray, camera: Camera) -> np.ndarray:
         """(468, 2) pixels: where the places that landmarks name at rest are seen on a face of these sliders."""
@@ -192,7 +192,7 @@ class Fitter:
 
     def _observed(self, picture: Picture) -> Observed:
         face = picture.face
-        expected, certainty = self.habits.expression(self.model.expression_names, face.scores)
+        expected, certainty = self.error_models.expression(self.model.expression_names, face.scores)
         count = len(self.points.corners)
         return Observed(
             self.points, face.points[:count, :2].astype(float), self.weights, picture.size, face.eye_distance,
@@ -261,7 +261,7 @@ class Fitter:
                 self.bilinear,
                 one,
                 self.centre,
-                self.habits_of(picture.face),
+                self.error_model_of(picture.face),
                 picture.face.spread,
                 [(p.vertex, p.pixel, p.weight) for p in picture.pins],
                 weight(len(seen)),

@@ -11,8 +11,8 @@ import torch
 from torch.nn import functional
 
 from ...errors import DnpmError
+from .augmentation import other_side, augment_at_test_time
 from .blur import SHARP, blur_of, sharpened
-from .looks import other_side, several_looks
 from .networks import DETECTOR_SIZE, POINTS_SIZE, LandmarkNetworks
 from .search import PORTRAIT, boxes_of, suppressed, tiled, whole_squares
 
@@ -163,7 +163,7 @@ def _looked_at(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -
 
 def _looks(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
     within = lambda *square: cut(image, *square)  # noqa: E731
-    points, spread = several_looks(
+    points, spread = augment_at_test_time(
         placed.points, placed.middle, placed.side, placed.angle, within, networks.on_face,
         other_side(networks.canonical), POINTS_SIZE,
     )  # fmt: skip

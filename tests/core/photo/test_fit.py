@@ -13,9 +13,9 @@ from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.sampling import IDENTITY_LIMIT, random_expression, random_identity
 from dnpm.core.files import tensor_file
 from dnpm.core.photo.camera import UPRIGHT, Camera, angle_between, rotation_of, turned
-from dnpm.core.photo.fit.habits import Differences, Grades, Habits, Mirror, level
+from dnpm.core.photo.fit.landmark_errors import Differences, LandmarkErrorModel, LandmarkErrorModels, Mirror, level
 from dnpm.core.photo.fit.part import Part
-from dnpm.core.photo.fit.photo_habits import PhotoHabits
+from dnpm.core.photo.fit.photo_bias import PhotoLandmarkBias
 from dnpm.core.photo.fit.problem import CAMERA, rotation_derivatives
 from dnpm.core.photo.fit.response import FEATURES, MIRRORED, feature_derivatives, features
 from dnpm.core.photo.fit.solve import Fit, Fitter, Locks, Picture, Pin
@@ -28,7 +28,7 @@ SIZE = (512, 512)
 
 @pytest.fixture(scope="module")
 def fitter(face_model) -> Fitter:
-    return Fitter(face_model, LandmarkNetworks.load().canonical, habits=Grades.none())
+    return Fitter(face_model, LandmarkNetworks.load().canonical, error_models=LandmarkErrorModels.none())
 
 
 def seen(fitter: Fitter, identity: np.ndarray, expression: np.ndarray, yaw: float = 15) -> tuple[Picture, Camera]:
@@ -75,7 +75,7 @@ def test_a_mistake_that_all_photos_share_is_not_seen_five_times(fitter: Fitter) 
     nobody, rest = np.zeros(model.n_id, np.float32), model.expression()
     picture, _ = seen(fitter, nobody, rest, 0)
     mistake = np.zeros(picture.face.points.shape)
-    # The wings of the nose wider, the mouth higher: smooth over the face, as a network's habits are.
+    # The wings of the nose wider, the mouth higher: smooth over the face, as a network's systematic errors are.
     mistake[:468, :2] = 0.05 * (picture.face.points[:468, :2] - picture.face.points[4, :2]) * [1.0, -0.6]
     wrong = [
         Picture(
@@ -91,7 +91,7 @@ def test_a_mistake_that_all_photos_share_is_not_seen_five_times(fitter: Fitter) 
 def test_more_renders_of_a_person_bring_it_nearer(face_model) -> None:
     """What differs from picture to picture still counts in full: neither error nor length of the person may grow."""
     networks = LandmarkNetworks.load()
-    fitter = Fitter(face_model, networks.canonical, photos=PhotoHabits.none())
+    fitter = Fitter(face_model, networks.canonical, photos=PhotoLandmarkBias.none())
     identity = random_identity(face_model, 900_003, 1.0)
     paint, pictures = Paint.of(face_model, resolution=256), []
     for number in range(5):
@@ -159,7 +159,7 @@ def test_derivatives(fitter: Fitter) -> None:
     model, rng = fitter.model, np.random.default_rng(0)
     picture, _ = seen(fitter, random_identity(model, 1, 0.5), model.expression(jawOpen=0.3))
     one = fitter._observed(picture)
-    part = Part(fitter.bilinear, one, fitter.centre, fitter.habits.of(0.005), 0.005, [(100, (200.0, 220.0), 4.0)])
+    part = Part(fitter.bilinear, one, fitter.centre, fitter.error_models.of(0.005), 0.005, [(100, (200.0, 220.0), 4.0)])
     identity = rng.normal(0, 0.3, model.n_id)
     own = np.concatenate([[0.1, -0.2, 0.05, 0.02, 0.1, 0.0, 6.7], rng.uniform(0.1, 0.6, model.n_exp)])
     part.residuals(identity, own)
@@ -199,23 +199,24 @@ def drawn(model: FaceModel, count: int = 400) -> tuple[Differences, np.ndarray]:
 
 def test_habits_find_what_errors_follow_and_whiten_the_rest(tmp_path: Path, tiny_model) -> None:
     faces, response = drawn(tiny_model)
-    rng, habits = np.random.default_rng(2), Habits.of(faces, 12)
-    assert habits.modes.shape == (12, 468, 2)
+    rng, error_model = np.random.default_rng(2), LandmarkErrorModel.of(faces, 12)
+    assert error_model.modes.shape == (12, 468, 2)
     usual = np.stack(
         [
-            habits.expected(f, i, e) for f, i, e in zip(faces.features, faces.identity, faces.expression, strict=True)
+            error_model.expected(f, i, e)
+            for f, i, e in zip(faces.features, faces.identity, faces.expression, strict=True)
         ]
     )  # fmt: skip
     assert (faces.differences - usual).std() < 0.7 * (faces.differences - faces.differences.mean(0)).std()
-    known = habits.response[FEATURES : FEATURES + tiny_model.n_id].reshape(tiny_model.n_id, -1)
+    known = error_model.response[FEATURES : FEATURES + tiny_model.n_id].reshape(tiny_model.n_id, -1)
     assert np.corrcoef(known.ravel(), response[FEATURES : FEATURES + tiny_model.n_id].ravel())[0, 1] > 0.9
-    whitening = habits.whitening(0.006)
+    whitening = error_model.whitening(0.006)
     white = (faces.differences - usual).reshape(400, -1) @ whitening
     odd = rng.normal(0, 1, (50, 5)) @ rng.normal(0, 0.6, (5, 936)) * 0.006 @ whitening
     assert white.std() < 1
     assert np.linalg.norm(white, axis=1).mean() < 0.2 * np.linalg.norm(odd, axis=1).mean()
     # Looks that lie farther apart are trusted less, in every direction.
-    assert np.linalg.norm(odd @ np.linalg.inv(whitening) @ habits.whitening(0.02)) < np.linalg.norm(odd)
+    assert np.linalg.norm(odd @ np.linalg.inv(whitening) @ error_model.whitening(0.02)) < np.linalg.norm(odd)
 
 
 def test_habits_are_kept_and_other_files_refused(tmp_path: Path, tiny_model) -> None:
@@ -224,21 +225,21 @@ def test_habits_are_kept_and_other_files_refused(tmp_path: Path, tiny_model) -> 
     mirror = Mirror.of(np.arange(468), by_identity, tuple(tiny_model.expression_names))
     alike = replace(faces, spread=faces.spread * 0.5)
     with pytest.raises(DnpmError, match="looks are apart"):
-        Grades.measured(alike, mirror)
+        LandmarkErrorModels.measured(alike, mirror)
     faces = replace(faces, spread=faces.spread * np.where(np.arange(400) % 2, 1.0, 3.0))
-    grades = Grades.measured(faces, mirror)
+    grades = LandmarkErrorModels.measured(faces, mirror)
     assert grades.of(0.004) is grades.agreeing
     assert grades.of(0.02) is grades.apart
     path = tmp_path / "h.safetensors"
     grades.save(path, tiny_model, "test")
-    again = Grades.load(tiny_model, path)
+    again = LandmarkErrorModels.load(tiny_model, path)
     for old, new in ((grades.agreeing, again.agreeing), (grades.apart, again.apart)):
         np.testing.assert_allclose(new.response, old.response, atol=2e-3 * np.abs(old.response).max())
         np.testing.assert_allclose(new.whitening(0.006), old.whitening(0.006), rtol=0.02, atol=2.0)
     # Measured before the model had skin components: these move no landmark.
     core = np.concatenate([tiny_model.core, np.zeros((2, *tiny_model.core.shape[1:]), np.float32)])
     labels = (*tiny_model.identity_labels, "Forehead lines", "Moles")
-    skinned = Grades.load(replace(tiny_model, core=core, identity_labels=labels), path)
+    skinned = LandmarkErrorModels.load(replace(tiny_model, core=core, identity_labels=labels), path)
     place = FEATURES + tiny_model.n_id
     assert not skinned.apart.response[place : place + 2].any()
     np.testing.assert_array_equal(np.delete(skinned.apart.response, [place, place + 1], 0), again.apart.response)
@@ -252,7 +253,7 @@ def test_habits_are_kept_and_other_files_refused(tmp_path: Path, tiny_model) -> 
     # On another model the coefficients mean other faces.
     arrays, metadata = tensor_file.load(path)
     tensor_file.save(path, arrays, metadata | {"model": "another"})
-    other = Grades.load(tiny_model, path)
+    other = LandmarkErrorModels.load(tiny_model, path)
     assert len(other.agreeing.response) == FEATURES
     np.testing.assert_allclose(other.expression(names, dict.fromkeys(names, 0.25))[0], 0.25)
     tensor_file.save(
@@ -260,9 +261,14 @@ def test_habits_are_kept_and_other_files_refused(tmp_path: Path, tiny_model) -> 
     )
     tensor_file.save(tmp_path / "lacking.safetensors", {"agreeing.rest": arrays["agreeing.rest"]}, metadata)
     tensor_file.save(tmp_path / "other.safetensors", {"mean": np.zeros((3, 2), np.float32)}, {"format": "x"})
-    for name, message in (("none", "no such file"), ("other", "habits"), ("short", "habits"), ("lacking", "response")):
+    for name, message in (
+        ("none", "no such file"),
+        ("other", "error model"),
+        ("short", "error model"),
+        ("lacking", "response"),
+    ):
         with pytest.raises(DnpmError, match=message):
-            Grades.load(tiny_model, tmp_path / f"{name}.safetensors")
+            LandmarkErrorModels.load(tiny_model, tmp_path / f"{name}.safetensors")
 
 
 def test_a_mirror_swaps_sides() -> None:
@@ -304,8 +310,11 @@ def test_usual_errors_are_followed(face_model) -> None:
     response = np.zeros((FEATURES + face_model.n_id + face_model.n_exp, 468, 2))
     response[:3] = rng.normal(0, 0.02, (3, 468, 2))
     response[FEATURES : FEATURES + face_model.n_id] = rng.normal(0, 0.002, (face_model.n_id, 468, 2))
-    knowing = Habits(response, np.zeros((0, 468, 2)), 1.5)
-    plain, taught = (Fitter(face_model, canonical, habits=Grades(h, h)) for h in (Habits.none(), knowing))
+    knowing = LandmarkErrorModel(response, np.zeros((0, 468, 2)), 1.5)
+    plain, taught = (
+        Fitter(face_model, canonical, error_models=LandmarkErrorModels(h, h))
+        for h in (LandmarkErrorModel.none(), knowing)
+    )
     identity, expression = random_identity(face_model, 5, 0.8), face_model.expression(jawOpen=0.4)
     picture, camera = seen(plain, identity, expression)
     pixels = picture.face.points[:468, :2]
@@ -338,4 +347,4 @@ def test_what_is_refused(fitter: Fitter, tiny_model) -> None:
     with pytest.raises(DnpmError, match="vertex -1"):
         fitter.fit([Picture(picture.face, SIZE, (Pin(-1, (0.0, 0.0)),))])
     with pytest.raises(DnpmError, match="landmarks"):
-        Fitter(tiny_model, LandmarkNetworks.load().canonical, habits=Grades.none())
+        Fitter(tiny_model, LandmarkNetworks.load().canonical, error_models=LandmarkErrorModels.none())

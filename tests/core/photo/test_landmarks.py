@@ -16,9 +16,9 @@ from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.files import tensor_file
 from dnpm.core.photo.degrade import blurred, reduced
 from dnpm.core.photo.image_file import read_picture
+from dnpm.core.photo.landmarks.augmentation import other_side, augment_at_test_time
 from dnpm.core.photo.landmarks.build import NETWORKS, build_landmarks, canonical_face
 from dnpm.core.photo.landmarks.detect import find_faces
-from dnpm.core.photo.landmarks.looks import other_side, several_looks
 from dnpm.core.photo.landmarks.networks import LandmarkNetworks
 from dnpm.core.tflite.graph import Graph, Step
 
@@ -203,10 +203,10 @@ def test_several_looks_are_averaged() -> None:
         return np.c_[points + np.array([error, 0.0]), np.ones(count)], 1.0
 
     first = np.c_[places, np.full(count, side / size)]
-    points, spread = several_looks(first, middle, side, 0.1, cut, network, swapped, size)
+    points, spread = augment_at_test_time(first, middle, side, 0.1, cut, network, swapped, size)
     np.testing.assert_allclose(points[:, :2], places, atol=1e-6)
     assert spread < 1e-6
-    points, spread = several_looks(first, middle, side, 0.1, cut, lambda s: network(s, 2.0), swapped, size)
+    points, spread = augment_at_test_time(first, middle, side, 0.1, cut, lambda s: network(s, 2.0), swapped, size)
     # Two pixels of the square to its right: to the left where it is mirrored.
     assert 1.0 < spread < 2.5
     assert np.abs(points[:, :2] - places).max() < 2.0 * side / size

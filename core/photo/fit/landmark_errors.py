@@ -7,7 +7,7 @@ is left is noise whose points do not err apart from each other (on one face all 
 high): principal modes. Their size is proportional to how far several looks at the face lie apart (`Face.spread`): that
 tells a sharp picture's errors from a blurred one's, and a photo's from a render's. A fit that knows all this
 (generalised least squares with a bias) pays little for an error of a usual kind, instead of turning head and shape for
-its sake. There are two such `Habits`, for faces whose looks agree and for others. `dnpm build landmark-habits` writes
+its sake. There are two of them, for faces whose looks agree and for others. `dnpm build landmark-habits` writes
 `weights/landmark_habits.safetensors`.
 
 Differences are in distances between the outer corners of the eyes, in the picture turned so that these lie level.
@@ -94,7 +94,7 @@ class Mirror:
 
 
 @dataclass(frozen=True)
-class Habits:
+class LandmarkErrorModel:
     """response (FEATURES, or FEATURES + n_id + n_exp, 468, 2): rows for the features of the head's turn, then for
     identity and expression where they were measured, in eye distances; modes (K, 468, 2), orthogonal, each as long as
     its standard deviation; rest: the deviation of what they leave, per coordinate. Both in spreads."""
@@ -122,12 +122,12 @@ class Habits:
         return usual
 
     @classmethod
-    def none(cls) -> Habits:
+    def none(cls) -> LandmarkErrorModel:
         """Errors that are independent of each other and follow nothing."""
         return cls(np.zeros((FEATURES, 468, 2)), np.zeros((0, 468, 2)), 1.5)
 
     @classmethod
-    def of(cls, faces: Differences, count: int = MODES) -> Habits:
+    def of(cls, faces: Differences, count: int = MODES) -> LandmarkErrorModel:
         """The response by ridge regression, in which faces count by 1 / spread squared; the modes by principal
         components of what it leaves."""
         n, shape = len(faces.spread), faces.differences.shape[1:]
@@ -148,11 +148,11 @@ class Habits:
 
 
 @dataclass(frozen=True)
-class Grades:
-    """Habits for faces whose looks agree, and for others; and what the scores say."""
+class LandmarkErrorModels:
+    """LandmarkErrorModel for faces whose looks agree, and for others; and what the scores say."""
 
-    agreeing: Habits
-    apart: Habits
+    agreeing: LandmarkErrorModel
+    apart: LandmarkErrorModel
     expectation: Expectation | None = None
     """What scores say about the expression; None: they are taken for the sliders."""
 
@@ -161,36 +161,36 @@ class Grades:
         known = self.expectation if scores else None
         return known.of(names, scores) if known else by_name(names, scores)
 
-    def of(self, spread: float) -> Habits:
+    def of(self, spread: float) -> LandmarkErrorModel:
         """Those for a face's spread."""
         return self.agreeing if spread <= AGREEING else self.apart
 
     @classmethod
-    def measured(cls, faces: Differences, mirror: Mirror) -> Grades:
+    def measured(cls, faces: Differences, mirror: Mirror) -> LandmarkErrorModels:
         """By faces of all spreads, each counted mirrored as well. Raises DnpmError when there are too few of a kind."""
         kinds = []
         for name, chosen in zip(
             _KINDS, (faces.spread <= AGREEING + MARGIN, faces.spread > AGREEING - MARGIN), strict=True
         ):
             if chosen.sum() < 2:
-                raise DnpmError(f"{chosen.sum()} faces whose looks are {name} are too few to measure habits by")
+                raise DnpmError(f"{chosen.sum()} faces whose looks are {name} are too few to measure an error model by")
             part = Differences(*(getattr(faces, one.name)[chosen] for one in fields(faces)))
-            kinds.append(Habits.of(part.with_mirrored(mirror)))
+            kinds.append(LandmarkErrorModel.of(part.with_mirrored(mirror)))
         both = faces.with_mirrored(mirror)
         return cls(kinds[0], kinds[1], Expectation.measured(both.scores, both.expression))
 
     @classmethod
-    def none(cls) -> Grades:
+    def none(cls) -> LandmarkErrorModels:
         """For a fitter that is to measure the real ones."""
-        return cls(Habits.none(), Habits.none())
+        return cls(LandmarkErrorModel.none(), LandmarkErrorModel.none())
 
     def save(self, path: Path, model: FaceModel, command: str) -> None:
         """Written beside, then renamed."""
         arrays: dict[str, np.ndarray] = {}
-        for name, habits in zip(_KINDS, (self.agreeing, self.apart), strict=True):
-            arrays[f"{name}.response"] = habits.response.astype(np.float16)
-            arrays[f"{name}.modes"] = habits.modes.astype(np.float16)
-            arrays[f"{name}.rest"] = np.array([habits.rest], np.float32)
+        for name, error_model in zip(_KINDS, (self.agreeing, self.apart), strict=True):
+            arrays[f"{name}.response"] = error_model.response.astype(np.float16)
+            arrays[f"{name}.modes"] = error_model.modes.astype(np.float16)
+            arrays[f"{name}.rest"] = np.array([error_model.rest], np.float32)
         if self.expectation is not None:
             arrays["scores.weights"] = self.expectation.weights.astype(np.float32)
             arrays["scores.deviation"] = self.expectation.deviation.astype(np.float32)
@@ -198,30 +198,30 @@ class Grades:
         tensor_file.save(path, arrays, about)
 
     @classmethod
-    def load(cls, model: FaceModel, explicit: str | os.PathLike[str] | None = None) -> Grades:
+    def load(cls, model: FaceModel, explicit: str | os.PathLike[str] | None = None) -> LandmarkErrorModels:
         """A file's, else the shipped ones. What follows identity and expression, and the scores' map, count on the
         model alone that they were measured on; elsewhere they are left out.
 
         Raises DnpmError when the file is missing, damaged or another.
         """
         path = Path(explicit) if explicit else ROOT / "weights" / FILE
-        regular_file(path, again=f"the landmarks' habits; {_AGAIN}")
+        regular_file(path, again=f"the landmark error model; {_AGAIN}")
         arrays, metadata = tensor_file.load(path)
         if metadata.get("format") != FORMAT:
-            raise DnpmError(f"{path}: holds no landmarks' habits of this version; {_AGAIN}")
+            raise DnpmError(f"{path}: holds no landmark error model of this version; {_AGAIN}")
         grades, same = [], False
         for name in _KINDS:
             try:
                 response, modes, rest = (arrays[f"{name}.{k}"].astype(float) for k in ("response", "modes", "rest"))
             except KeyError as error:
-                raise DnpmError(f"{path}: holds no {error} of landmarks' habits; {_AGAIN}") from error
+                raise DnpmError(f"{path}: holds no {error} of landmark error model; {_AGAIN}") from error
             if response.shape[1:] != (468, 2) or modes.shape[1:] != (468, 2) or rest.shape != (1,):
-                raise DnpmError(f"{path}: holds no landmarks' habits; {_AGAIN}")
+                raise DnpmError(f"{path}: holds no landmark error model; {_AGAIN}")
             if len(response) < FEATURES:
-                raise DnpmError(f"{path}: holds no landmarks' habits; {_AGAIN}")
+                raise DnpmError(f"{path}: holds no landmark error model; {_AGAIN}")
             response = _with_skin(response, model)
             same = metadata.get("model") == model.name and len(response) == FEATURES + model.n_id + model.n_exp
-            grades.append(Habits(response if same else response[:FEATURES], modes, float(rest[0])))
+            grades.append(LandmarkErrorModel(response if same else response[:FEATURES], modes, float(rest[0])))
         weights, deviation = arrays.get("scores.weights"), arrays.get("scores.deviation")
         if weights is None or deviation is None or deviation.ndim != 1 or weights.shape != (
             len(deviation) + 1, len(deviation)

@@ -1,4 +1,5 @@
-"""Photos' habits: a bias that everybody has is found and no longer passes for a person; what is loaded and refused."""
+"""photos' landmark bias: a bias that everybody has is found and no longer passes for a person; what is loaded and
+refused."""
 
 from __future__ import annotations
 
@@ -13,9 +14,9 @@ from dnpm.core.face_model.sampling import random_identity
 from dnpm.core.files import tensor_file
 from dnpm.core.photo.camera import Camera, turned
 from dnpm.core.photo.fit.calibrate import mirror_of
-from dnpm.core.photo.fit.habits import Grades, Habits, level
+from dnpm.core.photo.fit.landmark_errors import LandmarkErrorModel, LandmarkErrorModels, level
 from dnpm.core.photo.fit.measure_photos import LEAST, Portrait, measure_bias, shares
-from dnpm.core.photo.fit.photo_habits import FORMAT, PhotoHabits
+from dnpm.core.photo.fit.photo_bias import FORMAT, PhotoLandmarkBias
 from dnpm.core.photo.fit.response import FEATURES
 from dnpm.core.photo.fit.solve import Fitter, Picture
 from dnpm.core.photo.landmarks.detect import Face
@@ -31,7 +32,7 @@ def networks() -> LandmarkNetworks:
 
 @pytest.fixture(scope="module")
 def fitter(face_model, networks) -> Fitter:
-    return Fitter(face_model, networks.canonical, habits=Grades.none())
+    return Fitter(face_model, networks.canonical, error_models=LandmarkErrorModels.none())
 
 
 def portrait(fitter: Fitter, identity: np.ndarray, yaw: float, bias: np.ndarray) -> Portrait:
@@ -62,7 +63,9 @@ def test_a_bias_that_everybody_has_is_found_and_is_no_person(fitter: Fitter, net
     given = np.concatenate([np.stack([f.ravel() for f in flat]), [(rest[:, :2] * [0, 1]).ravel()]], 0).T
     left = lambda a: a.ravel() - given @ np.linalg.lstsq(given, a.ravel(), rcond=None)[0]  # noqa: E731
     assert np.corrcoef(left(found), left(bias))[0, 1] > 0.85
-    knowing = Fitter(model, networks.canonical, habits=Grades.none(), photos=PhotoHabits(found))
+    knowing = Fitter(
+        model, networks.canonical, error_models=LandmarkErrorModels.none(), photos=PhotoLandmarkBias(found)
+    )
     before, after = (
         np.mean([f.fit([Picture(one.face, SIZE)]).identity for one in portraits], 0) for f in (fitter, knowing)
     )
@@ -86,31 +89,31 @@ def test_too_few_portraits_are_refused(fitter: Fitter, networks) -> None:
 def test_a_fit_takes_a_picture_for_a_photo_unless_told(face_model, networks) -> None:
     photos = Fitter(face_model, networks.canonical).photos
     assert np.abs(photos.bias).max() > 0.01
-    renders = Fitter(face_model, networks.canonical, photos=PhotoHabits.none())
+    renders = Fitter(face_model, networks.canonical, photos=PhotoLandmarkBias.none())
     assert not renders.photos.bias.any()
-    # The shipped ones belong to the shipped habits of renders: with others they would be counted twice or wrongly.
-    assert not Fitter(face_model, networks.canonical, habits=Grades.none()).photos.bias.any()
+    # The shipped ones belong to the shipped error model of renders: with others they would be counted twice or wrongly.
+    assert not Fitter(face_model, networks.canonical, error_models=LandmarkErrorModels.none()).photos.bias.any()
 
 
 def test_what_photos_add_is_a_usual_error_whatever_the_turn() -> None:
     bias, features = np.full((468, 2), 0.02), np.random.default_rng(0).normal(0, 1, FEATURES)
     features[0] = 1.0  # The constant one.
-    habits = Habits(np.ones((FEATURES, 468, 2)), np.zeros((0, 468, 2)), 1.0)
-    added = PhotoHabits(bias).on(habits).expected(features, np.zeros(0), np.zeros(0))
-    np.testing.assert_allclose(added - habits.expected(features, np.zeros(0), np.zeros(0)), bias)
+    error_model = LandmarkErrorModel(np.ones((FEATURES, 468, 2)), np.zeros((0, 468, 2)), 1.0)
+    added = PhotoLandmarkBias(bias).on(error_model).expected(features, np.zeros(0), np.zeros(0))
+    np.testing.assert_allclose(added - error_model.expected(features, np.zeros(0), np.zeros(0)), bias)
 
 
 def test_files(face_model, tmp_path: Path) -> None:
     path = tmp_path / "photos.safetensors"
-    habits = PhotoHabits(np.random.default_rng(1).normal(0, 0.01, (468, 2)))
-    habits.save(path, face_model, {"command": "test", "licence": "CC0"})
-    np.testing.assert_allclose(PhotoHabits.load(face_model, path).bias, habits.bias, atol=1e-7)
+    found = PhotoLandmarkBias(np.random.default_rng(1).normal(0, 0.01, (468, 2)))
+    found.save(path, face_model, {"command": "test", "licence": "CC0"})
+    np.testing.assert_allclose(PhotoLandmarkBias.load(face_model, path).bias, found.bias, atol=1e-7)
     other = replace(face_model, name="another")
-    assert not PhotoHabits.load(other, path).bias.any(), "another model's average person is another"
+    assert not PhotoLandmarkBias.load(other, path).bias.any(), "another model's average person is another"
     with pytest.raises(DnpmError, match="missing"):
-        PhotoHabits.load(face_model, tmp_path / "missing.safetensors")
+        PhotoLandmarkBias.load(face_model, tmp_path / "missing.safetensors")
     for arrays, says in (({"bias": np.zeros((4, 2), np.float32)}, "holds no photos"),
                          ({"bias": np.full((468, 2), 0.7, np.float32)}, "more than 0.5")):  # fmt: skip
         tensor_file.save(path, arrays, {"format": FORMAT, "model": face_model.name})
         with pytest.raises(DnpmError, match=says):
-            PhotoHabits.load(face_model, path)
+            PhotoLandmarkBias.load(face_model, path)

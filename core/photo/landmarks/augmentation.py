@@ -25,7 +25,7 @@ Cut = Callable[[np.ndarray, float, float, int], tuple[Any, np.ndarray]]
 """(middle (2,), side, angle, pixels) -> the square (1, n, n, 3) and the (2, 3) that takes its pixels back."""
 
 
-def several_looks(
+def augment_at_test_time(
     points: np.ndarray, middle: np.ndarray, side: float, angle: float, cut: Cut,
     network: Callable[[Any], tuple[np.ndarray, float]], other_side: np.ndarray, size: int,
 ) -> tuple[np.ndarray, float]:  # fmt: skip
