@@ -203,10 +203,9 @@ def test_one_place_writes_files():
 # The rooms from the ground up: each may import those before it. docs/architecture.md says what lives in them.
 ORDER = [
     *(f"core.{room}" for room in (
-        "version", "paths", "errors", "devices", "geometry", "files", "logs", "progress", "programs", "module_main",
-        "processes", "tflite",
-        "face_model", "capture", "detail", "speech", "photo", "measures", "options", "dataset", "training",
-        "evaluation", "batch", "backend", "diagnostics", "cli",
+        "version", "paths", "errors", "geometry", "files", "logs", "progress", "torch_advice", "devices", "programs",
+        "module_main", "processes", "tflite", "face_model", "capture", "detail", "speech", "photo", "measures",
+        "options", "dataset", "training", "evaluation", "batch", "backend", "diagnostics", "cli",
     )),
     "operators.scene", "operators.properties", "operators", "panels",
 ]  # fmt: skip

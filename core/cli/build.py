@@ -85,7 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "photo-habits",
         help="how the landmark networks err in photos beyond that (shipped; minutes)",
         description="Fits a folder of portraits, a person each, and keeps what their landmarks' errors have in common "
-        "beyond the an error model measured on renders. labels.csv in the folder (columns file, person, sex: f or m) lets "
+        "beyond an error model measured on renders. labels.csv in the folder (columns file, person, sex: f or m) lets "
         "women and men count alike.",
     )
     photos.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional
 
 from ...errors import DnpmError
-from .augmentation import other_side, augment_at_test_time
+from .augmentation import augment_at_test_time, other_side
 from .blur import SHARP, blur_of, sharpened
 from .networks import DETECTOR_SIZE, POINTS_SIZE, LandmarkNetworks
 from .search import PORTRAIT, boxes_of, suppressed, tiled, whole_squares
