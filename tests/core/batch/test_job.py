@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dnpm.core.batch import job as jobs
-from dnpm.core.batch.sliders import look_of
+from dnpm.core.batch.sliders import look_of, relief_of
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.looks import IRISES, Look
+from dnpm.core.face_model.relief import to_text
 
 
 def test_settings_reach_the_items_and_items_win(tmp_path: Path) -> None:
@@ -155,3 +157,11 @@ def test_an_items_look_wins_over_its_presets(tmp_path: Path) -> None:
     ]
     looks = [look_of(item) for item in jobs.parse({"items": items}, tmp_path).items]
     assert looks == [Look(tone="deep", stubble=1.0), Look(tone="fair"), Look()]
+
+
+def test_an_item_has_its_presets_wrinkles(tmp_path: Path) -> None:
+    text = to_text(-np.eye(16, dtype=np.float32))
+    (tmp_path / "p.json").write_text(f'{{"format": "dnpm-preset-1", "relief": "{text}"}}')
+    (tmp_path / "older.json").write_text('{"format": "dnpm-preset-1", "strength": 1}')
+    items = [{"name": "a", "preset": "p.json"}, {"name": "b", "preset": "older.json"}, {"name": "c"}]
+    assert [relief_of(item) for item in jobs.parse({"items": items}, tmp_path).items] == [text, "", ""]
