@@ -14,7 +14,7 @@ FILES ?=
 SAMPLE ?= 40
 SEED ?= 0
 
-.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui mutants pictures docs lint format bench extension clean distclean
+.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui goldens mutants pictures docs lint format bench extension clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ test-gui: face-model extension ## a real Blender with its window, driven: make t
 
 test-faults: face-model speech-encoder landmarks ## killed processes, hostile files, full and read-only disks, work taken up again (long; SHORT=1 is what `make test` runs)
 	@$(PY) tests/faults/run.py $(if $(SHORT),--short)
+
+goldens: face-model speech-encoder landmarks ## the golden pictures in tests/goldens, rendered anew: look at what changed
+	@$(PY) tests/goldens/make.py
 
 mutants: face-model speech-encoder landmarks ## small mistakes in the files changed against main, or FILES="core/...": which ones do the tests miss? SAMPLE=40
 	@$(PY) scripts/mutants.py --sample $(SAMPLE) --seed $(SEED) $(FILES)
