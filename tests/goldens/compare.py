@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-LIMITS = {"form": 0.02, "colour": 2.0, "detail": 0.3}
+LIMITS = {"form": 0.06, "colour": 2.5, "detail": 0.35}
 """Above these a picture shows something else (test_goldens.py shows by what they are passed)."""
 _D65 = np.array([0.95047, 1.0, 1.08883])
 _TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])

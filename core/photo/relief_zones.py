@@ -1,0 +1,122 @@
+"""Where on a face a photo's wrinkles are looked for, and in which directions they run there (`relief.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from scipy import ndimage
+
+from ..face_model.regions import region_masks
+
+SIDE = 512
+"""Texels a side of the relief: about .46 mm each on the default face."""
+DIRECTIONS = 12
+
+
+@dataclass(frozen=True)
+class Zones:
+    """keep (R, R): 0 on eyes, brows, mouth, nostrils and ears, with margins; forehead, low (below the nose), cheeks;
+    directions (DIRECTIONS, R, R): how far a groove across that direction is believed; near_nose: left and right."""
+
+    keep: np.ndarray
+    forehead: np.ndarray
+    low: np.ndarray
+    cheeks: np.ndarray
+    directions: np.ndarray
+    near_nose: tuple[np.ndarray, np.ndarray]
+
+    @classmethod
+    def of(cls, p: np.ndarray, mm: float, inside: np.ndarray) -> Zones:
+        """p (68, 2): landmarks in the detail UV."""
+        centre = (np.arange(SIDE) + 0.5) / SIDE
+        u, v = np.meshgrid(centre, 1 - centre)
+        unit = mm * SIDE
+        """Millimetres of one unit of UV."""
+        eyes = np.minimum(_away(p[36:42], mm, closed=True), _away(p[42:48], mm, closed=True))
+        corners = np.min([np.hypot(u - a, v - b) * unit for a, b in p[[36, 45]]], 0)
+        """Lashes and make-up."""
+        brows = np.minimum(_away(p[17:22], mm), _away(p[22:27], mm))
+        mouth = _away(p[48:60], mm, closed=True)
+        nostrils = np.min([np.hypot(u - a, v - b) * unit for a, b in p[31:36] - [0, 2 / unit]], 0)
+        ears = (np.abs(u - 0.5) - 0.74 * (p[45, 0] - p[36, 0])) * unit
+        keep = np.ones((SIDE, SIDE))
+        below = np.hypot(np.maximum(np.abs(u - 0.5) * unit - 11, 0), (v - p[57, 1]) * unit + 9)
+        """The furrow between lip and chin is the coarse face's."""
+        nose = _away(p[[27, 31, 33, 35]], mm, closed=True)
+        sides = np.minimum(_away(p[[21, 39, 31]], mm), _away(p[[22, 42, 35]], mm))
+        for away, border in (
+            (eyes, 5.0), (corners, 7.5), (brows, 4.5), (mouth, 4.0), (below, 4.0), (nostrils, 4.5), (nose, 1.0),
+            (sides, 4.0),
+        ):  # fmt: skip
+            keep = keep * np.clip((away - border) / 2.5, 0, 1)
+        keep = keep * np.clip(1 - ears / 6, 0, 1)
+        brow = np.interp(u, p[17:27, 0], p[17:27, 1])
+        above = np.clip((v - brow) * unit / 6 - 0.5, 0, 1)
+        low = np.clip((p[33, 1] + 2 / unit - v) * unit / 6, 0, 1)
+        outer = p[31, 0] - 14 / unit, p[35, 0] + 14 / unit
+        rows = np.clip((p[27, 1] - v) * unit / 10 - 0.6, 0, 1) * np.clip((v - p[33, 1]) * unit / 6 + 1.5, 0, 1)
+        left = rows * (u > outer[0]) * (u < p[31, 0] + 3 / unit)
+        right = rows * (u < outer[1]) * (u > p[35, 0] - 3 / unit)
+        soft = lambda x: ndimage.gaussian_filter(x.astype(float), 1.5 / mm)  # noqa: E731
+        return cls(
+            keep, above, low, region_masks(p, SIDE)["under_eye"] + np.clip(_disc(u, v, p, unit), 0, 1),
+            _expected(p, u, v, unit, above), (soft(left), soft(right)),
+        )  # fmt: skip
+
+    def beside_nose(self, slope: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """(R, R) 0 to 1: less beside the nose on the side that the light does not come from: shadows fall there."""
+        middle = slice(SIDE // 2 - 12, SIDE // 2 + 12)
+        toward = float(np.median(slope[0][middle, middle]))
+        dark = self.near_nose[0] if toward > 0 else self.near_nose[1]
+        return np.asarray(1 - np.clip((abs(toward) - 0.15) / 0.25, 0, 1) * dark)
+
+
+def _disc(u: np.ndarray, v: np.ndarray, p: np.ndarray, unit: float) -> np.ndarray:
+    """Both cheeks."""
+    centre = 0.5 * (p[46] + p[54]) + np.array([6 / unit, 0])
+    return np.clip(2 - np.hypot(np.abs(u - 0.5) - (centre[0] - 0.5), v - centre[1]) * unit / 8, 0, 1)
+
+
+def _expected(p: np.ndarray, u: np.ndarray, v: np.ndarray, unit: float, above: np.ndarray) -> np.ndarray:
+    """(DIRECTIONS, R, R): 1 for grooves as a region has them, little for those across: lines of the forehead lie level,
+    those of the glabella stand or lie, crow's feet point at the eye's corner, folds run from the nose to the jaw."""
+    angles = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
+    across = np.stack([np.cos(angles), -np.sin(angles)], 1)
+    """Directions in (u, v) across which a groove lies."""
+    free = np.ones((DIRECTIONS, SIDE, SIDE))
+    level = np.abs(across[:, 1])[:, None, None]
+    between = np.clip(1.3 - np.abs(u - 0.5) * unit / 11, 0, 1) * np.clip(2 - (v - p[21, 1]) * unit / 9, 0, 1)
+    lying = np.clip((level - 0.75) / 0.18, 0, 1)
+    weight = above * (1 - between)
+    free = weight * (0.05 + 0.95 * lying) + (1 - weight) * free
+    side = np.sign(u - 0.5)
+    corner = np.where(side > 0, p[45, 0], p[36, 0])
+    towards = np.stack([u - corner, v - 0.5 * (p[45, 1] + p[36, 1])])
+    length = np.linalg.norm(towards, axis=0)
+    towards = towards / np.maximum(length, 1e-6)
+    near = np.clip(2.2 - length * unit / 14, 0, 1) * (np.abs(u - 0.5) > p[45, 0] - 0.5 + 2 / unit)
+    radial = 1 - np.abs(np.einsum("dc,cij->dij", across, towards))
+    radial = np.clip((radial - 0.3) / 0.3, 0, 1)
+    free = near * (0.1 + 0.9 * radial) + (1 - near) * free
+    # Beside the mouth folds run downwards and outwards.
+    fold = np.stack([0.55 * side, -0.83 * np.ones_like(u)])
+    beside = np.clip((p[33, 1] + 8 / unit - v) * unit / 6, 0, 1) * np.clip((np.abs(u - 0.5) * unit - 14) / 5, 0, 1)
+    running = 1 - np.abs(np.einsum("dc,cij->dij", across, fold))
+    running = np.clip((running - 0.25) / 0.3, 0, 1)
+    return np.asarray(beside * (0.1 + 0.9 * running) + (1 - beside) * free, np.float32)
+
+
+def _away(points: np.ndarray, mm: float, closed: bool = False) -> np.ndarray:
+    """(SIDE, SIDE) mm from a line through points (N, 2) in UV, 0 within a closed one."""
+    from PIL import Image, ImageDraw
+
+    pixels = [(float(a * SIDE), float((1 - b) * SIDE)) for a, b in points]
+    picture = Image.new("L", (SIDE, SIDE))
+    draw = ImageDraw.Draw(picture)
+    if closed:
+        draw.polygon(pixels, fill=255)
+    for start, end in pairwise(pixels + pixels[:1] if closed else pixels):
+        draw.line([start, end], fill=255, width=1)
+    return np.asarray(ndimage.distance_transform_edt(np.asarray(picture) == 0) * mm)
