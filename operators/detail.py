@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 
 from ..core.errors import DnpmError
+from ..core.files.displacement_maps import write_exr
 from .base import FaceOperator, Result
 from .scene import names
 from .scene.detail import live, map_image, map_state
@@ -75,11 +76,9 @@ class DNPM_OT_save_map(FaceOperator, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
-        from .headless.export import write_exr
-
         map_image.check_live(face)
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".exr")))
-        write_exr(map_image.read_map(face), path)
+        write_exr(path, map_image.read_map(face))
         self.report({"INFO"}, f"Saved {path}")
 
 

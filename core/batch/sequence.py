@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DnpmError
-from ..files import exr, json_file, png
+from ..files import json_file
+from ..files.displacement_maps import write_exr, write_png
 from ..files.writing import folder as made_folder
 from ..files.writing import sweep, write_text, writing
 
 FORMS = {"EXR16": ".exr", "EXR32": ".exr", "PNG16": ".png"}
-"""Half or full floats of millimetres, or 16-bit grey as `png.write_map` has it."""
+"""Half or full floats of millimetres, or 16-bit grey as `displacement_maps.write_png` has it."""
 LEDGER = "sequence.json"
 _FORMAT = "dnpm-sequence-1"
 _READABLE_MOST = 40
@@ -100,9 +101,9 @@ class Sequence:
         for frame in frames:
             self.done.pop(frame, None)
         if self.form == "PNG16":
-            png.write_map(first, displacement)
+            write_png(first, displacement)
         else:
-            exr.write(first, np.asarray(displacement, np.float16 if self.form == "EXR16" else np.float32))
+            write_exr(first, displacement, half=self.form == "EXR16")
         for frame in frames[1:]:
             with writing(self.path(frame)) as beside:
                 shutil.copyfile(first, beside)

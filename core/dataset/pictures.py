@@ -11,8 +11,8 @@ from PIL import Image
 
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
+from ..files.displacement_maps import MM_PER_STEP, NEUTRAL
 from ..files.inputs import brief, one_line, read_text
-from ..files.png import MM_PER_STEP, NEUTRAL
 from .given_map import read_heights
 
 SUFFIXES = (".exr", ".png")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,19 +19,21 @@ _MAGIC, _VERSION, _ZIP, _LINES = 20000630, 2, 3, 16
 _TYPES = {np.dtype(np.float16): 1, np.dtype(np.float32): 2}
 
 
-def write(path: Path, pixels: np.ndarray) -> None:
-    """(H, W) float16 or float32, row 0 at the top. Raises DnpmError when it cannot be written."""
+def write(path: Path, pixels: np.ndarray, texts: Mapping[str, str] | None = None) -> None:
+    """(H, W) float16 or float32, row 0 at the top; texts: attributes of type string ("comments", "software").
+
+    Raises DnpmError when it cannot be written."""
     if pixels.ndim != 2 or pixels.dtype not in _TYPES:
         raise ValueError(f"cannot write {pixels.dtype} of shape {pixels.shape} as EXR")
     height, width = pixels.shape
     rows = np.ascontiguousarray(pixels.astype(pixels.dtype.newbyteorder("<"))).view(np.uint8).reshape(height, -1)
-    header = _header(width, height, _TYPES[pixels.dtype])
+    header = _header(width, height, _TYPES[pixels.dtype], texts or {})
     blocks = [_block(y, rows[y : y + _LINES]) for y in range(0, height, _LINES)]
     places = len(header) + 8 * len(blocks) + np.cumsum([0, *(len(block) for block in blocks[:-1])])
     write_bytes(path, header + places.astype("<u8").tobytes() + b"".join(blocks))
 
 
-def _header(width: int, height: int, kind: int) -> bytes:
+def _header(width: int, height: int, kind: int, texts: Mapping[str, str]) -> bytes:
     window = struct.pack("<4i", 0, 0, width - 1, height - 1)
     channel = b"Y\0" + struct.pack("<iB3xii", kind, 0, 1, 1) + b"\0"
     attributes = (
@@ -39,6 +42,7 @@ def _header(width: int, height: int, kind: int) -> bytes:
         ("pixelAspectRatio", "float", struct.pack("<f", 1.0)),
         ("screenWindowCenter", "v2f", struct.pack("<2f", 0.0, 0.0)),
         ("screenWindowWidth", "float", struct.pack("<f", 1.0)),
+        *((name, "string", text.encode("utf-8")) for name, text in texts.items()),
     )  # fmt: skip
     text = struct.pack("<ii", _MAGIC, _VERSION)
     for name, form, value in attributes:

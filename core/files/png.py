@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from .writing import write_bytes
 
-NEUTRAL = 32768
-MM_PER_STEP = 2.0 / 32768
-"""16-bit grey maps: (value - 32768) * 2 / 32768 millimetres, that is -2 to 2 mm in steps of 0.06 micrometres."""
 
-
-def write(path: Path, pixels: np.ndarray) -> None:
+def write(
+    path: Path, pixels: np.ndarray, texts: Mapping[str, str] | None = None, *, make_folder: bool = False
+) -> None:  # fmt: skip
     """What `encode` makes of the pixels. Raises DnpmError when it cannot be written."""
-    write_bytes(path, encode(pixels))
+    write_bytes(path, encode(pixels, texts), make_folder=make_folder)
 
 
-def encode(pixels: np.ndarray) -> bytes:
-    """(H, W) uint8 or uint16 grey, or (H, W, 3) uint8 RGB, row 0 at the top -> the file's bytes."""
+def encode(pixels: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
+    """(H, W) uint8 or uint16 grey, or (H, W, 3) uint8 RGB, row 0 at the top -> the file's bytes.
+
+    texts: keyword -> text in Latin-1 (tEXt chunks; "Description" and "Software" are registered keywords)."""
     if (
         pixels.dtype not in (np.uint8, np.uint16)
         or pixels.ndim not in (2, 3)
@@ -39,13 +40,9 @@ def encode(pixels: np.ndarray) -> bytes:
     lines = np.concatenate([np.full((height, 1), 2, np.uint8), differences], axis=1)
     header = struct.pack(">IIBBBBB", width, height, depth, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
     data = b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header)
+    for keyword, text in (texts or {}).items():
+        data += _chunk(b"tEXt", keyword.encode("latin-1") + b"\0" + text.encode("latin-1"))
     return data + _chunk(b"IDAT", zlib.compress(lines.tobytes(), 6)) + _chunk(b"IEND", b"")
-
-
-def write_map(path: Path, displacement: np.ndarray) -> None:
-    """(H, W) millimetres as 16-bit grey: NEUTRAL is 0, MM_PER_STEP a step; what is beyond 2 mm is cut off."""
-    steps = np.round(np.asarray(displacement, np.float64) / MM_PER_STEP) + NEUTRAL
-    write(path, np.clip(steps, 0, 65535).astype(np.uint16))
 
 
 def _chunk(tag: bytes, body: bytes) -> bytes:

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import DnpmError
+from ..files import png
 from ..files.inputs import one_line, read_bytes
-from ..files.writing import writing
 from .choices import SUFFIXES
 from .tiff_images import TiffError, is_tiff, largest_image
 
@@ -145,11 +145,7 @@ def pictures_in(path: str | os.PathLike[str]) -> tuple[list[Path], list[str]]:
 
 def write_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
     """(h, w, 3) or (h, w) of 0 to 1 -> an 8-bit PNG, written beside its place and renamed. Raises DnpmError."""
-    from PIL import Image
-
-    pixels = np.round(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
-    with writing(path, make_folder=True) as beside:
-        Image.fromarray(pixels).save(beside, format="PNG")
+    png.write(Path(path), np.round(np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8), make_folder=True)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import bpy
-import numpy as np
 
 from ...core.errors import DnpmError
 from ..scene import rendering
@@ -30,28 +29,6 @@ def render(scene: bpy.types.Scene, path: Path) -> Path:
         bpy.ops.render.render(write_still=True, scene=scene.name)
         if rendering.failures():
             raise DnpmError("; ".join(rendering.failures()))
-    return path
-
-
-def write_exr(displacement: np.ndarray, path: Path) -> Path:
-    """(H, W) float32 millimetres, row 0 at the top, as 32-bit float EXR with three equal channels."""
-    height, width = displacement.shape
-    image = bpy.data.images.new("dnpm export", width, height, alpha=False, float_buffer=True)
-    scene = bpy.data.scenes.new("dnpm export")  # save_render takes its format from a scene
-    try:
-        image.colorspace_settings.name = "Non-Color"
-        pixels = np.ones((height, width, 4), np.float32)
-        pixels[..., :3] = displacement[::-1, :, None]
-        image.pixels.foreach_set(pixels.ravel())
-        image.update()
-        settings = scene.render.image_settings
-        settings.file_format, settings.color_mode, settings.color_depth = "OPEN_EXR", "RGB", "32"
-        settings.exr_codec = "ZIP"
-        with by_blender(path) as beside:
-            image.save_render(str(beside), scene=scene)
-    finally:
-        bpy.data.images.remove(image)
-        bpy.data.scenes.remove(scene)
     return path
 
 

@@ -14,7 +14,8 @@ from ...core.batch.sliders import look_of, relief_of, resolve, w_offset_of
 from ...core.detail.card import read_card, weights_dir
 from ...core.errors import DnpmError
 from ...core.face_model.locate import face_model_path
-from ...core.files import png, tensor_file
+from ...core.files import tensor_file
+from ...core.files.displacement_maps import write_exr, write_png
 from ...core.version import __version__
 from ..scene import names, session, settings
 from ..scene.detail import live, map_image, map_state
@@ -106,8 +107,7 @@ class Maker:
     def _maps(item: Item, face: bpy.types.Object, folder: Path) -> list[Path]:
         files = []
         if "exr" in item.settings.outputs:
-            files.append(export.write_exr(map_image.read_map(face), folder / "displacement.exr"))
+            files.append(write_exr(folder / "displacement.exr", map_image.read_map(face)))
         if "map_png" in item.settings.outputs:
-            png.write_map(folder / "displacement.png", map_image.read_map(face))
-            files.append(folder / "displacement.png")
+            files.append(write_png(folder / "displacement.png", map_image.read_map(face)))
         return files

@@ -12,7 +12,7 @@ import numpy as np
 
 from ....core.errors import DnpmError
 from ....core.face_model.units import MM_PER_M
-from ....core.files import png
+from ....core.files.displacement_maps import MM_PER_STEP, NEUTRAL
 from .. import compat, names
 
 FULL = 1024
@@ -81,7 +81,7 @@ def levels(obj: bpy.types.Object) -> tuple[float, float]:
     """Millimetres of one unit of the shown image's values, and the value that stands for 0."""
     group = getattr(obj, names.SEQUENCE, None)
     if group is not None and is_baked(obj) and group.is_png:
-        return 65535 * png.MM_PER_STEP, png.NEUTRAL / 65535
+        return 65535 * MM_PER_STEP, NEUTRAL / 65535
     return 1.0, 0.0
 
 

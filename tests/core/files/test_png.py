@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnpm.core.files import png
+from dnpm.core.files import displacement_maps, png
 
 
 @pytest.mark.parametrize("shape", [(7, 5, 3), (7, 5), (1, 1), (64, 33, 3)])
@@ -20,15 +20,16 @@ def test_8_bits_are_read_back(shape: tuple[int, ...], tmp_path: Path) -> None:
 
 def test_a_map_keeps_its_millimetres(tmp_path: Path) -> None:
     displacement = np.random.default_rng(0).uniform(-1.9, 1.9, (40, 50)).astype(np.float32)
-    png.write_map(tmp_path / "a.png", displacement)
+    displacement_maps.write_png(tmp_path / "a.png", displacement)
     read = np.asarray(Image.open(tmp_path / "a.png")).astype(np.float64)
-    assert np.abs((read - png.NEUTRAL) * png.MM_PER_STEP - displacement).max() <= png.MM_PER_STEP
-    png.write_map(tmp_path / "b.png", np.zeros((4, 4)))
-    assert np.all(np.asarray(Image.open(tmp_path / "b.png")) == png.NEUTRAL)
+    heights = (read - displacement_maps.NEUTRAL) * displacement_maps.MM_PER_STEP
+    assert np.abs(heights - displacement).max() <= displacement_maps.MM_PER_STEP
+    displacement_maps.write_png(tmp_path / "b.png", np.zeros((4, 4)))
+    assert np.all(np.asarray(Image.open(tmp_path / "b.png")) == displacement_maps.NEUTRAL)
 
 
 def test_what_is_too_high_is_cut_off(tmp_path: Path) -> None:
-    png.write_map(tmp_path / "a.png", np.array([[-9.0, 9.0]]))
+    displacement_maps.write_png(tmp_path / "a.png", np.array([[-9.0, 9.0]]))
     assert np.asarray(Image.open(tmp_path / "a.png")).tolist() == [[0, 65535]]
 
 
