@@ -78,7 +78,7 @@ class DNPM_OT_save_map(FaceOperator, bpy.types.Operator):
     def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         map_image.check_live(face)
         path = Path(bpy.path.abspath(bpy.path.ensure_ext(self.filepath, ".exr")))
-        write_exr(path, map_image.read_map(face))
+        write_exr(path, map_image.read_map(face), channels="RGB")
         self.report({"INFO"}, f"Saved {path}")
 
 

@@ -25,12 +25,13 @@ MEANING_PNG = (
 _SOFTWARE = "DNPM Face"
 
 
-def write_exr(path: Path, displacement: np.ndarray, half: bool = False) -> Path:
-    """(R, R) millimetres -> one channel Y, 32-bit float, without loss; half: 16-bit float, to half a micrometre.
+def write_exr(path: Path, displacement: np.ndarray, half: bool = False, channels: str = "Y") -> Path:
+    """(R, R) millimetres -> one channel Y, 32-bit float, without loss; half: 16-bit float, to half a micrometre;
+    channels: "RGB" for three that are the same.
 
     Raises DnpmError when it cannot be written."""
     pixels = np.asarray(displacement, np.float16 if half else np.float32)
-    exr.write(path, pixels, {"comments": MEANING_EXR, "software": _SOFTWARE})
+    exr.write(path, pixels, {"comments": MEANING_EXR, "software": _SOFTWARE}, channels)
     return path
 
 

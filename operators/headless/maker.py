@@ -107,7 +107,7 @@ class Maker:
     def _maps(item: Item, face: bpy.types.Object, folder: Path) -> list[Path]:
         files = []
         if "exr" in item.settings.outputs:
-            files.append(write_exr(folder / "displacement.exr", map_image.read_map(face)))
+            files.append(write_exr(folder / "displacement.exr", map_image.read_map(face), channels="RGB"))
         if "map_png" in item.settings.outputs:
             files.append(write_png(folder / "displacement.png", map_image.read_map(face)))
         return files

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import bpy
 import numpy as np
+import OpenEXR
 import pytest
 
 from dnpm.core.errors import DnpmError
@@ -33,9 +34,13 @@ def displaced() -> bpy.types.Object:
     return plane
 
 
-def test_blender_reads_our_maps_to_the_bit(tmp_path: Path) -> None:
+@pytest.mark.parametrize("channels", ["Y", "RGB"])
+def test_blender_reads_our_maps_to_the_bit(tmp_path: Path, channels: str) -> None:
     displacement = np.random.default_rng(0).uniform(-2, 2, (33, 20)).astype(np.float32)
-    path = write_exr(tmp_path / "map.exr", displacement)
+    path = write_exr(tmp_path / "map.exr", displacement, channels=channels)
+    found = OpenEXR.File(str(path), separate_channels=True).channels()
+    assert sorted(found) == sorted(channels)
+    assert all(np.array_equal(channel.pixels, displacement) for channel in found.values())
     image = bpy.data.images.load(str(path))
     image.colorspace_settings.name = "Non-Color"
     pixels = np.empty(len(image.pixels), np.float32)
