@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -111,6 +112,9 @@ def run(batch: Batch, options: list[str]) -> tuple[Batch, Outcome, str, float]:
 
 
 def main() -> int:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background by a shell: what we start would ignore Ctrl-C too, and tests send it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     arguments, options = sys.argv[1:], []
     if "--" in arguments:
         cut = arguments.index("--")

@@ -85,7 +85,7 @@ def test_several_pictures_are_as_each_alone() -> None:
 
 
 def test_other_networks_are_refused() -> None:
-    with pytest.raises(DnpmError, match="no face recognition network"):
+    with pytest.raises(DnpmError, match="not a face recognition network"):
         IdentityNetwork(small_graph(last=5), SIDE, "small")
     with pytest.raises(DnpmError, match="does not take pictures of 24"):
         IdentityNetwork(small_graph(), 24, "small")

@@ -73,7 +73,7 @@ def test_rotation_vectors() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"rotation": np.eye(3) * 2}, "no rotation"), ({"focal": 0.0}, "focal"), ({"size": (0, 5)}, "size"),
+        ({"rotation": np.eye(3) * 2}, "not a rotation"), ({"focal": 0.0}, "focal"), ({"size": (0, 5)}, "size"),
         ({"translation": np.array([0, np.nan, 0])}, "finite"), ({"centre": np.zeros(3)}, "shapes"),
     ],
 )  # fmt: skip
