@@ -27,7 +27,6 @@ import importlib.machinery
 import importlib.util
 import json
 import os
-import pickle
 import random
 import re
 import shutil
@@ -37,7 +36,7 @@ import sys
 import tempfile
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +63,17 @@ class Reached:
     loading: set[int]
     """Lines that run when the module is imported."""
     seconds: dict[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """JSON has no sets."""
+        tests = {test: sorted(lines) for test, lines in self.tests.items()}
+        return asdict(self) | {"tests": tests, "shared": sorted(self.shared), "loading": sorted(self.loading)}
+
+    @classmethod
+    def from_json(cls, entry: dict[str, Any]) -> Reached:
+        """The reverse of `as_json`."""
+        tests = {test: set(lines) for test, lines in entry["tests"].items()}
+        return cls(tests, set(entry["shared"]), set(entry["loading"]), entry["seconds"])
 
 
 @dataclass
@@ -179,7 +189,7 @@ def _ended(child: int, limit: float) -> int | None:
 
 def reached_by(test: Path, sources: list[Path], folder: Path) -> dict[str, Reached] | str:
     """Run a test file without a mutant and note what it reaches of the sources; or what is wrong with it."""
-    answer = folder / "reached.pickle"
+    answer = folder / "reached.json"
     answer.unlink(missing_ok=True)
     child = os.fork()
     if not child:
@@ -188,14 +198,14 @@ def reached_by(test: Path, sources: list[Path], folder: Path) -> dict[str, Reach
         tracer.start()
         code = _pytest(str(test), [tracer])
         sys.settrace(None)
-        answer.write_bytes(pickle.dumps(tracer.reached))
+        answer.write_text(json.dumps({path: one.as_json() for path, one in tracer.reached.items()}))
         os._exit(code)
     code = _ended(child, BASELINE_LIMIT_S)
     if code is None:
         return f"takes longer than {BASELINE_LIMIT_S:.0f} s"
     if code != 0 or not answer.is_file():
         return f"fails without any mutant (pytest's exit code {code})"
-    return pickle.loads(answer.read_bytes())  # noqa: S301  Our own child wrote it.
+    return {path: Reached.from_json(entry) for path, entry in json.loads(answer.read_text()).items()}
 
 
 def tests_of(source: Path, root: Path, package: str) -> list[Path]:
