@@ -15,7 +15,7 @@ from dnpm.core.cli.main import main
 from dnpm.core.dataset.dataset import MapDataset
 from dnpm.core.detail.weights import load_detail
 from dnpm.core.errors import DnpmError
-from dnpm.core.files import png
+from dnpm.core.files import displacement_maps
 from dnpm.core.training.finetune import maps as maps_module
 from dnpm.core.training.finetune.maps import random_sliders
 from dnpm.core.training.finetune.run import finetune
@@ -85,7 +85,7 @@ def test_command_with_a_folder_of_pictures(tiny_model, weights: Path, tmp_path: 
     (tmp_path / "pictures").mkdir()
     rng = np.random.default_rng(1)
     for k in range(5):
-        png.write_map(tmp_path / "pictures" / f"{k}.png", stripes * rng.uniform(0.5, 1.5))
+        displacement_maps.write_png(tmp_path / "pictures" / f"{k}.png", stripes * rng.uniform(0.5, 1.5))
     command = ["finetune", "--maps", str(tmp_path / "pictures"), "--weights", str(weights), "--device", "cpu",
                "--face-model", str(tmp_path / "tiny.safetensors"), "--images", "8", "--batch", "4",
                "--code-steps", "2", "--encoder-steps", "2", "--out", str(tmp_path / "o")]  # fmt: skip
