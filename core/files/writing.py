@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import secrets
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,7 +28,11 @@ _HELD = (5, 32)
 a file; https://learn.microsoft.com/windows/win32/debug/system-error-codes--0-499-."""
 _HELD_LIMIT_S = 4.0
 """So long a file that is held is waited for: scanners let go within a second or two."""
+_SETTLE_S = 0.03
+"""Within which a writer that has its file's name has opened it."""
 _unfinished: set[Path] = set()
+_ending = threading.Lock()
+"""Held from the moment at which this process ends at once: nothing new is begun then."""
 
 
 def cannot_write(path: str | os.PathLike[str], error: Exception) -> DnpmError:
@@ -75,7 +80,8 @@ def writing_all(
     token = secrets.token_hex(4)
     stems = [p.stem.encode()[:_STEM_BYTES].decode(errors="ignore") for p in wanted]
     parts = [p.with_name(f".{stem}.{token}{PARTIAL}{p.suffix}") for p, stem in zip(wanted, stems, strict=True)]
-    _unfinished.update(parts)
+    with _ending:
+        _unfinished.update(parts)
     at = wanted[0]
     broken: tuple[type[Exception], ...] = (OSError, *failures)
     try:
@@ -182,7 +188,12 @@ def sweep(path: str | os.PathLike[str], pattern: str = "*") -> None:
 
 
 def drop_unfinished() -> None:
-    """Before this process ends in the middle of things: nothing half written stays."""
-    for beside in list(_unfinished):
-        with contextlib.suppress(OSError):
-            beside.unlink()
+    """Before this process ends in the middle of things: nothing half written stays. Whoever begins to write after this
+    waits, for ever: call it only where the process ends next."""
+    _ending.acquire()
+    # Other threads still run. One that has a name and no file yet opens it now; no writer opens its file twice.
+    for settle_s in (0.0, _SETTLE_S) if _unfinished else ():
+        time.sleep(settle_s)
+        for beside in list(_unfinished):
+            with contextlib.suppress(OSError):
+                beside.unlink()

@@ -88,10 +88,9 @@ processes.hold_lifeline()
 processes.end_on_signals()
 folder = Path(sys.argv[1])
 (folder / "child").write_text(str(os.getpid()))
-with writing.writing(folder / "picture.png") as beside:
+with writing.writing(folder / "picture.png") as beside, beside.open("ab", buffering=0) as file:
     while True:  # A render that goes on writing.
-        with beside.open("a") as file:
-            file.write("x")
+        file.write(b"x")
         time.sleep(0.01)
 """
 PARENT = """

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -118,7 +121,8 @@ def test_a_file_grows_with_room_on_the_disk(tmp_path):
         writing.grow(tmp_path / "none" / "maps.f16", 10)
 
 
-def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path):
+def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "_ending", threading.Lock())  # Which this process would else hold to its end.
     left = writing.writing(tmp_path / "face_0001.exr")
     beside = left.__enter__()
     beside.write_text("half")
@@ -133,3 +137,31 @@ def test_what_a_killed_writer_left_is_swept_and_nothing_else(tmp_path):
     assert names(tmp_path) == [".hidden", "face_0002.exr"]
     with pytest.raises(DnpmError):
         left.__exit__(None, None, None)
+
+
+def test_who_begins_or_opens_a_file_at_the_end_leaves_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "_ending", threading.Lock())
+    named, dropped = threading.Event(), threading.Event()
+
+    def open_late():
+        with contextlib.suppress(DnpmError), writing.writing(tmp_path / "late.png") as beside:
+            named.set()
+            time.sleep(0.005)
+            beside.write_text("half")
+            dropped.wait()
+
+    def begin():
+        time.sleep(0.01)
+        writing.write_text(tmp_path / "begun.txt", "whole")
+
+    late, begun = threading.Thread(target=open_late), threading.Thread(target=begin)
+    late.start()
+    named.wait()
+    begun.start()
+    writing.drop_unfinished()
+    assert names(tmp_path) == [], "the late one is found, the other waits for an end that is coming"
+    dropped.set()
+    late.join()
+    writing._ending.release()
+    begun.join()
+    assert names(tmp_path) == ["begun.txt"]
