@@ -26,7 +26,7 @@ from ..core.errors import DnpmError
 from ..core.face_model.sampling import random_expression, random_identity
 from ..core.files.writing import write_text
 from ..operators.scene import names, session, settings
-from ..operators.scene.detail import live
+from ..operators.scene.detail import dragging, live
 from ..operators.scene.face import create, identity, models, slider_values
 from . import scene_size
 from .timing import clock, summary
@@ -91,6 +91,13 @@ def measure(runs: int, preview: int) -> dict[str, Any]:
         "identity_slider_to_keys": summary(clock(keys, runs)),
         "full_map_to_mesh": summary(clock(follow(pose, None), runs)),
     }
+    # Blender alone: the same sliders with nothing of ours that follows them.
+    result["slider_to_mesh_blender_alone"] = summary(clock(coarse, runs))
+    subdivision = modifiers[names.SUBDIVISION]
+    dragged = dragging.light_level(subdivision.levels, float(result["slider_to_mesh_blender_alone"]["median_ms"]))
+    subdivision.levels = result["subdivision_dragged"] = dragged
+    result["slider_to_mesh_dragged"] = summary(clock(follow(pose, preview), runs))
+    result["identity_slider_to_mesh_dragged"] = summary(clock(follow(person, preview), runs))
     for modifier in modifiers.values():
         modifier.show_viewport = False
     result["slider_to_coarse_mesh"] = summary(clock(coarse, runs))

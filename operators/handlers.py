@@ -11,7 +11,7 @@ from bpy.app.handlers import persistent
 from ..core import logs
 from ..core.errors import DnpmError
 from .scene import compat, rendering
-from .scene.detail import live, map_image, map_state, waiting
+from .scene.detail import dragging, live, map_image, map_state, waiting
 from .scene.face import registry, slider_values, vertex_groups
 from .scene.look import looks
 
@@ -23,9 +23,15 @@ _busy = False
 
 
 @persistent
+def _before_depsgraph_update(*_: object) -> None:
+    dragging.evaluation_begins()
+
+
+@persistent
 def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) -> None:
     """A slider was moved, by hand, by a driver or by another add-on; or a face was duplicated."""
     global _busy
+    dragging.evaluation_ends()
     if _busy or slider_values.frame_updates_suppressed():
         return
     # The order matters: this runs at every change of a scene of any size, mostly to find that nothing is to be done.
@@ -44,7 +50,8 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
         for face in moved:
             if new:
                 live.own_data(face)
-            live.on_sliders_changed(face)
+                dragging.rest(face)
+            live.on_slider_moved(face)
     finally:
         _busy = False
 
@@ -74,6 +81,7 @@ def _after_load(*_: object) -> None:
     vertex_groups.migrate_all()
     for face in registry.faces():
         live.own_data(face)
+        dragging.rest(face)
         live.on_sliders_changed(face)
 
 
@@ -132,6 +140,8 @@ def _after_playback(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph | Non
 def _before_save(*_: object) -> None:
     """Pixels that are not packed would be lost. A worker that does not answer holds nobody up for long."""
     registry.forget()  # a face that was never shown is saved too
+    for face in slider_values.faces():
+        dragging.rest(face)
     faces = [face for face in slider_values.faces() if map_image.find_image(face) is not None]
     for face in waiting.finish(faces):
         why = map_state.of(face).problem or "the backend did not answer in time"
@@ -142,6 +152,8 @@ def _before_save(*_: object) -> None:
 
 @persistent
 def _before_render(*_: object) -> None:
+    for face in slider_values.faces():
+        dragging.rest(face)
     rendering.begin()
 
 
@@ -151,6 +163,7 @@ def _after_render(*_: object) -> None:
 
 
 HANDLERS = {
+    "depsgraph_update_pre": _before_depsgraph_update,
     "depsgraph_update_post": _depsgraph_update,
     "undo_pre": _before_data_changes,
     "redo_pre": _before_data_changes,

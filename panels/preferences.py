@@ -59,6 +59,12 @@ class DnpmPreferences(bpy.types.AddonPreferences):
     presets: bpy.props.StringProperty(
         name="Presets", description="Folder of saved faces. Empty: in your Blender profile", subtype="DIR_PATH"
     )
+    lighter_drag: bpy.props.BoolProperty(
+        name="Lighter While Dragging",
+        description="While a slider is dragged, subdivide the face less where the whole mesh would hold Blender up "
+        "(more than 40 ms a step). It comes back when the slider rests; undo, files and renders never see it",
+        default=True,
+    )
     stop_render: bpy.props.BoolProperty(
         name="Stop Renders",
         description="Stop a render without a window (blender -b), with exit code 3, when the backend does not work and "
@@ -80,6 +86,7 @@ class DnpmPreferences(bpy.types.AddonPreferences):
         row = column.row(align=True)
         row.operator("dnpm.test_backend", icon="CHECKMARK")
         row.operator("dnpm.copy_diagnostics", icon="COPYDOWN")
+        layout.prop(self, "lighter_drag")
         layout.prop(self, "stop_render")
         column = layout.column()
         column.prop(self, "weights")

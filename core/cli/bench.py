@@ -99,6 +99,9 @@ def table(result: dict[str, Any]) -> str:
     for name, title in (
         ("slider_to_mesh", "expression slider to displaced mesh"),
         ("identity_slider_to_mesh", "identity slider to displaced mesh"),
+        ("slider_to_mesh_blender_alone", "the same sliders, Blender alone"),
+        ("slider_to_mesh_dragged", "expression slider while dragged"),
+        ("identity_slider_to_mesh_dragged", "identity slider while dragged"),
         ("slider_to_coarse_mesh", "expression slider to coarse mesh"),
         ("full_map_to_mesh", "full map onto the mesh"),
     ):

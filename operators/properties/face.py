@@ -16,7 +16,7 @@ from ..scene.look import looks, materials
 
 def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     if not slider_values.updates_suppressed():
-        live.on_sliders_changed(item.id_data)
+        live.on_slider_moved(item.id_data)
 
 
 def _strength_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -107,6 +107,11 @@ class FaceProperties(bpy.types.PropertyGroup):
     is_face: bpy.props.BoolProperty(options={"HIDDEN"})
     model: bpy.props.StringProperty(options={"HIDDEN"})
     fingerprint: bpy.props.StringProperty(options={"HIDDEN"})
+    resting_level: bpy.props.IntProperty(
+        description="The viewport's level of subdivision while a drag has lowered it; -1: none has",
+        default=-1,
+        options={"HIDDEN"},
+    )
     unit_scale: bpy.props.FloatProperty(default=1.0, options={"HIDDEN"})
     identity: bpy.props.CollectionProperty(type=IdentityValue)
     linked: bpy.props.CollectionProperty(type=LinkedValue)

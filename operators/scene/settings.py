@@ -34,6 +34,8 @@ class Settings:
     """Of the backend on a processor; 0 means: as many as are good."""
     stop_render: bool = True
     """Whether a render without a window is stopped when a face's map cannot be computed for want of a backend."""
+    lighter_drag: bool = True
+    """Whether a face's mesh may be coarser while its sliders are dragged."""
 
 
 _override: Settings | None = None

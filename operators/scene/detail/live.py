@@ -20,7 +20,7 @@ from ....core.errors import DnpmError
 from .. import compat, names, session
 from ..claims import Claims
 from ..face import duplicates, identity, models, registry, slider_values, vertex_groups
-from . import controls, map_image, map_state
+from . import controls, dragging, map_image, map_state
 from .map_state import MapState
 
 QUIET_S = 0.25
@@ -102,6 +102,14 @@ def on_sliders_changed(obj: bpy.types.Object) -> None:
     if digest != state.shown:
         _request_map(obj, state, full=False)
     run_timer()
+
+
+def on_slider_moved(obj: bpy.types.Object) -> None:
+    """`on_sliders_changed`, where it may be a hand that drags a slider: then the mesh is made lighter."""
+    before = map_state.of(obj).changed
+    on_sliders_changed(obj)
+    if dragging.lighten(obj, map_state.of(obj).changed - before):
+        run_timer()
 
 
 def _read_request(
@@ -224,7 +232,8 @@ def tick() -> float | None:
         if obj is None:
             map_state.drop(uid)
         else:
-            busy |= _advance(obj, map_state.of(obj))
+            state = map_state.of(obj)
+            busy |= _advance(obj, state) | _let_rest(obj, state)
     if replies or session.status_changed():
         session.redraw()
     return TICK_S if busy else None
@@ -249,6 +258,13 @@ def _advance(obj: bpy.types.Object, state: MapState) -> bool:
             return True
         _request_map(obj, state, full=True)
     return bool(state.tickets)
+
+
+def _let_rest(obj: bpy.types.Object, state: MapState) -> bool:
+    """Give a face that is no longer dragged its whole mesh back. Returns whether it is still to come."""
+    if dragging.is_light(obj) and time.monotonic() - state.changed >= dragging.REST_S:
+        dragging.rest(obj)
+    return dragging.is_light(obj)
 
 
 def run_timer() -> None:
@@ -306,6 +322,7 @@ def restore(obj: bpy.types.Object, *, recompute: bool = False) -> None:
 
     `recompute` asks for the map even where the pixels seem right: other weights, another device.
     """
+    dragging.rest(obj)
     state = map_state.of(obj)
     state.wanted, state.tickets, state.problem = "", {}, ""
     if follows(obj):

@@ -67,7 +67,10 @@ def test_blender(tiny_weights, tiny_model_file, monkeypatch):
         pytest.skip(found["skipped"])
     assert found["torch_in_blender"] is False
     assert found["vertices"] == 81
-    for name in ("slider_to_mesh", "identity_slider_to_mesh", "full_map_to_mesh", "slider_to_coarse_mesh"):
+    for name in (
+        "slider_to_mesh", "identity_slider_to_mesh", "full_map_to_mesh", "slider_to_coarse_mesh",
+        "slider_to_mesh_blender_alone", "slider_to_mesh_dragged", "identity_slider_to_mesh_dragged",
+    ):  # fmt: skip
         assert 0 < found[name]["median_ms"] <= found[name]["p95_ms"]
         assert found[name]["samples"] == 3
     size = found["scene_size"]
