@@ -45,7 +45,7 @@ def test_a_drag_lowers_the_level_and_rest_gives_it_back(slow, face, monkeypatch)
     assert levels(face) == 0
     assert face.modifiers[names.SUBDIVISION].render_levels != 0
     assert live.tick() is not None, "it waits for the slider to rest"
-    monkeypatch.setattr(dragging, "REST_S", 0.0)
+    monkeypatch.setattr(dragging, "is_over", lambda _: True)
     for _ in range(20):
         if live.tick() is None:
             break

@@ -17,13 +17,14 @@ TARGET_MS = 40.0
 """An evaluation that is no slower stays as it is; drawing comes on top."""
 FINER = 4.0
 """So many times more faces, and time, has a level than the one below it."""
-DRAG_S = 0.6
-"""Changes that follow each other so quickly are a drag; a typed value, or one click, is not."""
+DRAG_S = 1.5
+"""Changes that follow each other so quickly are a drag; a typed value, or one click, is not. Longer than the slowest step."""
 REST_S = 0.35
-"""Sliders that rested so long are let go."""
+"""Sliders that rested so long, and twice as long as the last step took, are let go."""
 
 _began = 0.0
 _evaluation_ms = 0.0
+_step_s = 0.0
 
 
 def evaluation_begins() -> None:
@@ -49,19 +50,27 @@ def light_level(level: int, evaluation_ms: float) -> int:
 def lighten(obj: bpy.types.Object, since_last_s: float) -> bool:
     """A slider of this face has moved, so long after the last change (0: it has not). Makes the mesh coarser if this is
     a drag and too slow. Returns whether the mesh is coarser now than at rest."""
+    global _step_s
     face, modifier = getattr(obj, names.FACE), _subdivision(obj)
     if modifier is None or obj.library is not None or compat.in_background():
         return False
-    is_light = face.resting_level >= 0
+    if 0.0 < since_last_s < DRAG_S:
+        _step_s = since_last_s
+    was_light = is_light(obj)
     if not (0.0 < since_last_s < DRAG_S and modifier.show_viewport and settings.current().lighter_drag):
-        return is_light
+        return was_light
     level = light_level(modifier.levels, _evaluation_ms)
     if level < modifier.levels and not _is_animated(obj):
-        if not is_light:
+        if not was_light:
             face.resting_level = modifier.levels
         modifier.levels = level
         return True
-    return is_light
+    return was_light
+
+
+def is_over(resting_s: float) -> bool:
+    """Whether a drag whose sliders have rested for so long has ended."""
+    return resting_s >= max(REST_S, 2 * _step_s)
 
 
 def rest(obj: bpy.types.Object) -> None:

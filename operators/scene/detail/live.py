@@ -262,7 +262,7 @@ def _advance(obj: bpy.types.Object, state: MapState) -> bool:
 
 def _let_rest(obj: bpy.types.Object, state: MapState) -> bool:
     """Give a face that is no longer dragged its whole mesh back. Returns whether it is still to come."""
-    if dragging.is_light(obj) and time.monotonic() - state.changed >= dragging.REST_S:
+    if dragging.is_light(obj) and dragging.is_over(time.monotonic() - state.changed):
         dragging.rest(obj)
     return dragging.is_light(obj)
 
