@@ -36,6 +36,7 @@ class DNPM_PT_photo(FaceTab, bpy.types.Panel):
         column.prop(group, "keep_expression")
         column = layout.column(align=True, heading="Match")
         column.prop(group, "match_tone")
+        column.prop(group, "match_iris")
         column.prop(group, "add_camera")
         size = column.column()
         size.enabled = group.add_camera

@@ -22,6 +22,8 @@ import numpy as np
 
 from ..speech.controls import Controls as SpeechControls
 from .messages import Message
+from .photo_answer import PhotoCamera as PhotoCamera
+from .photo_answer import PhotoFace as PhotoFace
 
 Answer = TypeVar("Answer", bound=Message)
 _DEFAULT_CONTROLS = SpeechControls()
@@ -332,46 +334,6 @@ class PhotoOpen(_OfTask, Request[PhotoOpened]):
     """Sliders that stay: (index, value)."""
     keep_expression: tuple[tuple[int, float], ...] = ()
     """The same."""
-
-
-@dataclass(frozen=True)
-class PhotoCamera:
-    """The camera of one picture, as core/photo/camera.py has it: rotation (3, 3) and translation (3,) mm into camera
-    space (x right, y down, z away), focal and centre (2,) in pixels of `picture` (h, w, 3) uint8 sRGB, upright.
-    error: mean distance of the landmarks from the fitted face, eye distances. found: faces in the picture."""
-
-    name: str
-    rotation: np.ndarray
-    translation: np.ndarray
-    focal: float
-    centre: np.ndarray
-    picture: np.ndarray
-    error: float
-    found: int
-    notes: tuple[str, ...]
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the picture."""
-        return self.picture.shape[1], self.picture.shape[0]
-
-
-@dataclass(frozen=True)
-class PhotoFace:
-    """What the photos became. identity (n_id,); expression (n_exp,), w_offset (18, 512) or None, relief (r, r) mm or
-    None, the photo's own wrinkles, texture (R, R, 4):
-    sRGB and how much of it is to be shown, row 0 the top, and skin (3,) sRGB, the usual colour: those of the first
-    picture; float32. seconds: by stage."""
-
-    identity: np.ndarray
-    expression: np.ndarray
-    w_offset: np.ndarray | None
-    relief: np.ndarray | None
-    texture: np.ndarray
-    skin: np.ndarray
-    cameras: tuple[PhotoCamera, ...]
-    detail_from: str
-    seconds: dict[str, float]
 
 
 @dataclass(frozen=True, kw_only=True)

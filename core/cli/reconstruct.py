@@ -1,8 +1,8 @@
 """Photos to faces: sliders, camera, the skin's colours, the displacement map, meshes, and a sheet to look at.
 
 Writes into --out, for each photo a folder of its name (one photo: --out itself):
-  face.json                 the sliders, the photo's step in w+ and its own wrinkles, as a preset that Blender's
-                            sidebar, `dnpm batch` and `dnpm animate` read
+  face.json                 the sliders, the photo's step in w+, its own wrinkles, the next skin tone and the irises'
+                            colour, as a preset that Blender's sidebar, `dnpm batch` and `dnpm animate` read
   texture.png               the photo's colours on the detail UV, what was not seen filled in
   seen.png                  how well each place was seen: white is well, black not at all
   displacement.exr, .png    the detail in millimetres, 32-bit float and 16-bit grey
@@ -18,6 +18,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ import numpy as np
 from .. import logs
 from ..errors import DnpmError
 from ..face_model import relief as reliefs
+from ..face_model.looks import Look, nearest_tone
 from ..face_model.model import FaceModel
 from ..face_model.presets import preset_of, write_preset
 from ..face_model.w_offset import to_text
@@ -152,9 +154,8 @@ def write(
     made_folder(folder)
     step = to_text(result.w_offset)
     relief = reliefs.to_text(None if result.relief is None else result.relief * np.float32(wrinkles))
-    write_preset(
-        folder / "face.json", preset_of(model, result.identity, result.expression, w_offset=step, relief=relief)
-    )
+    preset = preset_of(model, result.identity, result.expression, None, look_of(result), step, relief)
+    write_preset(folder / "face.json", preset)
     write_png(folder / "texture.png", result.texture.colour)
     write_png(folder / "seen.png", result.texture.visible)
     write_exr(folder / "displacement.exr", result.displacement)
@@ -170,6 +171,12 @@ def write(
         write_sheet(folder / "sheet.png", result, model)
         names.append("sheet.png")
     return {name: folder / name for name in names}
+
+
+def look_of(result: Any) -> Look:
+    """The tone next to the photo's skin, and the photo's irises where they could be read; the rest as in a new face."""
+    look = Look(tone=nearest_tone(result.skin))
+    return look if result.iris is None else replace(look, iris=tuple(float(c) for c in result.iris))
 
 
 def about(result: Any) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from .choices import WRINKLES
 from .fit.solve import Fit, Fitter, Locks, Pin
 from .fit.solve import Picture as FitPicture
 from .image_file import Picture
+from .iris import iris_colour
 from .landmarks.detect import Face, find_faces
 from .landmarks.networks import LandmarkNetworks
 from .relief import ReliefReader
@@ -98,6 +99,8 @@ class Reconstruction:
     w_offset: np.ndarray | None
     detail_from: str
     seconds: dict[str, float]
+    iris: np.ndarray | None = None
+    """(3,) linear RGB; None where the photo does not show it."""
 
     @property
     def photo_camera(self) -> Camera:
@@ -113,6 +116,8 @@ class Reconstruction:
         eyes = self.face.eye_distance / self.picture.factor
         if eyes < SMALL_EYES:
             notes.append(f"the face is small ({eyes:.0f} pixels between the eyes): its shape is mostly a guess")
+        if self.iris is None:
+            notes.append("the irises' colour could not be read: the eyes are too small, too blurred or too far closed")
         return notes
 
 
@@ -203,6 +208,7 @@ class Reconstructor:
             picture, face, count, fit.identity, expression, camera, fit.errors[k], fit.residuals[k], vertices, texture,
             photo_alpha(texture, self.model), skin_colour(texture, self.model),
             masked(self.model, displacement), relief, restored.w_offset, restored.source, {},
+            iris_colour(picture.image, face),
         )  # fmt: skip
 
     def guessed(self, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:

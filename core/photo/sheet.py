@@ -69,7 +69,8 @@ def photo_paint(result: Reconstruction) -> Paint:
     rest of the head has."""
     base = result.skin
     skin = base + result.alpha[..., None] * (result.texture.colour - base)
-    return Paint(skin.astype(np.float32), base, np.array(DEFAULT_LOOK.iris, np.float32))
+    iris = DEFAULT_LOOK.iris if result.iris is None else result.iris
+    return Paint(skin.astype(np.float32), base, np.array(iris, np.float32))
 
 
 def smooth(

@@ -66,6 +66,12 @@ class PhotoProperties(bpy.types.PropertyGroup):
     match_tone: bpy.props.BoolProperty(
         name="Skin Tone", description="Choose the skin tone that is next to the photo's", default=True, options=set()
     )
+    match_iris: bpy.props.BoolProperty(
+        name="Eye Colour",
+        description="Give the irises the photo's colour, roughly freed of the room's light by the white of the eyes. "
+        "Where lids hide the irises, or they are small or blurred, they stay as they are",
+        default=True, options=set(),
+    )  # fmt: skip
     add_camera: bpy.props.BoolProperty(
         name="Camera",
         description="Add a camera that sees the face as the photo's did, with the photo behind it; it "

@@ -166,7 +166,8 @@ class FakeClient:
         relief = np.round(rng.uniform(-127, 127, (32, 32))).astype(np.float32)
         relief[0, 0] = -127
         relief *= np.float32(0.003)
-        return PhotoFace(identity, expression, offset, relief, texture, skin, tuple(cameras), "the photo", {"fit": 0.5})
+        return PhotoFace(identity, expression, offset, relief, texture, skin, tuple(cameras), "the photo", {"fit": 0.5},
+                         np.array([0.08, 0.1, 0.13], np.float32))  # fmt: skip
 
     def _open_speech(self, request: SpeechOpen) -> SpeechOpened:
         self.speech, self.steps = request, 0

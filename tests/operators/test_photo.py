@@ -13,6 +13,7 @@ from mathutils import Vector
 from dnpm.core.backend.client.task import PhotoTask
 from dnpm.core.backend.requests import Photo, PhotoOpen
 from dnpm.core.face_model import w_offset
+from dnpm.core.face_model.looks import nearest_tone
 from dnpm.core.face_model.units import to_blender
 from dnpm.operators.scene.detail import live, map_state
 from dnpm.operators.scene.look import materials
@@ -48,7 +49,8 @@ def test_sliders_detail_colours_and_camera(backend, face):
     assert [item.value for item in face.dnpm_face.identity] == pytest.approx(expected.identity.tolist())
     assert face.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(0.5)
     assert np.array_equal(w_offset.from_text(face.dnpm_photo.offset), expected.w_offset)
-    assert face.dnpm_face.tone == photos.nearest_tone(expected.skin) == "brown"
+    assert face.dnpm_face.tone == nearest_tone(expected.skin) == "brown"
+    assert list(face.dnpm_face.iris) == pytest.approx(expected.iris.tolist())
     texture = face.dnpm_photo.texture
     pixels = np.empty(64 * 64 * 4, np.float32)
     texture.pixels.foreach_get(pixels)

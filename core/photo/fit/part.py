@@ -24,9 +24,10 @@ _ODD = 0.08
 class Part:
     """Rows and derivatives for one picture.
 
-    Landmarks' errors less the network's usual ones are made independent by `LandmarkErrorModel.whitening`; a pin's
-    stand for themselves, in the last rows. share: what all other rows are multiplied by, where several photos of a
-    person share the networks' mistakes (`shared.weight`).
+    Landmarks' errors less the network's usual ones are made independent by `LandmarkErrorModel.whitening`; cues are
+    differences between landmarks; a pin's rows, and those of a cue's place, stand for themselves, in the last rows.
+    share: what all other rows are multiplied by, where several photos of a person share the networks' mistakes
+    (`shared.weight`).
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Part:
     ) -> None:  # fmt: skip
         """bilinear: at the model's landmarks; centre (3,) mm: the point that the head turns about; spread: of the
         face's looks; pins: vertex, pixel, weight."""
+        pins = [*pins, *((vertex, pixel, (PIN_SPREAD / apart) ** 2) for vertex, pixel, apart in one.cues.places)]
         self.one, self.centre, self.error_model, self.count = one, centre, error_model, len(one.points.corners)
         self.whitening, self.share = error_model.whitening(spread), share
         corners = np.concatenate([one.points.corners, np.array([[p[0]] * 3 for p in pins], int).reshape(-1, 3)])
@@ -50,6 +52,8 @@ class Part:
         places = self.bilinear.positions(identity, own[CAMERA:])[0]
         pixels = project_with_derivatives(own[:CAMERA], self.one, self.centre, places)[0]
         apart = (pixels[: self.count] - self.one.pixels) @ self.turn.T / self.eyes
+        cues = self.one.cues
+        short = np.tensordot(cues.weights, pixels[: self.count] @ self.turn.T / self.eyes, 2) - cues.targets
         rotation, distance = self._head(own)
         apart -= self.error_model.expected(features(rotation, self.turn, distance), identity, own[CAMERA:])
         self.robust = np.repeat((1 + (apart**2).sum(1) / _ODD**2) ** -0.25, 2)
@@ -60,6 +64,7 @@ class Part:
                 (expression - self.one.expected) * self.one.certainty,
                 far(own[:CAMERA]),
                 (expression - expression.clip(0, 1)) / BEYOND,
+                short / cues.deviations,
                 ((pixels[self.count :] - self.pins) * self.pin_scale[:, None]).ravel(),
             ]
         )
@@ -74,6 +79,7 @@ class Part:
         n_id, n_exp = len(by_identity), len(by_expression)
         pixels = np.concatenate([chain(by_identity), by_camera, chain(by_expression)])
         apart = pixels[:, : self.count] @ self.turn.T / self.eyes
+        cues = np.tensordot(self.one.cues.weights, apart, ((1, 2), (1, 2))) / self.one.cues.deviations[:, None]
         apart -= self._usual(n_id, own)
         landmarks = self.whitening @ (apart.reshape(len(apart), -1) * self.robust).T
         pins = (pixels[:, self.count :] * self.pin_scale[:, None]).reshape(len(pixels), -1).T
@@ -83,7 +89,7 @@ class Part:
         lower[:n_exp, n_id + CAMERA :] = np.diag(self.one.certainty)
         lower[n_exp, n_id + 6] = 1 / DISTANCE_SPREAD
         lower[n_exp + 1 :, n_id + CAMERA :] = np.diag(outside / BEYOND)
-        rows = np.concatenate([self.share * landmarks, self.share * lower, pins])
+        rows = np.concatenate([self.share * landmarks, self.share * lower, self.share * cues, pins])
         return rows[:, :n_id], rows[:, n_id:]
 
     def _head(self, own: np.ndarray) -> tuple[np.ndarray, float]:

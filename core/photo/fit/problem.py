@@ -14,6 +14,7 @@ import numpy as np
 from ...face_model.bilinear import contract
 from ...face_model.model import FaceModel
 from ..camera import UPRIGHT, Camera, rotation_of
+from .cues import Cues
 from .points import SurfacePoints
 
 CAMERA = 7
@@ -33,6 +34,8 @@ class Observed:
     expected: np.ndarray
     certainty: np.ndarray = field(default_factory=lambda: np.zeros(0))
     """(n_exp,): 1 over the standard deviation that `expected` is trusted by."""
+    cues: Cues = field(default_factory=Cues)
+    """What is measured of the landmarks beside their places."""
 
 
 class Bilinear:

@@ -21,6 +21,7 @@ from ...geometry.mesh import vertex_normals
 from ..camera import Camera
 from ..landmarks.detect import Face
 from .calibrate import load_offsets
+from .cues import CueReader, Cues
 from .landmark_errors import LandmarkErrorModel, LandmarkErrorModels, level
 from .part import DISTANCE_SPREAD, Part, far
 from .photo_bias import PhotoLandmarkBias
@@ -103,6 +104,8 @@ class Fitter:
         self.points = mediapipe_points(model, canonical, load_offsets() if offsets is None else offsets)
         self.bilinear = Bilinear(model, self.points)
         self.centre = self.bilinear.rest.mean(0)
+        eyes = float(np.linalg.norm(self.bilinear.rest[263] - self.bilinear.rest[33]))
+        self.cues = CueReader(model, eyes) if self.photos.bias.any() else None
         self.weights = np.ones(len(self.points.corners))
         self.weights[list(OVAL)] = 0.35
         face = model.vertex_groups.get("face", np.arange(len(model.neutral)))
@@ -193,10 +196,13 @@ class Fitter:
     def _observed(self, picture: Picture) -> Observed:
         face = picture.face
         expected, certainty = self.error_models.expression(self.model.expression_names, face.scores)
+        cues = Cues() if self.cues is None else self.cues.read(face)
+        for k, value, deviation in cues.sliders:
+            expected[k], certainty[k] = value, 1 / deviation
         count = len(self.points.corners)
         return Observed(
             self.points, face.points[:count, :2].astype(float), self.weights, picture.size, face.eye_distance,
-            expected, certainty,
+            expected, certainty, cues,
         )  # fmt: skip
 
     def _pose(self, one: Observed, identity: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from .augmentation import augment_at_test_time, other_side
 from .blur import SHARP, blur_of, sharpened
 from .networks import DETECTOR_SIZE, POINTS_SIZE, LandmarkNetworks
 from .search import PORTRAIT, boxes_of, suppressed, tiled, whole_squares
+from .teeth import teeth_gap
 
 LEAST_PRESENCE = 0.5
 _MOST = 300
@@ -28,8 +29,9 @@ _EYES = (33, 263)
 @dataclass(frozen=True)
 class Face:
     """One face: box (left, top, width, height) in pixels, points (478, 3) in pixels (z alike, less is nearer), presence
-    (0 to 1), scores by ARKit's names; how far several looks at it lie apart (`looks.py`), and the blur that was
-    measured and taken out for these looks (`blur.py`), both in its eye distances."""
+    (0 to 1), scores by ARKit's names; how far several looks at it lie apart (`looks.py`), the blur that was measured
+    and taken out for these looks (`blur.py`), and the gap between the rows of teeth (`teeth.py`; None: not seen), all
+    three in its eye distances."""
 
     box: tuple[float, float, float, float]
     points: np.ndarray
@@ -37,6 +39,7 @@ class Face:
     scores: dict[str, float] = field(default_factory=dict)
     spread: float = 0.005
     blur: float = 0.0
+    teeth_gap: float | None = None
 
     @property
     def eye_distance(self) -> float:
@@ -149,6 +152,11 @@ def _placed(
 
 def _looked_at(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
     """The mean of several looks at a face whose blur was taken out, and what it expresses."""
+    face = _sharpened_looks(image, networks, placed)
+    return replace(face, teeth_gap=teeth_gap(image, face.points, face.eye_distance))
+
+
+def _sharpened_looks(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
     blur = blur_of(image, placed.points)
     if blur > SHARP:
         part, corner, scale = sharpened(image, placed.points, blur)

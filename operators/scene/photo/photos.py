@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import bpy
-import numpy as np
 
 from ....core.backend.requests import PhotoCamera, PhotoFace
 from ....core.face_model import relief
-from ....core.face_model.looks import TONES
+from ....core.face_model.looks import nearest_tone
 from ....core.face_model.model import FaceModel
 from ....core.face_model.w_offset import to_text
 from .. import compat, names
@@ -54,6 +53,8 @@ def write(
     wrinkles.write(face, relief.to_text(made.relief))
     _set_colour(face, group, made)
     # With a window both are painted a moment later, by a timer: painting takes a third of a second.
+    if group.match_iris and made.iris is not None:
+        getattr(face, names.FACE).iris = [float(c) for c in made.iris]
     if group.match_tone:
         getattr(face, names.FACE).tone = nearest_tone(made.skin)
     else:
@@ -63,11 +64,6 @@ def write(
     if point_handles.are_shown(face):
         point_handles.show(face, model)
     live.on_sliders_changed(face)
-
-
-def nearest_tone(skin: np.ndarray) -> str:
-    """The tone whose skin is most like this sRGB colour."""
-    return min(TONES, key=lambda name: float(np.linalg.norm(np.subtract(TONES[name].base, skin))))
 
 
 def show_colour(face: bpy.types.Object) -> None:

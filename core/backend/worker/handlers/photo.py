@@ -109,6 +109,7 @@ def _face(made: Sequence[Reconstruction]) -> PhotoFace:
         cameras=tuple(_camera(one) for one in made),
         detail_from=first.detail_from,
         seconds=first.seconds,
+        iris=None if first.iris is None else _float32(first.iris),
     )
 
 

@@ -1,0 +1,136 @@
+"""The colour of a photo's irises: read between pupil and limbus, and freed of the room's light by the white of the eye.
+
+A rule, and rough: the white beside the iris lies in the same light and shadow of the lids, so that the quotient of the
+two times the usual white is the iris's own colour. Its brightness is kept within what irises have. Nothing is read
+where the lids hide the iris, or where its ring has too few pixels for its blur.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..face_model.looks import IRISES
+from .landmarks.detect import Face
+from .render import to_linear
+
+_EYES = (
+    (468, (33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133)),
+    (473, (263, 466, 388, 387, 386, 385, 384, 398, 362), (263, 249, 390, 373, 374, 380, 381, 382, 362)),
+)  # fmt: skip
+"""Per eye: the iris's middle (the networks' four points on its rim say nothing), and the rims of the upper and of the
+lower lid from corner to corner."""
+_RADIUS = 0.066
+"""Of an iris, in distances between the outer corners of the eyes: irises hardly differ."""
+_RING = (0.5, 0.85)
+"""Of the iris's radius: outside a usual pupil, inside the limbus."""
+_WHITE = (1.25, 1.9)
+_FROM_LIDS = 0.16
+"""Iris radii to the lids' rims that are kept free: lashes and their shadow."""
+_LEAST_RADIUS = 2.8
+"""Pixels."""
+_MOST_BLUR = 0.4
+"""Of the iris's radius."""
+_LEAST_SHARE = 0.3
+"""Of the ring that must be free of the lids."""
+_STEPS, _TURNS = 6, 48
+_CHEEKS = (50, 280, 117, 346, 205, 425)
+_SCLERA = np.array([0.71, 0.66, 0.62])
+"""Linear; as `render.py` has it."""
+_LIGHTNESS = (0.02, 0.13)
+_USUAL = 0.6
+"""How far the colour goes towards those that irises have (`looks.IRISES`): the white that it was divided by is itself
+bloodshot, shaded, or a bit of lid."""
+_ALIKE = 0.3
+"""Differences of log chroma over which usual colours count."""
+_LUMA = np.array([0.2126, 0.7152, 0.0722])
+
+
+def iris_colour(image: np.ndarray, face: Face) -> np.ndarray | None:
+    """(3,) linear RGB of both irises, or of the one that can be read; None where neither can.
+
+    image (h, w, 3) sRGB 0 to 1; the face's points and blur are in its pixels.
+    """
+    if len(face.points) < 478:
+        return None
+    found = [read for eye in _EYES if (read := _read(image, face, *eye)) is not None]
+    if not found:
+        return None
+    weights = np.array([share for _, share in found])
+    colour = np.exp(np.tensordot(weights / weights.sum(), np.log([c for c, _ in found]), 1))
+    light = float(np.clip(colour @ _LUMA, *_LIGHTNESS))
+    colour = _towards_usual(colour, light)
+    return np.asarray(colour * light / float(colour @ _LUMA), np.float32)
+
+
+def _towards_usual(colour: np.ndarray, light: float) -> np.ndarray:
+    """Irises are brown, green, blue or grey; none is purple."""
+    chroma = lambda c: np.log(c / c.mean(-1, keepdims=True))  # noqa: E731
+    known = np.array(list(IRISES.values()))
+    away = np.linalg.norm(chroma(known) - chroma(colour), axis=1) / _ALIKE
+    away = np.hypot(away, np.log(known @ _LUMA / light))
+    weights = np.exp(-0.5 * (away**2 - (away**2).min()))
+    usual = np.tensordot(weights / weights.sum(), chroma(known), 1)
+    return np.asarray(np.exp((1 - _USUAL) * chroma(colour) + _USUAL * usual))
+
+
+def _read(
+    image: np.ndarray, face: Face, middle: int, upper: tuple[int, ...], lower: tuple[int, ...]
+) -> tuple[np.ndarray, float] | None:
+    """One iris's linear colour (3,), and the share of its ring that was seen; None where it cannot be read."""
+    points = face.points[:, :2].astype(float)
+    centre = points[middle]
+    radius = _RADIUS * face.eye_distance
+    if radius < _LEAST_RADIUS or face.blur * face.eye_distance > _MOST_BLUR * radius:
+        return None
+    ring = _ring(centre, radius, *_RING)
+    open_ring = _between(ring, points[list(upper)], points[list(lower)], _FROM_LIDS * radius)
+    share = float(open_ring.mean())
+    white = _ring(centre, radius, *_WHITE)
+    white = white[_between(white, points[list(upper)], points[list(lower)], 0.0)]
+    if share < _LEAST_SHARE or len(white) < 12:
+        return None
+    iris = _linear_at(image, ring[open_ring])
+    sclera = _linear_at(image, white)
+    # The pupil, lashes and the catchlight are the darkest and the brightest; of the white the lids' rims are darker.
+    iris = _band(iris, 0.15, 0.65)
+    sclera = _band(sclera, 0.7, 0.97)
+    if iris.min() <= 0 or sclera.min() <= 0 or sclera @ _LUMA < 0.03 or iris @ _LUMA > 0.95 * sclera @ _LUMA:
+        return None
+    # Between narrow lids the white lies in shadow, and is mixed with them: it is lighter than that, if not than cheeks.
+    cheek = float(np.median(_linear_at(image, points[list(_CHEEKS)]) @ _LUMA))
+    white_light = max(float(sclera @ _LUMA), cheek)
+    return iris / sclera * float(sclera @ _LUMA) / white_light * _SCLERA, share
+
+
+def _ring(centre: np.ndarray, radius: float, inner: float, outer: float) -> np.ndarray:
+    """(N, 2) pixels."""
+    turns = np.arange(_TURNS) / _TURNS * 2 * np.pi
+    lengths = np.linspace(inner, outer, _STEPS) * radius
+    return centre + (lengths[:, None, None] * np.stack([np.cos(turns), np.sin(turns)], 1)[None]).reshape(-1, 2)
+
+
+def _between(places: np.ndarray, upper: np.ndarray, lower: np.ndarray, margin: float) -> np.ndarray:
+    """(N,) whether places lie between the lids' rims, in the eye's own upright."""
+    along = upper[-1] - upper[0]
+    length = float(np.linalg.norm(along))
+    axis = along / max(length, 1e-6)
+    down = np.array([-axis[1], axis[0]])
+    if down @ (lower[len(lower) // 2] - upper[len(upper) // 2]) < 0:
+        down = -down
+    flat = lambda p: ((p - upper[0]) @ axis, (p - upper[0]) @ down)  # noqa: E731
+    x, y = flat(places)
+    top, bottom = (np.interp(x, *flat(rim)) for rim in (upper, lower))
+    return np.asarray((x > 0.08 * length) & (x < 0.92 * length) & (y > top + margin) & (y < bottom - margin))
+
+
+def _band(colours: np.ndarray, low: float, high: float) -> np.ndarray:
+    """(3,) the mean of those between two quantiles of brightness."""
+    light = colours @ _LUMA
+    kept = (light >= np.quantile(light, low)) & (light <= np.quantile(light, high))
+    return np.asarray(colours[kept].mean(0))
+
+
+def _linear_at(image: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    from .texture import sampled
+
+    return np.asarray(to_linear(sampled(image, pixels)), float)
