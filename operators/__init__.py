@@ -13,6 +13,7 @@ from . import (
     detail,
     diagnostics,
     handlers,
+    live_capture,
     live_link,
     photo,
     presets,
@@ -24,6 +25,7 @@ from .scene import registration, session
 from .scene.detail import live
 from .scene.face import models, registry
 from .scene.look import looks
+from .scene.motion import live_capture as phone
 
 _OPERATORS = (
     add_face,
@@ -35,6 +37,7 @@ _OPERATORS = (
     animate,
     bake_sequence,
     live_link,
+    live_capture,
     photo,
     diagnostics,
 )
@@ -57,6 +60,7 @@ _STEPS = (
     (models.forget, models.forget),
     (registry.forget, registry.forget),
     (session.open_session, session.close_session),
+    (phone.stop, phone.stop),
     (looks.forget, looks.forget),
     (live.forget, live.forget),
     (handlers.register, handlers.unregister),

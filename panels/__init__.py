@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..operators.scene import registration
-from . import controls, photo, preferences, sequence, sidebar, speech
+from . import controls, live_capture, photo, preferences, sequence, sidebar, speech
 
-_STEPS = tuple((part.register, part.unregister) for part in (preferences, sidebar, controls, sequence, speech, photo))
+_STEPS = tuple(
+    (part.register, part.unregister) for part in (preferences, sidebar, controls, sequence, speech, live_capture, photo)
+)
 
 
 def register() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..scene import registration
-from . import controls, face, photo, sequence, speech
+from . import controls, face, live_capture, photo, sequence, speech
 
-_STEPS = tuple((part.register, part.unregister) for part in (face, controls, sequence, speech, photo))
+_STEPS = tuple((part.register, part.unregister) for part in (face, controls, sequence, speech, live_capture, photo))
 
 
 def register() -> None:

@@ -18,7 +18,8 @@ TARGET_MS = 40.0
 FINER = 4.0
 """So many times more faces, and time, has a level than the one below it."""
 DRAG_S = 1.5
-"""Changes that follow each other so quickly are a drag; a typed value, or one click, is not. Longer than the slowest step."""
+"""Changes that follow each other so quickly are a drag; a typed value, or one click, is not. The slowest step is
+quicker."""
 REST_S = 0.35
 """Sliders that rested so long, and twice as long as the last step took, are let go."""
 

@@ -10,6 +10,7 @@ import bpy
 import numpy as np
 
 from ....core.errors import DnpmError
+from ....core.face_model.arkit import ARKIT_NAMES
 from ....core.face_model.model import FaceModel
 from .. import names
 from . import models, registry
@@ -192,6 +193,16 @@ def set_expression(obj: bpy.types.Object, model: FaceModel, expression: np.ndarr
     blocks.foreach_set("value", values)
     keys.update_tag()
     obj.update_tag()
+
+
+def set_arkit(obj: bpy.types.Object, model: FaceModel, expression: np.ndarray) -> None:
+    """Write (52,) in ARKit's order to those shape keys that the model has; its others stay. Raises DnpmError as
+    `set_expression`."""
+    values = expression_vector(obj, model)
+    for k, name in enumerate(ARKIT_NAMES):
+        if name in model.expression_index:
+            values[model.expression_index[name]] = expression[k]
+    set_expression(obj, model, values)
 
 
 def set_identity_sliders(obj: bpy.types.Object, identity: np.ndarray) -> None:

@@ -15,7 +15,7 @@ from ....core.errors import DnpmError
 from ....core.face_model.arkit import ARKIT_NAMES
 from ....core.face_model.keys import thinned
 from ....core.face_model.model import FaceModel
-from .. import names
+from .. import compat, names
 from ..face import slider_values
 from . import head, keyframes, sounds
 
@@ -67,6 +67,14 @@ def driven(face: bpy.types.Object, model: FaceModel) -> list[str]:
     """Expressions that a driver moves."""
     found = set(keyframes.driven(slider_values.shape_keys(face), {path_of(name) for name in model.expression_names}))
     return [name for name in model.expression_names if path_of(name) in found]
+
+
+def animated(face: bpy.types.Object, model: FaceModel) -> list[str]:
+    """Expressions that a curve of the assigned action or a driver moves."""
+    data = slider_values.shape_keys(face).animation_data
+    moved = set() if data is None else {curve.data_path for curve in compat.curves_of(data)}
+    by_drivers = set(driven(face, model))
+    return [name for name in model.expression_names if path_of(name) in moved or name in by_drivers]
 
 
 def joined(

@@ -85,6 +85,23 @@ def empty_for(face: bpy.types.Object, scene: bpy.types.Scene) -> tuple[bpy.types
     return empty, lambda: bpy.data.objects.remove(empty)
 
 
+def resting(target: bpy.types.Object) -> Quaternion:
+    """The rotation that an object has without the head's."""
+    return target.matrix_basis.to_quaternion()
+
+
+def turn(target: bpy.types.Object, rotations: np.ndarray, rest: Quaternion | None = None) -> None:
+    """Turn an object now, without a key: (9,) radians, out of `rest` (None: the identity), in its own rotation mode."""
+    wanted = (rest or Quaternion()) @ quaternions(np.nan_to_num(rotations)[None])[0]
+    if target.rotation_mode == "QUATERNION":
+        target.rotation_quaternion = wanted
+    elif target.rotation_mode == "AXIS_ANGLE":
+        axis, angle = wanted.to_axis_angle()
+        target.rotation_axis_angle = (angle, *axis)
+    else:
+        target.rotation_euler = wanted.to_euler(target.rotation_mode, target.rotation_euler)
+
+
 def _curves(
     target: bpy.types.Object | bpy.types.PoseBone,
     prefix: str,
