@@ -9,6 +9,7 @@ from mathutils import Matrix
 from ..core.errors import DnpmError
 from ..core.face_model.sampling import average_adult, random_identity
 from .base import Result
+from .scene import compat
 from .scene.detail import live
 from .scene.face import create, models
 
@@ -54,6 +55,8 @@ class DNPM_OT_add_face(AddObjectHelper, bpy.types.Operator):
         face.select_set(True)
         context.view_layer.objects.active = face
         live.on_sliders_changed(face)
+        if not compat.in_background():
+            models.table_of(face).prepare()
         if self.frame_view:
             _frame(context)
         return {"FINISHED"}

@@ -142,6 +142,7 @@ def _before_save(*_: object) -> None:
     registry.forget()  # a face that was never shown is saved too
     for face in slider_values.faces():
         dragging.rest(face)
+    looks.finish()
     faces = [face for face in slider_values.faces() if map_image.find_image(face) is not None]
     for face in waiting.finish(faces):
         why = map_state.of(face).problem or "the backend did not answer in time"
@@ -154,6 +155,7 @@ def _before_save(*_: object) -> None:
 def _before_render(*_: object) -> None:
     for face in slider_values.faces():
         dragging.rest(face)
+    looks.finish()
     rendering.begin()
 
 

@@ -21,6 +21,7 @@ class DNPM_PT_live_capture(FaceTab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, face = self.layout, context.active_object
+        assert face is not None
         group, running = getattr(face, names.LIVE_CAPTURE), live_capture.running()
         on = running is not None and running.uid == face.session_uid
         layout.use_property_split = True

@@ -11,6 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
+_FEW = 12
+"""Sliders that are not at 0, up to which the core itself is as quick as its table is made."""
+
 
 def homogeneous(values: np.ndarray) -> np.ndarray:
     """(n,) -> (n + 1,) float32: w of Eq. 3, a 1 for what is there at rest, then the sliders."""
@@ -47,10 +50,19 @@ class IdentityTables:
 
     def deltas(self, identity: np.ndarray) -> np.ndarray:
         """(n,) -> (n_exp, V, 3) float32: what each expression at 1 adds."""
+        moving = np.flatnonzero(identity)
+        if "_deltas" not in self.__dict__ and len(moving) <= _FEW:
+            # The first face of a session should not wait for a table that only dragging needs.
+            core = self._core[np.concatenate([[0], moving + 1]), 1:]
+            return self._axes(contract(core, np.asarray(identity)[moving])).astype(np.float32, copy=False)
         places, table = self._deltas
         result = np.zeros((*self._moved.shape, 3), np.float32)
         result.reshape(-1)[places] = contract(table, identity)
         return result
+
+    def prepare(self) -> None:
+        """Make the tables now, from any thread: the next `deltas` is quick."""
+        _ = self._rest, self._deltas
 
     @cached_property
     def _rest(self) -> np.ndarray:

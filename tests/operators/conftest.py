@@ -248,9 +248,10 @@ def backend(registered, monkeypatch):
 def window(monkeypatch):
     """Behave as with a window: live updates ask the backend; the test ticks the timer itself."""
     from dnpm.operators.scene import compat
-    from dnpm.operators.scene.detail import live
+    from dnpm.operators.scene.detail import dragging, live
 
     monkeypatch.setattr(compat, "in_background", lambda: False)
+    monkeypatch.setattr(dragging, "TARGET_MS", 1e9)  # A busy machine is not to change what a test sees.
     monkeypatch.setattr(live, "run_timer", lambda: None)
     monkeypatch.setattr(live, "QUIET_S", 0.0)
 

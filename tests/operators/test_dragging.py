@@ -23,6 +23,7 @@ def slow(window, monkeypatch):
     """An evaluation that takes long at level 2, as long as the tests' clock says so; hands that never rest."""
     monkeypatch.setattr(dragging, "evaluation_ends", lambda: monkeypatch.setattr(dragging, "_evaluation_ms", 300.0))
     monkeypatch.setattr(dragging, "REST_S", 1e9)
+    monkeypatch.setattr(dragging, "TARGET_MS", 40.0)
 
 
 def drag(face):

@@ -35,7 +35,7 @@ def new_face(
     model = table.model
     scale = scene.unit_settings.scale_length
     start = np.zeros(model.n_id, np.float32) if identity_values is None else np.asarray(identity_values, np.float32)
-    mesh = _mesh(model, name, table.coordinates(start, scale)[0])
+    mesh = _mesh(model, name, table.rest(start, scale))
     obj = bpy.data.objects.new(name, mesh)
     try:
         materials.set_up(mesh, model, scale)
@@ -47,7 +47,7 @@ def new_face(
         add_subdivision(obj)
         add_displacement(obj)
         identity.set_sliders(obj, identity=start, expression=expression_values, strength=strength)
-        looks.set_look(obj, look)
+        looks.set_look(obj, look, later=True)
         materials.link_map(obj)
     except BaseException:
         bpy.data.objects.remove(obj)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,11 @@ class KeyTable:
         model = self.model
         return IdentityTables(model.neutral, model.core[: model.n_shape + 1], model.moved, units.to_blender)
 
+    def rest(self, identity: np.ndarray, unit_scale: float) -> np.ndarray:
+        """(n_id,) -> (V, 3) float32 Blender units: the identity at rest."""
+        rest = self._tables.rest(np.asarray(identity, np.float32)[: self.model.n_shape])
+        return rest if unit_scale == 1.0 else rest / np.float32(unit_scale)
+
     def coordinates(self, identity: np.ndarray, unit_scale: float) -> np.ndarray:
         """(n_id,) -> (n_exp + 1, V, 3) float32 Blender units: the rest, then each expression at 1 (absolute)."""
         shape = np.asarray(identity, np.float32)[: self.model.n_shape]
@@ -38,6 +44,10 @@ class KeyTable:
         keys += rest
         result = np.concatenate([rest[None], keys])
         return result if unit_scale == 1.0 else result / np.float32(unit_scale)
+
+    def prepare(self) -> None:
+        """Make what only dragging needs, in a thread of its own: most of it is numpy's, which lets Blender go on."""
+        threading.Thread(target=self._tables.prepare, name="dnpm-face-model", daemon=True).start()
 
     @cached_property
     def fingerprint(self) -> str:

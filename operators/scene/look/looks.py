@@ -38,20 +38,27 @@ def look_of(obj: bpy.types.Object) -> Look:
     return Look(tone=face.tone, iris=tuple(face.iris), **amounts)
 
 
-def set_look(obj: bpy.types.Object, look: Look) -> None:
-    """Write the properties, and paint at once. Raises DnpmError when another face model is loaded."""
+def set_look(obj: bpy.types.Object, look: Look, *, later: bool = False) -> None:
+    """Write the properties, and paint: at once, or (`later`, with a window) after it was drawn without.
+
+    Raises DnpmError when another face model is loaded.
+    """
     face = getattr(obj, names.FACE)
     with slider_values.suppress_updates():
         face.tone, face.iris = look.tone, look.iris
         for name in AMOUNTS:
             setattr(face, name, getattr(look, name))
-    apply(obj)
+    later = later and not compat.in_background()
+    apply(obj, paints=not later)
+    if later:
+        on_look_changed(obj)
 
 
-def apply(obj: bpy.types.Object) -> bool:
+def apply(obj: bpy.types.Object, *, paints: bool = True) -> bool:
     """Bring the materials up to the face's look; returns whether the paint was another's.
 
-    Nodes that the artist removed are left out. Raises DnpmError when another face model is loaded.
+    Nodes that the artist removed are left out; without `paints` the paint stays as it is. Raises DnpmError when another
+    face model is loaded.
     """
     look, changed = look_of(obj), False
     _changed.pop(obj.session_uid, None)
@@ -66,7 +73,7 @@ def apply(obj: bpy.types.Object) -> bool:
             colour = photo_colour.in_solid(tree) or skin_material.linear(TONES[look.tone].base)
             material.diffuse_color = skin_material.for_solid(colour)
         node = tree.nodes.get(skin_material.PAINT)
-        if node is None:
+        if node is None or not paints:
             continue
         model = models.model_of(obj)
         old = node.image
@@ -99,6 +106,16 @@ def tick() -> float | None:
         elif time.monotonic() - moved >= QUIET_S:
             apply(obj)
     return QUIET_S / 3 if _changed else None
+
+
+def finish() -> None:
+    """Paint now what waits for its sliders to rest: the file is saved, or rendered."""
+    for uid in list(_changed):
+        obj = slider_values.find(uid)
+        if obj is None:
+            del _changed[uid]
+        else:
+            apply(obj)
 
 
 def forget() -> None:

@@ -35,6 +35,8 @@ _PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
     "cornea": ((1.0, 1.0, 1.0, 1.0), 0.02, 0.0),
 }
 _OTHER = ((0.52, 0.30, 0.215, 1.0), 0.5, 0.0)
+_LID_MM = 12.0
+"""A lash has skin within this."""
 _LASH = (0.012, 0.009, 0.007, 1.0)
 
 
@@ -189,6 +191,7 @@ def lash_places(model: FaceModel) -> np.ndarray:
     skin = np.unique(model.faces[model.face_material == model.material_names.index("skin")])
     skin = model.neutral[skin[skin >= 0]]
     points = model.neutral[lashes]
+    skin = skin[((skin >= points.min(0) - _LID_MM) & (skin <= points.max(0) + _LID_MM)).all(1)]
     away = np.array([np.sqrt(((skin - point) ** 2).sum(1).min()) for point in points])
     places[lashes, 0] = points[:, 0]
     places[lashes, 1] = np.clip((away - away.min()) / max(float(np.quantile(away, 0.95) - away.min()), 1e-6), 0, 1)

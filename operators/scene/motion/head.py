@@ -97,7 +97,7 @@ def turn(target: bpy.types.Object, rotations: np.ndarray, rest: Quaternion | Non
         target.rotation_quaternion = wanted
     elif target.rotation_mode == "AXIS_ANGLE":
         axis, angle = wanted.to_axis_angle()
-        target.rotation_axis_angle = (angle, *axis)
+        target.rotation_axis_angle = (angle, axis.x, axis.y, axis.z)
     else:
         target.rotation_euler = wanted.to_euler(target.rotation_mode, target.rotation_euler)
 

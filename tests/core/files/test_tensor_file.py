@@ -191,3 +191,16 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DnpmError, match="cannot be written"):
         tensor_file.save(tmp_path / "file" / "a.safetensors", {"x": np.zeros(3, np.float32)}, {})
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_half_precision_is_looked_through_too(tmp_path, wrong):
+    values = np.linspace(-65504, 65504, 1000).astype(np.float16).reshape(10, 100)
+    tensor_file.save(tmp_path / "a.safetensors", {"x": values}, {})
+    np.testing.assert_array_equal(tensor_file.load(tmp_path / "a.safetensors")[0]["x"], values)
+    values[7, 3] = wrong
+    path = tmp_path / "a.safetensors"
+    data = path.read_bytes()
+    path.write_bytes(data[: -values.nbytes] + values.tobytes())
+    with pytest.raises(DnpmError, match="not finite"):
+        tensor_file.load(path)
