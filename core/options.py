@@ -38,6 +38,17 @@ def device_of(args: argparse.Namespace) -> torch.device:
     return choose(args.device or "auto")
 
 
+def add_emotion(parser: argparse.ArgumentParser) -> None:
+    """`--emotion`, for `speech/emotions.py: parse`."""
+    from .speech.emotions import AUTO, CHOICES, USUAL_STRENGTH
+
+    parser.add_argument(
+        "--emotion", action="append", default=[], metavar="NAME[:STRENGTH][,...][@SECONDS]",
+        help=f"rule-based: {', '.join(CHOICES)}, or {AUTO}, which guesses from the voice; strength 0 to 1 (default "
+        f"{USUAL_STRENGTH:g}); may be repeated, each from its second on",
+    )  # fmt: skip
+
+
 def add_threads(parser: argparse.ArgumentParser, default: int | None = None) -> None:
     """`--threads`."""
     parser.add_argument("--threads", type=int, default=default, metavar="N", help="of torch on a CPU")

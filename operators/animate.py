@@ -18,7 +18,7 @@ from ..core.speech.formats import SUFFIXES
 from .long import FileOperator, Work, scene_of
 from .scene import names, session
 from .scene.face import models, slider_values
-from .scene.motion import apply_curves, sounds
+from .scene.motion import apply_curves, feelings, sounds
 
 if TYPE_CHECKING:
     from .properties.speech import SpeechProperties
@@ -55,7 +55,7 @@ class DNPM_OT_animate_from_audio(FileOperator, bpy.types.Operator):
         else:
             sources = sounds.from_strips(context)
         timings = [apply_curves.FrameTiming.of(face, scene, source) for source in sources]
-        requests = [_request(group, timing, source) for timing, source in zip(timings, sources, strict=True)]
+        requests = [_request(face, timing, source) for timing, source in zip(timings, sources, strict=True)]
         try:
             return (yield from self._listen(face, scene, sources, timings, requests))
         finally:
@@ -144,8 +144,10 @@ def _check_length(seconds: float, source: sounds.Source) -> None:
         )
 
 
-def _request(group: SpeechProperties, timing: apply_curves.FrameTiming, source: sounds.Source) -> SpeechOpen:
-    chosen = {field.name: getattr(group, field.name) for field in fields(Controls)}
+def _request(face: bpy.types.Object, timing: apply_curves.FrameTiming, source: sounds.Source) -> SpeechOpen:
+    group: SpeechProperties = getattr(face, names.SPEECH)
+    chosen = {field.name: getattr(group, field.name) for field in fields(Controls) if field.name != "emotions"}
+    chosen["emotions"] = feelings.emotion_keys(face, timing)
     if group.head == "NONE":
         chosen["head_life"] = 0.0
     return SpeechOpen(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..core.errors import DnpmError
+from ..core.speech.emotions import EMOTIONS
 from ..operators.properties.speech import SpeechProperties
 from ..operators.scene import compat, names, registration
 from ..operators.scene.motion import sounds
@@ -40,6 +41,7 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
         row.operator_context = "INVOKE_DEFAULT"
         row.operator("dnpm.animate_from_audio", icon="PLAY_SOUND")
 
+        _draw_emotion(layout, group)
         header, body = layout.panel("dnpm_speech_motion", default_closed=True)
         header.label(text="Motion")
         if body:
@@ -56,6 +58,17 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
             body.operator("dnpm.export_live_link", icon="EXPORT")
 
 
+def _draw_emotion(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
+    column = layout.column(align=True)
+    column.use_property_decorate = True  # The dots beside them: what is keyed here is read by the bake.
+    column.prop(group, "emotion")
+    if group.emotion == "MIXED":
+        for name in EMOTIONS:
+            column.prop(group, name, slider=True)
+    elif group.emotion != "NEUTRAL":
+        column.prop(group, "emotion_strength", slider=True)
+
+
 def _draw_motion(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
     column = layout.column(align=True)
     for name in ("mouth", "jaw", "brows", "eyes"):
@@ -67,6 +80,7 @@ def _draw_motion(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
     column = layout.column(align=True)
     column.prop(group, "blinks")
     column.prop(group, "brow_life", slider=True)
+    column.prop(group, "face_life", slider=True)
     column.prop(group, "head")
     if group.head != "NONE":
         column.prop(group, "head_life", slider=True)

@@ -28,7 +28,7 @@ import numpy as np
 
 from ..errors import DnpmError
 
-VERSION = 3
+VERSION = 4
 MAX_FRAME = 16 * 1024 * 1024
 ALIGNMENT = 64
 DTYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64")

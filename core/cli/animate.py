@@ -2,6 +2,7 @@
 
 dnpm animate --audio a.wav --out build/a                                      30 frames a second
 dnpm animate --audio a.mp3 --out build/a --fps 23.976 --blinks --head-life .5 --strength jaw=.8 --strength mouth=1.2
+dnpm animate --audio a.wav --out build/a --emotion joy:.7 --emotion surprise:.5,fear:.2@4.2     the second from 4.2 s on
 dnpm animate --audio a.wav --out build/a --fps 24 --preset face.dnpm.json --frames       a .blend, pictures, an mp4
 
 The same file, settings and seed give the same curves.
@@ -22,7 +23,7 @@ from .. import progress as bars
 from ..batch import clip
 from ..errors import DnpmError
 from ..files.writing import write_text
-from ..options import device_of
+from ..options import add_emotion, device_of
 from ..speech.controls import USUAL
 from ..speech.formats import READ
 from .batch import start_blender
@@ -48,12 +49,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--blinks", action=argparse.BooleanOptionalAction, default=USUAL.blinks, help="add blinks (default: yes)"
     )
-    for name, what in (("brow_life", "brows with the stress"), ("head_life", "small head turns")):
+    for name, what in (
+        ("brow_life", "brows with the stress"), ("face_life", "lids, gaze, cheeks, nose, corners of the mouth, chin"),
+        ("head_life", "turns and nods of the head"),
+    ):  # fmt: skip
         parser.add_argument(
             f"--{name.replace('_', '-')}", type=float, default=getattr(USUAL, name), metavar="AMOUNT",
-            help=f"{what}, 0 to 1 (default %(default)s)",
+            help=f"{what}; rule-based, 0 to 1 (default %(default)s)",
         )  # fmt: skip
-    parser.add_argument("--seed", type=int, default=0, help="of blinks and head")
+    add_emotion(parser)
+    parser.add_argument("--seed", type=int, default=0, help="of all that is not the mouth")
     parser.add_argument("--weights", metavar="DIR", help="another folder of weights")
     parser.add_argument("--encoder-file", metavar="PLACE", help="another speech encoder's file or folder")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -64,10 +69,12 @@ def run(args: argparse.Namespace) -> int:
     """Write the curves, print what was written."""
     from ..speech.audio import open_sound
     from ..speech.controls import Controls
+    from ..speech.emotions import parse
 
     controls = Controls(
         **strengths(args.strength), smoothing=args.smoothing, contact=not args.no_contact,
-        gate=not args.no_gate, blinks=args.blinks, brow_life=args.brow_life, head_life=args.head_life, seed=args.seed,
+        gate=not args.no_gate, blinks=args.blinks, brow_life=args.brow_life, face_life=args.face_life,
+        head_life=args.head_life, seed=args.seed, emotions=parse(args.emotion),
     )  # fmt: skip
     if clip.wants_blender(args):
         clip.read_item(args)  # What is wrong with it is told before anything is computed.

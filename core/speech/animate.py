@@ -11,14 +11,16 @@ import numpy as np
 
 from ..capture.track import CurveTrack
 from ..errors import DnpmError
+from . import contact, emotions, voice_emotion
+from .acting import act
 from .audio import RATE, Samples, Sound, survey
 from .card import speech_dir
-from .controls import SPEAKING, Controls, apply
+from .controls import SPEAKING, Controls, apply, gate
 from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
 from .encoders.windows import at_rate
-from .secondary_motion import add_life, head_turns
-from .silence import ABSOLUTE_DB, LevelMeter
+from .prosody import Prosody, ProsodyMeter
+from .silence import ABSOLUTE_DB
 from .speaking import speak
 from .weights import load_speech
 
@@ -48,12 +50,17 @@ class Animator:
 
 @dataclass(frozen=True)
 class Animation:
-    """Curves, and the sound's levels (100 a second, dB) that the silence was told by."""
+    """Curves, and what was heard of the sound beside its words."""
 
     track: CurveTrack
-    level: np.ndarray
+    prosody: Prosody
     notes: tuple[str, ...] = ()
     """What had to be done to the sound, and what is missing of it: clauses about the file, for a person."""
+
+    @property
+    def level(self) -> np.ndarray:
+        """The sound's levels (100 a second, dB) that the silence was told by."""
+        return self.prosody.level
 
 
 def open_animator(
@@ -106,7 +113,7 @@ def steps(
             facts = end.value
             break
         yield share * _SURVEY_SHARE
-    meter, samples = LevelMeter(), 0
+    meter, samples = ProsodyMeter(), 0
 
     def heard() -> Iterator[np.ndarray]:
         nonlocal samples
@@ -122,20 +129,28 @@ def steps(
         share = min(1.0, samples / RATE / facts.seconds)
         yield (_SURVEY_SHARE + (1 - _SURVEY_SHARE) * share) * 0.99
     motion = np.concatenate(parts)
-    level, seconds = meter.levels(), samples / RATE
+    prosody, seconds = meter.measured(), samples / RATE
+    level = prosody.level
     times = np.arange(len(motion)) / config.rate
     motion[:, SPEAKING] *= animator.motion_gain.get(config.speakers[place], 1.0)
     curves = apply(motion, times, level, controls)
+    speech = gate(level, times)
+    lips = contact.meant(motion)[0] * speech if controls.contact else np.zeros(len(times))
     target = config.rate if fps is None else fps
     wanted = first + np.arange(max(0, int(np.ceil((seconds - first) * target - 1e-6))) + 1) / target
     curves = at_frames(times, curves, wanted)
-    curves = add_life(curves, wanted, level, controls)
-    track = CurveTrack(wanted, curves, (), head_turns(wanted, level, controls))
+    beside = at_frames(times, np.stack([lips, speech], 1).astype(np.float32), wanted)
+    strengths = emotions.strengths_at(controls.emotions, wanted)
+    feeling = strengths[:, :-1]
+    if strengths[:, -1].any():
+        feeling = np.minimum(feeling + strengths[:, -1:] * voice_emotion.felt(prosody, wanted), 1)
+    curves, turns = act(curves, wanted, prosody, beside[:, 0], beside[:, 1], feeling, controls)
+    track = CurveTrack(wanted, curves, (), turns)
     yield 1.0
     notes = facts.notes
     if len(level) and level.max() < ABSOLUTE_DB:
         notes = (*notes, f"is silent throughout (below {ABSOLUTE_DB:.0f} dB of full scale): the mouth stays at rest")
-    return Animation(track, level, notes)
+    return Animation(track, prosody, notes)
 
 
 def at_frames(times: np.ndarray, curves: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -22,7 +22,8 @@ OPENING: dict[str, float] = {
     "jawOpen": 1.0, "mouthClose": -1.0, "mouthFunnel": 0.2, "mouthPucker": -0.05, "mouthRollLower": -0.07,
     "mouthRollUpper": -0.06, "mouthShrugLower": -0.18, "mouthShrugUpper": 0.11, "mouthPressLeft": -0.03,
     "mouthPressRight": -0.03, "mouthLowerDownLeft": 0.075, "mouthLowerDownRight": 0.075, "mouthUpperUpLeft": 0.115,
-    "mouthUpperUpRight": 0.115,
+    "mouthUpperUpRight": 0.115, "noseSneerLeft": 0.08, "noseSneerRight": 0.08, "mouthSmileLeft": -0.04,
+    "mouthSmileRight": -0.04, "mouthLeft": -0.04, "mouthRight": -0.04, "jawForward": 0.04, "cheekPuff": -0.03,
 }  # fmt: skip
 """What each expression adds to the distance of the inner lips, jawOpen being 1 (28 mm): measured on the default face
 model at landmarks 61-63 against 65-67, rounded."""
@@ -70,6 +71,16 @@ def meet(expression: np.ndarray, lips: np.ndarray, teeth: np.ndarray) -> np.ndar
     result[:, _COLUMN["mouthClose"]] += close.astype(np.float32)
     for name in ("mouthUpperUpLeft", "mouthUpperUpRight"):
         result[:, _COLUMN[name]] = np.maximum(result[:, _COLUMN[name]], LIFTED * teeth * (1 - lips))
+    return result
+
+
+def keep(expression: np.ndarray, before: np.ndarray, lips: np.ndarray) -> np.ndarray:
+    """Curves (T, 52) that were made from others, `before` (T, 52), in which lips (T,) had met as far as they were
+    meant to -> (T, 52) float32 in which they still do: what opens them, or pushes one over the other, is taken back."""
+    result = np.array(expression, np.float32)
+    further = (np.asarray(expression, np.float64) - before) @ _WEIGHTS
+    close = result[:, _COLUMN["mouthClose"]] + lips * further
+    result[:, _COLUMN["mouthClose"]] = close.clip(0, 1)
     return result
 
 

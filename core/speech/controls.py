@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES, GROUPS
 from . import contact, silence
+from .emotions import EmotionKey
 
 PARTS: dict[str, tuple[str, ...]] = {
     "mouth": (*GROUPS["mouth"], *GROUPS["cheek"], *GROUPS["nose"], *GROUPS["tongue"]),
@@ -29,6 +30,9 @@ _CLICK_S = 0.04
 """Sound that is shorter is a click, not speech."""
 
 
+_MOST = {"smoothing": 1.0, "brow_life": 1.0, "face_life": 1.0, "head_life": 1.0}
+
+
 @dataclass(frozen=True)
 class Controls:
     """Settings of one bake. Strengths multiply (0 to 3); smoothing is a Gaussian's sigma in seconds (0 to 1)."""
@@ -44,7 +48,11 @@ class Controls:
     """A still, closed mouth in silence."""
     blinks: bool = False
     brow_life: float = 0.0
-    """Amount (0 to 1) by which the brows rise with what is stressed."""
+    """Amount (0 to 1) by which the brows rise and knit with what is stressed (`face_life.py`: rules)."""
+    face_life: float = 0.0
+    """Amount (0 to 1) by which lids, gaze, cheeks, nose, corners of the mouth and chin play along (rules)."""
+    emotions: tuple[EmotionKey, ...] = ()
+    """What the face feels, over time; none: neutral."""
     head_life: float = 0.0
     """Amount (0 to 1) of small turns and nods of the head."""
     seed: int = 0
@@ -52,14 +60,14 @@ class Controls:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or field.name == "seed":
+            if isinstance(value, bool) or field.name in ("seed", "emotions"):
                 continue
-            most = {"smoothing": 1.0, "brow_life": 1.0, "head_life": 1.0}.get(field.name, 3.0)
+            most = _MOST.get(field.name, 3.0)
             if not 0 <= value <= most:
                 raise DnpmError(f"{field.name} must be 0 to {most:g}, is {value}")
 
 
-USUAL = Controls(blinks=True, brow_life=0.3, head_life=0.5)
+USUAL = Controls(blinks=True, brow_life=0.5, face_life=0.5, head_life=0.5)
 """What the panel and the command line start from; `Controls()` alone is what the network said, for measuring."""
 
 

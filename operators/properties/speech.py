@@ -9,6 +9,7 @@ import bpy
 
 from ...core.speech.card import CARD, speakers
 from ...core.speech.controls import USUAL
+from ...core.speech.emotions import EMOTIONS, USUAL_STRENGTH
 from ...core.speech.formats import READ
 from ..scene import compat, names, registration, settings
 
@@ -25,6 +26,13 @@ def _amount(label: str, description: str, default: float = 0.0) -> Any:
     return bpy.props.FloatProperty(
         name=label, description=description, default=default, min=0.0, max=1.0, step=5, options=set()
     )
+
+
+def _felt(label: str) -> Any:
+    return bpy.props.FloatProperty(
+        name=label, description=f"Strength of {label.lower()} in a mixture. Its keyframes are read when the sound is "
+        "baked", min=0.0, max=1.0, step=5,
+    )  # fmt: skip
 
 
 def _styles(group: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
@@ -124,8 +132,36 @@ class SpeechProperties(bpy.types.PropertyGroup):
     blinks: bpy.props.BoolProperty(
         name="Blinks", description="Add blinks, more of them in pauses", default=USUAL.blinks, options=set()
     )
-    brow_life: _amount("Brow Life", "How much the brows rise with what is stressed", USUAL.brow_life)
-    head_life: _amount("Head Life", "How much the head turns and nods while it speaks", USUAL.head_life)
+    brow_life: _amount(
+        "Brow Life", "How much the brows rise and knit with what is stressed. Rule-based", USUAL.brow_life
+    )
+    face_life: _amount(
+        "Face Life",
+        "How much lids, gaze, cheeks, nose, the corners of the mouth and the chin play along. Rule-based",
+        USUAL.face_life,
+    )
+    head_life: _amount("Head Life", "How much the head turns and nods while it speaks. Rule-based", USUAL.head_life)
+    emotion: bpy.props.EnumProperty(
+        name="Emotion",
+        description="What the face feels while it speaks. Rule-based. Its keyframes are read when the sound is baked",
+        items=[
+            ("NEUTRAL", "Neutral", "None"),
+            *((name.upper(), name.capitalize(), "As strong as Strength says") for name in EMOTIONS),
+            ("MIXED", "Mixed", "Several at once, each with a strength of its own"),
+            ("AUTO", "From Voice", "A cautious guess from pitch and harshness: joy, anger, sadness, surprise"),
+        ],
+    )  # fmt: skip
+    emotion_strength: bpy.props.FloatProperty(
+        name="Strength", description="How strong the emotion is. Its keyframes are read when the sound is baked",
+        default=USUAL_STRENGTH, min=0.0, max=1.0, step=5,
+    )  # fmt: skip
+    joy: _felt("Joy")
+    anger: _felt("Anger")
+    sadness: _felt("Sadness")
+    fear: _felt("Fear")
+    disgust: _felt("Disgust")
+    surprise: _felt("Surprise")
+    contempt: _felt("Contempt")
     head: bpy.props.EnumProperty(
         name="Turn",
         description="What turns with the head",
@@ -137,7 +173,7 @@ class SpeechProperties(bpy.types.PropertyGroup):
         options=set(),
     )
     seed: bpy.props.IntProperty(
-        name="Seed", description="Of blinks and head; the same gives the same motion", min=0, max=_MAX_SEED,
+        name="Seed", description="Of all that is not the mouth; the same gives the same motion", min=0, max=_MAX_SEED,
         options=set(),
     )  # fmt: skip
 

@@ -104,3 +104,16 @@ def test_the_command_starts_from_what_the_panel_starts_from() -> None:
     assert (args.blinks, args.brow_life, args.head_life) == (USUAL.blinks, USUAL.brow_life, USUAL.head_life)
     assert USUAL.blinks
     assert not parser.parse_args(["--audio", "a.wav", "--out", "o", "--no-blinks"]).blinks
+
+
+def test_an_emotion_shows_in_the_curves(parts: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    def frown(*more: str) -> float:
+        assert main(command(parts, tmp_path / "o", "--no-blinks", *more)) == 0
+        track = read_capture(tmp_path / "o" / "curves.csv").track
+        return float(track.expression[:, ARKIT_NAMES.index("browDownLeft")].mean())
+
+    rest, angry, later = frown(), frown("--emotion", "anger"), frown("--emotion", "neutral", "--emotion", "anger@1")
+    assert rest + 0.2 < angry
+    assert rest + 0.1 < later < angry
+    assert main(command(parts, tmp_path / "o", "--emotion", "glee")) == 2
+    assert "there are neutral, joy" in capsys.readouterr().err

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.speech import silence
+from dnpm.core.speech.blinks import blink_curve, blink_times
 from dnpm.core.speech.controls import PARTS, SPEAKING, Controls, apply, gate, smoothed
-from dnpm.core.speech.secondary_motion import add_life, blink_curve, blink_times, head_turns, stress
 
 TIMES = np.arange(300) / 30
 LOUD = np.full(1000, -20, np.float32)
@@ -97,25 +97,9 @@ def test_blinks_like_pauses():
     assert near > 25
 
 
-def test_life_is_seeded_and_small():
-    level = levels_of((0, 2), (2.5, 6), (7, 10))
-    level[100:140] += 8
-    controls = Controls(blinks=True, brow_life=1, head_life=1, seed=4)
-    rest = np.zeros((300, 52), np.float32)
-    first, again = (add_life(rest, TIMES, level, controls) for _ in range(2))
-    np.testing.assert_array_equal(first, again)
-    assert (add_life(rest, TIMES, level, Controls(blinks=True, seed=5)) != first).any()
-    assert set(np.flatnonzero(first.max(0))) == {ARKIT_NAMES.index(n) for n in (
-        "eyeBlinkLeft", "eyeBlinkRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight")}  # fmt: skip
-    turns = head_turns(TIMES, level, controls)
-    assert np.abs(np.degrees(turns[:, :3])).max() < 6
-    assert np.abs(turns[:, :3]).std(0).min() > 1e-3
-    assert (turns[:, 3:] == 0).all()
-    assert head_turns(TIMES, level, Controls()) is None
-    assert stress(level, np.array([1.3])) > 0.3 > stress(level, np.array([6.9]))
-
-
-@pytest.mark.parametrize(("name", "value"), [("mouth", -0.1), ("jaw", 3.5), ("smoothing", 2), ("head_life", np.nan)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("mouth", -0.1), ("jaw", 3.5), ("smoothing", 2), ("head_life", np.nan), ("face_life", 1.5)]
+)
 def test_settings_have_limits(name: str, value: float):
     with pytest.raises(DnpmError, match=f"{name} must be 0 to"):
         Controls(**{name: value})
