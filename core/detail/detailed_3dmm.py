@@ -124,7 +124,7 @@ class Detailed3DMM(nn.Module):
     def sample(self, displacement: Tensor) -> Tensor:
         """T': (B, 1, R, R) -> (B, V), bilinear at the vertices' places in the detail UV, 0 outside of the layer."""
         # Texel centres lie at half numbers and row 0 is the top: grid_sample's own convention with v turned.
-        places = self.sampled_uv * self.sampled_uv.new_tensor([2.0, -2.0]) + self.sampled_uv.new_tensor([-1.0, 1.0])
+        places = torch.stack([2 * self.sampled_uv[..., 0] - 1, 1 - 2 * self.sampled_uv[..., 1]], -1)
         grid = places.expand(len(displacement), 1, -1, -1)
         values = F.grid_sample(displacement, grid, mode="bilinear", padding_mode="border", align_corners=False)
         values = values[:, 0, 0] * self.sampled_weights  # A vertex on a seam has several places: their mean.

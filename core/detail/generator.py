@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -117,15 +118,18 @@ class ToRGB(nn.Module):
         self.bias = nn.Parameter(torch.zeros(img_channels))
         self.gain = 1 / math.sqrt(n_in)
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        """(B, n_in, r, r), (B, w_dim) -> (B, img_channels, r, r)."""
+    def forward(self, x: Tensor, w: Tensor, registered: Tensor | None = None) -> Tensor:
+        """(B, n, r, r), (B, w_dim) -> (B, img_channels, r, r); registered: (C_r, r, r) with n + C_r = n_in, the last
+        inputs of every sample, where they do not lie beside the features in `x` already."""
         if autocast_enabled(x):
             # Millimetres are computed and summed in full precision, whatever autocast makes of the features.
             with torch.autocast(x.device.type, enabled=False):
-                return self(x.float(), w.float())
+                return self(x.float(), w.float(), registered)
         weight = (self.affine(w) * self.gain)[:, :, None] * self.weight[:, :, 0, 0].t()
         # One matrix product over the channels, which lie last in memory, spares a scaled copy of the features.
-        image = x.permute(0, 2, 3, 1).flatten(1, 2) @ weight + self.bias
+        image = x.permute(0, 2, 3, 1).flatten(1, 2) @ weight[:, : x.shape[1]] + self.bias
+        if registered is not None:
+            image = image + registered.permute(1, 2, 0).flatten(0, 1) @ weight[:, x.shape[1] :]
         return image.mT.unflatten(2, x.shape[2:])
 
 
@@ -147,8 +151,11 @@ class SynthesisBlock(nn.Module):
         self.torgb = ToRGB(n_out + n_registered, config.img_channels, config.w_dim)
         self.is_first, self.has_registered = resolution == 4, n_registered > 0
 
-    def forward(self, x: Tensor | None, ws: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
-        """Features of the block before, (B, 2 or 3, w_dim) -> (features, this resolution's part of the image)."""
+    def forward(self, x: Tensor | None, ws: Tensor, noise: Noise, *, is_last: bool = False) -> tuple[Tensor, Tensor]:
+        """Features of the block before, (B, 2 or 3, w_dim) -> (features, this resolution's part of the image).
+
+        Those of the last block nobody needs: the registered maps are not laid beside them.
+        """
         if self.is_first:
             # From here on the channels lie last in memory: convolutions of many pixels and few channels run up to
             # several times faster on a CPU that way.
@@ -157,6 +164,8 @@ class SynthesisBlock(nn.Module):
             assert x is not None
             x = self.conv0(x, ws[:, 0], noise)
         x = self.conv1(x, ws[:, -2], noise)
+        if self.has_registered and is_last:
+            return x, self.torgb(x, ws[:, -1], self.registered)
         if self.has_registered:
             maps = self.registered.permute(1, 2, 0).expand(len(ws), -1, -1, -1)
             x = torch.cat([x.permute(0, 2, 3, 1), maps], 3).permute(0, 3, 1, 2)
@@ -183,10 +192,10 @@ class SynthesisNetwork(nn.Module):
         """
         resolution = self._checked(w_plus, resolution, noise)
         x, images = None, []
-        for k, r in enumerate(res for res in self.config.resolutions if res <= resolution):
+        for k, r in enumerate(wanted := [res for res in self.config.resolutions if res <= resolution]):
             # The block's rows are conv0, conv1, ToRGB; the row of ToRGB serves the next block's conv0 as well.
             ws = w_plus[:, :2] if k == 0 else w_plus[:, 2 * k - 1 : 2 * k + 2]
-            x, image = self.block(r)(x, ws, noise)
+            x, image = self.block(r)(x, ws, noise, is_last=r == wanted[-1])
             images.append(image * self.config.output_scale_mm)
         return images
 
@@ -252,9 +261,16 @@ def upsampling_conv(x: Tensor, weight: Tensor) -> Tensor:
     and filtering first, at nearly every size (benchmarks/upsampling.py).
     """
     x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-    taps = x.new_tensor(_FILTER) / 4  # Sums to 2: three of four pixels that it meets are the zeros in between.
-    kernel = torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
-    return F.conv2d(x, kernel, padding=1, groups=x.shape[1])
+    return F.conv2d(x, _kernel(x.device, x.dtype).expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
+
+
+@lru_cache(maxsize=16)
+def _kernel(device: torch.device, dtype: torch.dtype) -> Tensor:
+    """(4, 4): the filter of `upsampling_conv`, once a device: copying it there for every layer would hold a GPU up."""
+    with torch.inference_mode(False), torch.no_grad():  # Training uses the one that a preview has made.
+        # Sums to 2: three of four pixels that it meets are the zeros in between.
+        taps = torch.tensor(_FILTER, device=device, dtype=dtype) / 4
+        return torch.outer(taps, taps)
 
 
 def official_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
