@@ -15,6 +15,7 @@ from . import (
     handlers,
     live_capture,
     live_link,
+    own_heads,
     photo,
     presets,
     properties,
@@ -39,6 +40,7 @@ _OPERATORS = (
     live_link,
     live_capture,
     photo,
+    own_heads,
     diagnostics,
 )
 _CLASSES = tuple(cls for module in _OPERATORS for cls in module.CLASSES)

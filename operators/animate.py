@@ -31,6 +31,7 @@ class DNPM_OT_animate_from_audio(FileOperator, bpy.types.Operator):
     """Let the face speak: keyframes for its expressions from a sound. Esc leaves the scene as it was"""
 
     bl_idname = "dnpm.animate_from_audio"
+    own_heads = False
     bl_label = "Animate from Audio"
 
     filepath: bpy.props.StringProperty(

@@ -18,6 +18,7 @@ class DNPM_OT_bake_sculpt(FaceOperator, bpy.types.Operator):
     """Bake the difference between the other selected mesh and this face, with its sliders, into a data set"""
 
     bl_idname = "dnpm.bake_sculpt"
+    own_heads = False
     bl_label = "Bake Sculpt to Sample"
     bl_options = {"REGISTER"}
     edits = False

@@ -9,7 +9,7 @@ import bpy
 from ..core import logs
 from ..core.errors import DnpmError
 from .scene.detail import live
-from .scene.face import slider_values
+from .scene.face import own_heads, slider_values
 
 log = logs.logger(__name__)
 
@@ -59,10 +59,13 @@ class FaceOperator(OperatorMixin):
     bl_options = {"REGISTER", "UNDO"}
     edits = True
     """Whether it changes the face; a linked face can only be looked at."""
+    own_heads = True
+    """Whether it also works on a mesh of another program that was given detail: it has no mesh of ours to move."""
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = slider_values.why_not(context.active_object, edits=cls.edits)
+        obj = context.active_object
+        reason = slider_values.why_not(obj, edits=cls.edits) or own_heads.why_not(obj, allowed=cls.own_heads)
         if reason:
             cls.poll_message_set(reason)
         return not reason

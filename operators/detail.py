@@ -87,6 +87,7 @@ class DNPM_OT_repair(FaceOperator, bpy.types.Operator):
 
     bl_idname = "dnpm.repair"
     bl_label = "Repair Face"
+    own_heads = False
 
     def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         done = repair.repair(face)

@@ -36,6 +36,7 @@ class DNPM_OT_import_live_link(FaceOperator, bpy.types.Operator):
     Audio2Face, MediaPipe and BEAT"""
 
     bl_idname = "dnpm.import_live_link"
+    own_heads = False
     bl_label = "Import Capture"
 
     filepath: bpy.props.StringProperty(

@@ -16,7 +16,7 @@ from ..core import logs
 from ..core.errors import DnpmError
 from .base import OperatorMixin, Result, failed, the_face
 from .scene import compat, session
-from .scene.face import slider_values
+from .scene.face import own_heads, slider_values
 
 log = logs.logger(__name__)
 
@@ -37,9 +37,22 @@ class BackgroundOperator(OperatorMixin):
     _running: ClassVar[str] = ""
     """The label of the operator under way: one at a time."""
 
+    own_heads: ClassVar[bool] = True
+    """As `FaceOperator.own_heads`."""
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        """Why it cannot work on the active object; empty when it can."""
+        obj = context.active_object
+        return slider_values.why_not(obj, edits=cls.edits) or own_heads.why_not(obj, allowed=cls.own_heads)
+
+    def subject(self, context: bpy.types.Context) -> bpy.types.Object:
+        """What it works on. Raises DnpmError when it cannot."""
+        return the_face(context, edits=self.edits)
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = slider_values.why_not(context.active_object, edits=cls.edits)
+        reason = cls.why_not(context)
         if reason:
             cls.poll_message_set(reason)
             return False
@@ -56,7 +69,7 @@ class BackgroundOperator(OperatorMixin):
     def execute(self, context: bpy.types.Context) -> Result:
         """Wait for it."""
         try:
-            work = self.work(context, the_face(context, edits=self.edits))
+            work = self.work(context, self.subject(context))
             try:
                 while True:
                     next(work)
@@ -73,7 +86,7 @@ class BackgroundOperator(OperatorMixin):
         if compat.in_background():
             return self.execute(context)
         try:
-            self._work = self.work(context, the_face(context, edits=self.edits))
+            self._work = self.work(context, self.subject(context))
             next(self._work)
         except DnpmError as error:
             return failed(self, error)

@@ -30,6 +30,8 @@ _FILES = ";".join(f"*{suffix}" for suffix in SUFFIXES)
 class _FromPhotos(BackgroundOperator):
     """Photos through the worker; the scene changes when all is there."""
 
+    own_heads = False
+
     def photos(self, face: bpy.types.Object) -> tuple[list[Photo], list[str]]:
         """What is sent, and the names of the images of this file that they are (empty: none). Raises DnpmError."""
         raise NotImplementedError

@@ -103,6 +103,7 @@ class DNPM_OT_key_expression(FaceOperator, bpy.types.Operator):
     """Insert a keyframe for every expression slider at the current frame"""
 
     bl_idname = "dnpm.key_expression"
+    own_heads = False
     bl_label = "Key Expression"
 
     def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:

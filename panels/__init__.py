@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from ..operators.scene import registration
-from . import controls, live_capture, photo, preferences, sequence, sidebar, speech
+from . import controls, live_capture, own_heads, photo, preferences, sequence, sidebar, speech
 
-_STEPS = tuple(
-    (part.register, part.unregister) for part in (preferences, sidebar, controls, sequence, speech, live_capture, photo)
-)
+_PARTS = (preferences, sidebar, own_heads, controls, sequence, speech, live_capture, photo)
+_STEPS = tuple((part.register, part.unregister) for part in _PARTS)
 
 
 def register() -> None:

@@ -15,6 +15,7 @@ class DNPM_PT_photo(FaceTab, bpy.types.Panel):
     """Make this face the person of a photo: settings, cameras, points to pin."""
 
     bl_idname = "DNPM_PT_photo"
+    own_heads = False
     bl_order = 4
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Photo"

@@ -145,6 +145,7 @@ class DNPM_PT_look(FaceTab, bpy.types.Panel):
     """Skin tone, freckles, stubble, brows and irises."""
 
     bl_idname = "DNPM_PT_look"
+    own_heads = False
     bl_order = 6
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Look"
@@ -165,6 +166,7 @@ class DNPM_PT_expression(FaceTab, bpy.types.Panel):
     """The expressions: shape keys, grouped by region."""
 
     bl_idname = "DNPM_PT_expression"
+    own_heads = False
     bl_order = 2
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Expression"
@@ -251,6 +253,7 @@ class DNPM_PT_training(FaceTab, bpy.types.Panel):
     """Bake sculpts into a data set for training."""
 
     bl_idname = "DNPM_PT_training"
+    own_heads = False
     bl_order = 9
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Training Data"

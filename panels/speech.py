@@ -16,6 +16,7 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
     """A sound to keyframes, and captured performances."""
 
     bl_idname = "DNPM_PT_speech"
+    own_heads = False
     bl_order = 5
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Speech"

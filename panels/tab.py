@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
-from ..operators.scene.face import slider_values
+from ..operators.scene.face import own_heads, slider_values
 
 if TYPE_CHECKING:
     PanelMixin = bpy.types.Panel
@@ -25,6 +25,10 @@ class Tab(PanelMixin):
 class FaceTab(Tab):
     """The same, shown while a face is selected."""
 
+    own_heads = True
+    """Whether it has something for a head of another program, which has detail alone."""
+
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return slider_values.is_face(context.active_object)
+        obj = context.active_object
+        return slider_values.is_face(obj) and (cls.own_heads or not own_heads.is_own(obj))

@@ -204,8 +204,8 @@ def test_one_place_writes_files():
 ORDER = [
     *(f"core.{room}" for room in (
         "version", "paths", "errors", "geometry", "files", "logs", "progress", "torch_advice", "devices", "programs",
-        "module_main", "processes", "tflite", "face_model", "capture", "detail", "speech", "photo", "measures",
-        "options", "dataset", "training", "evaluation", "batch", "backend", "diagnostics", "cli",
+        "module_main", "processes", "tflite", "face_model", "capture", "detail", "speech", "photo", "transfer",
+        "measures", "options", "dataset", "training", "evaluation", "batch", "backend", "diagnostics", "cli",
     )),
     "operators.scene", "operators.properties", "operators", "panels",
 ]  # fmt: skip

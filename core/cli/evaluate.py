@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "photo": "photo",
     "likeness": "likeness",
     "restoration": "restoration",
+    "transfer": "transfer",
 }
 
 

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "build": ("build", "build the face model from the pinned CC0 data, or convert another model"),
     "face": ("face", "identity and expression sliders to displacement map, meshes and a picture"),
     "reconstruct": ("reconstruct", "photos to faces: sliders, camera, colours, displacement map"),
+    "transfer": ("transfer", "detail for a mesh of another program: a head (OBJ) to maps in its own UVs"),
     "animate": ("animate", "a sound file to the ARKit curves of a speaking face"),
     "capture": ("capture", "read a captured performance from many programs and write our CSV"),
     "batch": ("batch", "render many faces headless from a JSON job file"),

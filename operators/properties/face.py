@@ -29,6 +29,11 @@ def _detail_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) 
     live.on_sliders_changed(group.id_data)
 
 
+def _sources_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    if slider_values.is_face(item.id_data):
+        live.on_sliders_changed(item.id_data)
+
+
 def _look_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     looks.on_look_changed(group.id_data)
 
@@ -101,10 +106,43 @@ class LinkedValue(bpy.types.PropertyGroup):
     )
 
 
+class ExpressionSource(bpy.types.PropertyGroup):
+    """What drives one expression of a head of another program; `name` is its shape key, or a title."""
+
+    expression: bpy.props.StringProperty(
+        name="Expression", description="ARKit's name of the expression that it drives", update=_sources_changed
+    )
+    weight: bpy.props.FloatProperty(
+        name="Weight",
+        description="How much of the expression the source stands for at 1; several sources add up",
+        default=1.0,
+        soft_min=-1.0,
+        soft_max=1.0,
+        update=_sources_changed,
+    )
+    owner: bpy.props.PointerProperty(
+        type=bpy.types.Object,
+        name="Object",
+        description="Whose number the data path names; empty for the head itself",
+        update=_sources_changed,
+    )
+    data_path: bpy.props.StringProperty(
+        name="Data Path",
+        description='A number of the object, such as ["smile"] or pose.bones["brow.L"].location[1]; empty for the '
+        "shape key",
+        update=_sources_changed,
+    )
+
+
 class FaceProperties(bpy.types.PropertyGroup):
     """What makes an object a DNPM face."""
 
     is_face: bpy.props.BoolProperty(options={"HIDDEN"})
+    detail_only: bpy.props.BoolProperty(options={"HIDDEN"})
+    sources: bpy.props.CollectionProperty(type=ExpressionSource)
+    active_source: bpy.props.IntProperty(options={"HIDDEN"})
+    fit_report: bpy.props.StringProperty(options={"HIDDEN"})
+    bump_scale: bpy.props.FloatProperty(default=1.0, options={"HIDDEN"})
     model: bpy.props.StringProperty(options={"HIDDEN"})
     fingerprint: bpy.props.StringProperty(options={"HIDDEN"})
     resting_level: bpy.props.IntProperty(
@@ -182,7 +220,7 @@ class FaceProperties(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (IdentityValue, LinkedValue, FaceProperties)
+CLASSES = (IdentityValue, LinkedValue, ExpressionSource, FaceProperties)
 
 
 _STEPS = registration.with_property(CLASSES, names.FACE, FaceProperties)

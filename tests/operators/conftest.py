@@ -33,6 +33,14 @@ from dnpm.core.backend.requests import (
     TaskEnded,
     WeightsInfo,
 )  # fmt: skip
+from dnpm.core.backend.transfer_requests import (
+    TransferEnd,
+    TransferFace,
+    TransferOpen,
+    TransferOpened,
+    TransferStep,
+    TransferStepped,
+)
 from dnpm.core.backend.types import BackendStatus, Pending, Reply
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 
@@ -56,6 +64,8 @@ class FakeClient:
         self.sound_s = 3.0
         self.weights = "a"
         self.photo: PhotoOpen | None = None
+        self.transfer: TransferOpen | None = None
+        self.transfer_scale = 1.0
         self.steps = 0
 
     @staticmethod
@@ -138,7 +148,7 @@ class FakeClient:
             face=replace(face, cameras=tuple(replace(camera, name=one.path or one.name) for camera, one in named))
         )
 
-    def _end(self, request: PhotoEnd | SpeechEnd) -> TaskEnded:
+    def _end(self, request: PhotoEnd | SpeechEnd | TransferEnd) -> TaskEnded:
         self.ended.append(request.task)
         return TaskEnded()
 
@@ -168,6 +178,28 @@ class FakeClient:
         relief *= np.float32(0.003)
         return PhotoFace(identity, expression, offset, relief, texture, skin, tuple(cameras), "the photo", {"fit": 0.5},
                          np.array([0.08, 0.1, 0.13], np.float32))  # fmt: skip
+
+    def _open_transfer(self, request: TransferOpen) -> TransferOpened:
+        """What was asked is kept."""
+        self.transfer, self.steps = request, 0
+        return TransferOpened(stages=2)
+
+    def _step_transfer(self, request: TransferStep) -> TransferStepped:
+        """The mesh seen from the front is the layer: places by x and z of its middle, weights 0 at its edge."""
+        self.steps += 1
+        if self.steps < 2:
+            return TransferStepped(stage="person")
+        points = self.transfer.vertices
+        low, high = points.min(0), points.max(0)
+        uv = ((points - low) / np.maximum(high - low, 1e-9))[:, :2].astype(np.float32)
+        inside = ((uv > 0.2) & (uv < 0.8)).all(1)
+        return TransferStepped(
+            face=TransferFace(
+                detail_uv=uv, weight=inside.astype(np.float32), distance=np.full(len(uv), 1.0, np.float32),
+                identity=np.array([0.5, -1.0, 0.25], np.float32), landmarks=points[:68].astype(np.float32),
+                scale=self.transfer_scale, median_mm=0.2, p95_mm=0.9, covered=1.0, exact=False,
+            )
+        )  # fmt: skip
 
     def _open_speech(self, request: SpeechOpen) -> SpeechOpened:
         self.speech, self.steps = request, 0
@@ -203,6 +235,7 @@ class FakeClient:
 
     _answers: ClassVar = {
         InfoRequest: _info, MapRequest: _one_map, MapsRequest: _maps,
+        TransferOpen: _open_transfer, TransferStep: _step_transfer, TransferEnd: _end,
         PhotoOpen: _open_photos, PhotoStep: _step_photos, PhotoEnd: _end,
         SpeechOpen: _open_speech, SpeechStep: _step_speech, SpeechEnd: _end,
     }  # fmt: skip

@@ -35,6 +35,7 @@ from ..requests import (
     SpeechStep,
     SpeechStepped,
 )
+from ..transfer_requests import TransferEnd, TransferFace, TransferOpen, TransferOpened, TransferStep, TransferStepped
 from ..types import UNKNOWN_TASK, BackendStatus, Pending
 
 _ATTEMPTS = 3
@@ -177,4 +178,29 @@ class PhotoTask(Task[PhotoOpened, PhotoStepped, PhotoFace]):
         """See `Task`."""
         self._steps += 1
         self.share, self.stage = self._steps / self._stages, answer.stage
+        return answer.face
+
+
+class TransferTask(Task[TransferOpened, TransferStepped, TransferFace]):
+    """The face model on its way onto one mesh."""
+
+    stage = "taking the mesh"
+    """What is being done."""
+
+    def __init__(self, client: Asker, mesh: TransferOpen) -> None:
+        """Raises DnpmError when the request cannot be sent."""
+        self._steps, self._stages = 0, 1
+        name = new_name()
+        super().__init__(
+            client, replace(mesh, task=name), TransferStep(task=name, final=True), TransferEnd(task=name), name
+        )
+
+    def opened(self, answer: TransferOpened) -> None:
+        """See `Task`."""
+        self._stages, self._steps = answer.stages, 0
+
+    def stepped(self, answer: TransferStepped) -> TransferFace | None:
+        """See `Task`."""
+        self._steps += 1
+        self.share, self.stage = min(self._steps / self._stages, 0.99), answer.stage
         return answer.face

@@ -9,12 +9,12 @@ brows and ears.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ...errors import DnpmError
 from ...face_model.model import FaceModel
+from ...geometry.closest import closest_weights
 from ...geometry.rasteriser import all_triangles
 
 MEDIAPIPE68 = (
@@ -85,39 +85,11 @@ def nearest_on_skin(model: FaceModel, points: np.ndarray) -> SurfacePoints:
     corners = model.neutral[triangles].astype(float)
     tree = cKDTree(corners.mean(1))
     _, near = tree.query(points, k=min(24, len(triangles)))
-    weights = _closest(points[:, None], corners[near])
+    weights = closest_weights(points[:, None], corners[near])
     places = np.einsum("nkj,nkjc->nkc", weights, corners[near])
     best = ((places - points[:, None]) ** 2).sum(-1).argmin(1)
     row = np.arange(len(points))
     return SurfacePoints(triangles[near[row, best]], weights[row, best])
-
-
-def _closest(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """Barycentric weights (..., 3) of the nearest place of triangles (..., 3, 3): inside, else on the nearest edge."""
-    a, b, c = (corners[..., k, :] for k in range(3))
-    e1, e2, d = b - a, c - a, points - a
-    dot = lambda x, y: (x * y).sum(-1)  # noqa: E731
-    g11, g12, g22, h1, h2 = dot(e1, e1), dot(e1, e2), dot(e2, e2), dot(d, e1), dot(d, e2)
-    area = np.maximum(g11 * g22 - g12 * g12, 1e-12)
-    v, w = (g22 * h1 - g12 * h2) / area, (g11 * h2 - g12 * h1) / area
-    inside = np.stack([1 - v - w, v, w], -1)
-    options = [inside]
-    for p, q in ((0, 1), (1, 2), (2, 0)):
-        start, edge = corners[..., p, :], corners[..., q, :] - corners[..., p, :]
-        t = np.clip(dot(points - start, edge) / np.maximum(dot(edge, edge), 1e-12), 0, 1)
-        weights = np.zeros_like(inside)
-        weights[..., p], weights[..., q] = 1 - t, t
-        options.append(weights)
-    best, distance = inside, np.where((inside >= 0).all(-1), _away(points, corners, inside), np.inf)
-    for weights in options[1:]:
-        far = _away(points, corners, weights)
-        closer = far < distance
-        best, distance = np.where(closer[..., None], weights, best), np.where(closer, far, distance)
-    return best
-
-
-def _away(points: np.ndarray, corners: np.ndarray, weights: np.ndarray) -> Any:
-    return ((np.einsum("...k,...kc->...c", weights, corners) - points) ** 2).sum(-1)
 
 
 def _thin_plate(source: np.ndarray, target: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from ....core.backend.types import Reply
 from ....core.errors import DnpmError
 from .. import compat, names, session
 from ..claims import Claims
-from ..face import duplicates, identity, models, registry, slider_values, vertex_groups
+from ..face import duplicates, identity, models, own_heads, registry, slider_values, vertex_groups
 from . import controls, dragging, map_image, map_state
 from .map_state import MapState
 
@@ -69,7 +69,8 @@ def _has_moved(obj: bpy.types.Object, *, keys: bool) -> bool:
     state, data = map_state.of(obj), obj.animation_data
     if state.request is None or state.problem or (data is not None and data.drivers):
         return True
-    if keys and not np.array_equal(slider_values.key_values(obj), state.keys):
+    # A head of another program may be driven by bones, which tell as objects.
+    if (keys or own_heads.is_own(obj)) and not np.array_equal(slider_values.key_values(obj), state.keys):
         return True
     # These tell of themselves, unless a script sets them all at once.
     if not np.array_equal(slider_values.identity_vector(obj), state.request.identity):

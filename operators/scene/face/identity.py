@@ -9,7 +9,7 @@ import numpy as np
 
 from ....core.errors import DnpmError
 from .. import compat, names
-from . import models, slider_values
+from . import models, own_heads, slider_values
 
 _SCULPTED_M = 3e-6
 """A coordinate further than this from what was written was moved by hand. Below are rounding and other processors."""
@@ -60,7 +60,9 @@ def add_new_sliders(obj: bpy.types.Object) -> bool:
 
 
 def is_applied(obj: bpy.types.Object, identity: np.ndarray) -> bool:
-    """Whether the mesh has this identity's shape already."""
+    """Whether the mesh has this identity's shape already; a head of another program keeps its own."""
+    if own_heads.is_own(obj):
+        return True
     stored = applied(obj)
     return stored is not None and np.array_equal(_padded(stored, len(identity)), np.asarray(identity, np.float32))
 
@@ -71,11 +73,14 @@ def _padded(stored: np.ndarray, count: int) -> np.ndarray:
 
 
 def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:
-    """Give the mesh and its shape keys the shape of `identity` (n_id,); None takes the sliders'.
+    """Give the mesh and its shape keys the shape of `identity` (n_id,); None takes the sliders'. A head of another
+    program is left as it is.
 
     What was sculpted into the mesh or into a key since stays, on top of the new shape. Raises DnpmError when the
     mesh's vertices or the keys are not the model's, before anything is changed.
     """
+    if own_heads.is_own(obj):
+        return
     table = models.table_of(obj)
     identity = slider_values.identity_vector(obj) if identity is None else np.asarray(identity, np.float32)
     if identity.shape != (table.model.n_id,):

@@ -13,7 +13,7 @@ from ....core.errors import DnpmError
 from ....core.face_model.arkit import ARKIT_NAMES
 from ....core.face_model.model import FaceModel
 from .. import names
-from . import models, registry
+from . import models, own_heads, registry
 
 is_face = registry.is_face
 
@@ -139,9 +139,11 @@ def _components(obj: bpy.types.Object) -> int:
 
 
 def key_values(obj: bpy.types.Object) -> np.ndarray:
-    """(K,) float32: the values of all shape keys as they are, whatever their names; a muted key counts as 0."""
+    """(K,) float32: the values of all shape keys as they are, whatever their names; a muted key counts as 0. On a head
+    of another program followed by what else drives its expressions."""
     keys = obj.data.shape_keys
-    return np.zeros(0, np.float32) if keys is None else _values(keys.key_blocks)
+    values = np.zeros(0, np.float32) if keys is None else _values(keys.key_blocks)
+    return np.concatenate([values, own_heads.other_values(obj)]) if own_heads.is_own(obj) else values
 
 
 def _values(blocks: bpy.types.bpy_prop_collection[bpy.types.ShapeKey]) -> np.ndarray:
@@ -157,8 +159,11 @@ def expression_vector(
 ) -> np.ndarray:
     """(n_exp,) float32 in [0, 1] from the shape keys' values; a muted key counts as 0.
 
-    Raises DnpmError when a key of the model's is missing or was renamed.
+    A head of another program is read through its sources (`own_heads`). Raises DnpmError when a key of the model's is
+    missing or was renamed, or a source is gone.
     """
+    if own_heads.is_own(obj):
+        return own_heads.expression_vector(obj, model.expression_index, depsgraph)
     keys = shape_keys(obj)
     blocks = keys.key_blocks if depsgraph is None else keys.evaluated_get(depsgraph).key_blocks
     values = _values(blocks)
@@ -182,6 +187,9 @@ def set_expression(obj: bpy.types.Object, model: FaceModel, expression: np.ndarr
     expression = np.asarray(expression, np.float32)
     if expression.shape != (model.n_exp,) or not np.isfinite(expression).all():
         raise DnpmError(f"{obj.name}: {model.name} takes {model.n_exp} finite expression values")
+    if own_heads.is_own(obj):
+        own_heads.set_expression(obj, model.expression_index, expression)
+        return
     keys = shape_keys(obj)
     blocks = keys.key_blocks
     order = _key_order(blocks.keys(), model)

@@ -7,7 +7,7 @@ mesh as attributes. Which colours a person has is in `looks.py`.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import bpy
 import numpy as np
@@ -95,7 +95,7 @@ def link_map(obj: bpy.types.Object) -> bool:
     for tree in (material.node_tree for material in own(obj)):
         lookups = [node for node in tree.nodes if node.type == "TEX_IMAGE" and node.name.startswith(skin_material.MAP)]
         changed |= any(node.image != image for node in lookups)
-        skin_material.set_map(tree, image, face.strength * map_image.levels(obj)[0], face.unit_scale)
+        skin_material.set_map(tree, image, face.strength * map_image.levels(obj)[0], _bump_units(face))
     return changed
 
 
@@ -103,7 +103,12 @@ def update_strength(obj: bpy.types.Object) -> None:
     """The strength slider was moved."""
     face = getattr(obj, names.FACE)
     for material in own(obj):
-        skin_material.set_strength(material.node_tree, face.strength * map_image.levels(obj)[0], face.unit_scale)
+        skin_material.set_strength(material.node_tree, face.strength * map_image.levels(obj)[0], _bump_units(face))
+
+
+def _bump_units(face: Any) -> float:
+    """A bump is measured in the scene's units, not in the object's: on a scaled head of another program they differ."""
+    return float(face.unit_scale / face.bump_scale)
 
 
 def give_own(obj: bpy.types.Object) -> None:

@@ -24,7 +24,7 @@ PAINT, MAP, PORES = "DNPM Paint", "DNPM Map", "DNPM Pores"
 BASE, DEEP, LIP = "DNPM Base", "DNPM Deep", "DNPM Lip"
 """Names of the nodes with a tone's colours."""
 _LIP_SHARE = 0.4
-_REACH_UV = 1.75 / 1024
+REACH_UV = 1.75 / 1024
 """A vertex's distance at render level 3 in the detail layer: 0.4 mm."""
 
 
@@ -47,7 +47,7 @@ def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, m
     tree.links.new(gloss, shader.inputs["Roughness"])
     shader.inputs["Specular IOR Level"].default_value = 0.5
     nodes.subsurface(shader, 0.5, (1.0, 0.34, 0.2), 0.0016 / unit_scale)
-    _pores(tree, shader)
+    pores(tree, shader.inputs["Normal"])
 
 
 def set_tone(tree: bpy.types.NodeTree, look: Look) -> None:
@@ -104,12 +104,12 @@ def _painted(tree: bpy.types.NodeTree, below: bpy.types.NodeSocket) -> bpy.types
     return nodes.mix(tree, below, paint.outputs["Color"], paint.outputs["Alpha"])
 
 
-def _pores(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
-    """The bump of the module's docstring."""
+def pores(tree: bpy.types.NodeTree, normal: bpy.types.NodeSocket, reach: float = REACH_UV) -> None:
+    """The bump of the module's docstring, before a shader's input; reach: a vertex's distance in the detail layer."""
     place = nodes.uv(tree, names.DETAIL)
     middle = _lookup(tree, place)
     around = [
-        _lookup(tree, nodes.vector(tree, "ADD", place, (_REACH_UV * u, _REACH_UV * v, 0.0)))
+        _lookup(tree, nodes.vector(tree, "ADD", place, (reach * u, reach * v, 0.0)))
         for u, v in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
     total = nodes.math(tree, "ADD", nodes.math(tree, "ADD", *around[:2]), nodes.math(tree, "ADD", *around[2:]))
@@ -118,7 +118,9 @@ def _pores(tree: bpy.types.NodeTree, shader: bpy.types.Node) -> None:
     bump.name = bump.label = PORES
     bump.inputs["Strength"].default_value = 1.0
     tree.links.new(height, bump.inputs["Height"])
-    tree.links.new(bump.outputs["Normal"], shader.inputs["Normal"])
+    if normal.is_linked:
+        tree.links.new(normal.links[0].from_socket, bump.inputs["Normal"])
+    tree.links.new(bump.outputs["Normal"], normal)
 
 
 def _lookup(tree: bpy.types.NodeTree, place: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
