@@ -23,6 +23,7 @@ class DNPM_OT_live_capture(FaceOperator, bpy.types.Operator):
     """Listen for a phone's packets, and let this face follow; press again to stop"""
 
     bl_idname = "dnpm.live_capture"
+    own_heads = False
     bl_label = "Live Capture"
     bl_options = {"REGISTER"}
 

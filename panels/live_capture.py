@@ -14,6 +14,7 @@ class DNPM_PT_live_capture(FaceTab, bpy.types.Panel):
     """Live Link Face or iFacialMocap, live."""
 
     bl_idname = "DNPM_PT_live_capture"
+    own_heads = False
     bl_order = 5
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Live Capture"
