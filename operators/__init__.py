@@ -7,6 +7,7 @@ import bpy
 from . import (
     add_face,
     animate,
+    animate_video,
     backend,
     bake_sculpt,
     bake_sequence,
@@ -36,6 +37,7 @@ _OPERATORS = (
     backend,
     bake_sculpt,
     animate,
+    animate_video,
     bake_sequence,
     live_link,
     live_capture,

@@ -55,6 +55,7 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
         header.label(text="Capture")
         if body:
             body.operator_context = "INVOKE_DEFAULT"
+            body.operator("dnpm.animate_from_video", icon="FILE_MOVIE")
             body.operator("dnpm.import_live_link", icon="IMPORT")
             body.operator("dnpm.export_live_link", icon="EXPORT")
 

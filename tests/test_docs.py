@@ -80,7 +80,9 @@ def test_the_reference_is_made_from_the_code(reference: Path) -> None:
     assert "| `device` | Device | enum, auto |" in properties
 
 
-GUIDES = ("first_face", "sliders", "speech", "photo", "capture", "rendering", "headless", "training", "evaluation")
+GUIDES = (
+    "first_face", "sliders", "speech", "photo", "capture", "video", "rendering", "headless", "training", "evaluation",
+)  # fmt: skip
 OF_BLENDER = {"Preferences", "Add-ons", "Add", "Mesh", "File", "Export", "glTF"}
 
 

@@ -30,6 +30,8 @@ LIGHT = [
     "core.processes",
     "core.programs",
     "core.speech.card",
+    "core.video.formats",
+    "core.video.pose",
     "core.files.tensor_file",
 ]
 # Run by the bpy wheel for pictures without a window, not by an artist's Blender.
@@ -172,6 +174,7 @@ WRITING = {"write_text", "write_bytes", "touch", "tofile", "mkdir", "makedirs", 
 BESIDE = {"beside", "part", "card_part", "writing"}
 ALLOWED = {
     "core/training/speech/voices.py": {"script.write_text"},  # what festival is to run, in a temporary folder
+    "core/evaluation/clips.py": {"av.open"},  # into memory
     "operators/scene/motion/sounds.py": {"tempfile.NamedTemporaryFile"},  # a packed sound for the worker
 }
 
@@ -204,8 +207,9 @@ def test_one_place_writes_files():
 ORDER = [
     *(f"core.{room}" for room in (
         "version", "paths", "errors", "geometry", "files", "logs", "progress", "torch_advice", "devices", "programs",
-        "module_main", "processes", "tflite", "face_model", "capture", "detail", "speech", "photo", "transfer",
-        "measures", "options", "dataset", "training", "evaluation", "batch", "backend", "diagnostics", "cli",
+        "module_main", "processes", "tflite", "face_model", "capture", "detail", "speech", "photo", "video",
+        "transfer", "measures", "options", "dataset", "training", "evaluation", "batch", "backend", "diagnostics", "cli",
+        "options", "dataset", "training", "evaluation", "batch", "backend", "diagnostics", "cli",
     )),
     "operators.scene", "operators.properties", "operators", "panels",
 ]  # fmt: skip

@@ -18,6 +18,8 @@ PHOTOS = {"PIL.Image": "pillow"} | {
     f"scipy.{part}": "scipy" for part in ("ndimage", "optimize", "spatial", "interpolate")
 }
 
+VIDEOS = PHOTOS | {"av": "av"}
+
 
 def require(action: str, modules: Mapping[str, str]) -> None:
     """Load modules (name -> the package that brings it), so that what is wrong shows before any work is done.

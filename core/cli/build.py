@@ -10,6 +10,8 @@ from .. import progress as bars
 from ..photo.portraits import HALVES
 from . import convert
 
+READER_PEOPLE = 70
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """`face-model`: the default one; `convert`: another one; `speech-encoder`, `landmarks`: networks."""
@@ -100,6 +102,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     photos.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
     photos.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
     photos.set_defaults(build=_photo_habits)
+    reader = kinds.add_parser(
+        "video-reader",
+        help="how far landmarks, fit and scores of a video's pictures tell the sliders (shipped; an hour)",
+        description="Renders people of known sliders, tracks and fits them as a video's are, and measures how the "
+        "sliders follow from what was read.",
+    )
+    reader.add_argument("--out", type=Path, metavar="FILE", help="default: weights/video_reader.safetensors")
+    reader.add_argument("--face-model", metavar="FILE", help="another face model")
+    reader.add_argument("--people", type=int, default=READER_PEOPLE, help="18 pictures each (default %(default)s)")
+    reader.set_defaults(build=_video_reader)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -194,5 +206,28 @@ def _photo_habits(args: argparse.Namespace) -> int:
         "command": f"dnpm build photo-habits DIR --half {args.half}", "licence": args.licence,
         "portraits": f"{len(portraits)} ({sexes.count('f')} women, {sexes.count('m')} men)",
     })  # fmt: skip
+    print(path)
+    return 0
+
+
+def _video_reader(args: argparse.Namespace) -> int:
+    from ..face_model.locate import face_model_path
+    from ..face_model.model import FaceModel
+    from ..paths import ROOT
+    from ..photo.fit.photo_bias import PhotoLandmarkBias
+    from ..photo.fit.solve import Fitter
+    from ..photo.landmarks.networks import LandmarkNetworks
+    from ..video.calibrate import looks_at, measured
+    from ..video.reader import FILE, save_reader
+
+    path = args.out or ROOT / "weights" / FILE
+    model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
+    fitter = Fitter(model, networks.canonical, photos=PhotoLandmarkBias.none())
+    looks = []
+    for person in bars.each(range(args.people), "people"):
+        looks += looks_at(model, networks, fitter, person)
+    with bars.share("reader") as tell:
+        arrays, figures = measured(looks, networks.canonical, tell)
+    save_reader(path, arrays, model, f"dnpm build video-reader --people {args.people}", figures)
     print(path)
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
-from . import data_maps, data_speech
+from . import data_maps, data_speech, data_video
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,6 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     data_maps.add_subparsers(what)
     data_speech.add_subparser(what)
+    data_video.add_subparser(what)
 
 
 def run(args: argparse.Namespace) -> int:

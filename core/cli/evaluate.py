@@ -21,6 +21,7 @@ KINDS: dict[str, str] = {
     "speech": "speech",
     "performance": "performance",
     "fit": "fit",
+    "capture": "capture",
     "photo": "photo",
     "likeness": "likeness",
     "restoration": "restoration",

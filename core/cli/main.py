@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reconstruct": ("reconstruct", "photos to faces: sliders, camera, colours, displacement map"),
     "transfer": ("transfer", "detail for a mesh of another program: a head (OBJ) to maps in its own UVs"),
     "animate": ("animate", "a sound file to the ARKit curves of a speaking face"),
-    "capture": ("capture", "read a captured performance from many programs and write our CSV"),
+    "capture": ("capture", "a captured performance of many programs, or a video of a person, to our CSV"),
     "batch": ("batch", "render many faces headless from a JSON job file"),
     "demo": ("demo", "render the demonstration's pictures, map and .blend"),
     "figures": ("figures", "render the paper's Figures 3 and 4 with these weights"),
@@ -86,8 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     words = [a for a in arguments if not a.startswith("-")]
     command = words[0] if words else None
-    fits = (["evaluate", "photo"], ["evaluate", "fit"], ["evaluate", "likeness"])
-    if command in ("reconstruct", "bench") or words[:2] in fits:
+    fits = [["evaluate", kind] for kind in ("photo", "fit", "likeness", "capture")]
+    if command in ("reconstruct", "bench", "capture") or words[:2] in fits:
         # A fit is thousands of small products. Threads that wait for each other made it take 9 s in place of .6 s as
         # soon as another program was busy. (OpenBLAS reads this once, when numpy is imported.)
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

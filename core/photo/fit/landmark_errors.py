@@ -105,14 +105,23 @@ class LandmarkErrorModel:
 
     def whitening(self, spread: float) -> np.ndarray:
         """(936, 936) float64 for a face's spread: makes errors less the expected independent, of deviation 1."""
+        axes, change, white = self._principal(spread)
+        return np.eye(axes.shape[1]) / np.sqrt(white) + (axes.T * (change - 1 / np.sqrt(white))) @ axes
+
+    def precision(self, spread: float) -> tuple[np.ndarray, np.ndarray, float]:
+        """The inverse of the errors' covariance for a face's spread, in parts: axes (K, 936), orthonormal, share (K,)
+        and white, so that it is (I + axes' diag(share) axes) / white."""
+        axes, change, white = self._principal(spread)
+        return axes, change**2 * white - 1, white
+
+    def _principal(self, spread: float) -> tuple[np.ndarray, np.ndarray, float]:
+        """The modes' directions (K, 936), 1 / their deviation (K,), and the variance beside them."""
         held = float(np.clip(spread, *_SPREADS))
         modes = np.asarray(self.modes, float).reshape(len(self.modes), self.response[0].size) * held
         white = (self.rest * held) ** 2 + _FLOOR**2
         lengths = np.linalg.norm(modes, axis=1)
-        axes = modes / np.maximum(lengths, 1e-12)[:, None]
         # The modes are orthogonal: the inverse root of white I + modes' modes keeps what lies beside them.
-        change = 1 / np.sqrt(lengths**2 + white) - 1 / np.sqrt(white)
-        return np.eye(modes.shape[1]) / np.sqrt(white) + (axes.T * change) @ axes
+        return modes / np.maximum(lengths, 1e-12)[:, None], 1 / np.sqrt(lengths**2 + white), white
 
     def expected(self, features: np.ndarray, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """(468, 2): the usual error of such a face."""

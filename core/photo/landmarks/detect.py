@@ -65,14 +65,7 @@ def find_faces(
             raise DnpmError(f"the box {tuple(box)} does not lie in the picture of {width} x {height} pixels")
         found = _placed(image, networks, np.array([left + w / 2, top + h / 2]), max(w, h), 0.0)
         return [] if found is None else [_looked_at(image, networks, found)]
-    faces: list[_Placed] = []
-    for square in whole_squares(width, height):
-        _add(faces, image, networks, suppressed(_boxes(image, networks, *square)))
-        if faces:
-            break
-    if max((face.size[1] for face in faces), default=0.0) < PORTRAIT * min(width, height):
-        _add(faces, image, networks, suppressed(tiled(image, networks)))
-    faces.sort(key=lambda face: -face.size.prod())
+    faces = placed_faces(image, networks)
     count = len(faces) if closely is None else closely
     return [
         _looked_at(image, networks, face) if k < count else face.face(face.points, 0.0, {})
@@ -80,7 +73,21 @@ def find_faces(
     ]
 
 
-def _add(faces: list[_Placed], image: np.ndarray, networks: LandmarkNetworks, boxes: list[np.ndarray]) -> None:
+def placed_faces(image: np.ndarray, networks: LandmarkNetworks, small: bool = True) -> list[PlacedFace]:
+    """Faces of a picture (h, w, 3) float32 sRGB 0 to 1 with the points of one look, the largest first. small: whether
+    faces smaller than a portrait's are searched for, which takes many times as long where there is none."""
+    height, width = image.shape[:2]
+    faces: list[PlacedFace] = []
+    for square in whole_squares(width, height):
+        _add(faces, image, networks, suppressed(_boxes(image, networks, *square)))
+        if faces:
+            break
+    if small and max((face.size[1] for face in faces), default=0.0) < PORTRAIT * min(width, height):
+        _add(faces, image, networks, suppressed(tiled(image, networks)))
+    return sorted(faces, key=lambda face: -face.size.prod())
+
+
+def _add(faces: list[PlacedFace], image: np.ndarray, networks: LandmarkNetworks, boxes: list[np.ndarray]) -> None:
     """Look into boxes; what shows a face that is not among `faces` joins them."""
     for box in boxes[:_MOST]:
         eyes = box[4:8].reshape(2, 2)
@@ -104,8 +111,8 @@ def _boxes(image: np.ndarray, networks: LandmarkNetworks, x: float, y: float, si
 
 
 @dataclass(frozen=True)
-class _Placed:
-    """A face that was found, and the square about its points: middle, side, turn."""
+class PlacedFace:
+    """A face that was found: points (478, 3) pixels, presence, and the square about its points: middle, side, turn."""
 
     points: np.ndarray
     presence: float
@@ -126,14 +133,14 @@ class _Placed:
         return replace(face, spread=spread / max(face.eye_distance, 1e-6)) if spread else face
 
 
-def _same(a: _Placed, b: _Placed) -> bool:
+def _same(a: PlacedFace, b: PlacedFace) -> bool:
     apart = float(np.linalg.norm(a.points[:, :2].mean(0) - b.points[:, :2].mean(0)))
     return apart < 0.3 * max(a.size[0], b.size[0])
 
 
 def _placed(
     image: np.ndarray, networks: LandmarkNetworks, middle: np.ndarray, size: float, angle: float
-) -> _Placed | None:  # fmt: skip
+) -> PlacedFace | None:  # fmt: skip
     """Points within a box, then twice within the square of those points; None where there is no face."""
     presence, points = 0.0, np.zeros((0, 3))
     side = _ROOM * size
@@ -143,20 +150,24 @@ def _placed(
         points = np.concatenate([inside[:, :2] @ affine[:, :2].T + affine[:, 2], inside[:, 2:] * side / POINTS_SIZE], 1)
         if presence < LEAST_PRESENCE:
             return None
-        low, high = points[:, :2].min(0), points[:, :2].max(0)
-        line = points[_EYES[1], :2] - points[_EYES[0], :2]
-        angle = float(np.arctan2(line[1], line[0]))
-        middle, side = (low + high) / 2, _ROOM * float((high - low).max())
-    return _Placed(points, presence, middle, side, angle)
+        middle, side, angle = square_about(points)
+    return PlacedFace(points, presence, middle, side, angle)
 
 
-def _looked_at(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
+def square_about(points: np.ndarray) -> tuple[np.ndarray, float, float]:
+    """Middle (2,), side and turn of the square that a face is looked at in next, from its points (478, 2 or 3)."""
+    low, high = points[:, :2].min(0), points[:, :2].max(0)
+    line = points[_EYES[1], :2] - points[_EYES[0], :2]
+    return (low + high) / 2, _ROOM * float((high - low).max()), float(np.arctan2(line[1], line[0]))
+
+
+def _looked_at(image: np.ndarray, networks: LandmarkNetworks, placed: PlacedFace) -> Face:
     """The mean of several looks at a face whose blur was taken out, and what it expresses."""
     face = _sharpened_looks(image, networks, placed)
     return replace(face, teeth_gap=teeth_gap(image, face.points, face.eye_distance))
 
 
-def _sharpened_looks(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
+def _sharpened_looks(image: np.ndarray, networks: LandmarkNetworks, placed: PlacedFace) -> Face:
     blur = blur_of(image, placed.points)
     if blur > SHARP:
         part, corner, scale = sharpened(image, placed.points, blur)
@@ -169,7 +180,7 @@ def _sharpened_looks(image: np.ndarray, networks: LandmarkNetworks, placed: _Pla
     return replace(_looks(image, networks, placed), blur=blur)
 
 
-def _looks(image: np.ndarray, networks: LandmarkNetworks, placed: _Placed) -> Face:
+def _looks(image: np.ndarray, networks: LandmarkNetworks, placed: PlacedFace) -> Face:
     within = lambda *square: cut(image, *square)  # noqa: E731
     points, spread = augment_at_test_time(
         placed.points, placed.middle, placed.side, placed.angle, within, networks.on_face,

@@ -74,7 +74,13 @@ def empty_name(face: bpy.types.Object) -> str:
 
 def empty_for(face: bpy.types.Object, scene: bpy.types.Scene) -> tuple[bpy.types.Object, Callable[[], None]]:
     """The empty that turns like this face's head, where the face is; and what takes it back if it was made now."""
-    name = empty_name(face)
+    return empty_named(empty_name(face), face, scene)
+
+
+def empty_named(
+    name: str, face: bpy.types.Object, scene: bpy.types.Scene
+) -> tuple[bpy.types.Object, Callable[[], None]]:  # fmt: skip
+    """The empty of this name, where the face is; and what takes it back if it was made now."""
     found = scene.objects.get(name)
     if found is not None and found.type == "EMPTY":
         return found, lambda: None

@@ -59,3 +59,27 @@ def test_the_capture_itself_is_not_overwritten(take, capsys):
     assert main(["capture", str(take), "--fps", "30", "--out", str(take.parent)]) == 2
     assert "choose another --out" in capsys.readouterr().err
     assert take.read_bytes() == before
+
+
+def test_a_video_without_a_face_is_one_line(tmp_path, capsys):
+    av = pytest.importorskip("av")
+    rng = np.random.default_rng(1)
+    with av.open(str(tmp_path / "noise.mkv"), "w") as out:
+        stream = out.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for _ in range(3):
+            image = rng.integers(0, 255, (64, 64, 3)).astype(np.uint8)
+            out.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        out.mux(stream.encode())
+    assert main(["capture", str(tmp_path / "noise.mkv"), "--out", str(tmp_path / "out"), "--json"]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert "no face was found in 3 pictures over the video (64 x 64 pixels)" in shown.err
+    assert not (tmp_path / "out").exists()
+    for words, message in (
+        (["--fps", "30"], "whose pictures have times"), (["--neutral", "soon"], "must be auto, none, or seconds"),
+        (["--smoothing", "-1"], "must be 0 to 10"), (["--sheet"], "--sheet needs --out"),
+    ):  # fmt: skip
+        assert main(["capture", str(tmp_path / "noise.mkv"), *words]) == 2
+        assert message in capsys.readouterr().err

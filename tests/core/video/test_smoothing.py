@@ -1,0 +1,79 @@
+"""Smoothing: still at rest, in step and whole in motion, contacts sharp; rest: the face that is seen most."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.speech.contact import opening
+from dnpm.core.video.rest import rest_of
+from dnpm.core.video.smoothing import noise_of, smoothed, with_contacts
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(4)
+
+
+def lag(a: np.ndarray, b: np.ndarray) -> int:
+    scores = [np.corrcoef(a[10 + k : -10 + k], b[10:-10])[0, 1] for k in range(-5, 6)]
+    return int(np.argmax(scores)) - 5
+
+
+@pytest.mark.parametrize("fps", [25.0, 60.0])
+def test_rest_is_still_and_motion_comes_in_time(fps: float, rng: np.random.Generator) -> None:
+    times = np.arange(round(8 * fps)) / fps
+    truth = np.clip((times - 4) / 0.15, 0, 1) * np.clip((6 - times) / 0.15, 0, 1)
+    seen = truth + rng.normal(0, 0.02, len(times))
+    made = smoothed(times, seen[:, None])[:, 0]
+    still = times < 3.5
+    assert made[still].std() < 0.5 * seen[still].std()
+    assert abs(made - truth).max() < 0.2
+    assert np.corrcoef(made, truth)[0, 1] > np.corrcoef(seen, truth)[0, 1]
+    assert lag(made, truth) == 0
+
+
+def test_noise_is_told_from_motion(rng: np.random.Generator) -> None:
+    times = np.arange(400) / 25
+    values = np.stack([np.sin(times), np.sin(times)], 1) + rng.normal(0, 1, (400, 2)) * [0.05, 0.01]
+    assert noise_of(values) == pytest.approx([0.05, 0.01], rel=0.25)
+
+
+def test_no_smoothing_changes_nothing(rng: np.random.Generator) -> None:
+    values = rng.random((20, 3))
+    assert np.array_equal(smoothed(np.arange(20) / 25, values, amount=0.0), values)
+
+
+def test_pictures_in_doubt_count_less(rng: np.random.Generator) -> None:
+    times, values = np.arange(60) / 25, np.zeros((60, 1)) + rng.normal(0, 0.01, (60, 1))
+    values[30] = 0.3
+    doubt = np.ones(60)
+    usual = smoothed(times, values, doubt)[30, 0]
+    doubt[30] = 5.0
+    assert smoothed(times, values, doubt)[30, 0] < 0.5 * usual
+
+
+def test_lids_close_and_lips_meet() -> None:
+    raw, smooth = np.zeros((9, 52)), np.zeros((9, 52))
+    blink, jaw, close = (ARKIT_NAMES.index(name) for name in ("eyeBlinkLeft", "jawOpen", "mouthClose"))
+    raw[4, blink], smooth[3:6, blink] = 0.95, 0.4
+    raw[:, jaw] = smooth[:, jaw] = 0.4
+    raw[5, close], smooth[4:7, close] = 0.4, 0.15
+    made = with_contacts(raw, smooth)
+    assert made[4, blink] == pytest.approx(0.95)
+    assert made[3, blink] == pytest.approx(0.4)
+    assert opening(made)[5] == pytest.approx(opening(raw)[5], abs=1e-6)
+    assert opening(made)[6] == pytest.approx(opening(smooth)[6])
+
+
+def test_the_rest_is_the_most_frequent_still_face(rng: np.random.Generator) -> None:
+    times = np.arange(500) / 25
+    rest, other = np.array([0.2, 0.1, 0.0]), np.array([0.8, 0.3, 0.9])
+    readings = np.where((np.arange(500) % 100 < 60)[:, None], rest, other) + rng.normal(0, 0.01, (500, 3))
+    found, places = rest_of(times, readings)
+    np.testing.assert_allclose(found, rest, atol=0.02)
+    assert (places % 100 < 60).all()
+    chosen, places = rest_of(times, readings, chosen_s=70 / 25)
+    np.testing.assert_allclose(chosen, other, atol=0.03)
+    assert 70 in places
