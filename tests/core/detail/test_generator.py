@@ -135,7 +135,8 @@ def test_an_early_resolution_is_the_skip_image_there(generator):
     for k, resolution in enumerate(SMALL.resolutions):
         # Rows that it does not need may be left out, and change nothing.
         early = generator.synthesis(w_plus[:, : w_layers(resolution)], resolution)
-        assert torch.equal(early, merge_skips(skips[: k + 1]))
+        # The last block sums its registered maps apart, in another order.
+        assert torch.allclose(early, merge_skips(skips[: k + 1]), atol=1e-5 * float(early.detach().std()))
         assert torch.equal(early, generator.synthesis(w_plus, resolution))
 
 
