@@ -14,7 +14,7 @@ FILES ?=
 SAMPLE ?= 40
 SEED ?= 0
 
-.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui goldens mutants pictures docs lint format bench extension clean distclean
+.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui goldens mutants pictures docs lint format bench extension dist clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ bench: face-model speech-encoder landmarks ## every timing, also in build/bench.
 
 extension: face-model speech-encoder landmarks ## build/extension/dnpm_face-*.zip by Blender's official builder; WHEELS=1 bundles torch
 	@$(PY) scripts/build_extension.py --out build/extension $(if $(WHEELS),--wheels)
+
+dist: face-model speech-encoder landmarks ## every zip for people: one a platform and Python with PyTorch, a small one, and a repository's index, in build/dist
+	@$(PY) scripts/make_dist.py --out build/dist $(if $(ONLY),--only $(ONLY))
 
 clean: ## removes what was built, but neither the environments nor the face model
 	@rm -rf build/demo build/extension build/gui build/lint build/reference build/site build/bench.json .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -12,6 +12,7 @@ never does, because Blender carries its own and all extensions share one folder.
 from __future__ import annotations
 
 import argparse
+import email
 import hashlib
 import importlib.util
 import os
@@ -22,6 +23,8 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from dataclasses import dataclass
+from email.message import Message
 from pathlib import Path
 
 # Python puts the folder of this script first, unless it is started isolated.
@@ -55,6 +58,15 @@ NO_INTEL_MACS = (
 
 # Wheels fit one version of Python: that -> the first Blender that carries it, and the first that no longer does.
 BLENDERS: dict[tuple[int, int], tuple[str, str | None]] = {(3, 11): ("4.2.0", "5.1.0"), (3, 13): ("5.1.0", None)}
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a zip with PyTorch is for. tags: of wheels that run there, as pip takes them."""
+
+    platform: str
+    tags: tuple[str, ...]
+    python: tuple[int, int]
 
 
 class BuildError(Exception):
@@ -97,13 +109,15 @@ def stage(folder: Path, assets: dict[str, Path], weights: Path) -> None:
         shutil.copy2(assets[name], folder / "assets" / file_name)
 
 
-def add_wheels(folder: Path) -> None:
-    """Downloads PyTorch and what it imports, for this platform and this Python, and names them in the manifest."""
-    if sys.version_info[:2] not in BLENDERS:
-        raise BuildError(f"no Blender carries Python {sys.version_info[0]}.{sys.version_info[1]}: use 3.11 or 3.13")
-    if sys.platform == "darwin" and platform.machine() == "x86_64":
+def add_wheels(folder: Path, target: Target | None = None) -> None:
+    """Downloads PyTorch and what it imports, for the target (None: this platform and this Python), and names them in
+    the manifest; their licences go into THIRD_PARTY.md."""
+    python = target.python if target else sys.version_info[:2]
+    if python not in BLENDERS:
+        raise BuildError(f"no Blender carries Python {python[0]}.{python[1]}: use 3.11 or 3.13")
+    if target is None and sys.platform == "darwin" and platform.machine() == "x86_64":
         raise BuildError(NO_INTEL_MACS)
-    first, end = BLENDERS[sys.version_info[:2]]
+    first, end = BLENDERS[python]
     pins = dict(
         line.split(";")[0].strip().split("==")
         for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -112,6 +126,9 @@ def add_wheels(folder: Path) -> None:
     wheels = folder / "wheels"
     command = [sys.executable, "-I", "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
     command += ["--only-binary=:all:", "--dest", str(wheels), *(f"{name}=={pins[name]}" for name in WHEELS)]
+    if target:
+        command += ["--implementation", "cp", "--python-version", f"{python[0]}.{python[1]}"]
+        command += [part for tag in target.tags for part in ("--platform", tag)]
     if subprocess.run(command).returncode:
         raise BuildError("the wheels could not be downloaded (pip's message is above)")
     names = sorted(file.name for file in wheels.glob("*.whl"))
@@ -124,8 +141,11 @@ def add_wheels(folder: Path) -> None:
         )
     (torch_wheel,) = wheels.glob("torch-*.whl")
     blenders_name = blender_platform(torch_wheel)
+    if target and blenders_name != target.platform:
+        raise BuildError(f"{torch_wheel.name} is for {blenders_name}, not for {target.platform}")
     for wheel in wheels.glob("*.whl"):
         shorten(wheel)
+    (folder / "THIRD_PARTY.md").write_text(third_party(sorted(wheels.glob("*.whl"))), encoding="utf-8")
     manifest = folder / "blender_manifest.toml"
     text = manifest.read_text(encoding="utf-8")
     lines = "".join(f'  "./wheels/{name}",\n' for name in names)
@@ -134,6 +154,32 @@ def add_wheels(folder: Path) -> None:
     head, tables = text.split("[permissions]", 1)
     head = re.sub(r'blender_version_min = ".*"', f'blender_version_min = "{first}"', head)
     manifest.write_text(f"{head}{listing}\n[permissions]{tables}", encoding="utf-8")
+
+
+def third_party(wheels: list[Path]) -> str:
+    """A table of what is bundled: name, version, licence as the package itself states it, where its texts are."""
+    lines = ["# Third-party packages", "", "Each wheel carries its licence texts.", "",
+             "| package | version | licence |", "|---|---|---|"]  # fmt: skip
+    for wheel in wheels:
+        about = metadata_of(wheel)
+        lines.append(f"| {about['Name']} | {about['Version']} | {licence_of(about)} |")
+    return "\n".join(lines) + "\n"
+
+
+def metadata_of(wheel: Path) -> Message:
+    """A wheel's METADATA (https://packaging.python.org/specifications/core-metadata)."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (n for n in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", n))
+        return email.message_from_bytes(archive.read(name))
+
+
+def licence_of(about: Message) -> str:
+    """In one line: the SPDX expression, else what the licence field says if it is no whole text, else classifiers."""
+    stated = about.get("License-Expression") or about.get("License") or ""
+    if stated and "\n" not in stated and len(stated) < 80:
+        return stated.strip()
+    classifiers = [c.rsplit(" :: ", 1)[-1] for c in about.get_all("Classifier", []) if c.startswith("License ::")]
+    return ", ".join(c for c in classifiers if c != "OSI Approved") or "see its licence text"
 
 
 def blender_platform(wheel: Path) -> str:
