@@ -79,6 +79,7 @@ def _draw_motion(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
     column.prop(group, "smoothing")
     column.prop(group, "contact")
     column.prop(group, "gate")
+    column.prop(group, "tongue")
     column = layout.column(align=True)
     column.prop(group, "blinks")
     column.prop(group, "brow_life", slider=True)

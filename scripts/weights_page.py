@@ -137,6 +137,19 @@ kokoro-jf_nezumi. Styles: {", ".join(card["config"]["speakers"])} (the first is 
 {licences}
 
 {faults}
+{readout_page(card["readout"]) if "readout" in card else ""}"""
+
+
+def readout_page(about: dict) -> str:
+    """The linear readout beside the decoder."""
+    rows = "\n".join(f"| {name} | {value} |" for name, value in about["scores"].items())
+    return f"""
+The readout beside it (`{about["command"]}`) is a linear layer that tells speech from music and noise, and th and t, d, n, l,
+s, z from the rest. Frames of held-out voices, noises and readings:
+
+| share | |
+|---|---|
+{rows}
 """
 
 

@@ -44,7 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--smoothing", type=float, default=0.0, metavar="SECONDS", help="a Gaussian's sigma")
     parser.add_argument("--no-contact", action="store_true", help="leave lips that all but meet as they are")
-    parser.add_argument("--no-gate", action="store_true", help="leave the mouth as it is in silence")
+    parser.add_argument("--no-gate", action="store_true", help="leave the mouth as it is in silence, music and noise")
+    parser.add_argument("--no-tongue", action="store_true", help="leave the tongue where it is")
     # The panel's defaults, so that the same sound gives the same motion here and there.
     parser.add_argument(
         "--blinks", action=argparse.BooleanOptionalAction, default=USUAL.blinks, help="add blinks (default: yes)"
@@ -73,8 +74,8 @@ def run(args: argparse.Namespace) -> int:
 
     controls = Controls(
         **strengths(args.strength), smoothing=args.smoothing, contact=not args.no_contact,
-        gate=not args.no_gate, blinks=args.blinks, brow_life=args.brow_life, face_life=args.face_life,
-        head_life=args.head_life, seed=args.seed, emotions=parse(args.emotion),
+        gate=not args.no_gate, tongue=not args.no_tongue, blinks=args.blinks, brow_life=args.brow_life,
+        face_life=args.face_life, head_life=args.head_life, seed=args.seed, emotions=parse(args.emotion),
     )  # fmt: skip
     if clip.wants_blender(args):
         clip.read_item(args)  # What is wrong with it is told before anything is computed.

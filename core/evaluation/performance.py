@@ -92,7 +92,7 @@ def detail_um(painter: Painter, expression: np.ndarray, count: int) -> float:
     mask = painter.model.detail_mask
     moments = np.unique(np.linspace(0, len(expression) - 1, count).round().astype(int))
     identity = np.zeros(painter.model.n_id, np.float32)
-    rows = [_row(painter, expression[k]) for k in moments]
+    rows = [as_sliders(painter, expression[k]) for k in moments]
     maps = np.stack([painter.map(identity, row, RESOLUTION) for row in rows]).astype(np.float64)
     step = max(mask.shape[0] // RESOLUTION, 1)
     inside = mask[::step, ::step][:RESOLUTION, :RESOLUTION] > 0.5
@@ -112,7 +112,7 @@ def measured(track: CurveTrack, painter: Painter | None, count: int) -> dict[str
     return found | {"head_deg_rms": None if head is None else round(head, 3)}
 
 
-def _row(painter: Painter, values: np.ndarray) -> np.ndarray:
+def as_sliders(painter: Painter, values: np.ndarray) -> np.ndarray:
     """ARKit values (52,) in the order of the painter's face model."""
     index = painter.model.expression_index
     row = painter.model.expression()

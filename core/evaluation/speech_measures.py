@@ -172,6 +172,47 @@ def closure_and_contrast(track: CurveTrack, phones: list[Phone]) -> tuple[Measur
     )
 
 
+MOUTH_SHAPE = [k for k, name in enumerate(ARKIT_NAMES) if name in SPEAKING]
+VOWEL_KINDS = {
+    "open": frozenset({"AA", "AE", "AH", "AW", "AY"}), "spread": frozenset({"IY", "IH", "EY", "EH"}),
+    "round": frozenset({"UW", "UH", "OW", "AO", "OY"}),
+}  # fmt: skip
+"""Vowels that look alike: jaw down, corners back, lips rounded."""
+_LEAST_VOWELS = 4
+
+
+def vowels(track: CurveTrack, phones: list[Phone]) -> Measured:
+    """How often a vowel's kind is told from the mouth's shape at its middle, the mean over the three kinds.
+
+    Nearest centroid with each vowel left out of its own kind's; every channel of jaw and mouth is divided by its
+    deviation over the vowels, those that stand still are left out. A third is chance.
+    """
+    middles, kinds = [], []
+    for phone in phones:
+        for k, names in enumerate(VOWEL_KINDS.values()):
+            if phone.name in names and track.times[0] <= phone.start and phone.end <= track.times[-1]:
+                middles.append(0.5 * (phone.start + phone.end))
+                kinds.append(k)
+    kind = np.array(kinds)
+    counts = [int((kind == k).sum()) for k in range(len(VOWEL_KINDS))]
+    if min(counts) < _LEAST_VOWELS:
+        return Measured(None, f"needs {_LEAST_VOWELS} vowels of each kind (open, spread, round), there are {counts}")
+    shapes = at_times(track, np.array(middles))[:, MOUTH_SHAPE]
+    moving = shapes.std(0) > STANDS
+    if not moving.any():
+        return Measured(None, "the mouth stands still")
+    shapes = shapes[:, moving] / shapes[:, moving].std(0)
+    sums = np.stack([shapes[kind == k].sum(0) for k in range(len(counts))])
+    right = []
+    for shape, own in zip(shapes, kind, strict=True):
+        own_sum, own_count = sums.copy(), np.array(counts, float)
+        own_sum[own] -= shape
+        own_count[own] -= 1
+        right.append(int(np.linalg.norm(own_sum / own_count[:, None] - shape, axis=1).argmin()) == own)
+    hits = np.array(right)
+    return Measured(float(np.mean([hits[kind == k].mean() for k in range(len(counts))])))
+
+
 def silence(track: CurveTrack, lasted: np.ndarray) -> Measured:
     """RMS of jaw and mouth where the sound has been silent for 0.3 s; lasted: (n,) seconds, 100 a second."""
     columns = [ARKIT_NAMES.index(name) for name in SPEAKING]

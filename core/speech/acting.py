@@ -60,7 +60,7 @@ def act(
     result = np.asarray(spoken, np.float64)
     uneven = face_life.uneven(heard) if controls.face_life > 0 or feeling.any() else 1.0
     # Two pulls on the same muscle never add up beyond it.
-    added = 1 - (1 - added.clip(0, 1)) * (1 - np.clip(felt, 0, 1))
+    added = np.asarray(1 - (1 - added.clip(0, 1)) * (1 - np.clip(felt, 0, 1)), np.float64)
     added *= 1 - _YIELDS * lips[:, None]
     for part, names in PARTS.items():
         added[:, [COLUMN[name] for name in names]] *= min(getattr(controls, part), 1.0)

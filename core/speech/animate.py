@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..capture.track import CurveTrack
 from ..errors import DnpmError
-from . import contact, emotions, voice_emotion
+from ..face_model.arkit import ARKIT_NAMES
+from . import contact, emotions, readout, voice_emotion
 from .acting import act
 from .audio import RATE, Samples, Sound, survey
 from .card import speech_dir
@@ -20,11 +21,13 @@ from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
 from .encoders.windows import at_rate
 from .prosody import Prosody, ProsodyMeter
+from .readout import Readout
 from .silence import ABSOLUTE_DB
 from .speaking import speak
-from .weights import load_speech
+from .weights import load_readout, load_speech
 
 _BLOCK_S = 4.0
+_TONGUE, _JAW = ARKIT_NAMES.index("tongueOut"), ARKIT_NAMES.index("jawOpen")
 _SURVEY_SHARE = 0.05
 """Of all the work, the first pass over the sound."""
 
@@ -36,6 +39,8 @@ class Animator:
     encoder: SpeechEncoder
     decoder: SpeechDecoder
     name: str
+    readout: Readout | None = None
+    """Tells speech from other sounds, and where the tongue is; None: all that is not silent is speech."""
     motion_gain: Mapping[str, float] = field(default_factory=dict)
     """By style: what mouth and jaw are multiplied with, so that they move as fast as in the data (`weights.py`)."""
 
@@ -70,9 +75,11 @@ def open_animator(
 
     encoder: another file of Whisper's encoder, or a folder of wav2vec 2.0, as the weights want it.
     """
-    decoder, card = load_speech(speech_dir(weights), device)
+    folder = speech_dir(weights)
+    decoder, card = load_speech(folder, device)
     known = {str(k): float(v) for k, v in card.get("liveliness", {}).items()}
-    return Animator(open_encoder(decoder.config.encoder, encoder, device), decoder, str(card["name"]), known)
+    opened = open_encoder(decoder.config.encoder, encoder, device)
+    return Animator(opened, decoder, str(card["name"]), load_readout(folder), known)
 
 
 def animate(
@@ -122,17 +129,31 @@ def steps(
             samples += len(block)
             yield block
 
-    frames = at_rate(animator.encoder.stream(heard()), animator.encoder.rate, config.rate)
+    read: list[np.ndarray] = []
+
+    def frames() -> Iterator[np.ndarray]:
+        for part in at_rate(animator.encoder.stream(heard()), animator.encoder.rate, config.rate):
+            if animator.readout is not None:
+                read.append(animator.readout(part))
+            yield part
+
     parts: list[np.ndarray] = []
-    for part in speak(animator.decoder, frames, place):
+    for part in speak(animator.decoder, frames(), place):
         parts.append(part)
         share = min(1.0, samples / RATE / facts.seconds)
         yield (_SURVEY_SHARE + (1 - _SURVEY_SHARE) * share) * 0.99
     motion = np.concatenate(parts)
     prosody, seconds = meter.measured(), samples / RATE
-    level = prosody.level
+    heard_level = prosody.level
     times = np.arange(len(motion)) / config.rate
+    said = np.concatenate(read)[: len(times)] if read else None
+    if said is not None and controls.gate:
+        speaks = readout.speaking(said[:, 0], times, len(prosody.level))
+        prosody = replace(prosody, level=readout.without_speech(prosody.level, speaks))
+    level = prosody.level
     motion[:, SPEAKING] *= animator.motion_gain.get(config.speakers[place], 1.0)
+    if said is not None and controls.tongue:
+        motion[:, _TONGUE] = np.maximum(motion[:, _TONGUE], readout.tongue(said, motion[:, _JAW]))
     curves = apply(motion, times, level, controls)
     speech = gate(level, times)
     lips = contact.meant(motion)[0] * speech if controls.contact else np.zeros(len(times))
@@ -148,8 +169,10 @@ def steps(
     track = CurveTrack(wanted, curves, (), turns)
     yield 1.0
     notes = facts.notes
-    if len(level) and level.max() < ABSOLUTE_DB:
+    if len(level) and heard_level.max() < ABSOLUTE_DB:
         notes = (*notes, f"is silent throughout (below {ABSOLUTE_DB:.0f} dB of full scale): the mouth stays at rest")
+    elif len(level) and level.max() < ABSOLUTE_DB:
+        notes = (*notes, "holds nothing that sounds like speech: the mouth stays at rest")
     return Animation(track, prosody, notes)
 
 

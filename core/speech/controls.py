@@ -45,7 +45,9 @@ class Controls:
     contact: bool = True
     """Lips that are about to meet, meet (`contact.py`); not where the mouth's strength is 0."""
     gate: bool = True
-    """A still, closed mouth in silence."""
+    """A still, closed mouth in silence, and where sound is no speech (music, noise)."""
+    tongue: bool = True
+    """The tongue shows in th, t, d, n, l, s, z (`readout.py`), where the weights can tell."""
     blinks: bool = False
     brow_life: float = 0.0
     """Amount (0 to 1) by which the brows rise and knit with what is stressed (`face_life.py`: rules)."""

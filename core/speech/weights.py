@@ -18,9 +18,12 @@ from ..files.network_file import built
 from .card import CARD, FILE, FORMAT, KIND, read_speech_card
 from .config import from_json, to_json
 from .decoder import SpeechDecoder
+from .readout import NAMES, ROWS, Readout
 
 
-def save_speech(folder: str | os.PathLike[str], decoder: SpeechDecoder, card: Mapping[str, Any]) -> dict[str, Any]:
+def save_speech(
+    folder: str | os.PathLike[str], decoder: SpeechDecoder, card: Mapping[str, Any], readout: Readout | None = None
+) -> dict[str, Any]:
     """Write weights and card; return the card as written.
 
     `card` gives name, data, licence, command, seed, hours and scores; format, configuration and file are filled in.
@@ -28,6 +31,8 @@ def save_speech(folder: str | os.PathLike[str], decoder: SpeechDecoder, card: Ma
     """
     folder = Path(folder)
     arrays = {k: v.detach().float().cpu().numpy().astype(np.float16) for k, v in decoder.state_dict().items()}
+    if readout is not None:
+        arrays |= {k: v.astype(np.float16) for k, v in zip(NAMES, (readout.weight, readout.bias), strict=True)}
     if bad := [k for k, v in arrays.items() if not np.isfinite(v).all()]:
         raise DnpmError(f"{bad[0]}: holds numbers that are not finite, or beyond 65504; they cannot be saved")
     path = folder / FILE
@@ -54,5 +59,22 @@ def load_speech(folder: str | os.PathLike[str], device: str = "cpu") -> tuple[Sp
     if config.n_exp != len(ARKIT_NAMES) or card.get("expressions") != list(ARKIT_NAMES):
         raise DnpmError(f"{folder / CARD}: its expressions are not ARKit's 52; {KIND.again}")
     arrays, _ = tensor_file.load(path)
+    arrays = {name: array for name, array in arrays.items() if name not in NAMES}
     decoder = built(lambda: SpeechDecoder(config), arrays, path, KIND.again)
     return decoder.to(device), card
+
+
+def load_readout(folder: str | os.PathLike[str]) -> Readout | None:
+    """The readout beside the decoder; None in weights without one. Raises DnpmError when it does not fit them."""
+    folder = Path(folder)
+    card = read_speech_card(folder)
+    path = KIND.checked(folder, FILE, card["file"])
+    arrays, _ = tensor_file.load(path)
+    if NAMES[0] not in arrays:
+        return None
+    with reading(folder / CARD, KIND.again):
+        width = from_json(card["config"]).feature_width
+    weight, bias = (arrays.get(name, np.zeros(0)).astype(np.float32) for name in NAMES)
+    if weight.shape != (len(ROWS), width) or bias.shape != (len(ROWS),):
+        raise DnpmError(f"{path}: its readout does not fit its description; {KIND.again}")
+    return Readout(weight, bias)

@@ -126,9 +126,12 @@ class SpeechProperties(bpy.types.PropertyGroup):
         default=True, options=set(),
     )  # fmt: skip
     gate: bpy.props.BoolProperty(
-        name="Still in Silence", description="A closed, still mouth where the sound is silent", default=True,
-        options=set(),
+        name="Still in Silence", description="A closed, still mouth where the sound is silent, or is music or noise",
+        default=True, options=set(),
     )  # fmt: skip
+    tongue: bpy.props.BoolProperty(
+        name="Tongue", description="The tongue shows in th, t, d, n, l, s and z", default=True, options=set()
+    )
     blinks: bpy.props.BoolProperty(
         name="Blinks", description="Add blinks, more of them in pauses", default=USUAL.blinks, options=set()
     )

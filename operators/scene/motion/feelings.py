@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import bpy
 
 from ....core.speech.emotions import AUTO, EMOTIONS, EmotionKey, key
@@ -21,7 +23,7 @@ def emotion_keys(face: bpy.types.Object, timing: FrameTiming) -> tuple[EmotionKe
     if not curves:
         keys = [key(0.0, _strengths(group, {}, 0.0))]
     else:
-        ends = [frame for curve in curves.values() for frame in curve.range()]
+        ends = [float(place) for curve in curves.values() for place in tuple(curve.range())]
         keys = []
         for frame in range(round(min(ends)), round(max(ends)) + 1):
             strengths = _strengths(group, curves, frame)
@@ -41,7 +43,7 @@ def _curves(face: bpy.types.Object) -> dict[str, bpy.types.FCurve]:
     return {name: curve for name, curve in found.items() if len(curve.keyframe_points)}
 
 
-def _strengths(group: object, curves: dict[str, bpy.types.FCurve], frame: float) -> dict[str, float]:
+def _strengths(group: Any, curves: dict[str, bpy.types.FCurve], frame: float) -> dict[str, float]:
     """{emotion: strength} at a frame of the scene."""
 
     def number(name: str) -> float:

@@ -115,7 +115,7 @@ def test_motion_in_silence_is_its_rms(size):
 def test_what_cannot_be_measured_is_null_with_a_reason():
     still = CurveTrack(np.arange(120) / 30, np.zeros((120, 52), np.float32))
     result = speech.score(still, take(), [Phone(0, 1, "M"), Phone(1, 2, "AA")], SILENT)
-    nulls = {"jaw_r", "closure_q10", "contrast_sd", "lag_frames_30", "silence_rms"}
+    nulls = {"jaw_r", "closure_q10", "vowel_kinds", "contrast_sd", "lag_frames_30", "silence_rms"}
     assert {k for k in speech.KEYS if result[k] is None} == nulls == set(result["reasons"])
     assert result["mouth_mae"] == result["mouth_mae_zero"]
     assert (result["speed_ratio"], result["mouth_r"]) == (0, 0)
@@ -165,7 +165,7 @@ def test_the_command_scores_anyones_curves(tmp_path: Path, capsys: pytest.Captur
     assert result["jaw_r"] == pytest.approx(1, abs=1e-3)
     assert result["closure_q10"] == 1
     assert result["silence_rms"] > 0.05  # These curves do not know that the sound ends after six seconds.
-    assert result["reasons"] == {}
+    assert set(result["reasons"]) == {"vowel_kinds"}  # All of its vowels are open ones.
     assert ["480 frames at 60 fps" in line for line in result["read"]] == [True, True]
     assert main(command) == 0
     shown = capsys.readouterr().out
@@ -182,3 +182,25 @@ def test_a_real_capture_against_itself(shared_data: Path, capsys: pytest.Capture
     result = json.loads(capsys.readouterr().out)
     assert (result["jaw_r"], result["mouth_r"], result["mouth_mae"], result["speed_ratio"]) == (1, 1, 0, 1)
     assert 0.03 < result["mouth_mae_zero"] < 0.07
+
+
+def test_vowels_are_told_by_the_mouths_shape_and_not_by_a_jaw_that_follows_loudness():
+    rng = np.random.default_rng(0)
+    kinds = ["AA", "IY", "UW"] * 12
+    times = np.arange(len(kinds) * 12) / 60
+    shaped, loud = np.zeros((2, len(times), 52), np.float32)
+    phones = []
+    for k, name in enumerate(kinds):
+        inside = slice(12 * k, 12 * k + 12)
+        loudness = rng.uniform(0.2, 0.5)
+        loud[inside, ARKIT_NAMES.index("jawOpen")] = loudness
+        shaped[inside, ARKIT_NAMES.index("jawOpen")] = loudness * (1.0 if name == "AA" else 0.5)
+        shaped[inside, ARKIT_NAMES.index("mouthPucker")] = rng.uniform(0.3, 0.6) * (name == "UW")
+        shaped[inside, ARKIT_NAMES.index("mouthStretchLeft")] = rng.uniform(0.2, 0.4) * (name == "IY")
+        phones.append(Phone(0.2 * k, 0.2 * k + 0.19, name))
+    told = [speech.score(CurveTrack(times, c), None, phones, SILENT)["vowel_kinds"] for c in (shaped, loud)]
+    assert told[0] > 0.9
+    assert told[1] < 0.55
+    few = speech.score(CurveTrack(times, shaped), None, phones[:5], SILENT)
+    assert few["vowel_kinds"] is None
+    assert "needs 4 vowels" in few["reasons"]["vowel_kinds"]

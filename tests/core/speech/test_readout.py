@@ -1,0 +1,99 @@
+"""Who speaks, and where the tongue is: rules on probabilities, the readout's training, its place in the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dnpm.core.errors import DnpmError
+from dnpm.core.speech import readout as readouts
+from dnpm.core.speech.config import SpeechConfig
+from dnpm.core.speech.decoder import SpeechDecoder
+from dnpm.core.speech.readout import Readout, speaking, tongue
+from dnpm.core.speech.weights import load_readout, load_speech, save_speech
+from dnpm.core.training.speech import readout as training
+
+ABOUT = {"name": "tiny", "data": "none", "licence": "CC0-1.0", "command": "test", "seed": 0, "hours": 0, "scores": {}}
+TIMES = np.arange(150) / 30
+
+
+def test_a_word_is_kept_whole_and_a_flicker_is_none():
+    voice = np.zeros(150, np.float32)
+    voice[60:75] = 0.9  # 2.0 to 2.5 s
+    speaks = speaking(voice, TIMES, 500)
+    assert speaks[200:250].all()
+    assert not speaks[:170].any()
+    assert not speaks[285:].any()
+    assert not speaking(np.full(150, 0.05), TIMES, 500).any()
+    assert speaking(np.full(150, 0.4), TIMES, 500).all(), "half drowned in noise it is still speech"
+    assert not len(speaking(voice, TIMES, 0))
+    level = readouts.without_speech(np.full(500, -20, np.float32), speaks)
+    assert level[225] == -20
+    assert level[400] < -100
+
+
+def test_the_tongue_shows_in_an_open_mouth():
+    said = np.zeros((150, 3), np.float32)
+    said[50:60, 1], said[100:110, 2] = 0.95, 0.95
+    out = tongue(said, np.full(150, 0.15))
+    assert out[55] > 1.5 * out[105] > 0.1
+    assert out[:45].max() == out[120:].max() == 0
+    assert tongue(said, np.zeros(150)).max() == 0
+    assert tongue(np.full((150, 3), 0.5, np.float32), np.ones(150)).max() == 0, "unsure"
+
+
+def test_it_learns_what_a_line_can_tell():
+    rng = np.random.default_rng(0)
+    features = rng.standard_normal((4000, 6)).astype(np.float32) * [1, 5, 1, 0.1, 1, 1] + 3
+    truth = (features[:, 1] - 3 > 4).astype(float)
+    weight, bias = training.fitted(features, truth)
+    said = Readout(np.stack([weight] * 3), np.full(3, bias, np.float32))(features)[:, 0] > 0.5
+    assert (said == truth).mean() > 0.9
+    assert np.abs(weight[1] * 5) > 5 * np.abs(weight[[0, 2, 4, 5]]).max()
+
+
+def test_what_is_no_speech_is_loud_and_seeded():
+    rng, again = np.random.default_rng(3), np.random.default_rng(3)
+    for _ in range(12):
+        made = training.no_speech(rng, 32000)
+        np.testing.assert_array_equal(made, training.no_speech(again, 32000))
+        assert made.shape == (32000,)
+        assert np.isfinite(made).all()
+        assert 1e-3 < made.std() < 1
+    noisy = training.in_noise(rng, np.sin(np.arange(32000) / 5), 0.0)
+    assert noisy.std() == pytest.approx(1.0, abs=0.1)  # As much noise as sound.
+
+
+def test_it_travels_with_the_weights(tmp_path: Path):
+    config = SpeechConfig("whisper-tiny.en", 16, width=16, heads=2, feedforward=16, past=8)
+    torch.manual_seed(0)
+    decoder = SpeechDecoder(config)
+    rng = np.random.default_rng(0)
+    made = Readout(rng.standard_normal((3, 16)).astype(np.float32), np.array([0.5, -1, 2], np.float32))
+    save_speech(tmp_path / "with", decoder, ABOUT, made)
+    save_speech(tmp_path / "without", decoder, ABOUT)
+    got = load_readout(tmp_path / "with")
+    np.testing.assert_allclose(got.weight, made.weight, atol=2e-3)
+    assert load_readout(tmp_path / "without") is None
+    assert load_speech(tmp_path / "with")[0].config == config
+    save_speech(tmp_path / "bad", decoder, ABOUT, Readout(made.weight[:, :4], made.bias))
+    with pytest.raises(DnpmError, match="readout does not fit"):
+        load_readout(tmp_path / "bad")
+
+
+def test_the_shipped_weights_hear_no_speech_in_noise_and_tones(encoder_file: Path):
+    from dnpm.core.speech.animate import animate, open_animator
+    from dnpm.core.speech.audio import Samples
+    from dnpm.core.speech.controls import SPEAKING, USUAL
+
+    animator = open_animator(None, encoder_file)
+    assert animator.readout is not None
+    rng = np.random.default_rng(99)
+    tone = 0.3 * np.sin(2 * np.pi * 1000 * np.arange(48000) / 16000)
+    for sound in (tone, training.noise(rng, 48000) * 0.1):
+        made = animate(Samples(sound.astype(np.float32), 16000), animator, controls=USUAL)
+        assert np.sqrt(np.square(made.track.expression[:, SPEAKING]).mean()) < 0.01
+        assert any("nothing that sounds like speech" in note for note in made.notes)
