@@ -23,7 +23,7 @@ def emotion_keys(face: bpy.types.Object, timing: FrameTiming) -> tuple[EmotionKe
     if not curves:
         keys = [key(0.0, _strengths(group, {}, 0.0))]
     else:
-        ends = [float(place) for curve in curves.values() for place in tuple(curve.range())]
+        ends = [float(points[k].co[0]) for points in (c.keyframe_points for c in curves.values()) for k in (0, -1)]
         keys = []
         for frame in range(round(min(ends)), round(max(ends)) + 1):
             strengths = _strengths(group, curves, frame)
