@@ -215,7 +215,7 @@ def _real(args: argparse.Namespace) -> dict[str, Any]:
         for path in progress.each(sorted(p for p in args.videos.iterdir() if p.is_file()), "videos"):
             if path.suffix == ".json" or not is_video(path):
                 continue
-            made, *_ = _captured(path, tools, Path(scratch) / f"{path.stem}.readings")
+            made, *_ = _captured(path, tools, (args.keep or Path(scratch)) / f"{path.stem}.readings")
             row: dict[str, Any] = made.summary() | {"blinks": blinks(made)}
             phones = path.with_suffix(".phones.json")
             if phones.is_file():

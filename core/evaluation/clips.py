@@ -27,6 +27,10 @@ from ..photo.render import Lights, Paint, render
 from ..video.gestures import LOWER, UPPER, drawn, gaze
 
 
+_NEAR_S = 0.1
+"""Nearer than this to motion a picture does not count as rest."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """One clip's recipe. head: degrees that the head turns to the sides (a third of it up and down)."""
@@ -67,7 +71,11 @@ def performance(clip: Clip, curves: CurveTrack | None = None) -> Known:
         _play(kind, clip, pause, times, values, busy, rng)
     resting = ~busy & ((times < clip.rest_s) | ((times > pause) & (times < pause + clip.rest_s)))
     _look(values, times, ~resting, rng)
-    return Known(times, values.clip(0, 1).astype(np.float32), angles, resting)
+    # The eyes set out where the rest ends: what is near that is no rest.
+    reach = round(_NEAR_S * clip.fps)
+    padded = np.pad(~resting, reach, mode="edge")
+    near = np.max([padded[k : k + count] for k in range(2 * reach + 1)], 0)
+    return Known(times, values.clip(0, 1).astype(np.float32), angles, ~near)
 
 
 def _play(

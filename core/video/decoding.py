@@ -209,6 +209,8 @@ def _decoded(container: Any, stream: Any, tally: _Tally | None = None) -> Iterat
                 tally.damaged += 1
                 continue
             yield from pictures
+    except IndexError:
+        return  # At the file's end PyAV 16 looks for streams that it did not know at its begin.
     except (av.FFmpegError, OSError):
         tally.broke = True
 

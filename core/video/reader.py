@@ -103,8 +103,6 @@ class Reader:
         arrays, metadata = tensor_file.load(path)
         if metadata.get("format") != FORMAT:
             raise DnpmError(f"{path}: holds no video reader of this version; {_AGAIN}")
-        if metadata.get("model") != model.name:
-            return cls.plain(model)
         hidden = len(arrays.get("bias", ()))
         shapes = {
             "modes": (MODES, 936), "usual": (INPUTS,), "scale": (INPUTS,), "straight": (INPUTS, _SLIDERS),
@@ -116,6 +114,8 @@ class Reader:
         values = {name: arrays[name].astype(np.float32) for name in shapes}
         if not (values["scale"] > 0).all():
             raise DnpmError(f"{path}: has scales that are not above 0; {_AGAIN}")
+        if metadata.get("model") != model.name:
+            return cls.plain(model)
         return cls(f"{metadata.get('command', '')} {metadata.get('r_held_out', '')}", _places(model), **values)
 
 

@@ -13,24 +13,27 @@ import numpy as np
 from ..face_model.arkit import ARKIT_NAMES
 from ..speech.contact import opening
 
-_REST_HZ, _FAST_HZ = 1.0, 30.0
+_REST_HZ, _FAST_HZ = 1.0, 12.0
 """Cut-off at rest and in fast motion."""
 _LEAST_NOISE = 0.003
-_MOVING = 4.0
-"""A difference over the window of so many standard deviations of its noise is motion for sure."""
+_MOVING = (6.0, 12.0)
+"""Differences over the window, in standard deviations of their noise: up to the first nothing moves (noise of pictures
+that follow each other is alike, so that it passes for less than it is); from the second on it moves for sure."""
 _WINDOW_S = 0.12
+_ALIKE_S = 0.04
+"""Pictures nearer in time than this are no further witnesses: their noise is the same."""
 _LID = (0.45, 0.75)
 """A lid that is read as this far closed is left as it was read, so that blinks reach their end."""
 _LIPS = (0.02, 0.08)
 """Openings (`core/speech/contact.py`) below which lips that were read as meeting are made to meet."""
 
 
-def noise_of(values: np.ndarray) -> np.ndarray:
-    """(T, C) -> (C,) standard deviation of each channel's noise from picture to picture, from second differences, of
-    which half are taken for motion."""
-    if len(values) < 5:
+def noise_of(values: np.ndarray, apart: int = 1) -> np.ndarray:
+    """(T, C) -> (C,) standard deviation of each channel's noise, from second differences between pictures that lie
+    `apart`, of which half are taken for motion."""
+    if len(values) < 2 * apart + 3:
         return np.full(values.shape[1], _LEAST_NOISE)
-    second = np.abs(values[2:] - 2 * values[1:-1] + values[:-2]) / np.sqrt(6)
+    second = np.abs(values[2 * apart :] - 2 * values[apart:-apart] + values[: -2 * apart]) / np.sqrt(6)
     return np.maximum(1.4826 * np.quantile(second, 0.5, 0), _LEAST_NOISE)
 
 
@@ -44,7 +47,7 @@ def smoothed(
         return np.array(values, float)
     values = np.asarray(values, float)
     steps = np.maximum(np.diff(times), 1e-4)
-    noise = noise_of(values) * amount
+    noise = noise_of(values, max(1, round(_ALIKE_S / float(np.median(steps))))) * amount
     rest, fast = _acceleration(_REST_HZ, noise), _acceleration(_FAST_HZ, noise)
     scale = np.ones(count) if doubt is None else np.maximum(doubt, 1.0)
     moving = _motion(times, values, noise, scale)
@@ -63,11 +66,13 @@ def _acceleration(hertz: float, noise: np.ndarray) -> np.ndarray:
 def _motion(times: np.ndarray, values: np.ndarray, noise: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """(T, C) 0 to 1: how surely a channel moves at a moment: whether what follows differs from what was before by more
     than noise does; scale (T,): how many times as noisy a picture is as usual."""
-    reach = max(1, round(_WINDOW_S / 2 / float(np.median(np.diff(times)))))
+    step = float(np.median(np.diff(times)))
+    reach = max(1, round(_WINDOW_S / 2 / step))
+    independent = max(1.0, reach * min(1.0, step / _ALIKE_S))
     before, after = _means(values, reach, -reach), _means(values, reach, 1)
     doubtful = _widest(scale[:, None], reach)
-    apart = np.abs(after - before) / (noise * doubtful * np.sqrt(2 / reach))
-    sure = np.clip((apart - 2.0) / (_MOVING - 2.0), 0, 1)
+    apart = np.abs(after - before) / (noise * doubtful * np.sqrt(2 / independent))
+    sure = np.clip((apart - _MOVING[0]) / (_MOVING[1] - _MOVING[0]), 0, 1)
     # What has just moved, or is about to, still counts: its stop must not be rounded.
     return _widest(sure, reach)
 

@@ -56,7 +56,7 @@ def read_identity(path: Path) -> None:
 def make_fit_tables(folder: Path) -> None:
     from dnpm.core.paths import ROOT
 
-    for name in ("landmark_offsets", "landmark_habits", "photo_habits"):
+    for name in ("landmark_offsets", "landmark_habits", "photo_habits", "video_reader"):
         (folder / f"{name}.safetensors").write_bytes((ROOT / "weights" / f"{name}.safetensors").read_bytes())
 
 
@@ -76,6 +76,19 @@ def read_photo_habits(path: Path) -> None:
     from dnpm.core.photo.fit.photo_bias import PhotoLandmarkBias
 
     PhotoLandmarkBias.load(model(), path)
+
+
+def read_video_reader(path: Path) -> None:
+    from dnpm.core.video.reader import Reader
+
+    Reader.load(model(), path)
+
+
+def read_video(path: Path) -> None:
+    from dnpm.core.video.decoding import frames, open_video
+
+    for _ in frames(open_video(path)):
+        pass
 
 
 # What users write
