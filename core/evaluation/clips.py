@@ -26,7 +26,6 @@ from ..photo.camera import Camera, turned
 from ..photo.render import Lights, Paint, render
 from ..video.gestures import LOWER, UPPER, drawn, gaze
 
-
 _NEAR_S = 0.1
 """Nearer than this to motion a picture does not count as rest."""
 

@@ -38,7 +38,7 @@ _SPREAD = 0.006
 """Of looks at such renders (`Face.spread`)."""
 _HIDDEN, _ROUNDS, _BATCH = 160, 400, 256
 _VALIDATION = 8
-_GRANTED = 0.25
+_GRANTED = 0.5
 """Share of the fit's own sliders in what is read: photographed faces are not rendered ones."""
 _STEPS = 12
 """Of a picture that is not like the one before."""
