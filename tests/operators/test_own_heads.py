@@ -172,6 +172,33 @@ def test_identity_sliders_change_the_map_and_not_the_mesh(head, backend, window)
     assert state_of(head)["points"] == before
 
 
+@pytest.mark.parametrize("has_keys", [True, False])
+def test_a_person_is_pasted_from_one_of_our_faces(head, backend, has_keys):
+    """Identity and what keys of its own stand for; the mesh stays as it is."""
+    import bpy
+
+    if not has_keys:
+        head.shape_key_clear()
+    add(head)
+    assert bpy.ops.dnpm.add_face() == {"FINISHED"}
+    face = bpy.context.object
+    assert bpy.ops.dnpm.random(part="IDENTITY", seed=3) == {"FINISHED"}
+    face.data.shape_keys.key_blocks["jawOpen"].value = 0.75
+    assert bpy.ops.dnpm.copy() == {"FINISHED"}
+    bpy.context.view_layer.objects.active = head
+    points = np.empty(3 * len(head.data.vertices), np.float32)
+    head.data.vertices.foreach_get("co", points)
+    assert bpy.ops.dnpm.paste() == {"FINISHED"}
+    pasted = [item.value for item in head.dnpm_face.identity]
+    assert pasted == pytest.approx([item.value for item in face.dnpm_face.identity], abs=1e-4)
+    after = np.empty_like(points)
+    head.data.vertices.foreach_get("co", after)
+    assert np.array_equal(points, after)
+    if has_keys:
+        assert head.data.shape_keys.key_blocks["jawOpen"].value == pytest.approx(0.75)
+        assert head.data.shape_keys.key_blocks["Fat"].value == 0
+
+
 def test_removing_it_leaves_everything_as_it_was(head, backend):
     import bpy
 

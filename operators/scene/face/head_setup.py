@@ -132,7 +132,9 @@ def set_up(obj: bpy.types.Object, scene: bpy.types.Scene, made: TransferFace) ->
     registry.add(obj)
     how = "MakeHuman's mesh, exact" if made.exact else f"{made.median_mm:.1f} mm off, 95 % within {made.p95_mm:.1f} mm"
     size = "its millimetres are kept" if true_size else "made in another unit, so heights follow the head's size"
-    face.fit_report = f"{how}; head {1 / made.scale:.2f} of the average size, {size}"
+    eyes = float(np.linalg.norm(made.landmarks[36] - made.landmarks[45]))  # the outer corners, 90 mm on average
+    found = f"outer eye corners {eyes:.0f} mm apart in the scene: " if np.isfinite(eyes) else ""
+    face.fit_report = f"{how}; {found}{size}"
     if made.problem:
         notes.append(made.problem)
     return notes

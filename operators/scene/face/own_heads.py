@@ -118,18 +118,16 @@ def _number(obj: bpy.types.Object, item: Any, depsgraph: bpy.types.Depsgraph | N
 
 
 def set_expression(obj: bpy.types.Object, index: Mapping[str, int], expression: np.ndarray) -> None:
-    """Write (n_exp,) to the shape keys that stand for one expression each; what else drives the head stays as it is.
-
-    Raises DnpmError when it has no such key.
-    """
+    """Write (n_exp,) to the shape keys that stand for one expression each, if there are any; what else drives the head
+    stays as it is."""
     keys = obj.data.shape_keys
     uses: dict[str, list[Any]] = {}
     for item in getattr(obj, names.FACE).sources:
         if not item.data_path:
             uses.setdefault(item.name, []).append(item)
     plain = {name: items[0] for name, items in uses.items() if len(items) == 1 and items[0].expression in index}
-    if keys is None or not plain:
-        raise DnpmError(f"{obj.name}: has no shape keys of its own that stand for expressions: move its own controls")
+    if keys is None:
+        return
     for name, item in plain.items():
         if name in keys.key_blocks:
             keys.key_blocks[name].value = float(expression[index[item.expression]])
