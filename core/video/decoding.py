@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -30,6 +30,8 @@ _RATES = (1.0, 1000.0)
 _UNEVEN = 0.2
 """Steps that differ by more than this share of the usual one make a video one of variable rate."""
 _SIZES = (16, 16384)
+_ZEROS = 2**25
+"""Bytes of nothing but zeros after which a file is over."""
 _ATTACHED_PICTURE = 0x400
 """FFmpeg's mark of a stream that is a song's cover (AV_DISPOSITION_ATTACHED_PIC)."""
 
@@ -154,6 +156,20 @@ def is_uneven(times: np.ndarray) -> bool:
     return len(steps) > 1 and float((np.abs(steps / np.median(steps) - 1) > _UNEVEN).mean()) > 0.05
 
 
+class _Reading:
+    """A file as PyAV reads it, which ends where nothing but zeros follows: FFmpeg would look through gigabytes of them
+    for another picture, as in a file that was made longer than what was written."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._zeros = file, 0
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, count: int) -> bytes:
+        data = self._file.read(count)
+        self._zeros = self._zeros + len(data) if data.count(0) == len(data) else 0
+        return b"" if self._zeros > _ZEROS else data
+
+
 class _Tally:
     def __init__(self) -> None:
         self.damaged = self.backwards = 0
@@ -173,7 +189,9 @@ def _container(path: Path) -> Iterator[tuple[Any, Any]]:
     try:
         with (
             path.open("rb") as file,
-            av.open(file, metadata_errors="replace", container_options={"format_whitelist": _DEMUXERS}) as container,
+            av.open(
+                _Reading(file), metadata_errors="replace", container_options={"format_whitelist": _DEMUXERS}
+            ) as container,
         ):
             streams = [s for s in container.streams.video if s.codec_context is not None and not _is_cover(s)]
             if not streams:

@@ -136,3 +136,10 @@ def test_what_is_refused(tmp_path: Path) -> None:
         out.mux(stream.encode())
     with pytest.raises(DnpmError, match="has no pictures, only sound"):
         open_video(sound)
+
+
+def test_zeros_without_end_are_an_end(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mkv")
+    with path.open("r+b") as file:
+        file.truncate(20_000_000_000)
+    assert len(list(frames(open_video(path)))) == 20
