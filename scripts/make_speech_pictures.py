@@ -4,7 +4,7 @@
 
 - speech_emotions.jpg: the eight emotions at the sentence's loudest moments, rendered;
 - speech_maps.jpg: how much the wrinkles move, per emotion: deviation of the displacement map over the sentence;
-- speaking.webp: the sentence, twelve frames a second, with --film (renders for some minutes).
+- speaking.webp: the sentence, ten frames a second, with --film (renders for some minutes).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from dnpm.core.speech.controls import USUAL
 ROOT = Path(__file__).resolve().parents[1]
 TILE = (220, 264)
 MOMENTS = 2
-FILM_FPS, FILM_SIZE, FILM_BYTES = 12, (300, 360), 1_500_000
+FILM_FPS, FILM_SIZE, FILM_BYTES = 10, (240, 288), 1_500_000
 VIEW = {"name": "face", "azimuth": 8, "elevation": 2, "target": "face", "zoom": 0.95}
 
 
@@ -126,9 +126,7 @@ def film(audio: Path, emotion: str, work: Path, out: Path) -> None:
         emotion,
     ]
     size = f"{FILM_SIZE[0]}x{FILM_SIZE[1]}"
-    if dnpm(
-        [*words, "--size", size, "--view", "closeup", "--samples", "10", "--subdivision", "1", "--map-size", "512"]
-    ):
+    if dnpm([*words, "--size", size, "--view", "closeup", "--samples", "8", "--subdivision", "1", "--map-size", "512"]):
         raise DnpmError(f"{folder}: the frames were not rendered")
     frames = [Image.open(path).convert("RGB") for path in sorted((folder / "frames").glob("*.png"))]
     for quality in (80, 60, 45, 30):

@@ -28,7 +28,7 @@ _TABLES: dict[str, str] = {
     "anger": "browDown 1.0 eyeWide .30 eyeSquint .60 noseSneer .62 mouthPress .40 mouthFrown .30 mouthShrugLower .20 "
     "mouthUpperUp .14 mouthStretch .14 jawForward .30 cheekSquint .14 mouthRollLower .06 mouthLowerDown .10",
     # AU 1 + 4 + 15 + 17, 64: inner brows up, heavy lids, corners down.
-    "sadness": "browInnerUp 1.0 browDown .24 mouthFrown .90 mouthShrugLower .42 eyeSquint .28 eyeBlink .20 "
+    "sadness": "browInnerUp 1.0 browDown .24 mouthFrown .90 mouthShrugLower .42 eyeSquint .28 eyeBlink .12 "
     "eyeLookDown .16 cheekSquint .10 mouthStretch .10 mouthPress .08",
     # AU 1 + 2 + 4 + 5 + 20 + 26.
     "fear": "browInnerUp .95 browOuterUp .45 browDown .30 eyeWide 1.0 mouthStretch .70 jawOpen .07 mouthLowerDown .18 "
@@ -39,7 +39,7 @@ _TABLES: dict[str, str] = {
     # AU 1 + 2 + 5 + 26.
     "surprise": "browInnerUp 1.0 browOuterUp 1.0 eyeWide .90 jawOpen .16 mouthFunnel .08 mouthUpperUp .05",
     # AU 14, on one side (R14 or L14), with the lids half down and the head back.
-    "contempt": "mouthDimple .26 mouthSmile .12 mouthPress .24 noseSneer .10 eyeSquint .24 eyeBlink .18 browDown .22 "
+    "contempt": "mouthDimple .26 mouthSmile .12 mouthPress .24 noseSneer .10 eyeSquint .24 eyeBlink .13 browDown .22 "
     "cheekSquint .08 mouthShrugLower .14 eyeLookDown .06",
 }
 _CONTEMPT_SIDE = {
