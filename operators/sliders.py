@@ -16,7 +16,7 @@ from .scene import compat, names
 from .scene.detail import live
 from .scene.face import identity, models, slider_values
 from .scene.look import looks
-from .scene.photo import code_offset, wrinkles
+from .scene.photo import code_offset, corrective_shape, wrinkles
 
 _PARTS = (
     ("ALL", "Everything", "Identity and expression"),
@@ -151,6 +151,7 @@ def preset_of(face: bpy.types.Object) -> presets.Preset:
         looks.look_of(face),
         code_offset.text_of(face),
         wrinkles.text_of(face),
+        corrective_shape.text_of(face),
     )
 
 
@@ -163,9 +164,11 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
         and not moved
         and preset.strength is None
         and preset.look is None
-        and not (preset.w_offset or preset.relief)
+        and not (preset.w_offset or preset.relief or preset.corrective)
     ):
         raise DnpmError(f"the preset is another model's: none of {', '.join(unknown[:6])} is a slider here")
+    if preset.corrective is not None:
+        corrective_shape.write(face, preset.corrective)
     identity.set_sliders(face, identity=person, expression=expression, strength=preset.strength)
     if preset.look is not None:
         looks.set_look(face, preset.look)

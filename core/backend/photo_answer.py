@@ -46,3 +46,6 @@ class PhotoFace:
     detail_from: str
     seconds: dict[str, float]
     iris: np.ndarray | None = None
+    corrective: np.ndarray | None = None
+    """(V, 3) float32 mm, added to the face at rest and in every expression: what the sliders cannot say about its
+    shape; None leaves it as it is."""

@@ -54,6 +54,12 @@ def relief_of(item: Item) -> str:
     return (read_preset(item.preset).relief or "") if item.preset is not None else ""
 
 
+def corrective_of(item: Item) -> str:
+    """The corrective shape of the item's preset as text, empty where there is none. Raises DnpmError when it is
+    damaged."""
+    return (read_preset(item.preset).corrective or "") if item.preset is not None else ""
+
+
 def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None) -> np.ndarray:
     """(n_id,) float32 standard deviations. Names are the model's labels, or a component's number counted from 1.
 

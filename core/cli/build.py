@@ -201,6 +201,8 @@ def _photo_habits(args: argparse.Namespace) -> int:
     portraits = portraits_of(people, networks)
     with bars.share("photo habits") as tell:
         habits = measure_bias(fitter, networks.canonical, portraits, tell)
+        second = Fitter(model, networks.canonical, photos=habits)
+        habits = measure_bias(second, networks.canonical, portraits, tell)
     sexes = [one.sex for one in portraits]
     habits.save(path, model, {
         "command": f"dnpm build photo-habits DIR --half {args.half}", "licence": args.licence,

@@ -27,8 +27,9 @@ from ..backend.requests import MapRequest
 from ..batch import job as jobs
 from ..batch import sliders
 from ..detail.card import check_face_model, check_offset, read_card, weights_dir
-from ..detail.mesh import MAX_LEVELS, detailed_mesh
+from ..detail.mesh import MAX_LEVELS, surface_mesh
 from ..errors import DnpmError
+from ..face_model import corrective as correctives
 from ..face_model import relief
 from ..face_model.locate import face_model_path
 from ..face_model.looks import AMOUNTS, IRISES, TONES, Look, read_look, read_pairs
@@ -107,7 +108,9 @@ def run(args: argparse.Namespace) -> int:
     out: Path = args.out
     made_folder(out)
     preset = read_preset(args.preset) if args.preset is not None else Preset(model.name)
-    text = to_text(preset_of(model, identity, expression, strength, look, preset.w_offset, preset.relief))
+    text = to_text(
+        preset_of(model, identity, expression, strength, look, preset.w_offset, preset.relief, preset.corrective)
+    )
     _check_preset(args.preset, out / "face.json", text)
     log.info("displacement map ...")
     step, wrinkles = from_text(preset.w_offset or ""), relief.from_text(preset.relief or "")
@@ -124,8 +127,14 @@ def run(args: argparse.Namespace) -> int:
     ]
     map_picture(files[-1], displacement, "Displacement")
     log.info("meshes ...")
-    coarse = detailed_mesh(model, identity, expression, None, levels=0)
-    fine = detailed_mesh(model, identity, expression, displacement, strength, args.levels)
+    vertices = model.vertices(identity, expression)
+    corrective = correctives.from_text(preset.corrective or "")
+    if corrective is not None:
+        if corrective.shape != vertices.shape:
+            raise DnpmError(f"{shown_path(args.preset)}: its corrective shape is another face model's")
+        vertices = vertices + corrective
+    coarse = surface_mesh(model, vertices, 0)
+    fine = surface_mesh(model, vertices, args.levels, displacement, strength)
     files += [
         write_obj(out / "coarse.obj", coarse, model.material_names, "detail"),
         write_ply(out / "coarse.ply", coarse, "detail"),

@@ -1,9 +1,11 @@
 """Photos to faces: sliders, camera, the skin's colours, the displacement map, meshes, and a sheet to look at.
 
 Writes into --out, for each photo a folder of its name (one photo: --out itself):
-  face.json                 the sliders, the photo's step in w+, its own wrinkles, the next skin tone and the irises'
-                            colour, as a preset that Blender's sidebar, `dnpm batch` and `dnpm animate` read
-  texture.png               the photo's colours on the detail UV, what was not seen filled in
+  face.json                 the sliders, the photo's step in w+, its own wrinkles, the shape beyond the sliders, the
+                            next skin tone and the irises' colour, as a preset that Blender's sidebar, `dnpm batch`
+                            and `dnpm animate` read
+  texture.png               the photo's colours on the detail UV, its light roughly taken out, what was not seen
+                            filled in
   seen.png                  how well each place was seen: white is well, black not at all
   displacement.exr, .png    the detail in millimetres, 32-bit float and 16-bit grey
   coarse.obj                the fitted face; its texture coordinates fit texture and map
@@ -26,6 +28,7 @@ import numpy as np
 
 from .. import logs
 from ..errors import DnpmError
+from ..face_model import corrective as correctives
 from ..face_model import relief as reliefs
 from ..face_model.looks import Look, nearest_tone
 from ..face_model.model import FaceModel
@@ -154,7 +157,8 @@ def write(
     made_folder(folder)
     step = to_text(result.w_offset)
     relief = reliefs.to_text(None if result.relief is None else result.relief * np.float32(wrinkles))
-    preset = preset_of(model, result.identity, result.expression, None, look_of(result), step, relief)
+    shape = correctives.to_text(result.corrective)
+    preset = preset_of(model, result.identity, result.expression, None, look_of(result), step, relief, shape)
     write_preset(folder / "face.json", preset)
     write_png(folder / "texture.png", result.texture.colour)
     write_png(folder / "seen.png", result.texture.visible)

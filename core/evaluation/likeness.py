@@ -141,7 +141,7 @@ class Viewer:
         camera = type(camera)(camera.rotation, camera.translation, camera.focal, camera.centre, (SIDE, SIDE))
         inside = lambda points: (np.asarray(points)[:, :2] - corner) * scale  # noqa: E731
         photo = _cut(picture.image, corner, scale)
-        landmarks = self.tools.fitter.placed(result.identity, result.expression, camera)
+        landmarks = camera.project(self.tools.fitter.points.of(result.vertices))[0]
         nobody = self.model.vertices(self.mean, result.expression)
         of_nobody = self.tools.fitter.placed(self.mean, result.expression, camera)
         own_map = self.tools.guessed(self.mean, result.expression, _MAP)
@@ -184,7 +184,7 @@ class Viewer:
 
 
 _FLAT = Lights(np.array([[0.0, 0.0, -1.0]]), np.zeros((1, 3)), np.full(3, 1.33), 0.0)
-"""The photo's own light is in its colours."""
+"""The photo's colours speak for themselves."""
 
 
 def figures(seen: list[Seen], recogniser: Recogniser, masculine: int | None = None) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """Presets: a face's sliders as a small JSON file or text, the same for the sidebar, the command line and the batch.
 
     {"format": "dnpm-preset-1", "model": "...", "identity": {"Age": 1.2, ...}, "expression": {"jawOpen": 0.5, ...},
-     "strength": 1.0, "look": {"tone": "brown", "stubble": 0.5, ...}, "w_offset": "...", "relief": "..."}
+     "strength": 1.0, "look": {"tone": "brown", "stubble": 0.5, ...}, "w_offset": "...", "relief": "...",
+     "corrective": "..."}
 
 `identity`, `expression`, `strength`, `look` (core/face_model/looks.py), `w_offset` (core/face_model/w_offset.py: the
-detail that a photo gave) and `relief` (core/face_model/relief.py: the photo's own wrinkles) may each be left out: such
+detail that a photo gave), `relief` (core/face_model/relief.py: the photo's own wrinkles) and `corrective`
+(core/face_model/corrective.py: what the sliders cannot say about a photo's shape) may each be left out: such
 a preset leaves these as they are. Within a part that stands there,
 a name that is left out is 0, or in a look as in a new face. An identity component goes by the model's label, or by its
 number counted from 1. The text names its model for the reader; what counts is whether a model has the names.
@@ -25,6 +27,7 @@ from ..files import json_file
 from ..files.inputs import brief, read_text, shown_path
 from ..files.names import is_reserved
 from ..files.writing import write_text
+from . import corrective as correctives
 from . import relief as reliefs
 from . import w_offset as steps
 from .looks import Look, read_look
@@ -38,7 +41,7 @@ MAX_BYTES = 1_000_000
 IDENTITY_LIMIT = 10.0
 """Standard deviations: what the sliders can hold."""
 STRENGTH_LIMIT = 4.0
-_PARTS = ("identity", "expression", "strength", "look", "w_offset", "relief")
+_PARTS = ("identity", "expression", "strength", "look", "w_offset", "relief", "corrective")
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class Preset:
     """A step in w+ as text; empty: none."""
     relief: str | None = None
     """A photo's own wrinkles as text; empty: none."""
+    corrective: str | None = None
+    """A corrective shape as text; empty: none."""
 
 
 def shipped(kind: str) -> list[Path]:
@@ -75,6 +80,7 @@ def preset_of(
     look: Look | None = None,
     w_offset: str | None = None,
     relief: str | None = None,
+    corrective: str | None = None,
 ) -> Preset:
     """A preset from slider vectors (n_id,), (n_exp,); zeros are left out, which means 0 when it is read."""
     return Preset(
@@ -85,6 +91,7 @@ def preset_of(
         look,
         w_offset,
         relief,
+        corrective,
     )
 
 
@@ -118,6 +125,8 @@ def to_text(preset: Preset) -> str:
         data["w_offset"] = preset.w_offset
     if preset.relief is not None:
         data["relief"] = preset.relief
+    if preset.corrective is not None:
+        data["corrective"] = preset.corrective
     return json.dumps(data, indent=1) + "\n"
 
 
@@ -144,7 +153,9 @@ def from_text(text: str, source: str) -> Preset:
         except ValueError as error:
             problems.append(f"look: {error}")
     texts: dict[str, str | None] = {}
-    for part, read in (("w_offset", steps.from_text), ("relief", reliefs.from_text)):
+    for part, read in (
+        ("w_offset", steps.from_text), ("relief", reliefs.from_text), ("corrective", correctives.from_text),
+    ):  # fmt: skip
         value = data.get(part)
         texts[part] = value if isinstance(value, str) else None
         if value is not None:
@@ -157,7 +168,7 @@ def from_text(text: str, source: str) -> Preset:
     if problems:
         raise DnpmError(f"{source}: the preset has mistakes: " + "; ".join(problems[:8]))
     scale = None if strength is None else float(strength)
-    return Preset(data.get("model", ""), identity, expression, scale, look, texts["w_offset"], texts["relief"])
+    return Preset(data.get("model", ""), identity, expression, scale, look, **texts)
 
 
 def read_preset(path: str | os.PathLike[str]) -> Preset:

@@ -25,6 +25,7 @@ from ..errors import DnpmError
 from ..face_model.model import FaceModel
 from .camera import Camera
 from .choices import WRINKLES
+from .delight import without_light
 from .fit.solve import Fit, Fitter, Locks, Pin
 from .fit.solve import Picture as FitPicture
 from .image_file import Picture
@@ -85,9 +86,9 @@ class Reconstruction:
     residual: float
     """The same after the landmark network's usual errors are taken off."""
     vertices: np.ndarray
-    """(V, 3) mm: V_p."""
+    """(V, 3) mm: V_p, with the corrective shape."""
     texture: Texture
-    """Filled: (R, R, 3) sRGB, and what was seen of it (R, R)."""
+    """Filled: (R, R, 3) sRGB, the photo's light taken out (`delight.py`), and what was seen of it (R, R)."""
     alpha: np.ndarray
     """(R, R): how much of the texture is to be shown, 0 at the detail layer's border."""
     skin: np.ndarray
@@ -101,6 +102,8 @@ class Reconstruction:
     seconds: dict[str, float]
     iris: np.ndarray | None = None
     """(3,) linear RGB; None where the photo does not show it."""
+    corrective: np.ndarray | None = None
+    """(V, 3) mm: what the sliders cannot say about the shape; None where it was not asked for (`Fit.corrective`)."""
 
     @property
     def photo_camera(self) -> Camera:
@@ -189,10 +192,14 @@ class Reconstructor:
     ) -> Generator[str, None, Reconstruction]:  # fmt: skip
         expression, camera = fit.expressions[k], fit.cameras[k]
         vertices = self.model.vertices(fit.identity, expression)
+        if fit.corrective is not None:
+            vertices = vertices + fit.corrective
         yield "texture"
         with watch("texture"):
             seen = unwrap(picture.image, vertices, camera, self.model, resolution)
-            texture = fill_mirrored(without_hair(seen, self.model))
+            skin = without_hair(seen, self.model)
+            texture = fill_mirrored(skin)
+            shown = fill_mirrored(without_light(skin, vertices, self.model))
         yield "detail"
         with watch("detail"):
             if self.restorer is not None:
@@ -205,10 +212,10 @@ class Reconstructor:
                 relief = self.relief.read(picture.image, vertices, camera, displacement, rest).displacement
                 displacement = _sum(displacement, self.wrinkles * relief)
         return Reconstruction(
-            picture, face, count, fit.identity, expression, camera, fit.errors[k], fit.residuals[k], vertices, texture,
-            photo_alpha(texture, self.model), skin_colour(texture, self.model),
+            picture, face, count, fit.identity, expression, camera, fit.errors[k], fit.residuals[k], vertices, shown,
+            photo_alpha(shown, self.model), skin_colour(shown, self.model),
             masked(self.model, displacement), relief, restored.w_offset, restored.source, {},
-            iris_colour(picture.image, face),
+            iris_colour(picture.image, face), fit.corrective,
         )  # fmt: skip
 
     def guessed(self, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:

@@ -15,7 +15,7 @@ from typing import TextIO
 from ...core import logs
 from ...core.batch import arguments, ledger
 from ...core.batch.job import Item, Job
-from ...core.batch.sliders import look_of, relief_of, w_offset_of
+from ...core.batch.sliders import corrective_of, look_of, relief_of, w_offset_of
 from ...core.errors import DnpmError
 from ...core.files.writing import cannot_write, sweep
 from ...core.files.writing import folder as made_folder
@@ -78,6 +78,8 @@ def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | N
     more = {"detail": str(detail), "look": str(look), "w_offset": w_offset_of(item)}
     if wrinkles := relief_of(item):
         more["relief"] = wrinkles
+    if shape := corrective_of(item):
+        more["corrective"] = shape
     wanted = ledger.fingerprint(item, identity, expression, maker.made_with | more)
     if not force and ledger.is_done(folder, wanted):
         return None

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ...core.batch.job import Item
-from ...core.batch.sliders import look_of, relief_of, resolve, w_offset_of
+from ...core.batch.sliders import corrective_of, look_of, relief_of, resolve, w_offset_of
 from ...core.detail.card import read_card, weights_dir
 from ...core.errors import DnpmError
 from ...core.face_model.locate import face_model_path
@@ -20,7 +20,7 @@ from ...core.version import __version__
 from ..scene import names, session, settings
 from ..scene.detail import live, map_image, map_state
 from ..scene.face import create, models
-from ..scene.photo import code_offset, wrinkles
+from ..scene.photo import code_offset, corrective_shape, wrinkles
 from . import camera, export, studio
 
 
@@ -79,6 +79,7 @@ class Maker:
         face = create.new_face(scene, identity, expression, detail, item.name, look_of(item))
         code_offset.write(face, w_offset_of(item), amount=1.0)
         wrinkles.write(face, relief_of(item), amount=1.0)
+        corrective_shape.write(face, corrective_of(item))
         create.set_levels(face, wanted.subdivision)
         if detail > 0 or {"exr", "map_png"} & set(wanted.outputs):
             resolution = None if wanted.map_size == map_image.FULL else wanted.map_size

@@ -96,11 +96,12 @@ class PhotoProperties(bpy.types.PropertyGroup):
     )  # fmt: skip
     colour: bpy.props.FloatProperty(
         name="Photo's Colours",
-        description="How much of the photo's colours the skin has; light and shadow of the photo are in them",
+        description="How much of the photo's colours the skin has; the photo's light is roughly taken out of them",
         default=1.0, min=0.0, max=1.0, step=5, update=_colour_changed,
     )  # fmt: skip
     offset: bpy.props.StringProperty(options={"HIDDEN"})
     relief: bpy.props.StringProperty(options={"HIDDEN"})
+    corrective: bpy.props.StringProperty(options={"HIDDEN"})
     texture: bpy.props.PointerProperty(type=bpy.types.Image, options={"HIDDEN"})
     skin: bpy.props.FloatVectorProperty(size=3, min=0.0, max=1.0, options={"HIDDEN"})
     photos: bpy.props.CollectionProperty(

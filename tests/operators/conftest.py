@@ -176,8 +176,11 @@ class FakeClient:
         relief = np.round(rng.uniform(-127, 127, (32, 32))).astype(np.float32)
         relief[0, 0] = -127
         relief *= np.float32(0.003)
+        corrective = np.zeros((13 * 13, 3), np.float32)
+        corrective[5:9] = [1.27, -0.6, 0.2]
         return PhotoFace(identity, expression, offset, relief, texture, skin, tuple(cameras), "the photo", {"fit": 0.5},
-                         np.array([0.08, 0.1, 0.13], np.float32))  # fmt: skip
+                         np.array([0.08, 0.1, 0.13], np.float32),
+                         corrective)  # fmt: skip
 
     def _open_transfer(self, request: TransferOpen) -> TransferOpened:
         """What was asked is kept."""

@@ -83,7 +83,10 @@ class CueReader:
         if len(face.points) > max(_IRISES):
             opening = np.tensordot(weights, points @ turn.T / eyes, 2)
             for k, (vertex, iris) in enumerate(zip(self.irises, _IRISES, strict=False)):
-                if opening[k * 8 : k * 8 + 3].mean() > _LEAST_OPEN:
+                corners = points[list(_EYES[k][0])]
+                away = np.linalg.norm(face.points[iris, :2] - corners.mean(0))
+                inside = away < 0.5 * np.linalg.norm(corners[1] - corners[0])
+                if inside and opening[k * 8 : k * 8 + 3].mean() > _LEAST_OPEN:
                     pixel = face.points[iris, :2] + _IRIS_BIAS[k] @ turn * eyes
                     places.append((vertex, (float(pixel[0]), float(pixel[1])), _IRIS_DEVIATION))
         sliders: tuple[tuple[int, float, float], ...] = ()

@@ -1,10 +1,11 @@
 """Measuring photos' landmark bias (`photo_bias.py`) on real portraits, where nobody's face is known.
 
-One pass: everybody is fitted as if photos erred as renders do. The identities' common vector is what the networks'
+First pass: everybody is fitted as if photos erred as renders do. The identities' common vector is what the networks'
 common error looks like to such a fit: not everybody has wings of the nose that are 1.6 mm wider than the model's
 average. With that vector taken off each person, what a fit leaves at each landmark, averaged over the people, is the
 common error. Women and men count for one half each where labels tell them, however many there are of either; both
-sides of the face err alike.
+sides of the face err alike. Second pass: the same by fits that have this bias, which makes them fits of photos, with
+cues (`cues.py`): these move everybody's jaw and lids alike, and that is nobody's own either.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def measure_bias(
     fitter: Fitter, canonical: np.ndarray, portraits: Sequence[Portrait],
     progress: Callable[[float], None] | None = None,
 ) -> PhotoLandmarkBias:  # fmt: skip
-    """By a fitter that has no photos' landmark bias yet; canonical (468, 3) mm is the networks' own face.
+    """The fitter's bias (none in the first pass), with what such fits leave; canonical (468, 3) mm is the networks'
+    own face.
 
     Raises DnpmError when there are fewer than `LEAST` portraits.
     """
@@ -78,7 +80,7 @@ def measure_bias(
         left_over(fitter, one, fit, fit.identity - common) for one, fit in zip(portraits, fits, strict=True)
     ]  # fmt: skip
     bias = np.tensordot(counted, np.stack(left), 1)
-    return PhotoLandmarkBias((bias + bias[mirror_of(canonical)] * [-1.0, 1.0]) / 2)
+    return PhotoLandmarkBias(fitter.photos.bias + (bias + bias[mirror_of(canonical)] * [-1.0, 1.0]) / 2)
 
 
 def shares(sexes: Sequence[str]) -> np.ndarray:

@@ -22,6 +22,7 @@ from ..camera import Camera
 from ..landmarks.detect import Face
 from .calibrate import load_offsets
 from .cues import CueReader, Cues
+from .field import LandmarkField
 from .landmark_errors import LandmarkErrorModel, LandmarkErrorModels, level
 from .part import DISTANCE_SPREAD, Part, far
 from .photo_bias import PhotoLandmarkBias
@@ -73,7 +74,9 @@ class Fit:
     """identity (n_id,); one expression (n_exp,), camera and errors for each picture. errors: mean distance of the 468
     landmarks from their places on the fitted face, in eye distances (outer corners), the network's own systematic
     errors included; residuals: the same after the usual errors of such a face (`LandmarkErrorModel.expected`) are
-    taken off, which is what the fit makes small; landmarks: those places, (468, 2) pixels."""
+    taken off, which is what the fit makes small; landmarks: those places, (468, 2) pixels. corrective (V, 3) mm: what
+    the sliders cannot say about the person (`field.py`), for every expression alike; errors, residuals and landmarks
+    count it. None for fits of renders, and where the whole identity is locked."""
 
     identity: np.ndarray
     expressions: list[np.ndarray]
@@ -81,6 +84,7 @@ class Fit:
     errors: list[float]
     residuals: list[float]
     landmarks: list[np.ndarray]
+    corrective: np.ndarray | None = None
 
 
 class Fitter:
@@ -106,6 +110,7 @@ class Fitter:
         self.centre = self.bilinear.rest.mean(0)
         eyes = float(np.linalg.norm(self.bilinear.rest[263] - self.bilinear.rest[33]))
         self.cues = CueReader(model, eyes) if self.photos.bias.any() else None
+        self.field = LandmarkField(model, self.bilinear.rest, eyes) if self.photos.bias.any() else None
         self.weights = np.ones(len(self.points.corners))
         self.weights[list(OVAL)] = 0.35
         face = model.vertex_groups.get("face", np.arange(len(model.neutral)))
@@ -142,20 +147,27 @@ class Fitter:
             ]  # fmt: skip
             identity, expressions, states = self._solve(seen, identity, expressions, states, locks, pictures)
         cameras = [camera_of(x, one, self.centre) for x, one in zip(states, observed, strict=True)]
-        errors, residuals, landmarks = [], [], []
-        for one, expression, camera, picture in zip(observed, expressions, cameras, pictures, strict=True):
-            pixels = self._placed(one, identity, expression, camera)
-            errors.append(float(np.linalg.norm(pixels - one.pixels, axis=1).mean() / one.eye_distance))
-            turn, eyes = level(one.pixels)
-            distance = float(camera.into_camera(self.centre[None])[0, 2])
-            usual = self.error_model_of(picture.face).expected(
-                features(camera.rotation, turn, distance), identity, expression
-            )
-            left = (pixels - one.pixels) @ turn.T / eyes - usual
-            residuals.append(float(np.linalg.norm(left, axis=1).mean()))
-            landmarks.append(pixels)
+        found = [
+            self._left(one, identity, expression, camera, picture.face)
+            for one, expression, camera, picture in zip(observed, expressions, cameras, pictures, strict=True)
+        ]
+        corrective = None
+        if self.field is not None and len(locks.identity) < self.model.n_id:
+            pinned = [[pin.vertex for pin in picture.pins] for picture in pictures]
+            turns = [level(one.pixels)[0] for one in observed]
+            corrective = self.field.of([left for _, left in found], turns, cameras, pinned)
+            found = [
+                self._left(one, identity, expression, camera, picture.face, corrective)
+                for one, expression, camera, picture in zip(observed, expressions, cameras, pictures, strict=True)
+            ]
+        errors = [
+            float(np.linalg.norm(pixels - one.pixels, axis=1).mean() / one.eye_distance)
+            for (pixels, _), one in zip(found, observed, strict=True)
+        ]
+        residuals = [float(np.linalg.norm(left, axis=1).mean()) for _, left in found]
         kept = [e.astype(np.float32) for e in expressions]
-        return Fit(identity.astype(np.float32), kept, cameras, errors, residuals, landmarks)
+        landmarks = [pixels for pixels, _ in found]
+        return Fit(identity.astype(np.float32), kept, cameras, errors, residuals, landmarks, corrective)
 
     def error_model_of(self, face: Face) -> LandmarkErrorModel:
         """How the landmarks of such a face usually err."""
@@ -171,12 +183,19 @@ class Fitter:
         """(n_id, 468, 3) mm: what each identity component does to the landmarks' places on a face at rest."""
         return self.bilinear.by_identity.reshape(self.bilinear.shape)[1:, 0]
 
-    def _placed(self, one: Observed, identity: np.ndarray, expression: np.ndarray, camera: Camera) -> np.ndarray:
-        """(468, 2) pixels: where the landmarks' places on the face are seen."""
+    def _left(
+        self, one: Observed, identity: np.ndarray, expression: np.ndarray, camera: Camera, face: Face,
+        corrective: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+        """Where the landmarks' places on the face are seen, (468, 2) pixels, and what they leave beyond the usual
+        errors, (468, 2) eye distances in the levelled picture."""
         points = self._outlined(one, identity, expression, camera).points
-        return camera.project(
-            points.of(self.model.vertices(identity.astype(np.float32), expression.astype(np.float32)))
-        )[0]
+        vertices = self.model.vertices(identity.astype(np.float32), expression.astype(np.float32))
+        pixels = camera.project(points.of(vertices if corrective is None else vertices + corrective))[0]
+        turn, eyes = level(one.pixels)
+        distance = float(camera.into_camera(self.centre[None])[0, 2])
+        usual = self.error_model_of(face).expected(features(camera.rotation, turn, distance), identity, expression)
+        return pixels, (pixels - one.pixels) @ turn.T / eyes - usual
 
     def _check(self, pictures: Sequence[Picture], locks: Locks) -> None:
         count = len(self.model.neutral)

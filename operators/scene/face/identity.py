@@ -108,6 +108,22 @@ def forget(mesh: bpy.types.Mesh) -> None:
         del mesh[names.APPLIED_IDENTITY]
 
 
+def add(obj: bpy.types.Object, change: np.ndarray) -> None:
+    """Move the mesh and all its shape keys by (V, 3) Blender units, as if it had been sculpted. Raises DnpmError when
+    the vertices or keys are not the model's."""
+    table = models.table_of(obj)
+    if obj.mode == "EDIT":
+        raise DnpmError(f"{obj.name}: leave Edit Mode first")
+    check_vertex_count(obj, table)
+    keys = slider_values.shape_keys(obj)
+    slider_values.expression_vector(obj, table.model)
+    targets = [keys.reference_key, *(keys.key_blocks[name] for name in table.model.expression_names)]
+    found = np.empty((len(targets), 3 * len(change)), np.float32)
+    for target, points in zip(targets, found, strict=True):
+        target.points.foreach_get("co", points)
+    write(obj, targets, found.reshape(len(targets), -1, 3) + np.asarray(change, np.float32))
+
+
 def write(obj: bpy.types.Object, keys: list[bpy.types.ShapeKey], coordinates: np.ndarray) -> None:
     """Write (len(keys), V, 3) to the shape keys, and the first of them to the mesh itself."""
     targets: list[Any] = [*(key.points for key in keys), obj.data.vertices]

@@ -1,7 +1,7 @@
 """A photo's colours on a face: an image on the detail UV, faded out at the layer's border, and its nodes in the skin.
 
-The rest of the head is tinted towards the photo's usual skin colour, so that no seam shows. The colours are the
-photo's, light and shadow of its room included.
+The rest of the head is tinted towards the photo's usual skin colour, so that no seam shows. The photo's light was
+roughly taken out of the colours (core/photo/delight.py); cast shadows and shine are still in them.
 """
 
 from __future__ import annotations

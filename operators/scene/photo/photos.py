@@ -9,7 +9,7 @@ from typing import Any
 import bpy
 
 from ....core.backend.requests import PhotoCamera, PhotoFace
-from ....core.face_model import relief
+from ....core.face_model import corrective, relief
 from ....core.face_model.looks import nearest_tone
 from ....core.face_model.model import FaceModel
 from ....core.face_model.w_offset import to_text
@@ -17,7 +17,7 @@ from .. import compat, names
 from ..detail import live
 from ..face import identity, models, slider_values
 from ..look import looks
-from . import code_offset, photo_camera, photo_colour, pictures, point_handles, wrinkles
+from . import code_offset, corrective_shape, photo_camera, photo_colour, pictures, point_handles, wrinkles
 
 LABEL = "DNPM Photo"
 
@@ -51,6 +51,8 @@ def write(
     identity.set_sliders(face, identity=made.identity, expression=made.expression)
     code_offset.write(face, to_text(made.w_offset))
     wrinkles.write(face, relief.to_text(made.relief))
+    if made.corrective is not None:
+        corrective_shape.write(face, corrective.to_text(made.corrective))
     _set_colour(face, group, made)
     # With a window both are painted a moment later, by a timer: painting takes a third of a second.
     if group.match_iris and made.iris is not None:
@@ -74,8 +76,10 @@ def show_colour(face: bpy.types.Object) -> None:
 
 
 def remove(face: bpy.types.Object) -> None:
-    """Take everything away but the sliders: the face is as if these had been set by hand."""
+    """Take everything away but the sliders: the face is as if these had been set by hand. Raises DnpmError, with
+    nothing changed, when the mesh is not the model's."""
     group = getattr(face, names.PHOTO)
+    corrective_shape.write(face, "")
     point_handles.hide(face)
     photo_colour.show(face, None, group.skin, 0.0)
     texture, group.texture, group.offset, group.relief = group.texture, None, "", ""

@@ -80,6 +80,14 @@ def test_eyes_look_where_the_irises_are(fitter: Fitter) -> None:
     assert left["eyeLookInRight"] > straight["eyeLookInRight"] + 0.2
 
 
+def test_irises_outside_the_eyes_say_nothing(fitter: Fitter) -> None:
+    face = seen(fitter).face
+    assert len(fitter.cues.read(face).places) == 2
+    points = face.points.copy()
+    points[468:, :2] = 0
+    assert fitter.cues.read(replace(face, points=points)).places == ()
+
+
 def test_a_models_cues_are_those_it_has_parts_for(face_model: FaceModel) -> None:
     bare = replace(face_model, vertex_groups={"face": face_model.vertex_groups["face"]})
     reader = cues.CueReader(bare, 83.0)

@@ -110,6 +110,7 @@ def _face(made: Sequence[Reconstruction]) -> PhotoFace:
         detail_from=first.detail_from,
         seconds=first.seconds,
         iris=None if first.iris is None else _float32(first.iris),
+        corrective=None if first.corrective is None else _float32(first.corrective),
     )
 
 
