@@ -180,7 +180,10 @@ def write(
 def look_of(result: Any) -> Look:
     """The tone next to the photo's skin, and the photo's irises where they could be read; the rest as in a new face."""
     look = Look(tone=nearest_tone(result.skin))
-    return look if result.iris is None else replace(look, iris=tuple(float(c) for c in result.iris))
+    if result.iris is None:
+        return look
+    red, green, blue = (float(c) for c in result.iris)
+    return replace(look, iris=(red, green, blue))
 
 
 def about(result: Any) -> dict[str, Any]:

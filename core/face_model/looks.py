@@ -6,7 +6,7 @@ In presets and batches a look is a JSON object, {"tone": "brown", "freckles": 0.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -101,9 +101,10 @@ AMOUNTS = ("flush", "brows", "freckles", "stubble")
 AMOUNT_LIMIT = 2.0
 
 
-def nearest_tone(skin: Sequence[float]) -> str:
+def nearest_tone(skin: Iterable[float]) -> str:
     """The tone whose skin is most like this sRGB colour."""
-    return min(TONES, key=lambda name: sum((a - b) ** 2 for a, b in zip(TONES[name].base, skin, strict=True)))
+    colour = [float(c) for c in skin]
+    return min(TONES, key=lambda name: sum((a - b) ** 2 for a, b in zip(TONES[name].base, colour, strict=True)))
 
 
 def read_look(entry: Any, base: Look | None = None) -> Look:
