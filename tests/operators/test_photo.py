@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import bpy
@@ -13,14 +12,12 @@ from mathutils import Vector
 
 from dnpm.core.backend.client.task import PhotoTask
 from dnpm.core.backend.requests import Photo, PhotoOpen
-from dnpm.core.errors import DnpmError
-from dnpm.core.face_model import corrective, w_offset
+from dnpm.core.face_model import w_offset
 from dnpm.core.face_model.looks import nearest_tone
 from dnpm.core.face_model.units import to_blender
 from dnpm.operators.scene.detail import live, map_state
 from dnpm.operators.scene.look import materials
 from dnpm.operators.scene.photo import code_offset, photo_camera, photo_colour, photos, pictures
-from dnpm.operators.sliders import apply_preset, preset_of
 
 PHOTO = "/somewhere/ann.jpg"
 
@@ -373,43 +370,3 @@ def test_a_damaged_step_is_told(backend, face, kept: str):
         bpy.ops.dnpm.update_detail()
     assert bpy.ops.dnpm.remove_photo() == {"FINISHED"}
     assert bpy.ops.dnpm.update_detail() == {"FINISHED"}
-
-
-def coordinates(face) -> np.ndarray:
-    """(keys, V, 3): every shape key's."""
-    found = []
-    for block in face.data.shape_keys.key_blocks:
-        places = np.empty(3 * len(face.data.vertices), np.float32)
-        block.data.foreach_get("co", places)
-        found.append(places.reshape(-1, 3))
-    return np.stack(found)
-
-
-def test_the_photos_shape_lies_on_every_expression_and_goes_with_the_photo(backend, face):
-    assert make() == {"FINISHED"}
-    change = to_blender(backend.photo_answer(1).corrective)
-    with_it = coordinates(face)
-    assert face.dnpm_photo.corrective
-    assert make() == {"FINISHED"}
-    assert np.allclose(coordinates(face), with_it, atol=2e-5), "a second photo's replaces it"
-    person = [item.value for item in face.dnpm_face.identity]
-    assert bpy.ops.dnpm.random(part="IDENTITY", seed=7) == {"FINISHED"}
-    for item, value in zip(face.dnpm_face.identity, person, strict=True):
-        item.value = value
-    assert np.allclose(coordinates(face), with_it, atol=2e-5), "a new identity keeps it"
-    assert bpy.ops.dnpm.remove_photo() == {"FINISHED"}
-    assert not face.dnpm_photo.corrective
-    assert np.allclose(with_it - coordinates(face), change[None], atol=2e-5)
-
-
-def test_a_presets_shape_is_set_and_another_models_is_refused(backend, face):
-    assert make() == {"FINISHED"}
-    preset, with_it = preset_of(face), coordinates(face)
-    assert preset.corrective == face.dnpm_photo.corrective
-    assert bpy.ops.dnpm.remove_photo() == {"FINISHED"}
-    bare = coordinates(face)
-    with pytest.raises(DnpmError, match="another face model's"):
-        apply_preset(face, replace(preset, corrective=corrective.to_text(np.ones((7, 3)))))
-    assert np.array_equal(coordinates(face), bare)
-    apply_preset(face, preset)
-    assert np.allclose(coordinates(face), with_it, atol=2e-5)
