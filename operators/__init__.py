@@ -13,6 +13,7 @@ from . import (
     bake_sequence,
     detail,
     diagnostics,
+    export_engine,
     handlers,
     live_capture,
     live_link,
@@ -43,6 +44,7 @@ _OPERATORS = (
     live_capture,
     photo,
     own_heads,
+    export_engine,
     diagnostics,
 )
 _CLASSES = tuple(cls for module in _OPERATORS for cls in module.CLASSES)

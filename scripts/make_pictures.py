@@ -7,6 +7,7 @@
 - frames.jpg: frames of one movement, each above its own displacement map;
 - capture.jpg: a captured performance as it was read, with some of its curves;
 - wrinkles.jpg: a made face's grooves, rendered, and read back from the picture;
+- engines.jpg: a face, exported and imported again;
 - converted.jpg: a face model that was read from a folder of registered meshes, its components and its expressions.
 
 The others are sheets of commands that need photos, or hours: people.jpg of `dnpm reconstruct`, skins.jpg and
@@ -30,6 +31,7 @@ from dnpm.core.capture.read import read_capture
 from dnpm.core.capture.resample import resampled
 from dnpm.core.capture.track import CurveTrack
 from dnpm.core.capture.write import write_live_link
+from dnpm.core.cli import main as cli
 from dnpm.core.cli.batch import start_blender
 from dnpm.core.detail.mesh import surface_mesh
 from dnpm.core.errors import DnpmError
@@ -76,6 +78,7 @@ def main() -> int:
         items = rendered(job(take), args.work)
         contact_sheet.save(frames_picture(items), args.out / "frames.jpg")
         contact_sheet.save(capture_picture(items, take), args.out / "capture.jpg")
+        contact_sheet.save(engines_picture(args.work / "engines"), args.out / "engines.jpg")
         contact_sheet.save(wrinkles_picture(), args.out / "wrinkles.jpg")
         contact_sheet.save(converted_picture(registered(args.work / "registered")), args.out / "converted.jpg")
     except (DnpmError, OSError) as error:
@@ -134,6 +137,15 @@ def rendered(data: dict[str, Any], work: Path) -> Path:
     if start_blender([str(work / "job.json"), f"--out={items}"], None, None):
         raise DnpmError(f"{items}: not all pictures were made; see the lines above")
     return items
+
+
+def engines_picture(work: Path) -> Image.Image:
+    """What `dnpm export --compare` draws of one of the people. Raises DnpmError when it fails."""
+    person = presets.LIBRARY / "people" / f"{LIBRARY_ACTOR}.json"
+    if cli.main(["export", f"--preset={person}", "--formats=glb", "--compare", f"--out={work}"]):
+        raise DnpmError(f"{work}: the exported face is not like the original; see the lines above")
+    with Image.open(work / "compare.png") as picture:
+        return picture.convert("RGB")
 
 
 def library_picture(kind: str, columns: int, work: Path, out: Path) -> None:

@@ -21,6 +21,9 @@ LIGHT = [
     "core.capture.resample",
     "core.capture.write",
     "core.errors",
+    "core.export.fidelity",
+    "core.export.manifest",
+    "core.export.visemes",
     "core.face_model.arkit",
     "core.face_model.locate",
     "core.face_model.model",
@@ -207,7 +210,7 @@ def test_one_place_writes_files():
 ORDER = [
     *(f"core.{room}" for room in (
         "version", "paths", "errors", "geometry", "files", "logs", "progress", "torch_advice", "devices", "programs",
-        "module_main", "processes", "tflite", "face_model", "capture", "detail", "speech", "photo", "video",
+        "module_main", "processes", "tflite", "face_model", "capture", "export", "detail", "speech", "photo", "video",
         "transfer", "measures", "options", "dataset", "training", "evaluation", "batch", "backend", "diagnostics",
         "cli",
     )),

@@ -24,17 +24,14 @@ import numpy as np
 
 from .. import logs
 from ..backend.requests import MapRequest
-from ..batch import job as jobs
-from ..batch import sliders
 from ..detail.card import check_face_model, check_offset, read_card, weights_dir
 from ..detail.mesh import MAX_LEVELS, surface_mesh
 from ..errors import DnpmError
 from ..face_model import corrective as correctives
 from ..face_model import relief
 from ..face_model.locate import face_model_path
-from ..face_model.looks import AMOUNTS, IRISES, TONES, Look, read_look, read_pairs
 from ..face_model.model import FaceModel
-from ..face_model.presets import STRENGTH_LIMIT, Preset, preset_of, read_preset, to_text
+from ..face_model.presets import Preset, preset_of, read_preset, to_text
 from ..face_model.w_offset import from_text
 from ..files.contact_sheet import map_picture
 from ..files.displacement_maps import write_exr, write_png
@@ -44,6 +41,7 @@ from ..files.writing import folder as made_folder
 from ..files.writing import write_bytes, write_text
 from ..options import add_device
 from . import batch
+from .face_options import add_face, read_face
 
 log = logs.logger(__name__)
 
@@ -62,19 +60,7 @@ RESOLUTIONS = (64, 128, 256, 512, 1024)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Sliders, sizes, and where to."""
     parser.epilog = EPILOG
-    face = parser.add_argument_group("the face")
-    face.add_argument("--identity", default="", metavar="1=1.5,3=-1", help="identity sliders")
-    face.add_argument("--seed", type=int, metavar="N", help="a random identity; the same number, the same face")
-    face.add_argument("--preset", type=Path, metavar="FILE", help="a saved face (JSON)")
-    face.add_argument("--expression", default="", metavar="jawOpen=.5,...", help="expression sliders")
-    face.add_argument("--scale", type=float, metavar="S", help="strength of the detail (default: the preset's, else 1)")
-    face.add_argument(
-        "--look",
-        default="",
-        metavar="tone=T,...",
-        help=f"colours of the picture: tone ({', '.join(TONES)}), {', '.join(AMOUNTS)} (0 to 2), "
-        f"iris ({', '.join(IRISES)})",
-    )
+    add_face(parser)
     how = parser.add_argument_group("how")
     how.add_argument("--resolution", type=int, choices=RESOLUTIONS, default=1024, help="of the map, in pixels")
     how.add_argument(
@@ -104,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     model = FaceModel.load(model_path)
     card = read_card(weights)
     check_face_model(card, model)
-    identity, expression, strength, look = _sliders(args, model)
+    identity, expression, strength, look = read_face(args, model)
     out: Path = args.out
     made_folder(out)
     preset = read_preset(args.preset) if args.preset is not None else Preset(model.name)
@@ -164,31 +150,6 @@ def _check_preset(read: Path | None, written: Path, text: str) -> None:
         return
     if written.read_text(encoding="utf-8") != text:
         raise DnpmError(f"--preset {read}: this face's preset would replace it; choose another --out")
-
-
-def _sliders(args: argparse.Namespace, model: FaceModel) -> tuple[np.ndarray, np.ndarray, float, Look]:
-    """What a face is made of: a preset, a seed on top, named sliders and colours on top of both."""
-    if args.seed is not None and args.seed < 0:
-        raise DnpmError(f"--seed {args.seed}: must be 0 or more")
-    if args.scale is not None and not 0 <= args.scale <= STRENGTH_LIMIT:
-        raise DnpmError(f"--scale {args.scale}: must be 0 (no detail) to {STRENGTH_LIMIT:g}")
-    seed = None if args.seed is None else {"seed": args.seed}
-    item = jobs.Item("face", seed, None, args.preset, jobs.Settings(detail=args.scale))
-    identity, expression, strength = sliders.resolve(item, model)
-    identity = sliders.identity_vector(_pairs("--identity", args.identity), model, identity)
-    expression = sliders.expression_vector(_pairs("--expression", args.expression), model, expression)
-    try:
-        look = read_look(read_pairs(args.look), sliders.look_of(item))
-    except ValueError as error:
-        raise DnpmError(f"--look {args.look}: {error}") from error
-    return identity, expression, strength, look
-
-
-def _pairs(option: str, text: str) -> dict[str, float] | None:
-    try:
-        return jobs.read_pairs(text) if text.strip() else None
-    except ValueError as error:
-        raise DnpmError(f"{option} {text}: {error}") from error
 
 
 def _displacement(

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "transfer": ("transfer", "detail for a mesh of another program: a head (OBJ) to maps in its own UVs"),
     "animate": ("animate", "a sound file to the ARKit curves of a speaking face"),
     "capture": ("capture", "a captured performance of many programs, or a video of a person, to our CSV"),
+    "export": ("export", "a face for game engines: GLB, FBX, colours, normal and wrinkle maps"),
     "batch": ("batch", "render many faces headless from a JSON job file"),
     "demo": ("demo", "render the demonstration's pictures, map and .blend"),
     "figures": ("figures", "render the paper's Figures 3 and 4 with these weights"),

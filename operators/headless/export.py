@@ -13,7 +13,7 @@ import bpy
 
 from ...core.errors import DnpmError
 from ..scene import rendering
-from .written import by_blender
+from ..scene.written import by_blender
 
 MESH_FILES = {"obj": "face.obj", "ply": "face.ply", "gltf": "face.glb"}
 

@@ -10,7 +10,7 @@ from ...core.batch.clip import scene_rate
 from ...core.errors import DnpmError
 from ..scene import compat
 from ..scene.motion import sounds
-from .written import by_blender
+from ..scene.written import by_blender
 
 
 def make(pictures: list[Path], path: Path, fps: float, audio: Path, begin: float = 0.0) -> str:

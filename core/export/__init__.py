@@ -1,0 +1,1 @@
+"""A face for game engines: tangent normal maps of displacement, wrinkle maps and the keys' weights on them, visemes."""
