@@ -14,7 +14,7 @@ FILES ?=
 SAMPLE ?= 40
 SEED ?= 0
 
-.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui goldens mutants pictures docs lint format bench extension dist clean distclean
+.PHONY: help venv face-model speech-encoder landmarks demo figures test test-all test-faults test-gui goldens mutants pictures docs lint format bench bench-gpu extension dist clean distclean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ format: venv ## what ruff can mend by itself
 
 bench: face-model speech-encoder landmarks ## every timing, also in build/bench.json
 	@$(PY) -m dnpm bench
+
+bench-gpu: face-model ## what a graphics card makes of the networks, at most 8 minutes; also in build/bench_gpu.json
+	@$(PY) -I core/module_main.py benchmarks.gpu
 
 extension: face-model speech-encoder landmarks ## build/extension/dnpm_face-*.zip by Blender's official builder; WHEELS=1 bundles torch
 	@$(PY) scripts/build_extension.py --out build/extension $(if $(WHEELS),--wheels)
