@@ -16,8 +16,10 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from ..core.detail.card import weights_dir
 from ..core.detail.config import GENERATORS, GeneratorConfig
 from ..core.detail.generator import Generator
+from ..core.detail.weights import load_detail
 
 SEED = 0
 
@@ -87,22 +89,25 @@ def measure(
     """Median and 95th percentile of a forward pass, batch 1, of both; and by how much their pictures differ.
 
     threads: numbers of CPU threads (default: 1 and as many as torch uses). paper: the paper's configuration too, which
-    takes seconds a picture.
+    takes seconds a picture. "default" has random weights, "shipped" those that come with the project, of which features
+    that nothing reads are left out (`SynthesisNetwork`).
     """
     before = torch.get_num_threads()
     threads = threads or tuple(sorted({1, before}))
     result: dict = {"seed": SEED, "runs": runs, "batch": 1, "device": "cpu", "configurations": {}}
     try:
         for name in ("default", "paper") if paper else ("default",):
-            result["configurations"][name] = _configuration(GENERATORS[name], resolutions, threads, runs)
+            torch.manual_seed(SEED)
+            result["configurations"][name] = _timed(Generator(GENERATORS[name]).eval(), resolutions, threads, runs)
+        shipped = load_detail(weights_dir(None)).generator.eval()
+        result["configurations"]["shipped"] = _timed(shipped, resolutions, threads, runs)
     finally:
         torch.set_num_threads(before)
     return result
 
 
-def _configuration(config: GeneratorConfig, resolutions: tuple[int, ...], threads: tuple[int, ...], runs: int) -> dict:
-    torch.manual_seed(SEED)
-    generator = Generator(config).eval()
+def _timed(generator: Generator, resolutions: tuple[int, ...], threads: tuple[int, ...], runs: int) -> dict:
+    config = generator.config
     state = {name: value.detach().contiguous() for name, value in generator.state_dict().items()}
     w_plus = torch.randn(1, config.w_layers, config.w_dim)
     entry: dict = {"parameters": sum(p.numel() for p in generator.parameters()), "timings": []}

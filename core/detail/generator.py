@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import lru_cache
 from typing import Literal
 
@@ -132,6 +133,20 @@ class ToRGB(nn.Module):
             image = image + registered.permute(1, 2, 0).flatten(0, 1) @ weight[:, x.shape[1] :]
         return image.mT.unflatten(2, x.shape[2:])
 
+    def reads(self, n_features: int) -> Tensor:
+        """() bool: whether any of the first inputs, the features, has a weight."""
+        return self.weight[:, :n_features].any()
+
+    def without_features(self, w: Tensor, resolution: int, registered: Tensor | None) -> Tensor:
+        """What `forward` gives where no feature has a weight: the bias, and the registered maps."""
+        with torch.autocast(w.device.type, enabled=False) if autocast_enabled(w) else nullcontext():
+            image = self.bias.expand(len(w), resolution * resolution, -1)
+            if registered is not None:
+                n = self.weight.shape[1] - len(registered)
+                weight = (self.affine(w.float()) * self.gain)[:, n:, None] * self.weight[:, n:, 0, 0].t()
+                image = image + registered.permute(1, 2, 0).flatten(0, 1) @ weight
+        return image.mT.unflatten(2, (resolution, resolution))
+
 
 class SynthesisBlock(nn.Module):
     """One resolution: two modulated convolutions (one at 4 x 4), the registered maps, and the skip image."""
@@ -150,6 +165,7 @@ class SynthesisBlock(nn.Module):
             self.registered = nn.Parameter(torch.randn(resolution, resolution, n_registered).permute(2, 0, 1))
         self.torgb = ToRGB(n_out + n_registered, config.img_channels, config.w_dim)
         self.is_first, self.has_registered = resolution == 4, n_registered > 0
+        self.resolution, self.n_features = resolution, n_out
 
     def forward(self, x: Tensor | None, ws: Tensor, noise: Noise, *, is_last: bool = False) -> tuple[Tensor, Tensor]:
         """Features of the block before, (B, 2 or 3, w_dim) -> (features, this resolution's part of the image).
@@ -171,6 +187,10 @@ class SynthesisBlock(nn.Module):
             x = torch.cat([x.permute(0, 2, 3, 1), maps], 3).permute(0, 3, 1, 2)
         return x, self.torgb(x, ws[:, -1])
 
+    def image_alone(self, ws: Tensor) -> Tensor:
+        """This resolution's part of the image where neither it nor a finer one reads the features."""
+        return self.torgb.without_features(ws[:, -1], self.resolution, self.registered if self.has_registered else None)
+
 
 class SynthesisNetwork(nn.Module):
     """g: w_plus -> displacement."""
@@ -178,6 +198,7 @@ class SynthesisNetwork(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
+        self._known_read: tuple[object, int] | None = None
         for resolution in config.resolutions:
             setattr(self, f"b{resolution}", SynthesisBlock(config, resolution))
 
@@ -192,10 +213,15 @@ class SynthesisNetwork(nn.Module):
         """
         resolution = self._checked(w_plus, resolution, noise)
         x, images = None, []
-        for k, r in enumerate(wanted := [res for res in self.config.resolutions if res <= resolution]):
+        wanted = [res for res in self.config.resolutions if res <= resolution]
+        finest_read = self._finest_read(wanted)
+        for k, r in enumerate(wanted):
             # The block's rows are conv0, conv1, ToRGB; the row of ToRGB serves the next block's conv0 as well.
             ws = w_plus[:, :2] if k == 0 else w_plus[:, 2 * k - 1 : 2 * k + 2]
-            x, image = self.block(r)(x, ws, noise, is_last=r == wanted[-1])
+            if r > finest_read:
+                image = self.block(r).image_alone(ws)
+            else:
+                x, image = self.block(r)(x, ws, noise, is_last=r == finest_read)
             images.append(image * self.config.output_scale_mm)
         return images
 
@@ -206,6 +232,30 @@ class SynthesisNetwork(nn.Module):
         further rows are ignored. Raises DnpmError when R is not a block's, or rows are missing.
         """
         return merge_skips(self.skips(w_plus, resolution, noise))
+
+    def _finest_read(self, resolutions: list[int]) -> int:
+        """The finest of these blocks whose ToRGB gives its features a weight; 0 when none does.
+
+        Features beyond it are computed for nobody. So are all of a generator that was initialised from a set's
+        components and not trained further: its image lies in the registered maps alone. Training computes them, because
+        a weight of 0 may get a gradient.
+        """
+        if self.training or torch.is_grad_enabled():
+            return resolutions[-1]
+        blocks = [self.block(r) for r in resolutions]
+        weights = [block.torgb.weight for block in blocks]
+        if weights[0].is_meta:
+            return resolutions[-1]
+        key = None
+        if weights[0].device.type != "cpu" and not any(weight.is_inference() for weight in weights):
+            # Asking a GPU makes it wait, and cannot be recorded in a graph: only when a weight has changed.
+            key = tuple((weight.data_ptr(), weight._version) for weight in weights)
+            if self._known_read is not None and self._known_read[0] == key:
+                return self._known_read[1]
+        reads = torch.stack([block.torgb.reads(block.n_features) for block in blocks]).tolist()
+        finest = max((r for r, read in zip(resolutions, reads, strict=True) if read), default=0)
+        self._known_read = (key, finest)
+        return finest
 
     def _checked(self, w_plus: Tensor, resolution: int | None, noise: str) -> int:
         resolution = self.config.resolution if resolution is None else resolution

@@ -255,3 +255,36 @@ GOLDEN = [
     [0.689838, 3.644949, 2.695272, 0.920905],
     [1.114179, -2.530092, 2.063706, 0.175458],
 ]
+
+
+@pytest.mark.parametrize("read", [(), (16,), (4, 32), (64,)])
+def test_features_that_nobody_reads_are_not_computed(generator, read, monkeypatch):
+    """...and the map is the same, in every precision of the shipped weights' kind."""
+    with torch.no_grad():
+        for r in SMALL.resolutions:
+            if r not in read:
+                generator.synthesis.block(r).torgb.weight[:, : SMALL.channels(r)] = 0
+    w_plus = torch.randn(2, SMALL.w_layers, SMALL.w_dim)
+    wanted = generator.synthesis(w_plus).detach()  # With gradients everything is computed.
+    computed = []
+    for r in SMALL.resolutions:
+        block = generator.synthesis.block(r)
+        monkeypatch.setattr(
+            block, "forward", lambda *a, _r=r, _f=block.forward, **k: (computed.append(_r), _f(*a, **k))[1]
+        )
+    generator.eval()
+    with torch.inference_mode():
+        found = generator.synthesis(w_plus)
+    assert torch.allclose(found, wanted, atol=1e-6 * float(wanted.std()))
+    assert computed == [r for r in SMALL.resolutions if read and r <= max(read)]
+    with torch.no_grad():  # What is trained further is noticed.
+        generator.synthesis.block(64).torgb.weight[:, 0] = 1
+    computed.clear()
+    with torch.inference_mode():
+        generator.synthesis(w_plus)
+    assert computed == list(SMALL.resolutions)
+    generator.train()
+    computed.clear()
+    with torch.no_grad():
+        generator.synthesis(w_plus)
+    assert computed == list(SMALL.resolutions)
