@@ -51,7 +51,8 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
             if new:
                 live.own_data(face)
                 dragging.rest(face)
-            live.on_slider_moved(face)
+            with live.as_drag(face):
+                live.on_sliders_changed(face)
     finally:
         _busy = False
 

@@ -115,6 +115,8 @@ def main() -> int:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         # Started in the background by a shell: what we start would ignore Ctrl-C too, and tests send it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # Under nohup; tests send that one as well.
     arguments, options = sys.argv[1:], []
     if "--" in arguments:
         cut = arguments.index("--")

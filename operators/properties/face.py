@@ -16,7 +16,8 @@ from ..scene.look import looks, materials
 
 def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     if not slider_values.updates_suppressed():
-        live.on_slider_moved(item.id_data)
+        with live.as_drag(item.id_data):
+            live.on_sliders_changed(item.id_data)
 
 
 def _strength_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:

@@ -251,6 +251,8 @@ PRINTS = {
     "core/training/checkpoint.py": "that a signal was heard",
     "operators/headless/batch.py": "a line an item, the command's result",
     "operators/headless/clip.py": "the clip's files, the command's result",
+    "operators/headless/engine.py": "how far the export is, and its files, the command's result",
+    "operators/headless/engine_compare.py": "the pictures, the command's result",
 }
 
 

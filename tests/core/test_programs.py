@@ -27,14 +27,14 @@ def script(path: Path, text: str = "exit 0") -> Path:
 @posix
 @pytest.mark.parametrize("entries", ["", ".", "bin", ":", ".:bin:", "./bin"])
 def test_a_program_of_the_working_directory_is_not_found_by_its_name(tmp_path, monkeypatch, entries):
-    script(tmp_path / "festival")
-    script(tmp_path / "bin" / "festival")
+    script(tmp_path / "no_program_of_the_system")
+    script(tmp_path / "bin" / "no_program_of_the_system")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", entries)
-    assert programs.find_program("festival") is None
-    good = script(tmp_path / "good" / "festival")
+    assert programs.find_program("no_program_of_the_system") is None
+    good = script(tmp_path / "good" / "no_program_of_the_system")
     monkeypatch.setenv("PATH", f"{entries}:{good.parent}:{entries}")
-    assert programs.find_program("festival") == str(good)
+    assert programs.find_program("no_program_of_the_system") == str(good)
 
 
 @posix

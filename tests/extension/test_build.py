@@ -85,7 +85,7 @@ def test_the_manifest_follows_the_rules(archive: zipfile.ZipFile) -> None:
     for text in (manifest["tagline"], *manifest["permissions"].values()):
         assert len(text) <= 64
         assert text[-1].isalnum() or text[-1] in ")]"
-    assert set(manifest["permissions"]) == {"files", "clipboard"}
+    assert set(manifest["permissions"]) == {"files", "network", "clipboard"}
     assert not any("numpy" in wheel for wheel in manifest.get("wheels", []))
 
 

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +33,8 @@ class Worker:
         self._outgoing = os.fdopen(outgoing, "wb", buffering=0)
         self._inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._segments: dict[str, segment.Segment] = {}
+        self._announced: deque[str] = deque(maxlen=8)
+        """Names of segments that the client has spoken of last: not all are attached to yet."""
         self._cancelled = threading.Event()
         self._ticket: int | None = None
 
@@ -139,6 +142,7 @@ class Worker:
                     if message.get("ticket") == self._ticket:
                         self._cancelled.set()
                     continue
+                self._announced += [str(message[key]["name"]) for key in ("input", "output") if key in message]
                 if message["type"] == "request":
                     self._ticket = message["ticket"]
                     self._cancelled.clear()
@@ -149,7 +153,7 @@ class Worker:
             self._end()
 
     def _end(self, code: int = 0) -> None:
-        for name in list(self._segments):
+        for name in {*list(self._segments), *list(self._announced)}:
             segment.unlink(name)
         with contextlib.suppress(OSError):
             sys.stderr.flush()

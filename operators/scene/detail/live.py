@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import bpy
@@ -105,10 +107,11 @@ def on_sliders_changed(obj: bpy.types.Object) -> None:
     run_timer()
 
 
-def on_slider_moved(obj: bpy.types.Object) -> None:
-    """`on_sliders_changed`, where it may be a hand that drags a slider: then the mesh is made lighter."""
+@contextmanager
+def as_drag(obj: bpy.types.Object) -> Iterator[None]:
+    """Around `on_sliders_changed` where it may be a hand that drags a slider: then the mesh is made lighter."""
     before = map_state.of(obj).changed
-    on_sliders_changed(obj)
+    yield
     if dragging.lighten(obj, map_state.of(obj).changed - before):
         run_timer()
 
