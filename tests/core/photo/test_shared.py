@@ -60,6 +60,10 @@ def test_five_versions_of_a_portrait_are_the_person_of_one(face_model, who: str,
         faces = find_faces(image, networks)
         assert faces
         pictures.append(Picture(faces[0], (image.shape[1], image.shape[0])))
-    alone, together = fitter.fit(pictures[:1]), fitter.fit(pictures)
-    assert length(together.identity) < 1.35 * length(alone.identity)
-    assert max(together.residuals) < 1.6 * alone.residuals[0]
+    # The field (`field.py`) is worked out after the fit, and leaves a lone photo next to nothing: it is fitted to that
+    # photo's own remainders, while five versions have to share one. What sliders and cameras leave is what can be
+    # compared, for each version with what it leaves alone.
+    fitter.field = None
+    alone, together = [fitter.fit([picture]) for picture in pictures], fitter.fit(pictures)
+    assert length(together.identity) < 1.35 * length(alone[0].identity)
+    assert (np.array(together.residuals) < 1.25 * np.array([one.residuals[0] for one in alone])).all()
