@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..core.backend import needs
 from ..core.backend.client.task import SpeechTask
 from ..core.backend.requests import Curves, SpeechOpen
 from ..core.errors import DnpmError
@@ -33,6 +34,7 @@ class DNPM_OT_animate_from_audio(FileOperator, bpy.types.Operator):
     bl_idname = "dnpm.animate_from_audio"
     own_heads = False
     bl_label = "Animate from Audio"
+    action, modules = "read sound", needs.SOUND
 
     filepath: bpy.props.StringProperty(
         name="File", description="Sound file. Empty: the one that the panel names", subtype="FILE_PATH",

@@ -9,6 +9,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ..core.backend import needs
 from ..core.backend.client.video_task import VideoTask
 from ..core.backend.video_requests import VideoCurves, VideoOpen
 from ..core.capture.resample import resampled, sampled
@@ -41,6 +42,7 @@ class DNPM_OT_animate_from_video(FileOperator, bpy.types.Operator):
 
     bl_idname = "dnpm.animate_from_video"
     bl_label = "Animate from Video"
+    action, modules = "read videos", needs.VIDEOS
 
     filepath: bpy.props.StringProperty(
         name="File", description=f"Video of one person: {READ}", subtype="FILE_PATH", options={"SKIP_SAVE"}

@@ -7,7 +7,7 @@ it touched on the way when it is closed. Esc closes it.
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any, ClassVar
 
 import bpy
@@ -40,6 +40,11 @@ class BackgroundOperator(OperatorMixin):
     own_heads: ClassVar[bool] = True
     """As `FaceOperator.own_heads`."""
 
+    action: ClassVar[str] = ""
+    """What the backend's Python must be able to do, to complete "cannot ..."; empty where torch is enough."""
+    modules: ClassVar[Mapping[str, str]] = {}
+    """The modules for that (`core/backend/needs.py`)."""
+
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         """Why it cannot work on the active object; empty when it can."""
@@ -58,6 +63,9 @@ class BackgroundOperator(OperatorMixin):
             return False
         if BackgroundOperator._running:
             cls.poll_message_set(f"{BackgroundOperator._running} is under way: wait for it, or press Esc")
+            return False
+        if missing := session.missing(cls.action, cls.modules):
+            cls.poll_message_set(missing)
             return False
         return True
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ..core.backend import needs
 from ..core.backend.client.task import TransferTask
 from ..core.errors import DnpmError
 from ..core.files.displacement_maps import write_exr
@@ -43,6 +44,7 @@ class DNPM_OT_add_detail(BackgroundOperator, bpy.types.Operator):
 
     bl_idname = "dnpm.add_detail"
     bl_label = "Add Detail to Selected Mesh"
+    action, modules = "lay the face model over a mesh", needs.PHOTOS
 
     points: bpy.props.BoolProperty(
         name="Show Points",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import bpy
 
+from ..core.backend import needs
 from ..core.backend.client.task import PhotoTask
 from ..core.backend.requests import Photo, PhotoFace, PhotoOpen
 from ..core.errors import DnpmError
@@ -31,6 +32,7 @@ class _FromPhotos(BackgroundOperator):
     """Photos through the worker; the scene changes when all is there."""
 
     own_heads = False
+    action, modules = "read photos", needs.PHOTOS
 
     def photos(self, face: bpy.types.Object) -> tuple[list[Photo], list[str]]:
         """What is sent, and the names of the images of this file that they are (empty: none). Raises DnpmError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..core.backend import needs
 from ..operators.scene import names, registration
 from ..operators.scene.face import head_setup, own_heads, slider_values
 from . import status
@@ -40,6 +41,7 @@ class DNPM_PT_own_head(Tab, bpy.types.Panel):
         layout, obj = self.layout, context.active_object
         assert obj is not None
         layout.operator_context = "INVOKE_DEFAULT"
+        status.missing(layout, "lay the face model over a mesh", needs.PHOTOS)
         if not own_heads.is_own(obj):
             layout.operator("dnpm.add_detail", icon="MOD_DISPLACE")
             return

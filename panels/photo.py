@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import bpy
 
+from ..core.backend import needs
 from ..operators.properties.photo import PhotoProperties
 from ..operators.scene import names, registration
 from ..operators.scene.face import slider_values
 from ..operators.scene.photo import point_handles
+from . import status
 from .tab import FaceTab
+
+_HEIC = (".heic", ".heif", ".hif")
 
 
 class DNPM_PT_photo(FaceTab, bpy.types.Panel):
@@ -43,6 +47,9 @@ class DNPM_PT_photo(FaceTab, bpy.types.Panel):
         size.enabled = group.add_camera
         size.prop(group, "match_render")
         layout.prop(group, "refine")
+        is_heic = group.source == "FILE" and group.filepath.lower().endswith(_HEIC)
+        modules = needs.HEIC_PHOTOS if is_heic else needs.PHOTOS
+        status.missing(layout, "read this photo" if is_heic else "read photos", modules)
         column = layout.column(align=True)
         column.operator_context = "INVOKE_DEFAULT"
         column.scale_y = 1.2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bpy
 
+from ..core.backend import needs
 from ..operators.scene import session, settings
 from ..operators.scene.detail import live
 from ..operators.scene.face import models
@@ -83,6 +84,7 @@ class DnpmPreferences(bpy.types.AddonPreferences):
         status.draw(column)
         if note := session.status().device_note:
             status.paragraph(column, note, icon="INFO")
+        status.missing(column, "read every sound, photo and video", needs.ALL)
         row = column.row(align=True)
         row.operator("dnpm.test_backend", icon="CHECKMARK")
         row.operator("dnpm.copy_diagnostics", icon="COPYDOWN")

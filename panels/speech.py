@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import bpy
 
+from ..core.backend import needs
 from ..core.errors import DnpmError
 from ..core.speech.emotions import EMOTIONS
+from ..core.speech.formats import BY_FFMPEG
 from ..operators.properties.speech import SpeechProperties
 from ..operators.scene import compat, names, registration
 from ..operators.scene.motion import sounds
+from . import status
 from .tab import FaceTab
 
 
@@ -37,6 +40,9 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
         else:
             layout.label(text=_strip_text(context), icon="SEQUENCE")
         layout.prop(group, "offset")
+        by_ffmpeg = group.source == "FILE" and group.sound.lower().endswith(BY_FFMPEG)
+        status.missing(layout, "read this sound" if by_ffmpeg else "read sound",
+                       needs.FFMPEG_SOUND if by_ffmpeg else needs.SOUND)  # fmt: skip
         row = layout.row()
         row.scale_y = 1.4
         row.operator_context = "INVOKE_DEFAULT"
@@ -55,6 +61,7 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
         header.label(text="Capture")
         if body:
             body.operator_context = "INVOKE_DEFAULT"
+            status.missing(body, "read videos", needs.VIDEOS)
             body.operator("dnpm.animate_from_video", icon="FILE_MOVIE")
             body.operator("dnpm.import_live_link", icon="IMPORT")
             body.operator("dnpm.export_live_link", icon="EXPORT")

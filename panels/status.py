@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import blf
@@ -52,6 +53,12 @@ def draw(layout: bpy.types.UILayout) -> None:
         paragraph(layout, status.message)
     if status.state == "failed":
         layout.label(text="The face works without its detail.")
+
+
+def missing(layout: bpy.types.UILayout, action: str, modules: Mapping[str, str]) -> None:
+    """What the backend's Python lacks for the buttons below, and what to do; nothing where nothing is lacking."""
+    if text := session.missing(action, modules):
+        paragraph(layout.box(), text[0].upper() + text[1:], icon="ERROR")
 
 
 def paragraph(layout: bpy.types.UILayout, text: str, icon: IconItems = "NONE") -> None:

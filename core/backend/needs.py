@@ -6,8 +6,9 @@ The two cases have different ways out, so the message tells them apart and carri
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -19,6 +20,34 @@ PHOTOS = {"PIL.Image": "pillow"} | {
 }
 
 VIDEOS = PHOTOS | {"av": "av"}
+HEIC_PHOTOS = PHOTOS | {"pillow_heif": "pillow-heif"}
+FFMPEG_SOUND = SOUND | {"av": "av"}
+"""Of m4a and of videos; soundfile reads the others."""
+ALL = HEIC_PHOTOS | FFMPEG_SOUND
+
+
+def lacking() -> tuple[str, ...]:
+    """Packages of those above that this Python does not have. Nothing is loaded, so that the worker can say it when it
+    greets; one that is there and cannot be loaded is found by `require`."""
+    modules = {package: module.split(".")[0] for module, package in ALL.items()}
+    return tuple(sorted(package for package, module in modules.items() if importlib.util.find_spec(module) is None))
+
+
+def advice(action: str, modules: Mapping[str, str], lacked: Collection[str], python: str) -> str:
+    """What to do before anything is tried: empty unless `lacked`, the worker's `lacking()`, has a package of these.
+
+    `action` as for `require`; `python` is the path of the worker's Python.
+    """
+    packages = [package for package in dict.fromkeys(modules.values()) if package in lacked]
+    return _missing(action, packages, python) if packages else ""
+
+
+def _missing(action: str, packages: list[str], python: str) -> str:
+    return (
+        f"the backend's Python ({python}) cannot {action}, it has no {' and no '.join(packages)}: install "
+        f"it there with `python -m pip install {' '.join(packages)}`, or use the edition of DNPM Face that carries "
+        "PyTorch"
+    )
 
 
 def require(action: str, modules: Mapping[str, str]) -> None:
@@ -39,12 +68,7 @@ def require(action: str, modules: Mapping[str, str]) -> None:
         except Exception as error:  # Extension modules raise whatever they like while they are loaded.
             raise _unloadable(action, module, package, error) from error
     if missing:
-        packages = list(dict.fromkeys(missing))
-        raise DnpmError(
-            f"the backend's Python ({sys.executable}) cannot {action}, it has no {' and no '.join(packages)}: install "
-            f"it there with `python -m pip install {' '.join(packages)}`, or use the edition of DNPM Face that carries "
-            "PyTorch"
-        )
+        raise DnpmError(_missing(action, list(dict.fromkeys(missing)), sys.executable))
 
 
 def _unloadable(action: str, module: str, package: str, error: Exception) -> DnpmError:

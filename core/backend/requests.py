@@ -182,6 +182,8 @@ class InfoAnswer(Message):
     """As people name it."""
     device_note: str = ""
     """What to do for a graphics card, when this PyTorch was built without support for any; empty otherwise."""
+    lacking: tuple[str, ...] = ()
+    """Packages for sound, photos and videos that the worker's Python does not have."""
     devices: tuple[str, ...]
     """All that this torch sees."""
     weights_name: str

@@ -28,6 +28,8 @@ class BackendStatus:
     """The device as people name it ("NVIDIA GeForce RTX 4070"); empty until the backend is ready."""
     device_note: str = ""
     """What to do for a graphics card, when PyTorch was built without support for any; empty otherwise."""
+    lacking: tuple[str, ...] = ()
+    """Packages that the worker's Python does not have (`needs.py`); empty until the backend is ready."""
     torch_version: str = ""
     python: str = ""
     """Path of the Python that runs the worker."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import atexit
+from collections.abc import Mapping
 
 import bpy
 
+from ...core.backend import needs
 from ...core.backend.client.client import BackendClient
 from ...core.backend.types import BackendStatus
 from ...core.errors import DnpmError
@@ -47,6 +49,14 @@ def status_changed() -> bool:
 def is_usable() -> bool:
     """False after it has failed: then only Restart, or changed preferences, try again."""
     return not _closed and status().state != "failed"
+
+
+def missing(action: str, modules: Mapping[str, str]) -> str:
+    """What the worker's Python has not, and what to do, where an action needs these modules (`needs.py`); empty while
+    nothing is known to be missing."""
+    now = status()
+    text = needs.advice(action, modules, now.lacking, now.python)
+    return f"{text}. Then press Restart beside the status line" if text else ""
 
 
 def ready_client() -> BackendClient:

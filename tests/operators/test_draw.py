@@ -245,6 +245,34 @@ def test_the_preferences_say_how_to_get_the_graphics_card(backend, monkeypatch):
     assert len(told) == 1
 
 
+def test_missing_packages_are_shown_before_a_button_is_pressed(face, backend):
+    from dnpm.core.backend.types import BackendStatus
+    from dnpm.panels.photo import DNPM_PT_photo
+    from dnpm.panels.speech import DNPM_PT_speech
+
+    def told() -> str:
+        return " ".join(shown(draw(DNPM_PT_speech, DNPM_PT_photo), "label"))
+
+    backend.status = BackendStatus(state="ready", python="/opt/python", lacking=("av", "pillow-heif"))
+    assert "cannot read videos, it has no av: install it" in told()
+    assert "read photos" not in told()
+    assert "read sound" not in told()
+    assert bpy.ops.dnpm.face_from_image.poll()
+    assert bpy.ops.dnpm.animate_from_audio.poll()
+    assert not bpy.ops.dnpm.animate_from_video.poll()
+    with pytest.raises(RuntimeError, match=r"/opt/python\) cannot read videos, it has no av"):
+        bpy.ops.dnpm.animate_from_video()
+    face.dnpm_photo.filepath = "//ann.HEIC"
+    face.dnpm_speech.sound = "//ann.m4a"
+    assert "cannot read this photo, it has no pillow-heif" in told()
+    assert "cannot read this sound, it has no av" in told()
+    backend.status = BackendStatus(state="ready", lacking=("scipy", "soundfile"))
+    assert not bpy.ops.dnpm.face_from_image.poll()
+    assert not bpy.ops.dnpm.animate_from_audio.poll()
+    assert "cannot read photos, it has no scipy" not in told()  # the chosen photo's own line says more
+    assert "cannot read this photo, it has no scipy" in told()
+
+
 def test_menus(face, backend, tmp_path):
     from dnpm.operators import presets
     from dnpm.operators.scene import settings

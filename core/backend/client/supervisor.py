@@ -167,6 +167,7 @@ class Supervisor(threading.Thread):
             state="ready",
             message="" if self.status.restarts == 0 else self.status.message,
             device_note=str(answer.get("device_note", "")),
+            lacking=tuple(map(str, answer.get("lacking", ()))),
             **{key: str(answer[key]) for key in ("device", "device_name", "torch_version", "weights_name")},
         )
 

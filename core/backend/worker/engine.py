@@ -20,6 +20,7 @@ from ...errors import DnpmError
 from ...face_model.locate import face_model_path
 from ...face_model.model import FaceModel
 from ...geometry.uv_map import mask_at
+from .. import needs
 from ..requests import FaceModelInfo, InfoAnswer, MemoryInfo, WeightsInfo
 from .job import Job
 
@@ -112,6 +113,7 @@ class Engine:
             device=str(self.device),
             device_name=devices.name(self.device),
             device_note=devices.how_to_get_the_gpu(self.device),
+            lacking=needs.lacking(),
             devices=tuple(devices.available()),
             weights_name=self.weights.name,
             weights=self.weights,

@@ -60,3 +60,15 @@ def test_a_package_that_does_not_load_gives_the_real_reason(packages: Path, code
     assert f"hummer 1.17.1 in {packages} is there but hummer cannot be loaded beside numpy " in told
     assert "carries PyTorch" not in told
     assert "\n" not in told
+
+
+def test_what_is_missing_is_known_before_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert needs.lacking() == ()
+    find = needs.importlib.util.find_spec
+    monkeypatch.setattr(needs.importlib.util, "find_spec", lambda name: None if name in {"av", "PIL"} else find(name))
+    lacked = needs.lacking()
+    assert lacked == ("av", "pillow")
+    assert needs.advice("read sound", needs.SOUND, lacked, "/usr/bin/python3") == ""
+    told = needs.advice("read videos", needs.VIDEOS, lacked, "/usr/bin/python3")
+    assert told.startswith("the backend's Python (/usr/bin/python3) cannot read videos, it has no pillow and no av: ")
+    assert "`python -m pip install pillow av`" in told
