@@ -1,12 +1,15 @@
 """What Tables II to IV share: maps that are restored, methods that are trained alike, scores, Markdown.
 
-Every network learns on the same maps for the same time, with its own published loss, G frozen at the loaded weights:
+Every network takes the same number of steps on the same maps, with its own published loss, G frozen at the loaded
+weights, for each of the seeds, which draw its first weights and the order of the maps:
 
     ours      10 L1 + 0.2 perceptual + 0.1 identity summed over five levels (Eq. 12 to 15)
     pSp       1 L2 + 0.8 perceptual + 0.1 identity of the last level alone + 0.005 |w|
-    E2Style   1 L2 + 0.8 perceptual + 0.5 identity summed over five levels; the second stage after the first, half of
-              the time each
+    E2Style   1 L2 + 0.8 perceptual + 0.5 identity summed over five levels; the second stage takes as many steps again
     PULSE     trains nothing; 100 steps a map
+
+Beside the scores stands what the last fifth of the steps still brought on maps of a third set of people: where that is
+not near 0, more steps would have changed the table. Every network is kept in --folder, and a stopped run goes on there.
 
 Widths are small ones that two cores can train (`ours` is the shipped configuration); parameters are told for them and
 for the published sizes. Scores: `core/measures/metrics.py`, in the face mask and over the whole square.
@@ -16,9 +19,8 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import logs
 from ..detail.card import check_face_model, weights_dir
 from ..detail.weights import Detail, load_detail
 from ..devices import name as device_name
@@ -36,19 +37,19 @@ from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
 from ..files.writing import write_text
 from ..geometry.uv_map import mask_at
-from ..measures.metrics import Score
+from ..measures.metrics import RANGE_MM, Score
 from ..measures.perceptual import PerceptualDistance
 from ..options import add_device, add_perceptual, device_of, perceptual_of
 from ..paths import ROOT
 from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
 from ..training.detail.cache import MapCache, fill
+from ..training.loop import Hook, Loop, Scalars, every
 from ..training.photo.material import codes_of_sliders
 from ..training.photo.restoration import Material, RestorationPlan, RestorationTrainer, degrade, restored
+from ..training.scalars import CSV, read_log
 from .competitors.e2style import E2Style
 from .competitors.psp import PSP
 from .table1 import parameter_count
-
-log = logs.logger(__name__)
 
 FACTORS = (4, 8)
 PUBLISHED_M = {"pSp": 297.50, "E2Style, 1 stage": 141.61, "E2Style, 2 stages": 252.85, "ours": 114.27}
@@ -60,17 +61,26 @@ _PAPER = {
 }  # fmt: skip
 
 
-def add_arguments(parser: argparse.ArgumentParser, name: str, minutes: float) -> None:
+CHECKED = 16
+"""Maps of the validation curve."""
+_CHECKS = 10
+"""Points that a curve has."""
+
+
+def add_arguments(parser: argparse.ArgumentParser, name: str) -> None:
     """Data and budget."""
     parser.add_argument("--maps", type=int, default=800, help="that the teacher paints to train on (default 800)")
-    parser.add_argument("--samples", type=int, default=24, help="held-out maps (default %(default)s)")
-    parser.add_argument("--minutes", type=float, default=minutes, help="of training, all methods together")
+    parser.add_argument("--samples", type=int, default=200, help="held-out maps (default %(default)s)")
+    parser.add_argument("--steps", type=int, default=300, help="of each network (default %(default)s)")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings of each network (default %(default)s)")
     parser.add_argument("--resolution", type=int, default=256, help="of the maps (default %(default)s)")
     parser.add_argument("--batch", type=int, default=4, help="maps a training step (default %(default)s)")
-    parser.add_argument("--folder", type=Path, default=ROOT / "build" / "tables", help="maps (default %(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, default=ROOT / "build" / "tables", help="maps and networks (default %(default)s)"
+    )
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "tables", help=f"of {name}.md and {name}.json")
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
-    parser.add_argument("--seed", type=int, default=0, help="of training and degradation (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="the first (default %(default)s)")
     add_perceptual(parser, prefer="vgg")
     add_device(parser)
 
@@ -82,6 +92,7 @@ class Bench:
     detail: Detail
     model: FaceModel
     train: np.ndarray
+    check: np.ndarray
     test: np.ndarray
     mask: np.ndarray
     perceptual: PerceptualDistance
@@ -91,8 +102,10 @@ class Bench:
     @classmethod
     def open(cls, args: argparse.Namespace) -> Bench:
         """Load the weights, paint the maps. Raises DnpmError on unfit settings."""
-        if not args.minutes > 0 or args.samples < 2 or args.resolution not in (128, 256, 512):
-            raise DnpmError("--minutes must be positive, --samples at least 2, --resolution 128, 256 or 512")
+        if min(args.steps, args.seeds) < 1 or args.samples < 2 or args.resolution not in (64, 128, 256, 512, 1024):
+            raise DnpmError(
+                "--steps and --seeds must be positive, --samples at least 2, --resolution 64, 128, 256, 512 or 1024"
+            )
         path, device = face_model_path(args.face_model), device_of(args)
         model, weights = FaceModel.load(path), weights_dir(args.weights)
         detail = load_detail(weights)
@@ -102,11 +115,11 @@ class Bench:
         size, painted = args.resolution, max(512, args.resolution)
         caches: list[MapCache] = [
             fill(args.folder / "maps", Path(path), split, count, size, painted, args.processes, args.seed)
-            for split, count in (("train", args.maps), ("validation", args.samples))
+            for split, count in (("train", args.maps), ("validation", CHECKED), ("test", args.samples))
         ]
         mask = mask_at(model.detail_mask, size)
-        train, test = (np.asarray(c.maps) * mask.astype(np.float16) for c in caches)
-        return cls(detail.to(device), model, train, test, mask, distance.to(device), device, args)
+        train, check, test = (np.asarray(c.maps) * mask.astype(np.float16) for c in caches)
+        return cls(detail.to(device), model, train, check, test, mask, distance.to(device), device, args)
 
     def mean(self) -> np.ndarray:
         """(R, R) mean of the training maps."""
@@ -136,44 +149,74 @@ class Bench:
         """(1, 1, R, R): the mean of the training maps."""
         return torch.from_numpy(self.mean())[None, None].to(self.device)
 
-    def train_for(
-        self, title: str, network: nn.Module, plan: RestorationPlan, minutes: float, material: Material | None = None,
-        base: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
-    ) -> int:  # fmt: skip
-        """Train a network for so long; steps done. base: the code and map that it corrects (E2Style's
-        second stage)."""
-        wrapped: nn.Module = network if base is None else Corrected(network, base)
+    @property
+    def seeds(self) -> range:
+        """Of the trainings."""
+        return range(self.args.seed, self.args.seed + self.args.seeds)
+
+    def fit(
+        self, table: str, title: str, seed: int, network: nn.Module, plan: RestorationPlan,
+        material: Material | None = None, base: Callable[[Tensor], tuple[Tensor, Tensor]] | None = None,
+    ) -> list[tuple[int, float]]:  # fmt: skip
+        """Train a network, or take up where it stands in the folder; its curve: (steps, PSNR in dB on the third set).
+
+        base: the code and map that it corrects (E2Style's second stage). Raises DnpmError when it is stopped before its
+        end, or when the folder holds a training of other settings.
+        """
+        args, wrapped = self.args, network if base is None else Corrected(network, base)
+        plan = replace(plan, steps=args.steps, batch=args.batch, fine=args.resolution, seed=seed)
         given = material or Material(self.train, self.mask)
-        # The cosine needs to know the end: a few steps tell how many the time allows.
-        trial = self._trainer(_copy(wrapped), given, plan)
-        seconds: list[float] = []
-        for _ in range(4):
-            begin = time.monotonic()
-            next(trial.run())
-            seconds.append(time.monotonic() - begin)
-        steps = max(4, int(minutes * 60 / float(np.mean(seconds[1:]))))
-        trainer = self._trainer(wrapped, given, replace(plan, steps=steps))
-        deadline = time.monotonic() + 1.5 * minutes * 60  # A machine that grows busier must not take for ever.
-        for losses in trainer.run():
-            if trainer.step % 50 == 0 or trainer.step == steps:
-                labels = ", ".join(f"{k} {v:.4f}" for k, v in losses.items())
-                log.info("%s: step %d/%d, %s", title, trainer.step, steps, labels)
-            if time.monotonic() > deadline:
-                break
+        trainer = RestorationTrainer(
+            wrapped, self.detail, given, plan, args.resolution, self.perceptual, device=self.device
+        )
+        trainer.networks = {"network": network}  # What is corrected is kept as a network of its own.
+        low = self._check_maps(given)
+
+        def check() -> Scalars:
+            network.eval()
+            with torch.inference_mode():
+                psnr = [self._psnr(restored(self.detail, wrapped(x), args.resolution), true) for x, true in low]
+            network.train()
+            return {"check_psnr_db": float(np.mean(psnr))}
+
+        folder = args.folder / table / f"{title.lower().replace(',', '').replace(' ', '_')}_{seed}"
+        belongs = asdict(plan) | {
+            "maps": len(self.train), "rough": 0 if given.rough is None else len(given.rough),
+            "generator": self.detail.card["files"]["generator.safetensors"]["sha256"],
+            "perceptual": self.perceptual.name,
+        }  # fmt: skip
+        loop = Loop(
+            f"{table}: {title}, seed {seed}", folder / "state.safetensors", "dnpm-table-1", belongs,
+            hooks=[Hook(check, every(max(1, args.steps // _CHECKS)))],
+        )  # fmt: skip
+        if not loop.run(trainer):
+            raise DnpmError(f"stopped before {title} was trained; the same command goes on")
         network.eval()
-        return trainer.step
+        return [(step, psnr) for step, psnr in read_log(folder / CSV)["check_psnr_db"] if step <= args.steps]
 
-    def _trainer(self, network: nn.Module, material: Material, plan: RestorationPlan) -> RestorationTrainer:
-        side = self.args.resolution
-        return RestorationTrainer(network, self.detail, material, plan, side, self.perceptual, device=self.device)
+    def _check_maps(self, material: Material) -> list[tuple[Tensor, Tensor]]:
+        """(degraded, true) (1, 1, R, R) of the third set: its own at 1/8, or rough maps of it where those are learnt
+        from."""
+        if material.check is not None:
+            pairs = zip(*material.check, strict=True)
+            return [(self._tensor(rough), self._tensor(true)) for rough, true in pairs]
+        return [(degrade(self._tensor(row), FACTORS[-1]), self._tensor(row)) for row in self.check]
 
-    def ours(self) -> DegradedEncoder:
+    def _tensor(self, row: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.asarray(row, np.float32))[None, None].to(self.device)
+
+    def _psnr(self, made: Tensor, true: Tensor) -> float:
+        inside = torch.from_numpy(self.mask > 0.5).to(self.device)
+        error = (made - true)[0, 0][inside].square().mean()
+        return float(-10 * torch.log10(error / (2 * RANGE_MM) ** 2))
+
+    def ours(self, seed: int) -> DegradedEncoder:
         """A new E_deg of the shipped configuration, its basis from the loaded E."""
-        torch.manual_seed(self.args.seed)
+        torch.manual_seed(seed)
         of_e = self.detail.encoder.config
         config = fitted_to(CONFIGS["default"], of_e.w_dim, of_e.groups)
         network = DegradedEncoder(replace(config, resolution=self.args.resolution))
-        network.set_basis(codes_of_sliders(self.detail, self.model, 600, self.args.seed))
+        network.set_basis(codes_of_sliders(self.detail, self.model, 600, seed))
         return network
 
     def about(self) -> dict[str, Any]:
@@ -181,7 +224,7 @@ class Bench:
         args = self.args
         return {
             "resolution": args.resolution, "training_maps": len(self.train), "test_maps": len(self.test),
-            "minutes": args.minutes, "batch": args.batch, "seed": args.seed, "perceptual": self.perceptual.name,
+            "steps": args.steps, "batch": args.batch, "seeds": list(self.seeds), "perceptual": self.perceptual.name,
             "weights": self.detail.card["name"], "face_model": self.model.name, "threads": torch.get_num_threads(),
             "hardware": device_name(self.device), "torch": torch.__version__,
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -232,12 +275,6 @@ class Corrected(nn.Module):
         code, shown = self.base(low)
         result: Tensor = code + self.network(torch.cat([low, shown], 1))
         return result
-
-
-def _copy(network: nn.Module) -> nn.Module:
-    import copy
-
-    return copy.deepcopy(network)
 
 
 def write(folder: Path, name: str, result: dict, text: str) -> None:

@@ -13,30 +13,48 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
+from ..dataset.given_map import read_heights
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
+from ..face_model.model import FaceModel
+from ..files.contact_sheet import save
+from ..files.writing import folder as made_folder
 from ..geometry.uv_map import mask_at
 from ..photo.restore.weights import load_photo, photo_dir
+from ..progress import Progress
 from ..training.photo.material import material_of
-from ..training.photo.pairs import VIEWS, make_pairs
+from ..training.photo.pairs import VIEWS, make_pairs, seen_face
 from ..training.photo.restoration import Material
+from ..training.teacher.teacher import Teacher, resize
 from . import restoring, table2
-from .restoring import Bench, parameters
+from .restoring import CHECKED, Bench, parameters
+from .spread import cell, last_rise, mean_and_spread
 
 PURPOSE = "Table III: degraded photos of known faces (rendered) to maps, every method trained alike"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Data and budget."""
-    restoring.add_arguments(parser, "table3", 12.0)
+    restoring.add_arguments(parser, "table3")
     parser.add_argument("--photo-weights", type=Path, metavar="DIR", help="whose pix2pixHD (default: the shipped)")
     parser.add_argument("--photos", type=int, default=200, help="rendered to train on (default %(default)s)")
+    parser.add_argument(
+        "--pictures", type=Path, metavar="DIR", help="write the held-out photos there, 0000.png and so on, for other "
+        "programs, and end",
+    )  # fmt: skip
+    parser.add_argument(
+        "--peer", action="append", default=[], metavar="NAME=DIR", help="another program's result of each of those "
+        "photos, DIR/0000.exr and so on: heights in millimetres in our detail coordinates, any square size; may be "
+        "given several times",
+    )  # fmt: skip
 
 
 def evaluate(args: argparse.Namespace) -> dict:
-    """Render, train, measure, write both files. Raises DnpmError on unfit settings, or without a pix2pixHD."""
+    """Render, train, measure, write both files and the picture. Raises DnpmError on unfit settings, without a
+    pix2pixHD, when a peer's file is missing, or when stopped."""
     folder = photo_dir(args.photo_weights)
     if folder is None:
         raise DnpmError(
@@ -46,38 +64,94 @@ def evaluate(args: argparse.Namespace) -> dict:
     size = networks.pix2pix.config.resolution
     if args.resolution != size:
         raise DnpmError(f"pix2pixHD makes maps of {size} texels; give --resolution {size}")
-    bench = Bench.open(args)
-    mask = mask_at(bench.model.detail_mask, size)
     path = Path(face_model_path(args.face_model))
     count = -(-args.samples // VIEWS) * VIEWS
+    if args.pictures is not None:
+        written = write_pictures(args.pictures, path, count, size, args.seed + 1)
+        return {"rows": {}, "pictures": written, "folder": str(args.pictures)}
+    peers = {name: peer_maps(name, Path(where), count, size) for name, where in map(_named, args.peer)}
+    bench = Bench.open(args)
+    mask = mask_at(bench.model.detail_mask, size)
     # Other people than those that the shipped pix2pixHD was trained on.
     pairs = [
         make_pairs(args.folder / f"photos_{split}", path, split, n, size, args.processes, args.seed + 1)
-        for split, n in (("train", args.photos), ("validation", count))
+        for split, n in (("train", args.photos), ("validation", CHECKED), ("test", count))
     ]
     networks.pix2pix.to(bench.device)
-    train, test = (material_of(networks.pix2pix, p, mask, None) for p in pairs)
+    train, check, test = (material_of(networks.pix2pix, p, mask, None) for p in pairs)
     rough, true = np.asarray(test.rough, np.float32), np.asarray(test.maps)
     bench = replace(bench, test=true)
-    material = Material(bench.train, mask, train.rough, train.rough_maps)
-    methods, steps = table2.trained(bench, args.minutes, material)
+    assert check.rough is not None, "material_of makes them"
+    material = Material(bench.train, mask, train.rough, train.rough_maps, (check.rough, check.maps))
 
     def scored(call: Callable[[Tensor], Tensor]) -> dict[str, Any]:
         return {"photos": bench.score(lambda k, _: call(torch.from_numpy(rough[k])[None, None].to(bench.device)))}
 
+    found, curves, methods = table2.scores(bench, "table3", material, scored)
     rows: dict[str, Any] = {
-        name: scored(methods[name]) | {"parameters": parameters(name, methods[name].module), "steps": steps[name]}
+        name: found[name] | {
+            "parameters": parameters(name, methods[name].module), "steps": table2.steps_of(name, args.steps),
+            "last_rise_db": last_rise(curves[name]), "curves": curves[name],
+        }
         for name in table2.METHODS
-    }
-    rows["pix2pixHD alone"] = scored(lambda low: low)
-    rows["mean map"] = scored(lambda _: bench.mean_map())
+    }  # fmt: skip
+    rows["pix2pixHD alone"] = mean_and_spread([scored(lambda low: low)])
+    rows["mean map"] = mean_and_spread([scored(lambda _: bench.mean_map())])
+    for name, maps in peers.items():
+        given = torch.from_numpy(maps * mask)[:, None].to(bench.device)
+        made = {"photos": bench.score(lambda k, _, given=given: given[k : k + 1])}  # type: ignore[misc]
+        rows[name] = mean_and_spread([made])
     result = {"rows": rows, "about": bench.about() | {"photos": args.photos, "pix2pix": networks.card["name"]}}
     restoring.write(args.out, "table3", result, table(result))
     return result
 
 
+def _named(text: str) -> tuple[str, str]:
+    """NAME=DIR. Raises DnpmError when it is not, or the name is one of ours."""
+    name, sign, where = text.partition("=")
+    if not sign or not name.strip() or not where:
+        raise DnpmError(f"--peer {text}: give NAME=DIR, as in --peer DECA=results/deca")
+    if name in (*table2.METHODS, "pix2pixHD alone", "mean map"):
+        raise DnpmError(f"--peer {text}: {name} is a row of the table already; give another name")
+    return name.strip(), where
+
+
+def peer_maps(name: str, folder: Path, count: int, size: int) -> np.ndarray:
+    """(count, size, size) float32 mm of DIR/0000.exr and so on. Raises DnpmError naming the file that is missing, not
+    square, or unreadable."""
+    maps = np.zeros((count, size, size), np.float32)
+    for number in range(count):
+        path = folder / f"{number:04d}.exr"
+        if not path.is_file():
+            raise DnpmError(
+                f"{path}: is missing; {name} needs a map of each of the {count} photos that --pictures writes"
+            )
+        heights, _, _ = read_heights(path, None, None)
+        if heights.shape[0] != heights.shape[1] or not np.isfinite(heights).all():
+            raise DnpmError(f"{path}: is not a square map of finite heights; give millimetres in our detail layout")
+        maps[number] = resize(heights.astype(np.float32), size)
+    return maps
+
+
+def write_pictures(folder: Path, model_path: Path, count: int, size: int, seed: int) -> int:
+    """The held-out photos as PNG files; how many. Raises DnpmError when they cannot be written."""
+    model = FaceModel.load(model_path)
+    teacher = Teacher(model, min(1024, 2 * size), 0)
+    with Progress("table3: photos", count, 0, "photos") as bar:
+        for face in range(count // VIEWS):
+            seen = seen_face(model, teacher, "test", face, size, seed)
+            for view, picture in enumerate(seen.pictures):
+                number = face * VIEWS + view
+                pixels = (np.clip(picture, 0, 1) * 255 + 0.5).astype(np.uint8)
+                save(Image.fromarray(pixels), made_folder(folder) / f"{number:04d}.png")
+                bar.update(number + 1)
+    return count
+
+
 def table(result: dict) -> str:
-    """Markdown, as in table3.md."""
+    """Markdown, as in table3.md; where photos were written alone, how many."""
+    if "pictures" in result:
+        return f"{result['pictures']} photos in {result['folder']}"
     lines = [
         "# Table III: degraded photos to maps", "",
         table2.caption(result["about"]) + f" {result['about']['photos']} rendered, degraded photos to train on; 48 to "
@@ -87,7 +161,7 @@ def table(result: dict) -> str:
     for name, row in result["rows"].items():
         mask, square = row["photos"]["mask"], row["photos"]["square"]
         lines.append(
-            f"| {name} | {mask['psnr_db']:.2f} | {mask['ssim']:.4f} | {mask['r2']:.3f} | {mask['mae_mm']:.4f} | "
-            f"{square['psnr_db']:.2f} | {square['ssim']:.4f} |"
+            f"| {name} | {cell(mask['psnr_db'], 2)} | {cell(mask['ssim'], 4)} | {cell(mask['r2'], 3)} | "
+            f"{cell(mask['mae_mm'], 4)} | {cell(square['psnr_db'], 2)} | {cell(square['ssim'], 4)} |"
         )
     return "\n".join([*lines, "", *table2.counted(result["rows"])])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +81,20 @@ def pairs_picture(out: Path, pairs: Sequence[tuple[str, np.ndarray, np.ndarray]]
         text = f"{title}    |    teacher, ours, difference (mid grey 0, white +0.5 mm)"
         draw.text((12, y + label / 2), text, INK, font, anchor="lm")
         sheet.paste(row, (0, y + label))
+    save(sheet, out)
+
+
+def columns_picture(out: Path, columns: Mapping[str, Sequence[np.ndarray]]) -> None:
+    """Title -> maps in mm: a column each, as lit reliefs. The texel is that of a map 205 mm wide."""
+    label, (first, *_) = 34, columns.values()
+    height, width = first[0].shape
+    sheet = Image.new("RGB", (width * len(columns), label + height * len(first)), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(17)
+    for k, (title, maps) in enumerate(columns.items()):
+        draw.text(((k + 0.5) * width, label / 2), title, INK, font, anchor="mm")
+        for row, one in enumerate(maps):
+            relief = Image.fromarray((_relief(one, 205 / width) * 255).astype(np.uint8))
+            sheet.paste(relief, (k * width, label + row * height))
     save(sheet, out)
 
 

@@ -47,8 +47,8 @@ class Pairs:
 def make_pairs(
     folder: Path, model_path: Path, split: str, count: int, resolution: int, processes: int = 1, seed: int = 0
 ) -> Pairs:
-    """`count` pairs of a split ("train", "validation"), VIEWS of each face. Raises DnpmError when the folder holds
-    other ones."""
+    """`count` pairs of a split (see `samples.SPLITS`), VIEWS of each face. Raises DnpmError when the folder holds other
+    ones."""
     count = max(1, count // VIEWS) * VIEWS
     model = FaceModel.load(model_path)
     recipe = {
@@ -141,24 +141,25 @@ def degraded(image: np.ndarray, face: float, rng: np.random.Generator) -> np.nda
 @dataclass(frozen=True)
 class SeenFace:
     """A known face and what its pictures show: identity (n_id,), expression (n_exp,), map (S, S) mm as the teacher
-    paints it, and VIEWS textures, filled."""
+    paints it, VIEWS degraded pictures (h, w, 3) in [0, 1] and their textures, filled."""
 
     identity: np.ndarray
     expression: np.ndarray
     target: np.ndarray
     textures: list[Texture]
+    pictures: list[np.ndarray]
 
 
 def seen_face(model: FaceModel, teacher: Teacher, split: str, number: int, resolution: int, seed: int) -> SeenFace:
     """Face `number` of a split, rendered, degraded, unwrapped to textures of `resolution` texels; the same for the same
     arguments."""
-    rng = np.random.default_rng([seed, number, 83, split == "validation"])
+    rng = np.random.default_rng([seed, number, 83, tuple(samples.SPLITS).index(split)])
     identity, expression = samples.draw(model, split, number, seed)
     target = teacher.map(identity, expression)
     vertices = model.vertices(identity, expression)
     front = vertices[model.vertex_groups.get("face", np.arange(len(vertices)))]
     bumped = skin_normals(uv_table(model, len(target)), vertices, model.faces, target)
-    textures = []
+    textures, pictures = [], []
     for _ in range(VIEWS):
         face = float(np.exp(rng.uniform(np.log(90), np.log(300))))
         side = round(1.3 * face)
@@ -174,8 +175,9 @@ def seen_face(model: FaceModel, teacher: Teacher, split: str, number: int, resol
             centre=camera.centre + rng.normal(0, 0.006 * face, 2),
             focal=camera.focal * float(np.exp(rng.normal(0, 0.008))),
         )  # fmt: skip
-        textures.append(fill_mirrored(unwrap(degraded(picture, face, rng), vertices, wrong, model, resolution)))
-    return SeenFace(identity, expression, target, textures)
+        pictures.append(degraded(picture, face, rng))
+        textures.append(fill_mirrored(unwrap(pictures[-1], vertices, wrong, model, resolution)))
+    return SeenFace(identity, expression, target, textures, pictures)
 
 
 def pictures_of(

@@ -77,6 +77,8 @@ class Material:
     """(m, r, r) float16 mm: pix2pixHD's results..."""
     rough_maps: np.ndarray | None = None
     """(m, r, r) ...and the truth."""
+    check: tuple[np.ndarray, np.ndarray] | None = None
+    """(k, r, r) rough maps and their truth that are not learnt from."""
 
 
 class RestorationTrainer(Trainer):
