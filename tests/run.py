@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,8 @@ import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+
+import signals
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
@@ -112,11 +113,7 @@ def run(batch: Batch, options: list[str]) -> tuple[Batch, Outcome, str, float]:
 
 
 def main() -> int:
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        # Started in the background by a shell: what we start would ignore Ctrl-C too, and tests send it.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # Under nohup; tests send that one as well.
+    signals.take_back()
     arguments, options = sys.argv[1:], []
     if "--" in arguments:
         cut = arguments.index("--")

@@ -35,10 +35,11 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="the form that belongs to `make test`")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, separated by commas (default: all)")
     args = parser.parse_args()
+    sys.path[:0] = [str(Path(__file__).resolve().parent), str(Path(__file__).resolve().parents[1])]
+    importlib.import_module("signals").take_back()
     chosen = args.only.split(",")
     if unknown := set(chosen) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
-    sys.path.insert(0, str(Path(__file__).resolve().parent))
     results: dict[str, Any] = {}
     complaints = []
     for name in (part for part in PARTS if part in chosen):
