@@ -114,6 +114,19 @@ class DNPM_OT_key_expression(FaceOperator, bpy.types.Operator):
         self.report({"INFO"}, f"Keyed {model.n_exp} expressions at frame {context.scene.frame_current}")
 
 
+class DNPM_OT_key_identity(FaceOperator, bpy.types.Operator):
+    """Insert a keyframe for every identity slider at the current frame. From then on each can also be keyed or driven by itself: right-click it"""  # noqa: E501 -- what Blender shows
+
+    bl_idname = "dnpm.key_identity"
+    bl_label = "Key Identity"
+
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        items = getattr(face, names.FACE).identity
+        for item in items:
+            item.keyframe_insert("value", group="DNPM Identity")
+        self.report({"INFO"}, f"Keyed {len(items)} identity sliders at frame {context.scene.frame_current}")
+
+
 class DNPM_OT_copy(FaceOperator, bpy.types.Operator):
     """Copy the face's sliders as text, for Paste and for other programs"""
 
@@ -185,6 +198,7 @@ CLASSES = (
     DNPM_OT_reset,
     DNPM_OT_mirror,
     DNPM_OT_key_expression,
+    DNPM_OT_key_identity,
     DNPM_OT_copy,
     DNPM_OT_paste,
 )

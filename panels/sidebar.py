@@ -8,6 +8,7 @@ import bpy
 
 from ..core.face_model import shape_components, skin_components
 from ..core.face_model.arkit import GROUPS
+from ..operators.properties import identity_sliders
 from ..operators.scene import names, registration
 from ..operators.scene.detail import map_state
 from ..operators.scene.face import pairs, slider_values, vertex_groups
@@ -88,28 +89,30 @@ class DNPM_PT_identity(FaceTab, bpy.types.Panel):
     bl_label = "Identity"
 
     def draw(self, context: bpy.types.Context) -> None:
-        layout = self.layout
-        items = getattr(context.active_object, names.FACE).identity
+        layout, face = self.layout, slider_values.active_face(context)
+        items = getattr(face, names.FACE).identity
         row = layout.row(align=True)
         row.operator("dnpm.random", text="Random Person").part = "IDENTITY"
         row.operator("dnpm.reset", text="Average").part = "IDENTITY"
+        row.operator("dnpm.key_identity", text="", icon="KEY_HLT")
         by_label = {item.name: item for item in items if skin_components.group_of(item.name) is None}
         for group, labels in shape_components.grouped(by_label).items():
             members = [by_label[label] for label in labels]
             layout.label(text=group)
-            _identity_sliders(layout, members[:FIRST_IDENTITY])
+            _identity_sliders(layout, face, members[:FIRST_IDENTITY])
             if len(members) > FIRST_IDENTITY:
                 header, body = layout.panel("dnpm_more_identity", default_closed=True)
                 header.label(text=f"{len(members) - FIRST_IDENTITY} More")
                 if body:
-                    _identity_sliders(body, members[FIRST_IDENTITY:])
+                    _identity_sliders(body, face, members[FIRST_IDENTITY:])
 
 
-def _identity_sliders(layout: bpy.types.UILayout, items: list[IdentityValue]) -> None:
+def _identity_sliders(layout: bpy.types.UILayout, face: bpy.types.Object, items: list[IdentityValue]) -> None:
     column = layout.column(align=True)
     for item in items:
         row = column.row(align=True)
-        row.prop(item, "value", text=shape_components.shown_name(item.name), slider=True)
+        owner, name = identity_sliders.shown(face, item)
+        row.prop(owner, name, text=shape_components.shown_name(item.name), slider=True)
         row.prop(item, "locked", text="", icon="LOCKED" if item.locked else "UNLOCKED", emboss=item.locked)
 
 
@@ -130,7 +133,8 @@ class DNPM_PT_skin(FaceTab, bpy.types.Panel):
         return any(skin_components.group_of(item.name) for item in items)
 
     def draw(self, context: bpy.types.Context) -> None:
-        items = getattr(context.active_object, names.FACE).identity
+        face = slider_values.active_face(context)
+        items = getattr(face, names.FACE).identity
         for group, labels in skin_components.GROUPS.items():
             of_group = [items[label] for label in labels if label in items]
             if not of_group:
@@ -138,7 +142,7 @@ class DNPM_PT_skin(FaceTab, bpy.types.Panel):
             header, body = self.layout.panel(f"dnpm_skin_{group}", default_closed=group not in _OPEN_SKIN)
             header.label(text=group)
             if body:
-                _identity_sliders(body, of_group)
+                _identity_sliders(body, face, of_group)
 
 
 class DNPM_PT_look(FaceTab, bpy.types.Panel):

@@ -7,7 +7,7 @@ import pytest
 
 import dnpm
 from dnpm import panels
-from dnpm.operators.properties import face
+from dnpm.operators.properties import face, identity_sliders
 from dnpm.operators.scene.face import pairs
 from dnpm.panels import preferences, status
 
@@ -74,7 +74,7 @@ def test_everything_explains_itself(registered):
     assert len(types) >= 15
     silent = [rna.identifier for rna in types if len(rna.description) < 12]
     types += [bpy.types.Object.bl_rna.properties["dnpm_face"].fixed_type.bl_rna]
-    types += [face.IdentityValue.bl_rna, face.LinkedValue.bl_rna]
+    types += [face.IdentityValue.bl_rna, face.LinkedValue.bl_rna, identity_sliders.IdentitySliders.bl_rna]
     for rna in types:
         for prop in rna.properties:
             of_blender = (
@@ -89,7 +89,7 @@ def test_everything_explains_itself(registered):
 
 def test_operators_undo_where_they_change_the_scene(registered):
     changing = {"add_face", "random", "reset", "mirror", "paste", "load_preset", "freeze", "unfreeze", "repair",
-                "key_expression", "update_detail"}  # fmt: skip
+                "key_expression", "key_identity", "update_detail"}  # fmt: skip
     for name in changing:
         assert "UNDO" in getattr(bpy.types, f"DNPM_OT_{name}").bl_options
     for name in ("copy", "save_preset", "delete_preset", "save_map", "restart_backend"):
