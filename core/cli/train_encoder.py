@@ -62,6 +62,9 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         default=0.05,
         help="weight of the perceptual term, Eq. 7 (default %(default)s)",
     )
+    parser.add_argument(
+        "--begin", type=Path, metavar="DIR", help="weights whose E is trained on, in place of a random one"
+    )
     add_training(parser, batch=8, rate=5e-4)
     parser.add_argument("--processes", type=int, default=2, help="that paint maps")
 
@@ -73,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from ..training.encoder import sources
     from ..training.encoder.inputs import make_inputs
     from ..training.encoder.run import fit
+    from ..training.encoder.store import encoder_of
     from ..training.encoder.trainer import EncoderTrainer, Plan, new_encoder
     from ..training.parallel import join_ranks
     from ..training.rehearsal import META
@@ -109,14 +113,16 @@ def run(args: argparse.Namespace) -> int:
     with join_ranks(device) as rank:
         with rank.first_before_others():
             (train, check), label = sources.open_samples(args.data, counts, model, place)
+        encoder = new_encoder(config, args.seed) if args.begin is None else encoder_of(args.begin, config)
         trainer = EncoderTrainer(
-            source.generator, source.w_mean, new_encoder(config, args.seed), inputs, train, plan, distance, device,
-            precision, rank,
-        )  # fmt: skip
+            source.generator, source.w_mean, encoder, inputs, train, plan, distance, device, precision, rank
+        )
         about = {
             "samples": label, "generator": source.label, "inputs": args.inputs,
             "perceptual": distance.name if distance else "none",
         }  # fmt: skip
+        if args.begin is not None:
+            about["begin"] = str(args.begin)
         state = folder / f"encoder_{args.inputs}_{args.config}_{resolution}.state.safetensors"
         indices = np.linspace(0, len(check) - 1, min(32, len(check))).astype(int)
         if not fit(trainer, state, about, (check, indices), f"E_{inputs.name}"):

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ...detail import config
 from ...detail.encoder import Encoder
+from ...detail.weights import load_detail
 from ...errors import DnpmError
 from ...files import tensor_file
 from ...files.inputs import reading
@@ -42,6 +43,14 @@ class PointEncoder:
     def w_plus(self, identity: np.ndarray, expression: np.ndarray) -> Tensor:
         """(B, n_id), (B, n_exp) -> (B, rows, w_dim), by way of the mesh."""
         return self.w_mean + self.encoder(*self.inputs(identity, expression))
+
+
+def encoder_of(folder: Path, wanted: config.EncoderConfig) -> Encoder:
+    """The E of weights, to be trained on. Raises DnpmError when they cannot be read, or their E has other sizes."""
+    encoder = load_detail(folder).encoder
+    if encoder.config != wanted:
+        raise DnpmError(f"{folder}: its encoder has other sizes than this training's ({encoder.config}, {wanted})")
+    return encoder.requires_grad_(True).train()
 
 
 def plan_json(plan: Plan) -> dict[str, Any]:

@@ -12,9 +12,11 @@ import torch
 from dnpm.core.detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.generator_files import save_generator
+from dnpm.core.detail.weights import load_detail
 from dnpm.core.errors import DnpmError
 from dnpm.core.training.encoder import sources
 from dnpm.core.training.encoder.sources import BlankSamples, Painting, fitting_config, open_samples, open_source
+from dnpm.core.training.encoder.store import encoder_of
 
 NOWHERE = Painting(Path("none"), Path("none"), 64)
 
@@ -95,3 +97,15 @@ def test_sizes_follow_the_generator():
     assert (config.w_layers, config.w_dim, config.n_id, config.n_exp) == (10, 32, 3, 4)
     with pytest.raises(DnpmError, match="too small"):
         fitting_config(ENCODERS["default"], GeneratorConfig(resolution=4, channel_base=8, channel_max=8), 3, 4)
+
+
+def test_an_encoder_is_trained_on_where_its_sizes_fit(tiny_parts: Path, tmp_path: Path):
+    """`--begin` takes the weights' E as it is, and no other one."""
+    kept = load_detail(tiny_parts / "weights").encoder
+    begun = encoder_of(tiny_parts / "weights", kept.config)
+    assert begun.training
+    assert all(p.requires_grad for p in begun.parameters())
+    for name, value in kept.state_dict().items():
+        assert torch.equal(value, begun.state_dict()[name])
+    with pytest.raises(DnpmError, match="other sizes"):
+        encoder_of(tiny_parts / "weights", ENCODERS["default"])
