@@ -11,6 +11,7 @@ from ..errors import DnpmError
 
 if TYPE_CHECKING:
     from ..face_model.model import FaceModel
+    from ..face_model.readers.head import ForeignHead
 
 log = logs.logger(__name__)
 
@@ -47,10 +48,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the part of the texture that is the face, or `facescape` (default: all of it)",
     )  # fmt: skip
     meshes.set_defaults(read=_meshes)
-    for sub in (ict, facescape, meshes):
+    heads = _add_heads(kinds)
+    for sub in (ict, facescape, meshes, *heads):
         sub.add_argument("--out", type=Path, required=True, metavar="FILE", help="the face model (.safetensors)")
         sub.add_argument("--identities", type=int, metavar="N", help="identity components to keep (default 50, or all)")
     parser.set_defaults(build=run)
+
+
+def _add_heads(kinds: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:
+    """Heads that our face model is laid over, for place, detail layer, landmarks and names."""
+    fitted = "Our face model is laid over it: that gives its place, detail layer and landmarks"
+    gnm = kinds.add_parser(
+        "gnm",
+        help="Google's GNM Head v3 (gnm_head.npz, Apache-2.0)",
+        description=f"{fitted}, and ARKit's names, which are fitted to its regional modes. Takes some minutes.",
+    )
+    gnm.add_argument("input", type=Path, metavar="FILE", help="gnm_head.npz")
+    gnm.set_defaults(read=_gnm)
+    flame = kinds.add_parser(
+        "flame",
+        help="FLAME 2020 or 2023 (generic_model.pkl, flame2023.pkl or .npz)",
+        description=f"{fitted}, and ARKit's names, which are fitted to its modes and its jaw. The pickle is not run. "
+        "The result is under FLAME's licence.",
+    )
+    flame.add_argument("input", type=Path, metavar="FILE", help="the model's file (.pkl or .npz)")
+    flame.add_argument("--mesh", type=Path, metavar="FILE", help="head_template.obj, for its texture coordinates")
+    flame.set_defaults(read=_flame)
+    faceverse = kinds.add_parser(
+        "faceverse",
+        help="FaceVerse v2, v3 or v4 (.npy)",
+        description=f"{fitted}, and its size; v2 and v3 have ARKit's names, v4's modes get them fitted. The pickle "
+        "inside is not run.",
+    )
+    faceverse.add_argument("input", type=Path, metavar="FILE", help="faceverse_v3_6_s.npy, faceverse_v4_2.npy, ...")
+    faceverse.set_defaults(read=_faceverse)
+    for sub in (gnm, flame, faceverse):
+        sub.add_argument("--face-model", metavar="FILE", help="ours, which is laid over it (default: the built one)")
+        sub.add_argument("--networks", metavar="FILE", help="another file of landmark networks")
+    return [gnm, flame, faceverse]
 
 
 def run(args: argparse.Namespace) -> int:
@@ -101,3 +136,38 @@ def _meshes(args: argparse.Namespace) -> FaceModel:
             raise DnpmError(f"--detail-uv {args.detail_uv}: give four numbers U0,V0,U1,V1, or `facescape`") from error
         rectangle = (u0, v0, u1, v1)
     return read_registered(args.input, args.unit, args.identities, rectangle, args.landmarks)
+
+
+def _gnm(args: argparse.Namespace) -> FaceModel:
+    from ..face_model.readers.gnm import read_gnm
+
+    return _adopted(read_gnm(args.input), args)
+
+
+def _flame(args: argparse.Namespace) -> FaceModel:
+    from ..face_model.readers.flame import read_flame
+
+    return _adopted(read_flame(args.input, args.mesh), args)
+
+
+def _faceverse(args: argparse.Namespace) -> FaceModel:
+    from ..face_model.readers.faceverse import read_faceverse
+
+    return _adopted(read_faceverse(args.input), args)
+
+
+def _adopted(head: ForeignHead, args: argparse.Namespace) -> FaceModel:
+    """Our face model laid over the head."""
+    from ..face_model.locate import face_model_path
+    from ..face_model.model import FaceModel
+    from ..photo.landmarks.networks import LandmarkNetworks
+    from ..transfer.adopt import adopt
+
+    ours = FaceModel.load(face_model_path(args.face_model))
+    work = adopt(head, ours, LandmarkNetworks.load(args.networks), args.identities)
+    try:
+        while True:
+            log.info("%s", next(work))
+    except StopIteration as end:
+        model: FaceModel = end.value
+        return model

@@ -16,6 +16,9 @@ _KINDS = [
     Kind("FaceScape archive", "bm.npz", "zip", k.make_facescape, k.read_archive),
     Kind("FaceScape core", "core.npy", "bytes", k.make_facescape, k.read_pair),
     Kind("FaceScape factors", "factors.npy", "bytes", k.make_facescape, k.read_pair),
+    Kind("GNM archive", "gnm_head.npz", "zip", k.make_heads, k.read_gnm_head),
+    Kind("FLAME pickle", "generic_model.pkl", "bytes", k.make_heads, k.read_flame_head),
+    Kind("FaceVerse dictionary", "faceverse.npy", "bytes", k.make_heads, k.read_faceverse_head),
     Kind("mesh", "mesh.obj", "lines", k.make_obj, k.read_mesh),
     Kind("ICT list", "vertex_indices.json", "json", k.make_ict, k.read_ict_folder),
     Kind("ICT mesh", "jawOpen.obj", "lines", k.make_ict, k.read_ict_folder),
@@ -75,6 +78,7 @@ _KINDS = [
 ]  # fmt: skip
 _USES = {
     k.read_face_model: u.use_face_model, k.read_archive: u.use_face_model, k.read_pair: u.use_face_model,
+    k.read_gnm_head: u.use_head, k.read_flame_head: u.use_head, k.read_faceverse_head: u.use_head,
     k.read_ict_folder: u.use_face_model, k.read_landmark_list: u.use_face_model, k.read_detail: u.use_detail,
     k.read_speech: u.use_speech, k.read_whisper: u.use_encoder, k.read_wav2vec: u.use_encoder,
     k.read_photo: u.use_photo, k.read_generator_folder: lambda read: u.use_generator(read[0]),

@@ -92,6 +92,35 @@ def read_pair(path: Path) -> Any:
     return read_facescape_pair(path.parent / "core.npy", path.parent / "factors.npy", path.parent / "mesh.obj")
 
 
+def make_heads(folder: Path) -> None:
+    from dnpm.core.face_model.arkit import ARKIT_NAMES
+    from dnpm.tests.core.face_model.readers import head_files
+
+    head, rng = head_files.small_head(), np.random.default_rng(0)
+    np.savez(folder / "gnm_head.npz", **head_files.gnm_arrays(head))
+    flame = head_files.flame_arrays(head, rng.random(len(head.vertices)), rng)
+    head_files.flame_pickle(folder / "generic_model.pkl", flame)
+    np.save(folder / "faceverse.npy", head_files.faceverse_dictionary(head, list(ARKIT_NAMES[:9])))
+
+
+def read_gnm_head(path: Path) -> Any:
+    from dnpm.core.face_model.readers.gnm import read_gnm
+
+    return read_gnm(path)
+
+
+def read_flame_head(path: Path) -> Any:
+    from dnpm.core.face_model.readers.flame import read_flame
+
+    return read_flame(path)
+
+
+def read_faceverse_head(path: Path) -> Any:
+    from dnpm.core.face_model.readers.faceverse import read_faceverse
+
+    return read_faceverse(path)
+
+
 def make_obj(folder: Path) -> None:
     from dnpm.tests.core.face_model.readers.format_files import grid, write_obj
 

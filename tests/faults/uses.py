@@ -30,6 +30,15 @@ def use_face_model(face: Any) -> None:
         Paint.of(face, Look(), 64)
 
 
+def use_head(head: Any) -> None:
+    """A pose, texture and groups."""
+    placed = head.placed(head.unit_mm or 1.0, np.eye(3), np.zeros(3))
+    turns = {joint: np.array([0.1, 0.2, 0.0]) for joint in (*head.eyes.values(), *([head.jaw] if head.jaw else []))}
+    placed.expression(np.ones(len(head.modes)), turns)
+    placed.texture()
+    placed.groups()
+
+
 def use_detail(detail: Any) -> None:
     """A map."""
     import torch

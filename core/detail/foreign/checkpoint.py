@@ -19,10 +19,10 @@ from torch import Tensor
 
 from ...errors import DnpmError
 from ...files.inputs import one_line, opened, read_start, regular_file
+from ...files.sealed import DamagedError, RefusedError
 from ...files.torch_file import load_tensors
 from .numpy_values import NAMES, Dtype, scalar
 from .safe_pickle import Network, is_tensor, read_pickle, tensors_of
-from .sealed import DamagedError, RefusedError
 
 _MOST_BYTES = 4_000_000_000
 _OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."

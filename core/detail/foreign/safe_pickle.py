@@ -20,8 +20,8 @@ from torch import Tensor
 
 from ...files.inputs import brief, one_line
 from ...files.pickles import BoundedUnpickler, Budget, check_key
+from ...files.sealed import DamagedError, Frozen, RefusedError, Sealed, Stand
 from . import numpy_values
-from .sealed import DamagedError, Frozen, RefusedError, Sealed, Stand
 
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _DIMENSIONS_MAX, _NAME_MAX = 8, 1000

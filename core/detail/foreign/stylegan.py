@@ -13,11 +13,11 @@ from torch import Tensor
 
 from ...errors import DnpmError
 from ...files.inputs import one_line, reading
+from ...files.sealed import DamagedError
 from ..config import GeneratorConfig
 from ..generator import Generator
 from .checkpoint import find_generator, open_checkpoint
 from .layouts import our_state
-from .sealed import DamagedError
 
 _AVERAGED_OVER = 8192
 

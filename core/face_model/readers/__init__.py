@@ -1,4 +1,5 @@
-"""Readers that turn other people's face models into a FaceModel: ICT-FaceKit, FaceScape, folders of registered meshes.
+"""Readers that turn other people's face models into a FaceModel: ICT-FaceKit, FaceScape, folders of registered meshes;
+or into a ForeignHead, which `core/transfer/adopt.py` makes one of: GNM, FLAME, FaceVerse.
 
 They need numpy and scipy, never run anything that a file carries, and raise DnpmError on what they cannot read.
 """

@@ -18,6 +18,7 @@ from ...files import json_file
 from ...files.inputs import brief
 from ...files.obj import ObjMesh, read_obj, read_positions
 from ..arkit import ARKIT_NAMES
+from ..eye_layout import eye_texture
 from ..model import FaceModel
 from .assemble import arkit_first, checked_count, detail_layer, drop_unused, identity_labels
 
@@ -83,7 +84,7 @@ def read_ict(folder: Path, identities: int | None = None) -> FaceModel:
         chosen = np.isin(mesh.material[keep_faces], _numbers(mesh, (kind,)))
         if chosen.any():
             groups[f"eye_{side}"] = np.unique(faces[chosen][faces[chosen] >= 0])
-            uv, faces_uv = _eye_texture(neutral, faces, chosen, uv, faces_uv)
+            uv, faces_uv = eye_texture(neutral, faces, chosen, uv, faces_uv)
     for kind in ("teeth", "lashes"):
         chosen = material == kinds.index(kind) if kind in kinds else np.zeros(len(faces), bool)
         if chosen.any():
@@ -159,24 +160,3 @@ def _materials(mesh: ObjMesh, keep: np.ndarray, n_v: int) -> tuple[tuple[str, ..
         per_face[(first >= _MOUTH_SOCKET[0]) & (first < _MOUTH_SOCKET[1])] = "mouth"
     names = tuple(dict.fromkeys(["skin", *per_face.tolist()]))
     return names, np.array([names.index(kind) for kind in per_face], np.uint8)
-
-
-def _eye_texture(
-    neutral: np.ndarray, faces: np.ndarray, chosen: np.ndarray, uv: np.ndarray, faces_uv: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give an eyeball the azimuthal texture layout that the eye material goes by (build/eyes.py)."""
-    table = faces[chosen]
-    ball = np.unique(table[table >= 0])
-    points = neutral[ball]
-    # The sphere that fits best: |p|^2 = 2 c . p + (r^2 - |c|^2).
-    system = np.concatenate([2 * points, np.ones((len(ball), 1))], 1)
-    centre = np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0][:3]
-    x, y, z = (points - centre).T
-    aside = np.hypot(x, y)
-    around = np.stack([x, y], 1) / np.maximum(aside, 1e-9)[:, None]
-    layout = 0.5 + np.arctan2(aside, z)[:, None] / (2 * np.pi) * around
-    place = np.full(len(neutral), -1, np.int64)
-    place[ball] = len(uv) + np.arange(len(ball))
-    result = faces_uv.copy()
-    result[chosen] = np.where(table >= 0, place[table], -1)
-    return np.concatenate([uv, layout]), result

@@ -18,10 +18,10 @@ from dnpm.core.cli.main import main
 from dnpm.core.detail.config import GeneratorConfig
 from dnpm.core.detail.foreign import read_generator
 from dnpm.core.detail.foreign.safe_pickle import load_pickle
-from dnpm.core.detail.foreign.sealed import DamagedError, RefusedError
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.generator_files import load_generator
 from dnpm.core.errors import DnpmError
+from dnpm.core.files.sealed import DamagedError, RefusedError
 from dnpm.tests.core.detail import naive_stylegan2 as naive
 from dnpm.tests.core.detail.foreign.files import (
     TAPS,

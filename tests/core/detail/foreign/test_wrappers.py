@@ -15,9 +15,9 @@ from dnpm.core.cli.main import main
 from dnpm.core.detail.config import GeneratorConfig
 from dnpm.core.detail.foreign import read_generator
 from dnpm.core.detail.foreign.safe_pickle import load_pickle
-from dnpm.core.detail.foreign.sealed import DamagedError, RefusedError
 from dnpm.core.detail.generator import Generator
 from dnpm.core.errors import DnpmError
+from dnpm.core.files.sealed import DamagedError, RefusedError
 from dnpm.tests.core.detail.foreign.files import (
     Raw,
     network,
