@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,16 +62,7 @@ class DNPM_OT_bake_sequence(BackgroundOperator, bpy.types.Operator):
         others = baked.earlier(face, folder, group.form)
         uid, name, scene_uid, size = face.session_uid, face.name, scene.session_uid, int(group.size)
         made_with = yield from self._facts(size)
-        self.holds = True  # The scene goes through its frames: nothing else may move it.
-        try:
-            sampling = baked.sample(slider_values.still_there(uid, name), scene_of(scene_uid), frames)
-            requests = yield from with_label(sampling, "looking at the frames", _SAMPLING_SHARE)
-        finally:
-            self.holds = False
-        face = slider_values.still_there(uid, name)
-        maps = yield from _missing(face, requests, made_with, sequence, others)
-        changing = any(not np.array_equal(one.identity, requests[frames[0]].identity) for one in requests.values())
-        yield from _compute(maps, sequence, size)
+        made, changing = yield from write_maps(face, scene, frames, sequence, others, size, made_with, self._hold)
         face = slider_values.still_there(uid, name)
         try:
             baked.show(face, sequence, frames)
@@ -81,14 +72,13 @@ class DNPM_OT_bake_sequence(BackgroundOperator, bpy.types.Operator):
             self.report({"WARNING"}, "The person changes over time: without this extension the mesh stays as it is")
         if sequence.form == "PNG16" and scene_of(scene_uid).frame_start < frames[0]:
             self.report({"WARNING"}, f"Before frame {frames[0]} there is no map: bake from the scene's first frame on")
-        made = sum(len(entry.frames) for entry in maps)
         return f"{made} maps written, {len(frames) - made} were there, in {sequence.folder}"
 
     def _facts(self, size: int) -> Generator[tuple[float, str], None, str]:
-        """What the maps depend on besides the sliders: weights and size."""
-        pending = session.usable_client().submit(_channel(), InfoRequest())
-        info = yield from _answer(pending, 0.0, "starting the backend")
-        return json.dumps([info.weights.sha256, size], sort_keys=True)
+        return facts(size)
+
+    def _hold(self, wait: bool) -> None:
+        self.holds = wait
 
 
 class DNPM_OT_live_detail(FaceOperator, bpy.types.Operator):
@@ -101,6 +91,36 @@ class DNPM_OT_live_detail(FaceOperator, bpy.types.Operator):
         if not map_image.is_baked(face):
             raise DnpmError(f"{face.name}: shows its live map already")
         baked.hide(face)
+
+
+def facts(size: int) -> Generator[tuple[float, str], None, str]:
+    """What the maps depend on besides the sliders: weights and size."""
+    pending = session.usable_client().submit(_channel(), InfoRequest())
+    info = yield from _answer(pending, 0.0, "starting the backend")
+    return json.dumps([info.weights.sha256, size], sort_keys=True)
+
+
+def write_maps(
+    face: bpy.types.Object, scene: bpy.types.Scene, frames: range, sequence: Sequence, others: list[Sequence],
+    size: int, made_with: str, hold: Callable[[bool], None] = lambda wait: None,
+) -> Generator[tuple[float, str], None, tuple[int, bool]]:  # fmt: skip
+    """Write the maps of these frames that are not there yet, of `size` texels a side.
+
+    others: sequences to copy from; made_with: from `facts`; hold: told while the scene goes through its frames, when
+    nothing else may move it. Returns how many were written, and whether the person changes over time. Raises DnpmError.
+    """
+    uid, name, scene_uid = face.session_uid, face.name, scene.session_uid
+    hold(True)
+    try:
+        sampling = baked.sample(slider_values.still_there(uid, name), scene_of(scene_uid), frames)
+        requests = yield from with_label(sampling, "looking at the frames", _SAMPLING_SHARE)
+    finally:
+        hold(False)
+    face = slider_values.still_there(uid, name)
+    maps = yield from _missing(face, requests, made_with, sequence, others)
+    changing = any(not np.array_equal(one.identity, requests[frames[0]].identity) for one in requests.values())
+    yield from _compute(maps, sequence, size)
+    return sum(len(entry.frames) for entry in maps), changing
 
 
 def _range(group: SequenceProperties, scene: bpy.types.Scene) -> range:

@@ -211,8 +211,8 @@ ORDER = [
     *(f"core.{room}" for room in (
         "version", "paths", "errors", "geometry", "files", "logs", "progress", "torch_advice", "devices", "programs",
         "module_main", "processes", "tflite", "face_model", "capture", "export", "detail", "speech", "photo", "video",
-        "transfer", "measures", "options", "dataset", "training", "evaluation", "batch", "backend", "diagnostics",
-        "cli",
+        "transfer", "measures", "options", "dataset", "training", "evaluation", "batch", "farm", "backend",
+        "diagnostics", "cli",
     )),
     "operators.scene", "operators.properties", "operators", "panels",
 ]  # fmt: skip

@@ -19,9 +19,9 @@ import dnpm
 ROOMS = ("core", "operators", "panels")
 # What Blender's own process imports: numpy and the standard library alone.
 LIGHT = re.compile(
-    r"^(__init__|(panels|operators)/.*|core/(__init__|errors|paths|version)|core/files/(__init__|tensor_file|writing|inputs|exr|png|names)|core/capture/.*"
+    r"^(__init__|(panels|operators)/.*|core/(__init__|errors|paths|version)|core/files/(__init__|tensor_file|writing|inputs|exr|png|names|path_mapping)|core/capture/.*"
     r"|core/face_model/(__init__|model|arkit|units|locate|presets|sampling)|core/detail/(__init__|card)"
-    r"|core/batch/(__init__|arguments|job|ledger|sequence|sliders|views)"
+    r"|core/batch/(__init__|arguments|chunks|frames|job|ledger|sequence|sliders|views)"
     r"|core/backend/(__init__|protocol|types|segment|requests|messages)|core/backend/client/.*)\.py$"
 )
 SCRIPTS = {"core/module_main.py", "core/backend/worker/main.py", "operators/headless/run.py"}

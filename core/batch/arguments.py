@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..errors import DnpmError
 from ..face_model.looks import AMOUNTS, TONES, read_pairs
+from ..files import path_mapping
 from ..options import add_device
 from . import job as jobs
+from .chunks import read_chunk
 from .views import NAMED
 
 EPILOG = """\
@@ -63,16 +66,38 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     with_.add_argument("--python", metavar="FILE", help="the Python that has torch (default: found by itself)")
     add_device(with_, None)
     with_.add_argument("--force", action="store_true", help="make every item again, done or not")
+    farm = parser.add_argument_group("on a farm (`dnpm farm` writes these)")
+    add_farm(farm, "items, counted from 1")
     with_.add_argument("--dry-run", action="store_true", help="check the job, list its items and stop")
 
 
+def add_farm(parser: argparse._ArgumentGroup, what: str) -> None:
+    """What a farm's task needs besides: its part of the work, where folders lie, how far it is."""
+    parser.add_argument("--chunk", metavar="FIRST:COUNT", help=f"make only these {what}; others make the rest")
+    parser.add_argument(
+        "--path-mapping", type=Path, metavar="FILE",
+        help="JSON that says where the submitter's folders lie here (pathmapping-1.0)",
+    )  # fmt: skip
+    parser.add_argument("--openjd", action="store_true", help="also print progress as Open Job Description wants it")
+
+
 def read_job(args: argparse.Namespace) -> jobs.Job:
-    """The job that the command line asks for. Raises DnpmError on anything wrong with it."""
+    """The job that the command line asks for, of it the chunk. Raises DnpmError on anything wrong with it."""
+    job, chunk = _whole_job(args), read_chunk(args.chunk)
+    if chunk is None:
+        return job
+    items = tuple(item for number, item in enumerate(job.items, 1) if number in chunk)
+    if not items:
+        raise DnpmError(f"--chunk {args.chunk}: the job has {len(job.items)} items, and none of these")
+    return jobs.Job(items)
+
+
+def _whole_job(args: argparse.Namespace) -> jobs.Job:
     settings = _settings(args)
     if args.job is not None:
         if args.seeds or args.preset or args.expression or args.random_expressions:
             raise DnpmError("give either a job file or --seeds, --preset, --expression, --random-expressions, not both")
-        return jobs.load(args.job, settings)
+        return _moved(jobs.load(args.job, settings), path_mapping.read(args.path_mapping))
     identities: list[dict[str, Any]] = [
         {"name": f"seed{seed}", "identity": {"seed": seed}} for seed in _numbers(args.seeds, "--seeds")
     ]
@@ -91,6 +116,16 @@ def read_job(args: argparse.Namespace) -> jobs.Job:
         for name, spec in named
     ]
     return jobs.parse({"settings": settings, "items": items}, Path.cwd(), "command line")
+
+
+def _moved(job: jobs.Job, mapping: path_mapping.PathMapping) -> jobs.Job:
+    """The same job with its presets where they lie on this machine."""
+    return jobs.Job(
+        tuple(
+            item if item.preset is None else replace(item, preset=Path(mapping.apply(str(item.preset))))
+            for item in job.items
+        )
+    )
 
 
 def _settings(args: argparse.Namespace) -> dict[str, Any]:

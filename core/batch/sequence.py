@@ -13,21 +13,17 @@ import re
 import shutil
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import DnpmError
-from ..files import json_file
 from ..files.displacement_maps import write_exr, write_png
 from ..files.writing import folder as made_folder
-from ..files.writing import sweep, write_text, writing
+from ..files.writing import sweep, writing
+from .frames import FrameFiles, with_ledgers
 
 FORMS = {"EXR16": ".exr", "EXR32": ".exr", "PNG16": ".png"}
 """Half or full floats of millimetres, or 16-bit grey as `displacement_maps.write_png` has it."""
-LEDGER = "sequence.json"
-_FORMAT = "dnpm-sequence-1"
 _READABLE_MOST = 40
 """Letters of a face's name in a stem: a file's name has room for 255 bytes, a path on Windows for 260 letters."""
 _FILE = re.compile(r"(?P<stem>.+)_[0-9]{4,}")
@@ -63,26 +59,12 @@ def stem_of_file(file: Path) -> str | None:
     return found["stem"] if found is not None and file.suffix in FORMS.values() else None
 
 
-@dataclass
-class Sequence:
-    """The files of one face in one folder. `done`: frame -> digest of what its file shows, and the file's size."""
+class Sequence(FrameFiles):
+    """The files of one face in one folder; `form` is a key of FORMS."""
 
-    folder: Path
-    form: str
-    stem: str
-    done: dict[int, tuple[str, int]] = field(default_factory=dict)
-
-    def path(self, frame: int) -> Path:
-        """A frame's file; frames from 0 on."""
-        return self.folder / f"{self.stem}_{frame:04d}{FORMS[self.form]}"
-
-    def has(self, frame: int, digest: str) -> bool:
-        """Whether the frame's file is there, whole, and shows this."""
-        known = self.done.get(frame)
-        try:
-            return known is not None and known == (digest, self.path(frame).stat().st_size)
-        except OSError:
-            return False
+    @property
+    def suffix(self) -> str:
+        return FORMS[self.form]
 
     def take(self, frame: int, digest: str, other: Sequence) -> bool:
         """Copy a frame from another sequence that has it; returns whether it had. Raises DnpmError as `write` does."""
@@ -92,7 +74,7 @@ class Sequence:
         self.done.pop(frame, None)
         with writing(path) as beside:
             shutil.copyfile(other.path(frame), beside)
-        self.done[frame] = (digest, path.stat().st_size)
+        self.note(frame, digest)
         return True
 
     def write(self, frames: list[int], displacement: np.ndarray, digest: str) -> None:
@@ -109,32 +91,25 @@ class Sequence:
                 shutil.copyfile(first, beside)
         self.done |= {frame: (digest, first.stat().st_size) for frame in frames}
 
-    def save(self) -> None:
-        """Write the ledger. Raises DnpmError when it cannot be written."""
-        path = self.folder / f"{self.stem}.{LEDGER}"
-        frames = {str(frame): list(entry) for frame, entry in sorted(self.done.items())}
-        write_text(path, json.dumps({"format": _FORMAT, "form": self.form, "frames": frames}))
 
-
-def open_sequence(folder: Path, form: str, stem: str) -> Sequence:
-    """The sequence of this stem in a folder, made if it is not there, with what its ledger knows.
+def open_sequence(folder: Path, form: str, stem: str, part: range | None = None) -> Sequence:
+    """The sequence of this stem in a folder, made if it is not there, with what its ledgers know.
 
     A ledger that is damaged or of another form counts as none: the maps are made again. What a baking that was killed
-    left half written goes. Raises DnpmError when the
-    folder cannot be made.
+    left half written goes; part: only of these frames, because another process may be at work on the others. Raises
+    DnpmError when the folder cannot be made.
     """
     made_folder(folder)
-    sweep(folder, f"{stem}[_.]*")
-    return known_sequence(folder, form, stem)
+    sequence = known_sequence(folder, form, stem)
+    if part is None:
+        sweep(folder, f"{stem}[_.]*")
+    else:
+        sequence.part = part
+        for frame in part:
+            sweep(folder, f"{sequence.path(frame).stem}.*")
+    return sequence
 
 
 def known_sequence(folder: Path, form: str, stem: str) -> Sequence:
     """The same, to be read only: nothing is made."""
-    sequence = Sequence(folder, form, stem)
-    try:
-        found = json_file.read(folder / f"{sequence.stem}.{LEDGER}")
-        if (found["format"], found["form"]) == (_FORMAT, form):
-            sequence.done = {int(frame): (str(entry[0]), int(entry[1])) for frame, entry in found["frames"].items()}
-    except (DnpmError, ValueError, KeyError, TypeError, IndexError, AttributeError):
-        sequence.done = {}
-    return sequence
+    return with_ledgers(Sequence(folder, form, stem))

@@ -41,22 +41,23 @@ def forwarded(args: argparse.Namespace) -> list[str]:
     """The arguments as the headless module wants them: all but which Blender, paths made absolute."""
     words: list[str] = [] if args.job is None else [str(args.job.absolute())]
     for key in ("seeds", "random_expressions", "size", "views", "outputs", "engine", "samples", "detail", "map_size",
-                "subdivision", "background", "device"):  # fmt: skip
+                "subdivision", "background", "device", "chunk"):  # fmt: skip
         value = getattr(args, key)
         if value is not None:
             words.append(f"--{key.replace('_', '-')}={value}")
+    paths = ("out", "face_model", "weights", "path_mapping")
     words += [f"--{key.replace('_', '-')}={getattr(args, key).absolute()}"
-              for key in ("out", "face_model", "weights") if getattr(args, key) is not None]  # fmt: skip
+              for key in paths if getattr(args, key) is not None]  # fmt: skip
     words += [f"--preset={Path(file).absolute()}" for file in args.preset]
     words += [f"--expression={text}" for text in args.expression]
-    return words + (["--force"] if args.force else [])
+    return words + [f"--{key}" for key in ("force", "openjd") if getattr(args, key)]
 
 
 def start_blender(words: list[str], blender: str | None, python: str | None, output: TextIO | None = None) -> int:
     """Run the headless module in a process of its own, its lines to `output` (None: stdout). Returns its exit code."""
     # The backend's Python: this one, which runs the package already, unless another is asked for.
     words = [*words, f"--python={python or sys.executable}"]
-    if blender is None:
+    if not blender:
         if importlib.util.find_spec("bpy") is None:
             raise DnpmError(
                 "no Blender: install its Python module (`pip install bpy==4.5.15`) or name a program with --blender"

@@ -31,6 +31,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "capture": ("capture", "a captured performance of many programs, or a video of a person, to our CSV"),
     "export": ("export", "a face for game engines: GLB, FBX, colours, normal and wrinkle maps"),
     "batch": ("batch", "render many faces headless from a JSON job file"),
+    "scene": ("scene", "render or bake frames of a .blend headless, a part of them if others make the rest"),
+    "farm": ("farm", "a batch, a render or a bake for a render farm: an Open Job Description bundle"),
     "demo": ("demo", "render the demonstration's pictures, map and .blend"),
     "figures": ("figures", "render the paper's Figures 3 and 4 with these weights"),
     "data": ("data", "make and inspect training samples"),

@@ -36,7 +36,7 @@ def main(words: Sequence[str]) -> int:
             return 0
         made_folder(args.out)
         with quiet(args.out / "blender.log") as progress, Maker(args) as maker:
-            return run(job, args.out, maker, progress, force=args.force)
+            return run(job, args.out, maker, progress, force=args.force, openjd=args.openjd)
     except (DnpmError, OSError) as error:
         log.error("%s", error)
         return 2
@@ -45,7 +45,9 @@ def main(words: Sequence[str]) -> int:
         return 130
 
 
-def run(job: Job, out: Path, maker: Maker, progress: TextIO, *, force: bool = False) -> int:
+def run(
+    job: Job, out: Path, maker: Maker, progress: TextIO, *, force: bool = False, openjd: bool = False
+) -> int:  # fmt: skip
     """Make every item into OUT/NAME; returns 1 when one failed, else 0."""
     count, failed, skipped = len(job.items), [], 0
     for number, item in enumerate(job.items, 1):
@@ -64,11 +66,18 @@ def run(job: Job, out: Path, maker: Maker, progress: TextIO, *, force: bool = Fa
         elif not result.startswith("FAILED"):
             result += f" in {time.monotonic() - start:.1f} s"
         print(f"[{number:{len(str(count))}}/{count}] {item.name}: {result}", file=progress, flush=True)
+        if openjd:
+            tell_farm(progress, number / count, item.name)
     made = count - skipped - len(failed)
     print(f"{made} made, {skipped} skipped, {len(failed)} failed, in {out}", file=progress, flush=True)
     if failed:
         print(f"failed: {', '.join(failed)} (details in {out / 'blender.log'})", file=progress, flush=True)
     return 1 if failed else 0
+
+
+def tell_farm(progress: TextIO, share: float, text: str) -> None:
+    """How far this task is, in the words that Open Job Description's sessions read."""
+    print(f"openjd_progress: {100 * share:.1f}\nopenjd_status: {text}", file=progress, flush=True)
 
 
 def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | None:

@@ -1,5 +1,5 @@
-"""Start of the headless batch under Blender or a Python with bpy; with the word `clip`, `engine` or `engine_compare`
-first, of what `dnpm animate` or `dnpm export` wants of Blender:
+"""Start of the headless batch under Blender or a Python with bpy; with the word `clip`, `engine`, `engine_compare`
+or `scene` first, of what `dnpm animate`, `dnpm export` or `dnpm scene` wants of Blender:
 
 blender -b --python operators/headless/run.py -- job.json --out DIR
 python operators/headless/run.py -- job.json --out DIR
@@ -38,7 +38,7 @@ def main() -> None:
     sys.path[:] = [entry for entry in sys.path if entry != here]  # Python put the script's folder there
     words = sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
     command = "batch"
-    if words[:1] in (["clip"], ["engine"], ["engine_compare"]):
+    if words[:1] in (["clip"], ["engine"], ["engine_compare"], ["scene"]):
         command, words = words[0], words[1:]
     name = package()
     processes = importlib.import_module(f"{name}.core.processes")

@@ -253,6 +253,7 @@ PRINTS = {
     "operators/headless/clip.py": "the clip's files, the command's result",
     "operators/headless/engine.py": "how far the export is, and its files, the command's result",
     "operators/headless/engine_compare.py": "the pictures, the command's result",
+    "operators/headless/scene.py": "one line a frame, on the stream kept for that",
 }
 
 

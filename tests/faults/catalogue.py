@@ -74,6 +74,7 @@ _KINDS = [
     Kind("training state", "state.safetensors", "tensors", d.make_state, d.read_state),
     Kind("training log", "log.csv", "table", d.make_state, d.read_log),
     Kind("batch ledger", "done.json", "json", d.make_ledgers, d.read_ledgers),
+    Kind("path mapping", "rules.json", "json", d.make_path_mapping, d.read_path_mapping),
     Kind("sequence ledger", "face.sequence.json", "json", d.make_ledgers, d.read_ledgers),
 ]  # fmt: skip
 _USES = {

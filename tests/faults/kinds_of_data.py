@@ -369,3 +369,14 @@ def read_ledgers(path: Path) -> None:
 
     ledger.is_done(path.parent, "f" * 64)
     sequence.known_sequence(path.parent, "PNG16", "face")
+
+
+def make_path_mapping(folder: Path) -> None:
+    rules = [{"source_path_format": "POSIX", "source_path": "/home/a", "destination_path": "/mnt/a"}]
+    (folder / "rules.json").write_text(json.dumps({"version": "pathmapping-1.0", "path_mapping_rules": rules}))
+
+
+def read_path_mapping(path: Path) -> str:
+    from dnpm.core.files import path_mapping
+
+    return path_mapping.read(path).apply("/home/a/b.blend")

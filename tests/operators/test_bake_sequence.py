@@ -209,6 +209,7 @@ def test_given_up_on_the_way(backend, face, group, monkeypatch):
     class Bare:
         work = DNPM_OT_bake_sequence.work
         _facts = DNPM_OT_bake_sequence._facts
+        _hold = DNPM_OT_bake_sequence._hold
 
     monkeypatch.setattr(baked, "SLICE_S", 0.0)
     work = Bare().work(bpy.context, face)

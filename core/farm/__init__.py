@@ -1,0 +1,1 @@
+"""Jobs for render farms: bundles of the Open Job Description (docs/farm.md)."""
