@@ -155,7 +155,8 @@ SHOWN = 4
 def picture(bench: Bench, methods: Mapping[str, Method], out: Path) -> None:
     """Held-out maps, what is left of them at 1/8, and what every method (of the first seed) makes of that."""
     picks = np.linspace(0, len(bench.test) - 1, min(SHOWN, len(bench.test))).astype(int)
-    columns: dict[str, list[np.ndarray]] = {"true": [], f"1/{FACTORS[-1]}": []} | {name: [] for name in methods}
+    names = ["true", f"1/{FACTORS[-1]}", *methods]
+    columns: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for pick in picks:
         true = torch.from_numpy(bench.test[pick].astype(np.float32))[None, None].to(bench.device)
         low = degrade(true, FACTORS[-1])

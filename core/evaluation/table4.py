@@ -9,16 +9,19 @@ import functools
 from dataclasses import replace
 from typing import Any
 
+from ..training.photo.restoration import RestorationPlan
 from . import restoring, table2
 from .restoring import FACTORS, PLANS, Bench, degrade, restore_with
 from .spread import cell, last_rise, mean_and_spread
 from .table2 import Method
 
 PURPOSE = "Table IV: the losses of restoration left out one by one"
-VARIANTS: dict[str, dict[str, float]] = {
-    "all three": {}, "without L1": {"l1": 0.0}, "without perceptual": {"perceptual": 0.0},
-    "without identity": {"identity": 0.0},
-}  # fmt: skip
+VARIANTS: dict[str, RestorationPlan] = {
+    "all three": PLANS["ours"],
+    "without L1": replace(PLANS["ours"], l1=0.0),
+    "without perceptual": replace(PLANS["ours"], perceptual=0.0),
+    "without identity": replace(PLANS["ours"], identity=0.0),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -31,11 +34,11 @@ def evaluate(args: argparse.Namespace) -> dict:
     bench = Bench.open(args)
     rows: dict[str, Any] = {}
     shown: dict[str, Method] = {}
-    for name, change in VARIANTS.items():
+    for name, plan in VARIANTS.items():
         curves, found = [], []
         for seed in bench.seeds:
             network = bench.ours(seed)
-            curves.append(bench.fit("table4", name, seed, network, replace(PLANS["ours"], **change)))
+            curves.append(bench.fit("table4", name, seed, network, plan))
             method = Method(network, functools.partial(restore_with, bench, network))
             shown.setdefault(name, method)
             scores = bench.by_factor(method)
