@@ -14,6 +14,7 @@ setup(
             "weights/*.json",
             "weights/*.md",
             "core/face_model/library/*/*.json",
+            "core/face_model/library/*/*.jpg",
         ]
     },
 )

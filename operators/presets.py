@@ -11,7 +11,7 @@ from ..core.errors import DnpmError
 from ..core.face_model import presets
 from ..core.files import names
 from .base import FaceOperator, Result, own_operators
-from .scene import compat, settings
+from .scene import asset_library, compat, saved_presets, settings, thumbnails
 from .sliders import apply_preset, preset_of
 
 
@@ -55,6 +55,9 @@ class DNPM_OT_save_preset(FaceOperator, bpy.types.Operator):
             raise DnpmError(f"{taken}: a preset of this name exists: choose another name, or set overwrite=True")
         path = taken or settings.presets_folder() / presets.file_name(self.name)
         presets.write_preset(path, preset_of(face))
+        thumbnails.remove(path)  # of the preset that was replaced
+        asset_library.refresh_saved()
+        thumbnails.draw(path, asset_library.refresh_saved)
         self.report({"INFO"}, f"Saved {path}")
 
 
@@ -112,6 +115,8 @@ class DNPM_OT_delete_preset(bpy.types.Operator):
         try:
             presets.read_preset(path)  # deletes nothing but presets
             path.unlink()
+            thumbnails.remove(path)
+            asset_library.refresh_saved()
         except DnpmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}
@@ -128,16 +133,9 @@ _listed: list[tuple[str, str, str]] = []
 """Blender keeps no copy of an enum's strings."""
 
 
-def _saved() -> list[Path]:
-    """Every preset in the folder of presets and the folders in it, those of the folder itself first."""
-    folder = settings.presets_folder()
-    found = [path for path in folder.rglob(f"*{presets.SUFFIX}") if path.is_file()] if folder.is_dir() else []
-    return sorted(found, key=lambda path: (len(path.parts), str(path).casefold()))
-
-
 def _in_menu() -> tuple[list[Path], int]:
     """The presets that the menus show, and how many more there are."""
-    found = _saved()
+    found = saved_presets.saved()
     shown = [path for path in found if path.parent == settings.presets_folder()][:MENU_ROWS]
     return shown, len(found) - len(shown)
 
@@ -146,7 +144,7 @@ def _choices(operator: bpy.types.Operator, context: bpy.types.Context) -> list[t
     folder = settings.presets_folder()
     _listed[:] = [
         (name, name.removesuffix(presets.SUFFIX), f"Saved in {folder}")
-        for name in (path.relative_to(folder).as_posix() for path in _saved())
+        for name in (path.relative_to(folder).as_posix() for path in saved_presets.saved())
     ]
     return _listed
 

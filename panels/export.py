@@ -15,7 +15,7 @@ class DNPM_PT_export(FaceTab, bpy.types.Panel):
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Export"
     bl_options = {"DEFAULT_CLOSED"}
-    bl_order = 8
+    bl_order = 9
 
     def draw(self, context: bpy.types.Context) -> None:
         column = self.layout.column(align=True)

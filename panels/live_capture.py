@@ -15,7 +15,7 @@ class DNPM_PT_live_capture(FaceTab, bpy.types.Panel):
 
     bl_idname = "DNPM_PT_live_capture"
     own_heads = False
-    bl_order = 5
+    bl_order = 6
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Live Capture"
     bl_options = {"DEFAULT_CLOSED"}

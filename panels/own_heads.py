@@ -28,7 +28,7 @@ class DNPM_PT_own_head(Tab, bpy.types.Panel):
     """Add detail to any mesh with a face; how it fits; points to correct it."""
 
     bl_idname = "DNPM_PT_own_head"
-    bl_order = 7
+    bl_order = 8
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Detail on Other Heads"
 

@@ -20,7 +20,7 @@ class DNPM_PT_photo(FaceTab, bpy.types.Panel):
 
     bl_idname = "DNPM_PT_photo"
     own_heads = False
-    bl_order = 4
+    bl_order = 5
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Photo"
     bl_options = {"DEFAULT_CLOSED"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 
 from ..core.backend import needs
-from ..operators.scene import session, settings
+from ..operators.scene import asset_library, session, settings
 from ..operators.scene.detail import live
 from ..operators.scene.face import models
 from . import status
@@ -94,6 +94,8 @@ class DnpmPreferences(bpy.types.AddonPreferences):
         column.prop(self, "weights")
         column.prop(self, "face_model")
         column.prop(self, "presets")
+        added = asset_library.entry() is not None
+        column.operator("dnpm.remove_asset_library" if added else "dnpm.add_asset_library", icon="ASSET_MANAGER")
 
 
 CLASSES = (DnpmPreferences,)

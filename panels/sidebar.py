@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class DNPM_PT_main(Tab, bpy.types.Panel):
-    """Add a face, work on the whole face (random, reset, copy, presets), status of the backend."""
+    """Add a face, work on the whole face (random, reset, copy), status of the backend."""
 
     bl_idname = "DNPM_PT_main"
     bl_label = "DNPM Face"
@@ -49,9 +49,6 @@ class DNPM_PT_main(Tab, bpy.types.Panel):
         row = layout.row(align=True)
         row.operator("dnpm.copy", icon="COPYDOWN")
         row.operator("dnpm.paste", icon="PASTEDOWN")
-        row = layout.row(align=True)
-        row.menu("DNPM_MT_presets", icon="PRESET")
-        row.operator("dnpm.save_preset", text="", icon="FILE_TICK")
         status.draw(layout)
         _draw_library(layout, face)
         clashing = vertex_groups.clashing(face)
@@ -84,7 +81,7 @@ class DNPM_PT_identity(FaceTab, bpy.types.Panel):
     """The shape of the person: identity sliders."""
 
     bl_idname = "DNPM_PT_identity"
-    bl_order = 0
+    bl_order = 1
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Identity"
 
@@ -120,7 +117,7 @@ class DNPM_PT_skin(FaceTab, bpy.types.Panel):
     """The person's lines and pores: identity sliders that leave the shape alone, by region."""
 
     bl_idname = "DNPM_PT_skin"
-    bl_order = 1
+    bl_order = 2
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Skin"
     bl_options = {"DEFAULT_CLOSED"}
@@ -150,7 +147,7 @@ class DNPM_PT_look(FaceTab, bpy.types.Panel):
 
     bl_idname = "DNPM_PT_look"
     own_heads = False
-    bl_order = 6
+    bl_order = 7
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Look"
     bl_options = {"DEFAULT_CLOSED"}
@@ -171,7 +168,7 @@ class DNPM_PT_expression(FaceTab, bpy.types.Panel):
 
     bl_idname = "DNPM_PT_expression"
     own_heads = False
-    bl_order = 2
+    bl_order = 3
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Expression"
 
@@ -221,7 +218,7 @@ class DNPM_PT_detail(FaceTab, bpy.types.Panel):
     """Strength and size of the displacement map, freezing, saving."""
 
     bl_idname = "DNPM_PT_detail"
-    bl_order = 3
+    bl_order = 4
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Detail"
 
@@ -258,7 +255,7 @@ class DNPM_PT_training(FaceTab, bpy.types.Panel):
 
     bl_idname = "DNPM_PT_training"
     own_heads = False
-    bl_order = 9
+    bl_order = 10
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Training Data"
     bl_options = {"DEFAULT_CLOSED"}

@@ -20,7 +20,7 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
 
     bl_idname = "DNPM_PT_speech"
     own_heads = False
-    bl_order = 5
+    bl_order = 6
     bl_parent_id = "DNPM_PT_main"
     bl_label = "Speech"
     bl_options = {"DEFAULT_CLOSED"}

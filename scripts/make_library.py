@@ -1,9 +1,12 @@
-"""Writes the presets that ship with the extension: 12 people and 20 expressions, into core/face_model/library/.
+"""Writes the presets that ship with the extension, 12 people and 20 expressions, and a small picture of each, into
+core/face_model/library/.
 
     python scripts/make_library.py
 
 People are drawn from the default face model (a seed each), then moved the shortest way to an age. Expressions are sums
 of action units (FACS, Ekman & Friesen 1978; the emotions' prototypes after EMFACS), written as ARKit's names.
+The pictures are drawn as those of the presets that artists save (core/photo/portrait.py), expressions on one of the
+people.
 """
 
 from __future__ import annotations
@@ -11,14 +14,18 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
+from dnpm.core.backend.client.client import BackendClient
+from dnpm.core.backend.portrait_requests import PortraitRequest
 from dnpm.core.face_model.checks import age_regression
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.looks import IRISES, Look
 from dnpm.core.face_model.model import FaceModel
-from dnpm.core.face_model.presets import LIBRARY, preset_of, to_text
+from dnpm.core.face_model.presets import LIBRARY, MAX_BYTES, preset_of, shipped, to_text
 from dnpm.core.face_model.sampling import random_identity
-from dnpm.core.files.writing import write_text
+from dnpm.core.files.inputs import read_text
+from dnpm.core.files.writing import write_text, writing
 from dnpm.core.paths import ROOT
 
 # name: seed, age, masculine (sd), ancestry (European, East Asian, African; sd), skin tone, iris, freckles, brows,
@@ -37,6 +44,10 @@ PEOPLE = {
     "Kofi_50": (21, 50, 1.2, (-0.9, -0.2, 1.5), "deep", "dark", 0.0, 1.0, 0.4),
     "Lena_68": (22, 68, -1.1, (1.1, -0.4, -0.6), "porcelain", "blue", 0.7, 0.6, 0.0),
 }
+ACTOR = "Joao_33"
+"""Who shows the expressions."""
+QUALITY = 88
+"""Of the JPEGs."""
 ANCESTRY = ("Caucasian", "Asian", "African")
 
 
@@ -105,6 +116,21 @@ def main() -> None:
             LIBRARY / "expressions" / f"{name}.json",
             to_text(preset_of(model, expression=np.round(model.expression(**values).astype(np.float64), 2))),
         )
+    thumbnails()
+
+
+def thumbnails() -> None:
+    """A JPEG beside every shipped preset."""
+    client = BackendClient()
+    try:
+        actor = read_text(LIBRARY / "people" / f"{ACTOR}.json", MAX_BYTES)
+        for path in (*shipped("people"), *shipped("expressions")):
+            picture = client.call(PortraitRequest(preset=read_text(path, MAX_BYTES), actor=actor)).answer.picture
+            with writing(path.with_suffix(".jpg")) as file:
+                Image.fromarray(picture).save(file, "JPEG", quality=QUALITY, subsampling=0, optimize=True)
+            print(path.with_suffix(".jpg").relative_to(ROOT))
+    finally:
+        client.stop()
 
 
 def _write(path: Path, text: str) -> None:

@@ -15,9 +15,8 @@ from pathlib import Path
 from ..errors import DnpmError
 
 SOUND = {"soundfile": "soundfile", "scipy.signal": "scipy", "scipy.interpolate": "scipy"}
-PHOTOS = {"PIL.Image": "pillow"} | {
-    f"scipy.{part}": "scipy" for part in ("ndimage", "optimize", "spatial", "interpolate")
-}
+PORTRAITS = {f"scipy.{part}": "scipy" for part in ("ndimage", "optimize", "spatial", "interpolate")}
+PHOTOS = {"PIL.Image": "pillow"} | PORTRAITS
 
 VIDEOS = PHOTOS | {"av": "av"}
 HEIC_PHOTOS = PHOTOS | {"pillow_heif": "pillow-heif"}

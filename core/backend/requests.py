@@ -8,6 +8,7 @@
 | `SpeechOpen`, `SpeechStep`, `SpeechEnd` | `worker/handlers/speech.py` | `client/task.py: SpeechTask` |
 | `PhotoOpen`, `PhotoStep`, `PhotoEnd` | `worker/handlers/photo.py` | `client/task.py: PhotoTask` |
 | those of `video_requests.py` | `worker/handlers/video.py` | `client/video_task.py: VideoTask` |
+| `PortraitRequest` of `portrait_requests.py` | `worker/handlers/portrait.py` | the pictures of presets |
 A new kind is a dataclass here and a function with `@handler(ItsRequest)` in `worker/handlers/`. Whoever changes a name
 that travels raises `protocol.VERSION`.
 """

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..scene import registration
-from . import controls, face, identity_sliders, live_capture, photo, sequence, speech
+from . import controls, face, identity_sliders, live_capture, photo, preset_pickers, sequence, speech
 
-_PARTS = (face, identity_sliders, controls, sequence, speech, live_capture, photo)
+_PARTS = (face, identity_sliders, controls, sequence, speech, live_capture, photo, preset_pickers)
 _STEPS = tuple((part.register, part.unregister) for part in _PARTS)
 
 

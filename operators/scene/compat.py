@@ -9,6 +9,8 @@ import bpy
 
 RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
 """Option of a property for a path that may begin with //: from 4.5 it has to be said."""
+SHELF_CALLS_OPERATORS = bpy.app.version >= (5, 0, 0)
+"""Whether an asset shelf names the operators of its clicks and drags; before, a key map does."""
 NODES_ALWAYS_ON = bpy.app.version >= (5, 0, 0)
 
 

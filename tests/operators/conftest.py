@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from dnpm.core.backend.portrait_requests import PortraitAnswer, PortraitRequest
 from dnpm.core.backend.requests import (
     Curves,
     FaceModelInfo,
@@ -104,6 +105,8 @@ class FakeClient:
 
     def call(self, request, *, timeout=60) -> Reply:
         self.start()
+        if isinstance(request, PortraitRequest):
+            return Reply(0, "", request, self._portrait(request))
         self.calls.append(self.as_dict(request))
         return self._map(0, "", request)
 
@@ -123,6 +126,12 @@ class FakeClient:
             python="", python_version="", torch_version="", device="cpu", device_name="", devices=("cpu",),
             weights_name="fake", weights=weights, face_model=FaceModelInfo("tiny", "", 3, 4, 0),
         )  # fmt: skip
+
+    def _portrait(self, request: PortraitRequest) -> PortraitAnswer:
+        """A picture whose red is the preset's length."""
+        picture = np.zeros((request.size, request.size, 3), np.uint8)
+        picture[..., 0] = len(request.preset) % 256
+        return PortraitAnswer(picture=picture)
 
     def _one_map(self, request: MapRequest) -> MapAnswer:
         return MapAnswer(displacement=self.map_of(request.identity, request.expression, request.resolution))
@@ -237,7 +246,7 @@ class FakeClient:
         return Reply(ticket, channel, request, MapAnswer(displacement=displacement), ms=5.0)
 
     _answers: ClassVar = {
-        InfoRequest: _info, MapRequest: _one_map, MapsRequest: _maps,
+        PortraitRequest: _portrait, InfoRequest: _info, MapRequest: _one_map, MapsRequest: _maps,
         TransferOpen: _open_transfer, TransferStep: _step_transfer, TransferEnd: _end,
         PhotoOpen: _open_photos, PhotoStep: _step_photos, PhotoEnd: _end,
         SpeechOpen: _open_speech, SpeechStep: _step_speech, SpeechEnd: _end,

@@ -57,6 +57,12 @@ class Layout:
         getattr(data, name)
         self.drawn.append(("prop", data.bl_rna.properties[name].name if text is None else text))
 
+    def template_icon_view(
+        self, data, name: str, *, show_labels: bool = False, scale: float = 6.0, scale_popup: float = 5.0
+    ) -> None:
+        assert data.bl_rna.properties[name].type == "ENUM"
+        self.drawn.append(("pictures", name))
+
     def template_ID(self, data, name: str, **options: str) -> None:  # noqa: N802 -- Blender's name
         assert set(options) <= {"new", "open"}
         assert data.bl_rna.properties[name].type == "POINTER"

@@ -77,7 +77,7 @@ class Worker:
 
     def _answer(self, engine: Any, message: dict[str, Any]) -> None:
         from . import registry
-        from .handlers import maps, photo, speech, transfer, video  # noqa: F401 -- each registers its own
+        from .handlers import maps, photo, portrait, speech, transfer, video  # noqa: F401 -- each registers its own
 
         ticket, start = message["ticket"], time.perf_counter()
         reply: dict[str, Any] = {"type": "reply", "ticket": ticket, "attached": False, "params": {}, "arrays": {}}
