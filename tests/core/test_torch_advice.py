@@ -51,6 +51,44 @@ def test_other_faults_of_loading_are_told_as_before(monkeypatch):
         process._engine({})
 
 
+OF_DYLD = ImportError(
+    "dlopen(/Users/a/torch/_C.cpython-311-darwin.so, 0x0002): Symbol not found: (_kAPIAvailable)\n  Referenced from: "
+    "/Users/a/torch/lib/libtorch_cpu.dylib (which was built for Mac OS X 14.0)"
+)
+
+
+@pytest.mark.parametrize("release", ["11.7.10", "12.7", "13.6.4"])
+def test_a_mac_that_is_too_old_is_told_so(monkeypatch, release):
+    said = torch_advice.why_not_on_this_mac("darwin", "arm64", release)
+    assert "macOS 14 or newer" in said
+    assert release in said
+    assert torch_advice.how_to_install("darwin", "arm64", release) == said
+    monkeypatch.setattr(torch_advice, "why_not_on_this_mac", lambda: said)
+    _refuse(monkeypatch, OF_DYLD)
+    with pytest.raises(DnpmError, match="Symbol not found") as caught:
+        process._engine({})
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("release", ["14.0", "15.3.1", "26.1", "10.16", ""])
+def test_a_mac_that_is_new_enough_has_the_usual_advice(monkeypatch, release):
+    monkeypatch.setattr(torch_advice.platform, "mac_ver", lambda: ("", ("", "", ""), ""))
+    assert torch_advice.why_not_on_this_mac("darwin", "arm64", release) == ""
+    assert "edition of DNPM Face that carries PyTorch" in torch_advice.how_to_install("darwin", "arm64", release)
+    _refuse(monkeypatch, OF_DYLD)
+    with pytest.raises(DnpmError, match="install it again"):
+        process._engine({})
+
+
+def test_a_mac_with_an_intel_processor_is_told_that_there_are_no_builds():
+    said = torch_advice.how_to_install("darwin", "x86_64", "15.0")
+    assert "no builds for Macs with Intel processors" in said
+    assert "edition" not in said
+    assert torch_advice.why_not_on_this_mac("win32", "x86_64") == ""
+    assert torch_advice.why_not_on_this_mac("linux", "x86_64") == ""
+
+
 def _refuse(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     """Loading the engine, and with it torch, fails."""
     real = builtins.__import__

@@ -71,6 +71,15 @@ def test_nothing_else_is_inside(archive: zipfile.ZipFile) -> None:
     assert not [name for name in archive.namelist() if name.endswith((".pyc", ".log", ".partial"))]
 
 
+def test_no_path_is_longer_than_windows_can_unpack(archive: zipfile.ZipFile) -> None:
+    """In Blender's folder of a user with the longest name; Python keeps a compiled copy beside every module."""
+    place = "C:/Users/twenty_letters_of_it/AppData/Roaming/Blender Foundation/Blender/4.2/extensions/user_default/"
+    place += "dnpm_face/"
+    compiled = len("__pycache__/") + len(".cpython-311.pyc.139712345678912") - len(".py")
+    for name in archive.namelist():
+        assert len(place) + len(name) + compiled * name.endswith(".py") <= 259, name
+
+
 def test_every_module_inside_is_python_that_blender_reads(archive: zipfile.ZipFile) -> None:
     for name in archive.namelist():
         if name.endswith(".py"):

@@ -39,6 +39,8 @@ def builder(repository: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    # Its dataclass looks for its module there.
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
 
