@@ -81,7 +81,7 @@ class DnpmPreferences(bpy.types.AddonPreferences):
         column.prop(self, "python")
         column.prop(self, "device")
         column.prop(self, "threads")
-        status.draw(column)
+        status.draw(column, hint=False)
         if note := session.status().device_note:
             status.paragraph(column, note, icon="INFO")
         status.missing(column, "read every sound, photo and video", needs.ALL)

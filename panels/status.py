@@ -40,8 +40,8 @@ def line(status: BackendStatus) -> str:
     return ", ".join(parts)
 
 
-def draw(layout: bpy.types.UILayout) -> None:
-    """The line, and the message where there is one."""
+def draw(layout: bpy.types.UILayout, *, hint: bool = True) -> None:
+    """The line, and the message where there is one. hint: say that the preferences tell how to get a graphics card."""
     status = session.status()
     row = layout.row(align=True)
     row.label(text=f"Detail: {line(status)}", icon=_ICONS[status.state])
@@ -49,6 +49,8 @@ def draw(layout: bpy.types.UILayout) -> None:
         row.operator("dnpm.restart_backend", text="", icon="FILE_REFRESH")
     if status.device_name:
         paragraph(layout, status.device_name)
+    if hint and status.device_note:
+        paragraph(layout, "This PyTorch knows no graphics cards; the preferences say how to get one that does")
     if status.message:
         paragraph(layout, status.message)
     if status.state == "failed":

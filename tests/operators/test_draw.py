@@ -251,6 +251,18 @@ def test_the_preferences_say_how_to_get_the_graphics_card(backend, monkeypatch):
     assert len(told) == 1
 
 
+def test_the_sidebar_says_where_to_read_about_the_graphics_card(face, backend):
+    from dnpm.core.backend.types import BackendStatus
+
+    def told() -> bool:
+        return "knows no graphics cards; the preferences say how" in " ".join(shown(sidebar(), "label"))
+
+    backend.status = BackendStatus(state="ready", device="cpu", device_note="PyTorch is built for processors alone")
+    assert told()
+    backend.status = BackendStatus(state="ready", device="cpu")
+    assert not told()
+
+
 def test_missing_packages_are_shown_before_a_button_is_pressed(face, backend):
     from dnpm.core.backend.types import BackendStatus
     from dnpm.panels.photo import DNPM_PT_photo
