@@ -15,6 +15,7 @@ from . import (
     detail,
     diagnostics,
     export_engine,
+    export_files,
     handlers,
     live_capture,
     live_link,
@@ -47,6 +48,7 @@ _OPERATORS = (
     photo,
     own_heads,
     export_engine,
+    export_files,
     diagnostics,
 )
 _CLASSES = tuple(cls for module in _OPERATORS for cls in module.CLASSES)

@@ -1,4 +1,4 @@
-"""The folded panel that writes the face for game engines."""
+"""The folded panel that writes the face for other programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .tab import FaceTab
 
 
 class DNPM_PT_export(FaceTab, bpy.types.Panel):
-    """Write the face for game engines; folded at first."""
+    """Write the face for other programs; folded at first."""
 
     bl_idname = "DNPM_PT_export"
     bl_parent_id = "DNPM_PT_main"
@@ -21,6 +21,8 @@ class DNPM_PT_export(FaceTab, bpy.types.Panel):
         column = self.layout.column(align=True)
         column.operator_context = "INVOKE_DEFAULT"
         column.operator("dnpm.export_engine", icon="EXPORT")
+        column.operator("dnpm.export_mesh", icon="MESH_DATA")
+        column.operator("dnpm.export_animation", icon="ANIM")
         column.separator()
         # Blender's exporters and Object > Apply do so without a word.
         column.label(text="In File > Export, leave Apply Modifiers", icon="ERROR")

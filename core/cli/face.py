@@ -6,6 +6,7 @@ Writes into --out:
   displacement_relief.png   the map as a lit relief, to look at
   coarse.obj, coarse.ply    the coarse mesh; its texture coordinates fit the map
   face.obj, face.ply        the subdivided, displaced mesh; texture coordinates of the skin
+  displacement_*, maps.json with --maps: the map in other programs' conventions, and what their values mean
   face.json                 the sliders, as a preset that Blender's sidebar and `dnpm batch` read
   face.png                  a picture, rendered by Blender (not with --no-picture)
 """
@@ -27,6 +28,7 @@ from ..backend.requests import MapRequest
 from ..detail.card import check_face_model, check_offset, read_card, weights_dir
 from ..detail.mesh import MAX_LEVELS, surface_mesh
 from ..errors import DnpmError
+from ..export import maps
 from ..face_model import corrective as correctives
 from ..face_model import relief
 from ..face_model.locate import face_model_path
@@ -70,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=f"subdivisions of the displaced mesh, 0 to {MAX_LEVELS} (3 shows pores)",
     )
+    how.add_argument(
+        "--maps",
+        default="",
+        metavar="A,B",
+        help=f"the map in other programs' conventions too: {', '.join(maps.FORMS)}; maps.json says what each means",
+    )
     how.add_argument("--size", default="800x960", metavar="WxH", help="pixels of the picture")
     how.add_argument("--no-picture", action="store_true", help="do not start Blender")
     how.add_argument("--blender", metavar="PROGRAM", help="a Blender program (default: the bpy module)")
@@ -86,6 +94,9 @@ def run(args: argparse.Namespace) -> int:
     start = time.monotonic()
     if not 0 <= args.levels <= MAX_LEVELS:
         raise DnpmError(f"--levels {args.levels}: must be 0 to {MAX_LEVELS}; each makes four times as many faces")
+    forms = [word.strip() for word in args.maps.split(",") if word.strip()]
+    if unknown := sorted(set(forms) - set(maps.FORMS)):
+        raise DnpmError(f"--maps {args.maps}: {unknown[0]} is none of {', '.join(maps.FORMS)}")
     model_path, weights = face_model_path(args.face_model), weights_dir(args.weights)
     model = FaceModel.load(model_path)
     card = read_card(weights)
@@ -112,6 +123,7 @@ def run(args: argparse.Namespace) -> int:
         out / "displacement_relief.png",
     ]
     map_picture(files[-1], displacement, "Displacement")
+    files += [path for path in maps.write(out, displacement, forms, strength) if path not in files] if forms else []
     log.info("meshes ...")
     vertices = model.vertices(identity, expression)
     corrective = correctives.from_text(preset.corrective or "")

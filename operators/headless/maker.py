@@ -19,6 +19,7 @@ from ...core.files.displacement_maps import write_exr, write_png
 from ...core.version import __version__
 from ..scene import names, session, settings
 from ..scene.detail import live, map_image, map_state
+from ..scene.export import meshes
 from ..scene.face import create, models
 from ..scene.photo import code_offset, corrective_shape, wrinkles
 from . import camera, export, studio
@@ -86,8 +87,8 @@ class Maker:
             live.update_now(face, resolution=resolution)
         files = self._maps(item, face, folder)
         files += [
-            export.write_mesh([face], kind, folder / file)
-            for kind, file in export.MESH_FILES.items()
+            meshes.write_mesh([face], kind, folder / file)
+            for kind, file in meshes.MESH_FILES.items()
             if kind in wanted.outputs
         ]
         if "png" in wanted.outputs or "blend" in wanted.outputs:

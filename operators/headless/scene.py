@@ -1,4 +1,5 @@
-"""`dnpm scene` inside Blender: frames of a .blend rendered or baked, a part of them if others make the rest."""
+"""`dnpm scene` inside Blender: frames of a .blend rendered, baked or exported, a part of
+them if others make the rest."""
 
 from __future__ import annotations
 
@@ -21,8 +22,10 @@ from ...core.files import path_mapping
 from ...core.files.writing import folder as made_folder
 from ...core.files.writing import sweep, write_text
 from ..bake_sequence import facts, write_maps
+from ..export_files import export_animation
 from ..scene import rendering
 from ..scene.detail import baked, live, map_image
+from ..scene.export import animation
 from ..scene.face import slider_values
 from ..scene.written import by_blender
 from . import files_of_scene
@@ -32,7 +35,7 @@ from .maker import Maker
 
 log = logs.logger(__name__)
 
-ACTIONS = ("render", "bake", "collect", "references")
+ACTIONS = ("render", "bake", "collect", "export", "references")
 REFERENCES = "references.json"
 _BLOCK = 1 << 20
 
@@ -49,8 +52,10 @@ def main(words: list[str]) -> int:
         parser.add_argument(f"--{name}")
     parser.add_argument("--form", choices=list(FORMS), default="EXR16")
     parser.add_argument("--size", type=int, default=map_image.FULL)
-    for name in ("force", "scripts", "openjd"):
-        parser.add_argument(f"--{name}", action="store_true")
+    parser.add_argument("--formats", default=",".join(animation.FILES))
+    parser.add_argument("--levels", type=int, default=2)
+    for name in ("force", "scripts", "openjd", "displaced", "no_maps"):
+        parser.add_argument(f"--{name.replace('_', '-')}", action="store_true")
     args = parser.parse_args(words)
     try:
         made_folder(args.out)
@@ -185,8 +190,26 @@ def collect(args: argparse.Namespace, maker: Maker, progress: TextIO) -> int:
     return 0
 
 
+def export(args: argparse.Namespace, maker: Maker, progress: TextIO) -> int:
+    """Every face of the scene that is the file's own as Alembic and USD, its maps beside."""
+    frames, options = frames_of(args), animation.Options(tuple(args.formats.split(",")), args.displaced, args.levels)
+    faces = [(face.name, face.session_uid) for face in _own_faces()]
+    if not faces:
+        raise DnpmError(f"{args.blend}: no face to export (linked ones do not count)")
+    for number, (name, uid) in enumerate(faces):
+        face = slider_values.still_there(uid, name)
+        stem, maps = _stem(args, face), not args.no_maps
+        work = export_animation(face, bpy.context.scene, args.out, frames, options, maps, stem)
+        print(f"{name}: {_attended(work, args, progress, number / len(faces))}", file=progress, flush=True)
+    return 0
+
+
+def _own_faces() -> list[bpy.types.Object]:
+    return [face for face in slider_values.faces() if face.name in bpy.context.scene.objects]
+
+
 def _faces(args: argparse.Namespace) -> list[bpy.types.Object]:
-    found = [face for face in slider_values.faces() if face.name in bpy.context.scene.objects and live.follows(face)]
+    found = [face for face in _own_faces() if live.follows(face)]
     if not found:
         raise DnpmError(f"{args.blend}: no face to bake (linked, frozen and baked faces and strength 0 do not count)")
     return found
@@ -241,11 +264,11 @@ def references(args: argparse.Namespace, maker: Maker, progress: TextIO) -> int:
         "libraries": [str(path) for path in files_of_scene.libraries()],
         "files": [str(path) for path in files_of_scene.others()],
         "missing": [str(path) for path in [*files_of_scene.libraries(), *files_of_scene.others()] if not path.exists()],
-        "faces": [face.name for face in slider_values.faces() if face.name in scene.objects and live.follows(face)],
+        "faces": [face.name for face in _own_faces() if live.follows(face)],
         "film": bool(scene.render.is_movie_format),
     }
     write_text(args.out / REFERENCES, json.dumps(found))
     return 0
 
 
-_DO = {"render": render, "bake": bake, "collect": collect, "references": references}
+_DO = {"render": render, "bake": bake, "collect": collect, "export": export, "references": references}

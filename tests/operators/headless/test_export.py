@@ -14,6 +14,7 @@ import pytest
 from dnpm.core.errors import DnpmError
 from dnpm.core.files.displacement_maps import write_exr
 from dnpm.operators.headless import export
+from dnpm.operators.scene.export import meshes
 
 
 @pytest.fixture
@@ -51,7 +52,7 @@ def test_blender_reads_our_maps_to_the_bit(tmp_path: Path, channels: str) -> Non
 
 
 def test_obj_has_the_evaluated_vertices(displaced: bpy.types.Object, tmp_path: Path) -> None:
-    path = export.write_mesh([displaced], "obj", tmp_path / "face.obj")
+    path = meshes.write_mesh([displaced], "obj", tmp_path / "face.obj")
     lines = path.read_text().splitlines()
     points = np.array([line.split()[1:4] for line in lines if line.startswith("v ")], float)
     assert len(points) == 81
@@ -60,13 +61,13 @@ def test_obj_has_the_evaluated_vertices(displaced: bpy.types.Object, tmp_path: P
 
 
 def test_ply_has_the_evaluated_vertices(displaced: bpy.types.Object, tmp_path: Path) -> None:
-    data = export.write_mesh([displaced], "ply", tmp_path / "face.ply").read_bytes()
+    data = meshes.write_mesh([displaced], "ply", tmp_path / "face.ply").read_bytes()
     assert data.startswith(b"ply\n")
     assert b"element face 64" in data
 
 
 def test_glb_has_the_evaluated_vertices(displaced: bpy.types.Object, tmp_path: Path) -> None:
-    data = export.write_mesh([displaced], "gltf", tmp_path / "face.glb").read_bytes()
+    data = meshes.write_mesh([displaced], "gltf", tmp_path / "face.glb").read_bytes()
     assert data[:4] == b"glTF"
     (length,) = struct.unpack("<I", data[12:16])
     document = json.loads(data[20 : 20 + length])
@@ -77,7 +78,7 @@ def test_glb_has_the_evaluated_vertices(displaced: bpy.types.Object, tmp_path: P
 
 
 def test_the_scene_is_as_before(displaced: bpy.types.Object, tmp_path: Path) -> None:
-    export.write_mesh([displaced], "obj", tmp_path / "face.obj")
+    meshes.write_mesh([displaced], "obj", tmp_path / "face.obj")
     assert list(bpy.data.objects) == [displaced]
     assert list(bpy.data.meshes) == [displaced.data]
     assert bpy.context.view_layer.objects.active == displaced
@@ -99,5 +100,5 @@ def test_a_picture_and_a_scene(displaced: bpy.types.Object, tmp_path: Path) -> N
 
 def test_a_folder_that_is_not_there_is_told(displaced: bpy.types.Object, tmp_path: Path) -> None:
     with pytest.raises((DnpmError, RuntimeError)):
-        export.write_mesh([displaced], "obj", tmp_path / "none" / "face.obj")
+        meshes.write_mesh([displaced], "obj", tmp_path / "none" / "face.obj")
     assert list(bpy.data.objects) == [displaced]
