@@ -106,7 +106,9 @@ class DNPM_OT_animate_from_video(FileOperator, bpy.types.Operator):
     left_bone: bpy.props.StringProperty(name="Left Eye", description="The bone that turns with the left eye")
     right_bone: bpy.props.StringProperty(name="Right Eye", description="The bone that turns with the right eye")
     add_sound: bpy.props.BoolProperty(
-        name="Add Sound to Sequencer", description="So that it is heard in playback", default=True
+        name="Add Sound Strip",
+        description="Put the sound into the sequencer, so that it is heard in playback",
+        default=True,
     )
     add_camera: bpy.props.BoolProperty(
         name="Camera and Movie",

@@ -31,6 +31,7 @@ class DNPM_PT_controls(FaceTab, bpy.types.Panel):
         if group.mix_with is not None:
             column.prop(group, "mix_from")
         column = layout.column(align=True)
+        column.use_property_split = False  # beside the slider their names would be cut off
         for name in controls.REGIONS:
             column.prop(group, f"region_{name}", slider=True)
         column = layout.column(align=True)

@@ -41,7 +41,7 @@ class DNPM_PT_own_head(Tab, bpy.types.Panel):
         layout, obj = self.layout, context.active_object
         assert obj is not None
         layout.operator_context = "INVOKE_DEFAULT"
-        status.missing(layout, "lay the face model over a mesh", needs.PHOTOS)
+        status.missing(layout, needs.PHOTOS)
         if not own_heads.is_own(obj):
             layout.operator("dnpm.add_detail", icon="MOD_DISPLACE")
             return

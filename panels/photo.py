@@ -49,7 +49,7 @@ class DNPM_PT_photo(FaceTab, bpy.types.Panel):
         layout.prop(group, "refine")
         is_heic = group.source == "FILE" and group.filepath.lower().endswith(_HEIC)
         modules = needs.HEIC_PHOTOS if is_heic else needs.PHOTOS
-        status.missing(layout, "read this photo" if is_heic else "read photos", modules)
+        status.missing(layout, modules)
         column = layout.column(align=True)
         column.operator_context = "INVOKE_DEFAULT"
         column.scale_y = 1.2

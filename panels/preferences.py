@@ -84,7 +84,8 @@ class DnpmPreferences(bpy.types.AddonPreferences):
         status.draw(column, hint=False)
         if note := session.status().device_note:
             status.paragraph(column, note, icon="INFO")
-        status.missing(column, "read every sound, photo and video", needs.ALL)
+        if missing := session.missing("read every sound, photo and video", needs.ALL):
+            status.paragraph(column, missing[0].upper() + missing[1:], icon="ERROR")
         row = column.row(align=True)
         row.operator("dnpm.test_backend", icon="CHECKMARK")
         row.operator("dnpm.copy_diagnostics", icon="COPYDOWN")

@@ -41,8 +41,7 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
             layout.label(text=_strip_text(context), icon="SEQUENCE")
         layout.prop(group, "offset")
         by_ffmpeg = group.source == "FILE" and group.sound.lower().endswith(BY_FFMPEG)
-        status.missing(layout, "read this sound" if by_ffmpeg else "read sound",
-                       needs.FFMPEG_SOUND if by_ffmpeg else needs.SOUND)  # fmt: skip
+        status.missing(layout, needs.FFMPEG_SOUND if by_ffmpeg else needs.SOUND)
         row = layout.row()
         row.scale_y = 1.4
         row.operator_context = "INVOKE_DEFAULT"
@@ -61,7 +60,7 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
         header.label(text="Capture")
         if body:
             body.operator_context = "INVOKE_DEFAULT"
-            status.missing(body, "read videos", needs.VIDEOS)
+            status.missing(body, needs.VIDEOS)
             body.operator("dnpm.animate_from_video", icon="FILE_MOVIE")
             body.operator("dnpm.import_live_link", icon="IMPORT")
             body.operator("dnpm.export_live_link", icon="EXPORT")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import blf
@@ -16,11 +15,9 @@ if TYPE_CHECKING:
     from bpy.stub_internal.rna_enums import IconItems
 
 _STATES = {"off": "not started", "starting": "starting", "ready": "ready", "busy": "computing", "failed": "stopped"}
-_MOST_LINES, _FEWEST, _WITHOUT_REGION = 12, 20, 46
-_MARGIN = 60.0
-"""Pixels at scale 1: the icon, the box and the scroll bar."""
-_SAMPLE = "the backend computes the detail of this face, 1024 x 1024 pixels"
-"""Typical text, by which the font's width is measured."""
+_MOST_LINES, _WITHOUT_REGION = 12, 46
+_MARGIN, _ICON, _NARROWEST = 82.0, 24.0, 100.0
+"""Pixels at scale 1: tabs, panel and box beside a text; an icon; the least room that a text takes."""
 _ICONS: dict[str, IconItems] = {
     "off": "RADIOBUT_OFF",
     "starting": "TIME",
@@ -57,27 +54,45 @@ def draw(layout: bpy.types.UILayout, *, hint: bool = True) -> None:
         layout.label(text="The face works without its detail.")
 
 
-def missing(layout: bpy.types.UILayout, action: str, modules: Mapping[str, str]) -> None:
+def missing(layout: bpy.types.UILayout, modules: Mapping[str, str]) -> None:
     """What the backend's Python lacks for the buttons below, and what to do; nothing where nothing is lacking."""
-    if text := session.missing(action, modules):
-        paragraph(layout.box(), text[0].upper() + text[1:], icon="ERROR")
+    if text := session.missing_in_short(modules):
+        paragraph(layout.box(), text, icon="ERROR")
 
 
 def paragraph(layout: bpy.types.UILayout, text: str, icon: IconItems = "NONE") -> None:
     """A text over several lines, because a label is one line that is cut off; as wide as the region is."""
     column = layout.column(align=True)
     column.scale_y = 0.8
-    for number, part in enumerate(textwrap.wrap(text, _characters(), break_on_hyphens=False)[:_MOST_LINES]):
+    measure, room, of_icon = _room()
+    first = room if icon == "NONE" else room - of_icon
+    for number, part in enumerate(wrapped(text, measure, room, first)[:_MOST_LINES]):
         column.label(text=part, icon=icon if number == 0 else "NONE")
 
 
-def _characters() -> int:
-    """How many characters of Blender's interface font a line of the region holds, its icon and margins left out."""
+def wrapped(text: str, measure: Callable[[str], float], room: float, first: float) -> list[str]:
+    """Lines no wider than `room`, the first than `first`; a word that is wider, as a path is, goes over several."""
+    lines: list[str] = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if measure(longer) <= (first if len(lines) == 1 else room):
+            lines[-1] = longer
+            continue
+        if lines[-1] or len(lines) == 1:
+            lines.append("")
+        for letter in word:
+            if lines[-1] and measure(lines[-1] + letter) > room:
+                lines.append("")
+            lines[-1] += letter
+    return [line for line in lines if line]
+
+
+def _room() -> tuple[Callable[[str], float], float, float]:
+    """How wide a text is in Blender's interface font, how wide a line of the region may be, and how wide an icon is."""
     region = bpy.context.region
     if region is None or region.width < 2:  # A panel that is drawn without a window, or not laid out yet.
-        return _WITHOUT_REGION
-    style = bpy.context.preferences.ui_styles[0].widget
+        return len, _WITHOUT_REGION, 0.0
     scale = bpy.context.preferences.system.ui_scale
-    blf.size(0, style.points * scale)
-    width, _ = blf.dimensions(0, _SAMPLE)
-    return max(_FEWEST, int((region.width - _MARGIN * scale) / max(width / len(_SAMPLE), 1.0)))
+    blf.size(0, bpy.context.preferences.ui_styles[0].widget.points * scale)
+    room = max(region.width - _MARGIN * scale, _NARROWEST * scale)
+    return lambda text: blf.dimensions(0, text)[0], room, _ICON * scale

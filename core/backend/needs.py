@@ -41,6 +41,14 @@ def advice(action: str, modules: Mapping[str, str], lacked: Collection[str], pyt
     return _missing(action, packages, python) if packages else ""
 
 
+def short_advice(modules: Mapping[str, str], lacked: Collection[str]) -> str:
+    """The same in few words, for a panel; empty when nothing is lacking."""
+    packages = [package for package in dict.fromkeys(modules.values()) if package in lacked]
+    if not packages:
+        return ""
+    return f"Needs {' and '.join(packages)}: python -m pip install {' '.join(packages)}"
+
+
 def _missing(action: str, packages: list[str], python: str) -> str:
     return (
         f"the backend's Python ({python}) cannot {action}, it has no {' and no '.join(packages)}: install "

@@ -101,7 +101,10 @@ class SpeechProperties(bpy.types.PropertyGroup):
         default=0.002, min=0.0, max=0.1, step=0.1, precision=4, options=set(),
     )  # fmt: skip
     add_sound: bpy.props.BoolProperty(
-        name="Add Sound to Sequencer", description="So that it is heard in playback", default=True, options=set()
+        name="Add Sound Strip",
+        description="Put the sound into the sequencer, so that it is heard in playback",
+        default=True,
+        options=set(),
     )
     fit_scene: bpy.props.BoolProperty(
         name="Fit Scene",

@@ -59,6 +59,12 @@ def missing(action: str, modules: Mapping[str, str]) -> str:
     return f"{text}. Then press Restart beside the status line" if text else ""
 
 
+def missing_in_short(modules: Mapping[str, str]) -> str:
+    """The same for a panel; the tooltip of the grey button, and the preferences, say in which Python."""
+    text = needs.short_advice(modules, status().lacking)
+    return f"{text} (in the backend's Python), then Restart above" if text else ""
+
+
 def ready_client() -> BackendClient:
     """The client, started."""
     asked = client()

@@ -272,9 +272,8 @@ def test_missing_packages_are_shown_before_a_button_is_pressed(face, backend):
         return " ".join(shown(draw(DNPM_PT_speech, DNPM_PT_photo), "label"))
 
     backend.status = BackendStatus(state="ready", python="/opt/python", lacking=("av", "pillow-heif"))
-    assert "cannot read videos, it has no av: install it" in told()
-    assert "read photos" not in told()
-    assert "read sound" not in told()
+    assert told().count("Needs ") == 1
+    assert "Needs av: python -m pip install av (in the backend's Python), then Restart above" in told()
     assert bpy.ops.dnpm.face_from_image.poll()
     assert bpy.ops.dnpm.animate_from_audio.poll()
     assert not bpy.ops.dnpm.animate_from_video.poll()
@@ -282,13 +281,13 @@ def test_missing_packages_are_shown_before_a_button_is_pressed(face, backend):
         bpy.ops.dnpm.animate_from_video()
     face.dnpm_photo.filepath = "//ann.HEIC"
     face.dnpm_speech.sound = "//ann.m4a"
-    assert "cannot read this photo, it has no pillow-heif" in told()
-    assert "cannot read this sound, it has no av" in told()
+    assert "Needs pillow-heif: python -m pip install pillow-heif" in told()
+    assert told().count("Needs av: ") == 2
     backend.status = BackendStatus(state="ready", lacking=("scipy", "soundfile"))
     assert not bpy.ops.dnpm.face_from_image.poll()
     assert not bpy.ops.dnpm.animate_from_audio.poll()
-    assert "cannot read photos, it has no scipy" not in told()  # the chosen photo's own line says more
-    assert "cannot read this photo, it has no scipy" in told()
+    assert told().count("Needs scipy: ") == 2
+    assert "Needs soundfile and scipy: python -m pip install soundfile scipy" in told()
 
 
 def test_menus(face, backend, tmp_path):
@@ -391,3 +390,19 @@ def test_styles_are_those_of_the_weights(face, tmp_path, monkeypatch):
             "hours": 0, "scores": {}, "config": {"speakers": ["calm", "loud"]}}  # fmt: skip
     (tmp_path / "speech.json").write_text(json.dumps(card))
     assert _styles(face.dnpm_speech, bpy.context, "") == ["calm", "loud"]
+
+
+def test_paragraphs_are_wrapped_by_the_width_of_their_letters():
+    from dnpm.panels import status
+
+    def width(text: str) -> float:
+        return sum(1.0 if letter in "il" else 2.0 for letter in text)
+
+    text = "ill will /usr/lib/python3.13/site-packages fill mmmm"
+    lines = status.wrapped(text, width, 20.0, 12.0)
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
+    assert width(lines[0]) <= 12
+    assert all(width(line) <= 20 for line in lines)
+    assert lines[0] == "ill will"
+    assert status.wrapped("", width, 20.0, 12.0) == []
+    assert status.wrapped("mmmmmmmmmm", width, 20.0, 5.0) == ["mmmmmmmmmm"], "rather on the next line than in two"

@@ -200,3 +200,18 @@ def test_lips_are_the_group_and_not_the_rims_alone(tiny_model):
     np.testing.assert_array_equal(np.flatnonzero(materials.lip_weights(with_group)), [3, 4, 5])
     rims = replace(tiny_model, vertex_groups={"lips_upper": np.array([4, 9], np.int32)})
     np.testing.assert_array_equal(np.flatnonzero(materials.lip_weights(rims)), [4, 9])
+
+
+def test_the_mouth_is_darker_in_eevee_alone(face):
+    material = materials._new("teeth", 1.0, None)
+    try:
+        tree = material.node_tree
+        shader = next(node for node in tree.nodes if node.type == "BSDF_PRINCIPLED")
+        assert tree.get_output_node("CYCLES").inputs["Surface"].links[0].from_node == shader
+        mixed = tree.get_output_node("EEVEE").inputs["Surface"].links[0].from_node
+        assert mixed.type == "MIX_SHADER"
+        assert mixed.inputs[2].links[0].from_node == shader
+        assert any(node.type == "AMBIENT_OCCLUSION" for node in tree.nodes)
+        assert material[names.MATERIAL_KIND] == "teeth"
+    finally:
+        bpy.data.materials.remove(material)

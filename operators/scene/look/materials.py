@@ -35,6 +35,8 @@ _PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
     "cornea": ((1.0, 1.0, 1.0, 1.0), 0.02, 0.0),
 }
 _OTHER = ((0.52, 0.30, 0.215, 1.0), 0.5, 0.0)
+_LIPS_M = 0.02
+"""How far off the lips still take light from the teeth."""
 _LID_MM = 12.0
 """A lash has skin within this."""
 _LASH = (0.012, 0.009, 0.007, 1.0)
@@ -141,7 +143,25 @@ def _new(kind: str, unit_scale: float, model: FaceModel) -> bpy.types.Material:
         if kind in _MOUTH_KINDS:
             light = nodes.ranged(tree, nodes.attribute(tree, DEPTH).outputs["Fac"], (0.0, 1.0), (1.0, 0.14))
             tree.links.new(nodes.multiplied(tree, colour, light), shader.inputs["Base Color"])
+            _darken_in_eevee(tree, shader, unit_scale)
     return material
+
+
+def _darken_in_eevee(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float) -> None:
+    """EEVEE lights teeth behind nearly closed lips as if they were before them, for its light from the world knows no
+    lips. An output of its own darkens the mouth by what lies around; Cycles keeps the other one."""
+    occlusion = tree.nodes.new("ShaderNodeAmbientOcclusion")
+    occlusion.samples = 16
+    occlusion.inputs["Distance"].default_value = _LIPS_M / unit_scale
+    black, mixed = tree.nodes.new("ShaderNodeBsdfDiffuse"), tree.nodes.new("ShaderNodeMixShader")
+    black.inputs["Color"].default_value = (0.0, 0.0, 0.0, 1.0)
+    # Squared: what it finds on the screen is less than what lies there.
+    tree.links.new(nodes.math(tree, "POWER", occlusion.outputs["AO"], 2.0), mixed.inputs[0])
+    tree.links.new(black.outputs[0], mixed.inputs[1])
+    tree.links.new(shader.outputs[0], mixed.inputs[2])
+    output = tree.nodes.new("ShaderNodeOutputMaterial")
+    output.target = "EEVEE"
+    tree.links.new(mixed.outputs[0], output.inputs["Surface"])
 
 
 def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node, strips: bool) -> None:
