@@ -103,8 +103,9 @@ class DNPM_OT_animate_from_audio(FileOperator, bpy.types.Operator):
         label = f"{face.name} {bpy.path.display_name_from_filepath(sources[0].path)}"
         with ExitStack() as undo:
             written = apply_curves.key_expression(
-                face, model, label, frames, expression, group.tolerance, layered=group.target == "LAYER"
-            )
+                face, model, label, frames, expression, group.tolerance, layered=group.target == "LAYER",
+                into=group.into,
+            )  # fmt: skip
             undo.callback(written.undo)
             if rotations is not None:
                 apply_curves.key_head(face, scene, group.head, label, frames, rotations, group.tolerance, undo)
@@ -117,7 +118,7 @@ class DNPM_OT_animate_from_audio(FileOperator, bpy.types.Operator):
         for source, part in zip(sources, parts, strict=True):
             for note in part.notes:
                 self.report({"WARNING"}, f"{bpy.path.basename(source.path)}: {note}")
-        self._warn(face, model)
+        self._warn(face, model, group.into)
         seconds = sum(float(part.times[-1] - part.times[0]) for part in parts)
         return (
             f"{seconds:.1f} s of speech: {written.keys} keyframes from frame {frames[0]} to {frames[-1]} "
@@ -132,8 +133,8 @@ class DNPM_OT_animate_from_audio(FileOperator, bpy.types.Operator):
         except DnpmError as error:
             self.report({"WARNING"}, str(error))
 
-    def _warn(self, face: bpy.types.Object, model: FaceModel) -> None:
-        if driven := apply_curves.driven(face, model):
+    def _warn(self, face: bpy.types.Object, model: FaceModel, into: str) -> None:
+        if driven := apply_curves.driven(face, model, into):
             self.report({"WARNING"}, f"Drivers win over keyframes: {', '.join(driven[:5])} will not follow the sound")
         if missing := [name for name in ARKIT_NAMES if name not in model.expression_index]:
             self.report({"WARNING"}, f"This face model has no {', '.join(missing[:5])}: left out")

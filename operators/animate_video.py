@@ -18,6 +18,7 @@ from ..core.capture.write import write_live_link, write_track
 from ..core.errors import DnpmError
 from ..core.video.formats import READ, SUFFIXES
 from .animate import LONGEST_S
+from .keyframe_options import KeyframeOptions
 from .long import FileOperator, Work, scene_of
 from .scene import session
 from .scene.face import identity, models, slider_values
@@ -37,7 +38,7 @@ _EYES = [
 ]
 
 
-class DNPM_OT_animate_from_video(FileOperator, bpy.types.Operator):
+class DNPM_OT_animate_from_video(KeyframeOptions, FileOperator, bpy.types.Operator):
     """Let the face perform what a person does in a video: keyframes for its expressions, with head, eyes and sound. Esc leaves the scene as it was; what was read is kept until Blender ends, so that the work goes on from there. Use videos of people who agreed to it"""  # noqa: E501 -- what Blender shows
 
     bl_idname = "dnpm.animate_from_video"
@@ -50,28 +51,10 @@ class DNPM_OT_animate_from_video(FileOperator, bpy.types.Operator):
     filter_glob: bpy.props.StringProperty(
         default=";".join(f"*{suffix}" for suffix in SUFFIXES), options={"HIDDEN", "SKIP_SAVE"}
     )
-    start: bpy.props.EnumProperty(
-        name="Start",
-        description="The frame of the video's first picture",
-        items=[
-            ("SCENE", "First Frame", "The scene's first frame"),
-            ("CURRENT", "Current Frame", "The frame that is shown"),
-            ("FRAME", "Frame", "A frame of your choice"),
-        ],
-    )
-    frame: bpy.props.IntProperty(name="Frame", description="The frame of the video's first picture", default=1)
     match_rate: bpy.props.BoolProperty(
         name="Match Frame Rate",
         description="Give the scene the video's frame rate. Otherwise keyframes and sound keep their times, and the "
         "movie behind the camera, which shows one picture per frame, runs away from them",
-    )
-    target: bpy.props.EnumProperty(
-        name="Into",
-        description="Where the keyframes go",
-        items=[
-            ("ACTION", "New Action", "In place of what moved the expressions before, which stays in the file"),
-            ("LAYER", "NLA Strip", "On top of what moves the expressions already"),
-        ],
     )
     tolerance: bpy.props.FloatProperty(
         name="Thin Out",
@@ -126,7 +109,7 @@ class DNPM_OT_animate_from_video(FileOperator, bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        shown = ["start", *(["frame"] if self.start == "FRAME" else []), "match_rate", "target", "tolerance"]
+        shown = [*self.shown_start(), "match_rate", "into", "target", "tolerance"]
         shown += ["smoothing", "neutral", *(["neutral_s"] if self.neutral == "TIME" else []), "identity", "head"]
         shown += ["eyes", "add_sound", "add_camera", "fit_scene", "files"]
         for name in shown:
@@ -170,7 +153,7 @@ class DNPM_OT_animate_from_video(FileOperator, bpy.types.Operator):
     ) -> str:  # fmt: skip
         """Write it all, or nothing."""
         model = models.model_of(face)
-        start = {"SCENE": scene.frame_start, "CURRENT": current}.get(self.start, self.frame)
+        start = self.first_frame(scene, current)
         label = f"{face.name} {Path(path).stem}"
         before = scene.render.fps, scene.render.fps_base
         with ExitStack() as undo:
@@ -183,7 +166,7 @@ class DNPM_OT_animate_from_video(FileOperator, bpy.types.Operator):
             frames = start + np.arange(len(times))
             written = apply_curves.key_expression(
                 face, model, label, frames, np.clip(expression, 0, 1), self.tolerance,
-                layered=self.target == "LAYER", missing=track.missing,
+                layered=self.target == "LAYER", missing=track.missing, into=self.into,
             )  # fmt: skip
             undo.callback(written.undo)
             assert rotations is not None
@@ -255,7 +238,7 @@ class DNPM_OT_animate_from_video(FileOperator, bpy.types.Operator):
                 f"The scene runs at {fps:.5g} frames per second and the video at {made.fps:.5g}: the movie behind the "
                 "camera runs away. Match Frame Rate helps",
             )
-        if driven := apply_curves.driven(face, models.model_of(face)):
+        if driven := apply_curves.driven(face, models.model_of(face), self.into):
             self.report({"WARNING"}, f"Drivers win over keyframes: {', '.join(driven[:5])} will not follow the video")
 
 

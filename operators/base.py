@@ -8,6 +8,7 @@ import bpy
 
 from ..core import logs
 from ..core.errors import DnpmError
+from .scene.board import posing
 from .scene.detail import live
 from .scene.face import own_heads, slider_values
 
@@ -32,8 +33,9 @@ def own_operators() -> Any:
 
 
 def the_face(context: bpy.types.Context, *, edits: bool = True) -> bpy.types.Object:
-    """The face that an operator works on: the active object, with parts of its own. Raises DnpmError when it cannot."""
-    obj = context.active_object
+    """The face that an operator works on: the active object, or the one whose board that is, with parts of its own.
+    Raises DnpmError when it cannot."""
+    obj = posing.face_of(context.active_object) or context.active_object
     reason = slider_values.why_not(obj, edits=edits)
     if reason:
         raise DnpmError(reason)

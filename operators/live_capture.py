@@ -92,7 +92,7 @@ class DNPM_OT_live_capture_record(FaceOperator, bpy.types.Operator):
         with ExitStack() as undo:
             written = apply_curves.key_expression(
                 face, model, label, frames, np.clip(expression, 0, 1), group.tolerance,
-                layered=group.target == "LAYER", missing=track.missing,
+                layered=group.target == "LAYER", missing=track.missing, into=group.into,
             )  # fmt: skip
             undo.callback(written.undo)
             if rotations is not None:

@@ -17,6 +17,7 @@ from ..core.errors import DnpmError
 from ..core.face_model.arkit import ARKIT_NAMES
 from .animate import LONGEST_S
 from .base import FaceOperator, Result
+from .keyframe_options import KeyframeOptions
 from .long import FileOperator, Work, scene_of, with_label
 from .scene.detail import baked
 from .scene.face import models, slider_values
@@ -31,7 +32,7 @@ _OUTSIDE = 1e-3
 """Smaller excesses over 0 to 1 are limited without a warning."""
 
 
-class DNPM_OT_import_live_link(FaceOperator, bpy.types.Operator):
+class DNPM_OT_import_live_link(KeyframeOptions, FaceOperator, bpy.types.Operator):
     """Read a captured performance into keyframes of this face: Live Link Face and other CSV by ARKit's names, JSON of
     Audio2Face, MediaPipe and BEAT"""
 
@@ -53,24 +54,6 @@ class DNPM_OT_import_live_link(FaceOperator, bpy.types.Operator):
         description="Value of a full expression (1, or 100 for percent), if the file leaves it open. 0: from the file",
         min=0.0, soft_max=100.0, options={"SKIP_SAVE"},
     )  # fmt: skip
-    start: bpy.props.EnumProperty(
-        name="Start",
-        description="The frame of the capture's begin",
-        items=[
-            ("SCENE", "First Frame", "The scene's first frame"),
-            ("CURRENT", "Current Frame", "The frame that is shown"),
-            ("FRAME", "Frame", "A frame of your choice"),
-        ],
-    )
-    frame: bpy.props.IntProperty(name="Frame", description="The frame of the capture's begin", default=1)
-    target: bpy.props.EnumProperty(
-        name="Into",
-        description="Where the keyframes go",
-        items=[
-            ("ACTION", "New Action", "In place of what moved the expressions before, which stays in the file"),
-            ("LAYER", "NLA Strip", "On top of what moves the expressions already"),
-        ],
-    )
     tolerance: bpy.props.FloatProperty(
         name="Thin Out",
         description="Leave out keyframes as long as no slider gets further from its curve than this. 0: one a frame",
@@ -91,8 +74,7 @@ class DNPM_OT_import_live_link(FaceOperator, bpy.types.Operator):
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
-        begin = ["start", "frame"] if self.start == "FRAME" else ["start"]
-        for name in (*begin, "target", "tolerance", "rate", "full", "head"):
+        for name in (*self.shown_start(), "into", "target", "tolerance", "rate", "full", "head"):
             layout.prop(self, name)
         if self.head == "BONE":
             layout.prop_search(self, "armature", bpy.data, "objects")
@@ -111,12 +93,11 @@ class DNPM_OT_import_live_link(FaceOperator, bpy.types.Operator):
                 f"{LONGEST_S / 60:.0f} can be keyed: cut it in a spreadsheet first"
             )
         times, expression, rotations = resampled(track, sounds.fps_of(scene))
-        start = {"SCENE": scene.frame_start, "CURRENT": scene.frame_current}.get(self.start, self.frame)
-        frames, label = start + np.arange(len(times)), f"{face.name} {Path(self.filepath).stem}"
+        frames, label = self.first_frame(scene) + np.arange(len(times)), f"{face.name} {Path(self.filepath).stem}"
         with ExitStack() as undo:
             written = apply_curves.key_expression(
                 face, model, label, frames, np.clip(expression, 0, 1), self.tolerance,
-                layered=self.target == "LAYER", missing=track.missing,
+                layered=self.target == "LAYER", missing=track.missing, into=self.into,
             )  # fmt: skip
             undo.callback(written.undo)
             if self.head != "NONE":
@@ -136,7 +117,7 @@ class DNPM_OT_import_live_link(FaceOperator, bpy.types.Operator):
         low, high = capture.value_range
         if low < -_OUTSIDE or high > 1 + _OUTSIDE:
             self.report({"WARNING"}, f"Its values go from {low:.3g} to {high:.3g}: limited to 0 to 1")
-        if driven := apply_curves.driven(face, models.model_of(face)):
+        if driven := apply_curves.driven(face, models.model_of(face), self.into):
             self.report({"WARNING"}, f"Drivers win over keyframes: {', '.join(driven[:5])} will not follow the capture")
         self.report({"INFO"}, f"{keys} keyframes from frame {frames[0]} to {frames[-1]}")
 

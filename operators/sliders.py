@@ -13,6 +13,7 @@ from ..core.face_model.arkit import mirror_name
 from ..core.face_model.sampling import average_adult, random_expression, random_identity
 from .base import FaceOperator, Result
 from .scene import compat, names
+from .scene.board import board_keys, posing
 from .scene.detail import live
 from .scene.face import identity, models, slider_values
 from .scene.look import looks
@@ -100,7 +101,7 @@ class DNPM_OT_mirror(FaceOperator, bpy.types.Operator):
 
 
 class DNPM_OT_key_expression(FaceOperator, bpy.types.Operator):
-    """Insert a keyframe for every expression slider at the current frame"""
+    """Insert a keyframe for every expression slider, or for the face board's controls, at the current frame"""
 
     bl_idname = "dnpm.key_expression"
     own_heads = False
@@ -109,6 +110,10 @@ class DNPM_OT_key_expression(FaceOperator, bpy.types.Operator):
     def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
         slider_values.expression_vector(face, model)
+        if posing.drives(face) is not None:
+            count = board_keys.key_now(face)
+            self.report({"INFO"}, f"Keyed {count} channels of the face board at frame {context.scene.frame_current}")
+            return
         for name in model.expression_names:
             slider_values.key_blocks(face)[name].keyframe_insert("value", group="DNPM Expression")
         self.report({"INFO"}, f"Keyed {model.n_exp} expressions at frame {context.scene.frame_current}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from ..operators.scene import registration
-from . import controls, export, live_capture, own_heads, photo, preferences, presets, sequence, sidebar, speech
+from . import board, controls, export, live_capture, own_heads, photo, preferences, presets, sequence, sidebar, speech
 
-_PARTS = (preferences, sidebar, presets, own_heads, controls, sequence, speech, live_capture, photo, export)
+_PARTS = (preferences, sidebar, presets, board, own_heads, controls, sequence, speech, live_capture, photo, export)
 _STEPS = tuple((part.register, part.unregister) for part in _PARTS)
 
 

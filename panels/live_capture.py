@@ -51,6 +51,7 @@ class DNPM_PT_live_capture(FaceTab, bpy.types.Panel):
         if group.head != "NONE":
             column.prop(group, "flip")
         column = layout.column(align=True)
+        column.prop(group, "into")
         column.prop(group, "target")
         column.prop(group, "tolerance")
 

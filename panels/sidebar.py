@@ -10,6 +10,7 @@ from ..core.face_model import shape_components, skin_components
 from ..core.face_model.arkit import GROUPS
 from ..operators.properties import identity_sliders
 from ..operators.scene import names, registration
+from ..operators.scene.board import posing
 from ..operators.scene.detail import map_state
 from ..operators.scene.face import pairs, slider_values, vertex_groups
 from . import status
@@ -179,6 +180,10 @@ class DNPM_PT_expression(FaceTab, bpy.types.Panel):
         row.operator("dnpm.reset", text="At Rest").part = "EXPRESSION"
         row.operator("dnpm.key_expression", text="", icon="KEY_HLT")
         layout.prop(getattr(face, names.FACE), "link_sides", icon="LINKED")
+        if posing.drives(face) is not None:
+            # Sliders with a driver cannot be dragged.
+            status.paragraph(layout, "The face board moves these: pose it", icon="INFO")
+            layout.operator("dnpm.pose_board", icon="POSE_HLT")
         keys = face.data.shape_keys
         if keys is None:
             layout.operator("dnpm.repair", icon="TOOL_SETTINGS")
@@ -187,7 +192,9 @@ class DNPM_PT_expression(FaceTab, bpy.types.Panel):
             header, body = layout.panel(f"dnpm_{group}", default_closed=group not in _OPEN_GROUPS)
             header.label(text=_GROUP_LABELS.get(group, "Others"))
             if body:
-                _expression_sliders(body.column(align=True), blocks, getattr(face, names.FACE))
+                column = body.column(align=True)
+                column.enabled = posing.drives(face) is None
+                _expression_sliders(column, blocks, getattr(face, names.FACE))
 
 
 def grouped(blocks: list[bpy.types.ShapeKey]) -> dict[str, list[bpy.types.ShapeKey]]:

@@ -98,6 +98,7 @@ def _draw_motion(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
 
 
 def _draw_keys(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
+    layout.prop(group, "into")
     layout.prop(group, "target")
     layout.prop(group, "tolerance")
     layout.prop(group, "fit_scene")

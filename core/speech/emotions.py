@@ -27,9 +27,9 @@ _TABLES: dict[str, str] = {
     # AU 4 + 5 + 7 + 10 + 23, 29: brows down, a hard stare through narrowed lids, tight lips, the jaw forward.
     "anger": "browDown 1.0 eyeWide .30 eyeSquint .60 noseSneer .62 mouthPress .40 mouthFrown .30 mouthShrugLower .20 "
     "mouthUpperUp .14 mouthStretch .14 jawForward .30 cheekSquint .14 mouthRollLower .06 mouthLowerDown .10",
-    # AU 1 + 4 + 15 + 17, 64: inner brows up, heavy lids, corners down.
-    "sadness": "browInnerUp 1.0 browDown .24 mouthFrown .90 mouthShrugLower .42 eyeSquint .28 eyeBlink .12 "
-    "eyeLookDown .16 cheekSquint .10 mouthStretch .10 mouthPress .08",
+    # AU 1 + 4 + 15 + 17, 64: inner brows up, corners down. The lids hang a little: gaze and accents close them further.
+    "sadness": "browInnerUp 1.0 browDown .24 mouthFrown .90 mouthShrugLower .42 eyeSquint .08 eyeBlink .03 "
+    "eyeLookDown .08 cheekSquint .10 mouthStretch .10 mouthPress .08",
     # AU 1 + 2 + 4 + 5 + 20 + 26.
     "fear": "browInnerUp .95 browOuterUp .45 browDown .30 eyeWide 1.0 mouthStretch .70 jawOpen .07 mouthLowerDown .18 "
     "mouthFrown .22 eyeSquint .06 mouthDimple .06",
@@ -38,9 +38,9 @@ _TABLES: dict[str, str] = {
     "mouthLowerDown .14 mouthShrugLower .16 mouthShrugUpper .10",
     # AU 1 + 2 + 5 + 26.
     "surprise": "browInnerUp 1.0 browOuterUp 1.0 eyeWide .90 jawOpen .16 mouthFunnel .08 mouthUpperUp .05",
-    # AU 14, on one side (R14 or L14), with the lids half down and the head back.
-    "contempt": "mouthDimple .26 mouthSmile .12 mouthPress .24 noseSneer .10 eyeSquint .24 eyeBlink .13 browDown .22 "
-    "cheekSquint .08 mouthShrugLower .14 eyeLookDown .06",
+    # AU 14, on one side (R14 or L14), with the lids a little down and the head back.
+    "contempt": "mouthDimple .26 mouthSmile .12 mouthPress .24 noseSneer .10 eyeSquint .12 eyeBlink .03 browDown .22 "
+    "cheekSquint .08 mouthShrugLower .14 eyeLookDown .03",
 }
 _CONTEMPT_SIDE = {
     "mouthDimple": 0.60, "mouthSmile": 0.50, "noseSneer": 0.36, "cheekSquint": 0.30, "browOuterUp": 0.50,

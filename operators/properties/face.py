@@ -9,6 +9,7 @@ import bpy
 from ...core.face_model.looks import AMOUNT_LIMIT, DEFAULT_LOOK, DEFAULT_TONE, TONES
 from ...core.face_model.presets import IDENTITY_LIMIT, STRENGTH_LIMIT
 from ..scene import names, registration
+from ..scene.board import boards
 from ..scene.detail import live, map_image
 from ..scene.face import pairs, slider_values
 from ..scene.look import looks, materials
@@ -33,6 +34,10 @@ def _detail_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) 
 def _sources_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     if slider_values.is_face(item.id_data):
         live.on_sliders_changed(item.id_data)
+
+
+def _board_changed(group: FaceProperties, context: bpy.types.Context) -> None:
+    boards.set_drives(group.id_data, on=group.board_drives)
 
 
 def _look_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -212,6 +217,14 @@ class FaceProperties(bpy.types.PropertyGroup):
         name="Link Left and Right",
         description="Show one slider for both sides of the face; without, each side has its own",
         default=True,
+    )
+    board: bpy.props.PointerProperty(type=bpy.types.Object, options={"HIDDEN"})
+    board_drives: bpy.props.BoolProperty(
+        name="Board Moves Face",
+        description="Let the face board move the expressions. Off, keyframes and sliders of the face do",
+        default=False,
+        options=set(),
+        update=_board_changed,
     )
     frozen: bpy.props.BoolProperty(
         name="Frozen",

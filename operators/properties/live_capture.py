@@ -7,6 +7,7 @@ import bpy
 from ...core.capture.packets import IFACIALMOCAP_PORT, LIVE_LINK_PORT
 from ..scene import names, registration
 from ..scene.motion import live_capture
+from .keyframes import INTO_ITEMS, INTO_TEXT, TARGET_ITEMS, TARGET_TEXT
 
 
 def _changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
@@ -78,15 +79,8 @@ class LiveCaptureProperties(bpy.types.PropertyGroup):
         options=set(),
         update=_changed,
     )
-    target: bpy.props.EnumProperty(
-        name="Into",
-        description="Where a recorded take goes",
-        items=[
-            ("ACTION", "New Action", "In place of what moved the expressions before, which stays in the file"),
-            ("LAYER", "NLA Strip", "On top of what moves the expressions already"),
-        ],
-        options=set(),
-    )
+    into: bpy.props.EnumProperty(name="Into", description=INTO_TEXT, items=INTO_ITEMS, options=set())
+    target: bpy.props.EnumProperty(name="As", description=TARGET_TEXT, items=TARGET_ITEMS, options=set())
     tolerance: bpy.props.FloatProperty(
         name="Thin Out",
         description="Leave out keyframes as long as no slider gets further from its curve than this. 0: one a frame",

@@ -12,6 +12,7 @@ from ...core.speech.controls import USUAL
 from ...core.speech.emotions import EMOTIONS, USUAL_STRENGTH
 from ...core.speech.formats import READ
 from ..scene import compat, names, registration, settings
+from .keyframes import INTO_ITEMS, INTO_TEXT, START_ITEMS, TARGET_ITEMS, TARGET_TEXT
 
 _MAX_SEED = 2**31 - 1
 
@@ -68,14 +69,7 @@ class SpeechProperties(bpy.types.PropertyGroup):
         options=set(),
     )  # fmt: skip
     start: bpy.props.EnumProperty(
-        name="Start",
-        description="The frame at which the sound begins",
-        items=[
-            ("SCENE", "First Frame", "The scene's first frame"),
-            ("CURRENT", "Current Frame", "The frame that is shown"),
-            ("FRAME", "Frame", "A frame of your choice"),
-        ],
-        options=set(),
+        name="Start", description="The frame at which the sound begins", items=START_ITEMS, options=set()
     )
     frame: bpy.props.IntProperty(
         name="Frame", description="The frame at which the sound begins", default=1, options=set()
@@ -85,16 +79,8 @@ class SpeechProperties(bpy.types.PropertyGroup):
         description="Seconds by which the face moves later (or earlier, below 0) than the sound",
         min=-10.0, max=10.0, soft_min=-0.5, soft_max=0.5, step=1, precision=3, options=set(),
     )  # fmt: skip
-    target: bpy.props.EnumProperty(
-        name="Into",
-        description="Where the keyframes go",
-        items=[
-            ("ACTION", "New Action", "In place of what moved the expressions before, which stays in the file"),
-            ("LAYER", "NLA Strip", "On top of what moves the expressions already; sliders that do not move are left "
-             "to it"),
-        ],
-        options=set(),
-    )  # fmt: skip
+    into: bpy.props.EnumProperty(name="Into", description=INTO_TEXT, items=INTO_ITEMS, options=set())
+    target: bpy.props.EnumProperty(name="As", description=TARGET_TEXT, items=TARGET_ITEMS, options=set())
     tolerance: bpy.props.FloatProperty(
         name="Thin Out",
         description="Leave out keyframes as long as no slider gets further from its curve than this. 0: one a frame",

@@ -148,3 +148,9 @@ def use_video(settings: Any) -> None:
 def is_locked(block: bpy.types.ShapeKey) -> bool:
     """Whether the shape key's lock is closed; a Blender that has none locks nothing."""
     return bool(getattr(block, "lock_shape", False))
+
+
+def line_width(bone: bpy.types.PoseBone, width: float) -> None:
+    """How thick the lines of a bone's shape are: from 4.2 on."""
+    if hasattr(bone, "custom_shape_wire_width"):
+        bone.custom_shape_wire_width = width

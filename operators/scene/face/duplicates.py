@@ -11,6 +11,7 @@ from __future__ import annotations
 import bpy
 
 from .. import names
+from ..board import posing
 from ..detail import map_image, map_state
 from ..look import materials
 from . import slider_values
@@ -60,6 +61,9 @@ def give_own_data(obj: bpy.types.Object) -> None:
         if mesh.override_library is not None:
             mesh.make_local(clear_liboverride=True)
         obj.data = mesh
+        armature = posing.board_of(obj)
+        if armature is not None:
+            posing.retarget(obj, armature)
     if _has_foreign_map(obj) or _shared_map(obj):
         _give_own_map(obj)
     materials.give_own(obj)

@@ -13,6 +13,7 @@ from ....core.errors import DnpmError
 from ....core.face_model.arkit import ARKIT_NAMES
 from ....core.face_model.model import FaceModel
 from .. import names
+from ..board import posing
 from . import models, own_heads, registry
 
 is_face = registry.is_face
@@ -183,7 +184,8 @@ def _key_order(keys: list[str], model: FaceModel) -> np.ndarray:
 
 
 def set_expression(obj: bpy.types.Object, model: FaceModel, expression: np.ndarray) -> None:
-    """Write (n_exp,) to the shape keys' values. Raises DnpmError before anything is written when one is missing."""
+    """Write (n_exp,) to the shape keys' values, and to the face board that moves them. Raises DnpmError before
+    anything is written when one is missing."""
     expression = np.asarray(expression, np.float32)
     if expression.shape != (model.n_exp,) or not np.isfinite(expression).all():
         raise DnpmError(f"{obj.name}: {model.name} takes {model.n_exp} finite expression values")
@@ -199,6 +201,9 @@ def set_expression(obj: bpy.types.Object, model: FaceModel, expression: np.ndarr
     blocks.foreach_get("value", values)
     values[order] = expression
     blocks.foreach_set("value", values)
+    armature = posing.drives(obj)
+    if armature is not None:
+        posing.pose(armature, posing.arkit_of(expression, model.expression_index))
     keys.update_tag()
     obj.update_tag()
 

@@ -16,6 +16,7 @@ from ....core.face_model.arkit import ARKIT_NAMES
 from ....core.face_model.keys import thinned
 from ....core.face_model.model import FaceModel
 from .. import compat, names
+from ..board import board_keys, posing
 from ..face import slider_values
 from . import head, keyframes, sounds
 
@@ -63,10 +64,12 @@ def path_of(name: str) -> str:
     return f'key_blocks["{bpy.utils.escape_identifier(name)}"].value'
 
 
-def driven(face: bpy.types.Object, model: FaceModel) -> list[str]:
-    """Expressions that a driver moves."""
+def driven(face: bpy.types.Object, model: FaceModel, into: str = "BOARD") -> list[str]:
+    """Expressions that a driver moves, and keyframes `into` the face's board or its shape keys (KEYS) do not."""
     found = set(keyframes.driven(slider_values.shape_keys(face), {path_of(name) for name in model.expression_names}))
-    return [name for name in model.expression_names if path_of(name) in found]
+    # The board's own drivers carry what is keyed there.
+    board = set() if into == "KEYS" and posing.drives(face) is not None else set(posing.driven_by(face))
+    return [name for name in model.expression_names if path_of(name) in found and name not in board]
 
 
 def animated(face: bpy.types.Object, model: FaceModel) -> list[str]:
@@ -111,13 +114,16 @@ def joined(
 
 def key_expression(
     face: bpy.types.Object, model: FaceModel, label: str, frames: np.ndarray, expression: np.ndarray,
-    tolerance: float, *, layered: bool, missing: tuple[str, ...] = (),
+    tolerance: float, *, layered: bool, missing: tuple[str, ...] = (), into: str = "BOARD",
 ) -> keyframes.Written:  # fmt: skip
-    """Keyframes for (T, 52) values in ARKit's order at frames (T,), rising.
+    """Keyframes for (T, 52) values in ARKit's order at frames (T,), rising: of the shape keys (`into` KEYS), or of the
+    face board where one moves the face (BOARD).
 
     What rests at 0 all the time gets one key; in a layer none, so that what lies below moves it on. `missing`: columns
     that hold nothing. Raises DnpmError as `keyframes.write`.
     """
+    if into == "BOARD" and posing.drives(face) is not None:
+        return board_keys.key_board(face, label, frames, expression, tolerance, layered=layered, missing=missing)
     kept = thinned(frames, expression, tolerance)
     curves = []
     for k, name in enumerate(ARKIT_NAMES):
