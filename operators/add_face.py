@@ -7,7 +7,7 @@ from bpy_extras.object_utils import AddObjectHelper, add_object_align_init
 from mathutils import Matrix
 
 from ..core.errors import DnpmError
-from ..core.face_model.sampling import average_adult, random_identity
+from ..core.face_model.sampling import average_adult, random_person
 from .base import Result
 from .scene import compat
 from .scene.detail import live
@@ -43,7 +43,7 @@ class DNPM_OT_add_face(AddObjectHelper, bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> Result:
         try:
             model = models.current_model()
-            person = random_identity(model, self.seed) if self.random else average_adult(model)
+            person = random_person(model, self.seed) if self.random else average_adult(model)
             face = create.new_face(context.scene, person, collection=context.collection)
         except DnpmError as error:
             self.report({"ERROR"}, str(error))

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import DnpmError
 from ..core.face_model import presets
 from ..core.face_model.arkit import mirror_name
-from ..core.face_model.sampling import average_adult, random_expression, random_identity
+from ..core.face_model.sampling import average_adult, random_expression, random_person
 from .base import FaceOperator, Result
 from .scene import compat, names
 from .scene.board import board_keys, posing
@@ -58,7 +58,7 @@ class DNPM_OT_random(_OfAPart, bpy.types.Operator):
 
     def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
         model = models.model_of(face)
-        person = random_identity(model, self.seed, self.strength)
+        person = random_person(model, self.seed, self.strength)
         locked = [item.locked for item in getattr(face, names.FACE).identity]
         person[locked] = slider_values.identity_vector(face)[locked]
         identity.set_sliders(

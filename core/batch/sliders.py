@@ -8,7 +8,7 @@ from ..errors import DnpmError
 from ..face_model.looks import DEFAULT_LOOK, Look
 from ..face_model.model import FaceModel
 from ..face_model.presets import read_preset, vectors
-from ..face_model.sampling import random_expression, random_identity
+from ..face_model.sampling import random_expression, random_person
 from .job import Item, Spec
 
 
@@ -70,7 +70,7 @@ def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None
     if spec is None:
         return start
     if isinstance(spec, dict) and "seed" in spec:
-        return random_identity(model, int(spec["seed"]), float(spec.get("strength", 1.0)))
+        return random_person(model, int(spec["seed"]), float(spec.get("strength", 1.0)))
     if isinstance(spec, dict):
         places = {label: k for k, label in enumerate(model.identity_labels)}
         places |= {str(k + 1): k for k in range(model.n_id)}

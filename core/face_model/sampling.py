@@ -15,6 +15,9 @@ ADULT_YEARS = 30.0
 IDENTITY_LIMIT = 2.5
 """Standard deviations; beyond it a linear model leaves the faces that it was built from."""
 
+SCARS, FEWER_SCARS = "Scars", 2.0
+"""The slider of scars is drawn so many standard deviations lower: as it is, every second person would have one."""
+
 # Stems of expressions that undo each other, or that no muscle does together.
 _OPPOSITES = (
     {"eyeBlink", "eyeWide"},
@@ -40,6 +43,16 @@ def random_identity(model: FaceModel, seed: int, strength: float = 1.0) -> np.nd
     """(n_id,) float32: normal coefficients times `strength`, none beyond IDENTITY_LIMIT standard deviations."""
     drawn = np.random.default_rng((seed, 1)).standard_normal(model.n_id)
     return np.clip(drawn * strength, -IDENTITY_LIMIT, IDENTITY_LIMIT).astype(np.float32)
+
+
+def random_person(model: FaceModel, seed: int, strength: float = 1.0) -> np.ndarray:
+    """(n_id,) float32: `random_identity` as one meets people, of whom few have a scar. What networks are trained and
+    measured on keeps the whole range."""
+    identity = random_identity(model, seed, strength)
+    if SCARS in model.identity_labels:
+        place = model.identity_labels.index(SCARS)
+        identity[place] = max(float(identity[place]) - FEWER_SCARS * min(strength, 1.0), -IDENTITY_LIMIT)
+    return identity
 
 
 def average_adult(model: FaceModel, years: float = ADULT_YEARS) -> np.ndarray:

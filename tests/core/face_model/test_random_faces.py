@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from dnpm.core.face_model import sampling
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.face_model.sampling import IDENTITY_LIMIT, random_expression, random_identity
 
@@ -148,3 +149,15 @@ EXPRESSION_7 = {
     "browOuterUpLeft": 0.453,
     "browOuterUpRight": 0.478,
 }
+
+
+def test_few_random_people_have_scars(face_model):
+    """Their slider is low; all else is `random_identity`'s, and at no strength it is the mean."""
+    place = face_model.identity_labels.index(sampling.SCARS)
+    people = np.stack([sampling.random_person(face_model, seed) for seed in range(300)])
+    drawn = np.stack([sampling.random_identity(face_model, seed) for seed in range(300)])
+    others = np.arange(face_model.n_id) != place
+    assert np.array_equal(people[:, others], drawn[:, others])
+    assert (people[:, place] > 0).mean() < 0.06 < 0.4 < (drawn[:, place] > 0).mean()
+    assert not sampling.random_person(face_model, 3, 0.0).any()
+    assert people.min() >= -sampling.IDENTITY_LIMIT

@@ -78,3 +78,16 @@ def test_keys_at_every_frame_are_a_curve(seed: int):
     got = strengths_at(keys, at + 0.5 / 24)[:-1, EMOTIONS.index("fear")]
     np.testing.assert_allclose(got, values[1:] * 0.5 + values[:-1] * 0.5, atol=0.08)
     assert np.corrcoef(got, values[:-1])[0, 1] > 0.98
+
+
+def test_sad_and_contemptuous_eyes_stay_open(face_model):
+    """By themselves they take a sixth of the lids' opening at most: gaze, accents and the head take their share too."""
+    lids = [face_model.landmarks68[list(places)] for places in ((37, 38, 43, 44), (41, 40, 47, 46))]
+
+    def opening(name: str, strength: float) -> float:
+        values = dict(zip(ARKIT_NAMES, strength * table(name), strict=True))
+        points = face_model.vertices(np.zeros(face_model.n_id, np.float32), face_model.expression(**values))
+        return float((points[lids[0], 1] - points[lids[1], 1]).mean())
+
+    for name in ("sadness", "contempt"):
+        assert 0.83 < opening(name, 1.0) / opening(name, 0.0) < 0.98, "but they hang a little"
