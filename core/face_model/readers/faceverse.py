@@ -5,12 +5,14 @@ BSD-like licence) and https://github.com/LizhenWangT/FaceVerse_v4 (`faceverse_v4
 and FaceVerseModel_torch.py there): a dictionary that was pickled into an .npy: meanshape (V, 3), tri (T, 3), idBase
 (3V, n), exBase or exBase_52 (3V, m) with x, y, z of each vertex together, exp_name_list or exp_name_list_52; since v3
 ver_inds: where the vertices of face, left eye, right eye and (v4) teeth and tongue end; v4 has keypoints_68. v2 and v3
-have the 52 names of ARKit; v4 has 177 modes of expression, to which ours are fitted. Neither unit nor axes are written
-down: they are found by fitting. Eyeballs turn about their middle.
+have the 52 names of ARKit; v4 has 177 modes of expression, to which ours are fitted. The unit is not written down: it
+is found by fitting. Nor are the axes, which differ (v2 has y down): eyes and chin among the landmarks tell them
+(keypoints_68, mediapipe_keypoints, or v2's keypoints in iBUG's order). Eyeballs turn about their middle.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,9 @@ from .ict import arkit_name
 _TEETH_FOLLOW = (19496, 6550)
 """v4: the inner mouth is moved along z with the gap between these two vertices (FaceVerseModel_torch.py, get_vs)."""
 _NAMES = {"exBase_52": "exp_name_list_52", "exBase": "exp_name_list"}
+_IBUG = (8, range(36, 42), range(42, 48))
+"""Chin, the subject's right eye, left eye among 68 landmarks, or the 66 without the inner mouth's corners."""
+_MEDIAPIPE = (152, (33, 133), (263, 362))
 _PARTS = ("face", "left eye", "right eye")
 SOURCE = {
     "source": "FaceVerse, https://github.com/LizhenWangT/FaceVerse and https://github.com/LizhenWangT/FaceVerse_v4",
@@ -76,7 +81,7 @@ def read_faceverse(path: Path) -> ForeignHead:
             landmarks = indices(file["keypoints_68"], n_v, f"{path}: keypoints_68").ravel().astype(np.int32)
             if len(landmarks) != 68:
                 raise DnpmError(f"{path}: keypoints_68 lists {len(landmarks)} vertices")
-        return ForeignHead(
+        head = ForeignHead(
             name="FaceVerse",
             vertices=vertices,
             faces=_outward(vertices, faces, part[faces[:, 0]] == 0),
@@ -96,6 +101,34 @@ def read_faceverse(path: Path) -> ForeignHead:
             landmarks68=landmarks,
             metadata=dict(SOURCE),
         )
+        upright = head.placed(1.0, _axes(file, vertices, path), np.zeros(3))
+        return replace(upright, unit_mm=None)
+
+
+def _axes(file: dict[str, Any], vertices: np.ndarray, path: Path) -> np.ndarray:
+    """(3, 3): turns the file's axes into core's (x to the subject's left, y up), by quarter turns."""
+    for name, counts, (chin, right, left) in (
+        ("keypoints_68", (68,), _IBUG), ("mediapipe_keypoints", (468, 478), _MEDIAPIPE),
+        ("keypoints_mediapipe", (468, 478), _MEDIAPIPE), ("keypoints", (66, 68), _IBUG),
+    ):  # fmt: skip
+        if name not in file:
+            continue
+        marks = indices(np.asarray(file[name]), len(vertices), f"{path}: {name}").ravel()
+        if len(marks) in counts:
+            points = vertices[marks].astype(np.float64)
+            one, other = points[list(left)].mean(0), points[list(right)].mean(0)
+            across = _snapped(one - other)
+            up = _snapped(((one + other) / 2 - points[chin]) * (across == 0))
+            return np.stack([across, up, np.cross(across, up)])
+    return np.eye(3)
+
+
+def _snapped(direction: np.ndarray) -> np.ndarray:
+    """The axis that a direction lies along most, with its sign."""
+    axis = np.zeros(3)
+    largest = int(np.abs(direction).argmax())
+    axis[largest] = -1.0 if direction[largest] < 0 else 1.0
+    return axis
 
 
 def _arrays(path: Path) -> dict[str, Any]:

@@ -193,6 +193,25 @@ def test_faceverse_normals_point_out(head: Head, tmp_path: Path, turned: bool) -
     assert np.cross(b - a, c - a)[:, 2].mean() > 0
 
 
+@pytest.mark.parametrize("turn", [[1, -1, -1], [-1, 1, -1], [1, 1, 1]])
+@pytest.mark.parametrize("name", ["keypoints", "mediapipe_keypoints"])
+def test_faceverse_is_turned_upright_by_its_landmarks(head: Head, tmp_path: Path, turn: list[int], name: str) -> None:
+    """Versions differ: v2 has y down."""
+    near = lambda x, y: int(np.linalg.norm(head.vertices[:36, :2] - [x, y], axis=1).argmin())  # noqa: E731
+    chin, right, left = near(0, -0.1), near(-0.03, 0.06), near(0.03, 0.06)
+    marks = np.zeros(66 if name == "keypoints" else 478, np.int64)
+    if name == "keypoints":
+        marks[8], marks[36:42], marks[42:48] = chin, right, left
+    else:
+        marks[152], marks[[33, 133]], marks[[263, 362]] = chin, right, left
+    turned = replace(head, **{k: getattr(head, k) * np.array(turn) for k in ("vertices", "identity", "modes")})
+    np.save(tmp_path / "v3.npy", faceverse_dictionary(turned, None) | {name: marks})
+    read = read_faceverse(tmp_path / "v3.npy")
+    np.testing.assert_allclose(read.vertices, head.vertices, atol=1e-7)
+    np.testing.assert_allclose(read.modes, head.modes, atol=1e-7)
+    assert read.unit_mm is None
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
