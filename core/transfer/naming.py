@@ -69,13 +69,19 @@ def name_expressions(
         if name not in template.model.expression_index:
             continue
         made = fit.tongue() if name == "tongueOut" else fit.face(name)
-        if made is None or made.explained < _NOT_AT_ALL:
+        if made is None or (made.explained < _NOT_AT_ALL and not made.turns.keys() & fit.eyes.keys()):
             missed.append(name)
         else:
             result[name] = made
     if missed:
         log.warning("%s cannot make %s: left out", head.name, ", ".join(missed))
-    if poor := [f"{name} ({made.explained:.0%})" for name, made in result.items() if made.explained < _POOR]:
+    # Where eyeballs turn, the skin is not what matters.
+    poor = [
+        f"{name} ({made.explained:.0%})"
+        for name, made in result.items()
+        if made.explained < _POOR and not made.turns.keys() & fit.eyes.keys()
+    ]
+    if poor:
         log.warning("%s comes only near to these, by the share of our motion: %s", head.name, ", ".join(poor))
     return result
 

@@ -116,6 +116,27 @@ def test_what_the_head_cannot_make_is_left_out_with_a_warning(
     assert "jawOpen" in caplog.text
 
 
+def test_eyes_that_turn_are_an_expression_though_no_mode_moves_the_lids(tiny_model: FaceModel) -> None:
+    from scipy.spatial.transform import Rotation
+
+    found = exact(tiny_model)
+    ball = np.flatnonzero(found.weight == 0)
+    core, turn = np.zeros_like(tiny_model.core), np.array([-0.3, 0.0, 0.0])
+    middle = tiny_model.neutral[ball].mean(0)
+    away = tiny_model.neutral[ball] - middle
+    core[0, 1, ball] = away @ Rotation.from_rotvec(turn).as_matrix().T - away
+    core[0, 1, found.weight > 0] = np.random.default_rng(0).normal(0, 2, (int((found.weight > 0).sum()), 3))
+    names = ("eyeLookUpLeft", *tiny_model.expression_names[1:])
+    groups = {"eye_left": ball.astype(np.int32)}
+    ours = replace(tiny_model, core=core, expression_names=names, vertex_groups=groups)
+    share = np.isin(np.arange(len(tiny_model.neutral)), ball).astype(float)
+    head = replace(other(tiny_model, mixture(tiny_model)[tiny_model.n_exp :], share), jaw=None, eyes={"left": 1})
+    placed = head.placed(1000.0, np.eye(3), np.zeros(3))
+    made = name_expressions(placed, Template.of(ours), found, NO_MARKS)["eyeLookUpLeft"]
+    assert made.explained < 0.1
+    np.testing.assert_allclose(made.turns[1], turn, atol=1e-2)
+
+
 def test_modes_stay_within_three_deviations(tiny_model: FaceModel) -> None:
     head = other(tiny_model, mixture(tiny_model) * 0.02)
     placed = head.placed(1000.0, np.eye(3), np.zeros(3))
