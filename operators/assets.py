@@ -36,7 +36,7 @@ class DNPM_OT_add_asset_library(bpy.types.Operator):
             count = asset_library.add()
         except DnpmError as error:
             return failed(self, error)
-        if context.space_data is not None and context.space_data.type == "VIEW_3D":
+        if isinstance(context.space_data, bpy.types.SpaceView3D):
             context.space_data.show_region_asset_shelf = True
         _read_again()
         self.report({"INFO"}, f"{count} assets in {asset_library.folder()}")
@@ -153,6 +153,7 @@ class DNPM_OT_drop_asset(_OfAnAsset, bpy.types.Operator):
             self._preset = self.preset(context)
         except DnpmError as error:
             return failed(self, error)
+        assert context.window is not None
         context.window.cursor_modal_set("HAND")
         context.workspace.status_text_set("Release it over a face; Esc leaves it")
         context.window_manager.modal_handler_add(self)
@@ -168,6 +169,7 @@ class DNPM_OT_drop_asset(_OfAnAsset, bpy.types.Operator):
         return {"RUNNING_MODAL"}
 
     def _end(self, context: bpy.types.Context) -> None:
+        assert context.window is not None
         context.window.cursor_modal_restore()
         context.workspace.status_text_set(None)
 
@@ -193,13 +195,14 @@ def _report_unknown(operator: bpy.types.Operator, unknown: list[str]) -> None:
 
 def _face_at(context: bpy.types.Context, x: int, y: int) -> bpy.types.Object | None:
     """The face under a place of the window, in whichever 3D view is there."""
-    for area in context.screen.areas:
-        if area.type != "VIEW_3D":
+    for area in context.screen.areas if context.screen is not None else ():
+        space = area.spaces.active
+        if not isinstance(space, bpy.types.SpaceView3D) or space.region_3d is None:
             continue
         for region in area.regions:
             inside = region.x <= x < region.x + region.width and region.y <= y < region.y + region.height
             if region.type == "WINDOW" and inside:
-                return _hit(context, region, area.spaces.active.region_3d, (x - region.x, y - region.y))
+                return _hit(context, region, space.region_3d, (x - region.x, y - region.y))
     return None
 
 
@@ -229,8 +232,8 @@ class DNPM_AST_presets(bpy.types.AssetShelf):
         return context.mode == "OBJECT" and slider_values.is_face(context.active_object)
 
     @classmethod
-    def asset_poll(cls, asset: bpy.types.AssetRepresentation) -> bool:
-        return asset.id_type == "ACTION" and bool(asset_library.text_of(asset))
+    def asset_poll(cls, asset: bpy.types.AssetRepresentation | None) -> bool:
+        return asset is not None and asset.id_type == "ACTION" and bool(asset_library.text_of(asset))
 
 
 def _draw_menu(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
@@ -274,8 +277,9 @@ def _remove_keys() -> None:
 
 def _read_again() -> None:
     """Let open asset browsers and shelves read the libraries again."""
-    if not compat.in_background() and bpy.ops.asset.library_refresh.poll():
-        bpy.ops.asset.library_refresh()
+    refresh: Any = bpy.ops.asset.library_refresh
+    if not compat.in_background() and refresh.poll():
+        refresh()
 
 
 CLASSES = (

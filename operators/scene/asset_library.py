@@ -91,14 +91,14 @@ def refresh_saved() -> None:
 
 def _write(kind: str) -> int:
     path = folder() / f"{kind}.blend"
-    made: set[bpy.types.ID] = set()
+    made: set[bpy.types.Action] = set()
     sources = {saved_presets.title(preset): preset for preset in reversed(saved_presets.of_kind(kind))}
     with _free_names(set(sources)):
         try:
             for title, preset in sources.items():
                 made.add(_asset(title, preset, kind))
             with by_blender(path) as beside:
-                bpy.data.libraries.write(str(beside), made, fake_user=True, compress=True)
+                bpy.data.libraries.write(str(beside), set[bpy.types.ID](made), fake_user=True, compress=True)
         finally:
             for action in made:
                 bpy.data.actions.remove(action)
@@ -110,6 +110,7 @@ def _asset(title: str, preset: Path, kind: str) -> bpy.types.Action:
     action = bpy.data.actions.new(title)
     action.asset_mark()
     data = action.asset_data
+    assert data is not None
     data[KEY] = text
     data.catalog_id = _catalogue(kind)
     data.description = f"{KINDS[kind]} of DNPM Face: sets the sliders of a face"
