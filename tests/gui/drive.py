@@ -89,7 +89,9 @@ def of_a_key(prop) -> bool:
 
 
 def of_identity(prop) -> bool:
-    return prop is not None and isinstance(prop[0], bpy.types.Object) and prop[1] == "value"
+    """The pointer is on the first identity slider of the sidebar, or on one that is animated."""
+    last = prop[1].rpartition(".")[2] if prop is not None else ""
+    return prop is not None and isinstance(prop[0], bpy.types.Object) and last in {"age", "value"}
 
 
 def key_values() -> dict[str, float]:
@@ -190,6 +192,40 @@ def undo() -> hands.Steps:
     check("redo gives the same mesh again", same, f"{len(again)} vertices")
 
 
+def assets() -> hands.Steps:
+    """Presets from the asset shelf: a click, and a drop onto the face."""
+    window, area, _ = hands.view3d()
+    region = next(region for region in area.regions if region.type == "WINDOW")
+    libraries = bpy.context.preferences.filepaths.asset_libraries
+    before = len(libraries)
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region):
+        bpy.ops.dnpm.add_asset_library()
+    check("the asset library is added", len(libraries) == before + 1, libraries[-1].path)
+    yield 6.0  # Blender reads it in the background.
+    shelf = next(region for region in area.regions if region.type == "ASSET_SHELF")
+    y = window.height - shelf.y - shelf.height / 2
+    values = key_values()
+    yield from hands.click(shelf.x + 56, y)
+    yield from settled()
+    check("a click in the shelf applies an asset", key_values() != values, values_shown())
+    values = key_values()
+    middle = region.x + region.width * 0.5, window.height - region.y - region.height * 0.5
+    yield from hands.drag(shelf.x + 56 + 110 * 5, y, middle[0], to_y=middle[1])
+    yield from settled()
+    check("dropped onto the face, it is applied", key_values() != values, values_shown())
+    yield from picture("6_assets")
+    with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region):
+        bpy.ops.dnpm.remove_asset_library("EXEC_DEFAULT")
+        bpy.ops.dnpm.reset(part="EXPRESSION")
+    area.spaces.active.show_region_asset_shelf = False
+    yield from settled()
+    check("the asset library is removed", len(libraries) == before, f"{before} others")
+
+
+def values_shown() -> str:
+    return ", ".join(f"{name} {value:.2f}" for name, value in key_values().items() if value)[:80]
+
+
 def photo() -> hands.Steps:
     """A photo to this face, as the panel's button asks for it; the window must go on being drawn meanwhile."""
     window, area, _ = hands.view3d()
@@ -215,11 +251,11 @@ def photo() -> hands.Steps:
         bpy.ops.dnpm.look_through()
     space.shading.type = "MATERIAL"
     yield 6.0
-    yield from picture("6_photo")
+    yield from picture("7_photo")
     space.shading.type = "SOLID"
     with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region, space_data=space):
         bpy.ops.dnpm.photo_points()
-    yield from picture("7_points")
+    yield from picture("8_points")
     with bpy.context.temp_override(window=window, screen=window.screen, area=area):
         while face().dnpm_photo.photos:
             bpy.ops.ed.undo()
@@ -246,6 +282,7 @@ def steps() -> hands.Steps:
     yield from drag_expression(below, "4_second_expression")
     yield from drag_identity()
     yield from undo()
+    yield from assets()
     yield from photo()
     yield from uninstall()
 

@@ -108,16 +108,19 @@ def click(x: float, y: float) -> Steps:
     yield 0.5
 
 
-def drag(x: float, y: float, to_x: float, moves: int = 10, pause: float = 0.1) -> Steps:
-    """Drags a slider sideways with the left button held."""
+def drag(
+    x: float, y: float, to_x: float, moves: int = 10, pause: float = 0.1, to_y: float | None = None
+) -> Steps:  # fmt: skip
+    """Drags with the left button held: a slider sideways, or something to another place."""
+    down = (y if to_y is None else to_y) - y
     event("MOUSEMOVE", "NOTHING", x, y)
     yield 0.4
     event("LEFTMOUSE", "PRESS", x, y)
     for i in range(1, moves + 1):
         yield pause
-        event("MOUSEMOVE", "NOTHING", x + (to_x - x) * i / moves, y)
+        event("MOUSEMOVE", "NOTHING", x + (to_x - x) * i / moves, y + down * i / moves)
     yield 0.2
-    event("LEFTMOUSE", "RELEASE", to_x, y)
+    event("LEFTMOUSE", "RELEASE", to_x, y + down)
     yield 0.5
 
 
