@@ -117,7 +117,8 @@ def name(device: torch.device) -> str:
         return torch.xpu.get_device_name(device)
     if device.type == "mps":
         return f"Apple GPU ({platform.machine()})"
-    return f"{_cpu_name()}, {threads_available()} threads"
+    threads = threads_available()
+    return f"{_cpu_name()}, {threads} {'thread' if threads == 1 else 'threads'}"
 
 
 def limit_threads(count: int) -> None:
