@@ -33,8 +33,8 @@ from .iris import iris_colour
 from .landmarks.detect import Face, find_faces
 from .landmarks.networks import LandmarkNetworks
 from .relief import ReliefReader
-from .skin import without_hair
-from .texture import Texture, fill_mirrored, photo_alpha, skin_colour, unwrap
+from .skin import skin_only
+from .texture import Texture, fill_mirrored, meeting, photo_alpha, skin_colour, unwrap
 
 Box = tuple[float, float, float, float]
 SMALL_EYES = 12.0
@@ -197,9 +197,11 @@ class Reconstructor:
         yield "texture"
         with watch("texture"):
             seen = unwrap(picture.image, vertices, camera, self.model, resolution)
-            skin = without_hair(seen, self.model)
+            skin = skin_only(seen, self.model)
             texture = fill_mirrored(skin)
             shown = fill_mirrored(without_light(skin, vertices, self.model))
+            alpha, tone = photo_alpha(shown, self.model), skin_colour(shown, self.model)
+            shown = meeting(shown, alpha, tone)
         yield "detail"
         with watch("detail"):
             if self.restorer is not None:
@@ -213,7 +215,7 @@ class Reconstructor:
                 displacement = _sum(displacement, self.wrinkles * relief)
         return Reconstruction(
             picture, face, count, fit.identity, expression, camera, fit.errors[k], fit.residuals[k], vertices, shown,
-            photo_alpha(shown, self.model), skin_colour(shown, self.model),
+            alpha, tone,
             masked(self.model, displacement), relief, restored.w_offset, restored.source, {},
             iris_colour(picture.image, face), fit.corrective,
         )  # fmt: skip

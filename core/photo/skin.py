@@ -1,4 +1,5 @@
-"""What of a photo's texture is not skin but hair: above the brows and at the temples, where fringes hang.
+"""What of a photo's texture is not skin: hair above the brows and at the temples, where fringes hang, and glasses
+(`glasses.py`).
 
 Approximate: a place there counts as hair when its colour is unlike that of the person's own cheeks and nose. Brows,
 lids, lips and beards lie elsewhere and are left alone; hair of the skin's own colour is not told from it.
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..face_model.landmark_uv import landmark_uv
 from ..face_model.model import FaceModel
+from .glasses import without_glasses
 from .texture import Texture, enlarged, reduced_by
 
 _FROM, _TO = 0.85, 1.35
@@ -18,8 +20,15 @@ _SPREADS = np.array([0.42, 0.05, 0.05])
 """Smallest spreads of log lightness and of the two shares of colour that one skin has under one light."""
 _DARKER = 1.4
 """Hair is darker than skin more often than lighter, and a forehead shines."""
+_SHINE = 0.06
+"""Distance from the cheeks' shares of colour within which what is brighter may be a shine."""
 _EDGE = 0.03
 """Shares of the layer's side over which a region begins."""
+
+
+def skin_only(texture: Texture, model: FaceModel) -> Texture:
+    """The same colours (R, R, 3), and `visible` (R, R) less where they show hair or glasses."""
+    return without_hair(without_glasses(texture, model), model)
 
 
 def without_hair(texture: Texture, model: FaceModel) -> Texture:
@@ -28,8 +37,11 @@ def without_hair(texture: Texture, model: FaceModel) -> Texture:
         return texture
     size = len(texture.visible)
     colour, visible = reduced_by(texture.colour, texture.visible)
-    hair = _regions(model, len(colour)) * _unlike(colour, visible, _cheeks(model, len(colour)))
-    hair = _widened(hair)
+    cheeks = _cheeks(model, len(colour))
+    unlike = _unlike(colour, visible, cheeks)
+    hair = _regions(model, len(colour)) * unlike
+    hair = np.maximum(hair, _over_a_brow(model, hair) * unlike)
+    hair = _widened(hair * (1 - _shines(hair, colour, visible, cheeks)))
     keep = 1 - enlarged(hair[..., None], size)[..., 0]
     return Texture(texture.colour, (texture.visible * np.clip(keep, 0, 1)).astype(np.float32))
 
@@ -65,6 +77,42 @@ def _regions(model: FaceModel, size: int) -> np.ndarray:
     beside = np.maximum(points[17, 0] - u, u - points[26, 0])
     sides = np.clip((beside - 0.02) / _EDGE, 0, 1) * np.clip((v - low) / _EDGE, 0, 1)
     return np.asarray(np.maximum(above, sides))
+
+
+def _over_a_brow(model: FaceModel, hair: np.ndarray) -> np.ndarray:
+    """(N, N) 0 to 1: a brow that a fringe reaches, if the other brow is free: that one is mirrored."""
+    from scipy import ndimage
+
+    points = landmark_uv(model)
+    u, v = _grid(len(hair))
+    brows = points[17:27]
+    above = v - np.interp(u, brows[:, 0], brows[:, 1])
+    band = (above > 0.03) & (above < 0.06)
+    covered = (hair * band).sum(0) / np.maximum(band.sum(0), 1)
+    covered = np.clip((ndimage.gaussian_filter1d(covered, 0.015 * len(hair)) - 0.5) / 0.3, 0, 1)
+    one_side = covered * (1 - covered[::-1]) * (np.abs(u[0] - 0.5) < brows[-1, 0] - 0.5 + 0.03)
+    return np.asarray(one_side[None] * np.clip((above + 0.03) / 0.01, 0, 1) * (above < 0.06))
+
+
+def _shines(hair: np.ndarray, colour: np.ndarray, visible: np.ndarray, cheeks: np.ndarray) -> np.ndarray:
+    """(N, N) 0 or 1: bright places that lie within the skin: a forehead shines, and grey hair comes from the edge."""
+    from scipy import ndimage
+
+    known = (visible > 0.5) & cheeks
+    labels, count = ndimage.label(hair > 0.3)
+    if not count or not known.any():
+        return np.zeros(hair.shape)
+    bright = colour.sum(-1)
+    usual = float(np.median(bright[known]))
+    tints = np.stack(_features(colour)[1:], -1)
+    tinted = np.linalg.norm(tints - np.median(tints[known], 0), axis=-1)
+    numbers = np.arange(1, count + 1)
+    lighter = ndimage.mean(bright, labels, numbers) > usual
+    # The border of what the photo shows, or of the layer.
+    edge = ndimage.minimum_filter(visible, 9, mode="constant") < 0.3
+    free = ndimage.maximum(edge, labels, numbers) == 0
+    skin = ndimage.mean(tinted, labels, numbers) < _SHINE
+    return np.concatenate([[0.0], (lighter & free & skin).astype(float)])[labels]
 
 
 def _cheeks(model: FaceModel, size: int) -> np.ndarray:

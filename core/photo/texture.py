@@ -32,6 +32,8 @@ _JUMP_MM = 12.0
 """A step in depth between two pixels of the z-buffer that is an outline."""
 _SOFT = 0.025
 """Shares of the layer's side over which a photo's colours go out."""
+_MEETING = 0.06
+"""Shares of the layer's side over which broad colours lead over to the head's."""
 _COARSE = 256
 """Texels a side at which colours are spread and light is compared: both are smooth."""
 
@@ -166,6 +168,28 @@ def uv_table(model: FaceModel, resolution: int) -> UVMap:
     key = (id(model.faces), id(model.detail_uv))
     _KNOWN[key] = (model.faces, model.detail_uv, model.faces_detail_uv)
     return _table(key, resolution)
+
+
+def uv_scale(model: FaceModel) -> float:
+    """Millimetres that the detail layer's side is long on the neutral face, in the middle of its texels."""
+    size = 128
+    texels = uv_table(model, size).to_texels(model.neutral)
+    wide = [np.linalg.norm(np.gradient(texels, axis=k), axis=-1) for k in (0, 1)]
+    return float(size * np.median(np.sqrt(wide[0] * wide[1])[mask_at(model.detail_mask, size) > 0.5]))
+
+
+def meeting(texture: Texture, alpha: np.ndarray, skin: np.ndarray) -> Texture:
+    """The same colours, whose broad ones lead over to `skin` (3,) towards where alpha (R, R) ends: no ring is left
+    where the photo's colours go out, and what is fine on the skin stays."""
+    size = len(alpha)
+    colour, weight = reduced_by(texture.colour, np.maximum(alpha, 1e-3))
+    broad = _smooth(colour * weight[..., None], _MEETING) / np.maximum(_smooth(weight[..., None], _MEETING), 1e-6)
+    inner = np.clip(2 * _smooth(np.pad(weight, len(weight) // 2)[..., None], _MEETING / 2)[..., 0] - 1, 0, 1)
+    quarter = len(weight) // 2
+    inner = inner[quarter : quarter + len(weight), quarter : quarter + len(weight)]
+    change = (1 - inner * inner * (3 - 2 * inner))[..., None] * (skin - broad)
+    moved = np.clip(texture.colour + enlarged(change, size), 0, 1)
+    return Texture(moved.astype(np.float32), texture.visible)
 
 
 def _unhidden(
