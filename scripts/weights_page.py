@@ -193,6 +193,8 @@ were trained: {rows}. Licence: {card["licence"]}. About {card["hours"]} hours.
 face, and their systematic errors, measured on renders of it (`dnpm build landmark-offsets`, `dnpm build landmark-habits`).
 `photo_habits.safetensors`: what photos add to that, the mean over 124 public-domain portraits (`dnpm build photo-habits`,
 `photo_habits.json`).
+`photo_regressor.safetensors`: what a photo's pixels tell of the person beside the landmarks (`dnpm build photo-regressor`,
+`photo_regressor.json`, [Fitting](../docs/photo_fit.md#what-pixels-tell)).
 `video_reader.safetensors`: how the sliders follow from what is read of a video's pictures, measured on renders of 70 people
 (`dnpm build video-reader`, [Video to performance](../docs/video.md)).
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     photos.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
     photos.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
     photos.set_defaults(build=_photo_habits)
+    regressor = kinds.add_parser(
+        "photo-regressor",
+        help="whose face it is from a photo's pixels, for the fit (shipped; an hour)",
+        description="Dresses random people of the face model in the skins of a folder's portraits, sets them into "
+        "these, and learns to tell them from what the landmark network sees. A second run makes missing pictures only. "
+        "labels.csv in the folder (columns file, person, sex: f or m) lets women and men count alike.",
+    )
+    regressor.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
+    regressor.add_argument("--out", type=Path, metavar="FILE", help="default: weights/photo_regressor.safetensors")
+    regressor.add_argument(
+        "--folder", type=Path, metavar="DIR", help="keeps the pictures (default: build/photo_regressor)"
+    )
+    regressor.add_argument("--face-model", metavar="FILE", help="another face model")
+    regressor.add_argument("--labels", type=Path, metavar="FILE", help="default: labels.csv in the folder")
+    regressor.add_argument(
+        "--half", choices=HALVES, default="calibration", help="of the people, as in photo-habits (default %(default)s)"
+    )
+    regressor.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
+    regressor.add_argument("--count", type=int, default=2000, help="pictures (default %(default)s)")
+    regressor.add_argument("--seed", type=int, default=0, help="of the pictures (default %(default)s)")
+    regressor.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
+    regressor.set_defaults(build=_photo_regressor)
     reader = kinds.add_parser(
         "video-reader",
         help="how far landmarks, fit and scores of a video's pictures tell the sliders (shipped; an hour)",
@@ -207,6 +230,42 @@ def _photo_habits(args: argparse.Namespace) -> int:
     habits.save(path, model, {
         "command": f"dnpm build photo-habits DIR --half {args.half}", "licence": args.licence,
         "portraits": f"{len(portraits)} ({sexes.count('f')} women, {sexes.count('m')} men)",
+    })  # fmt: skip
+    print(path)
+    return 0
+
+
+def _photo_regressor(args: argparse.Namespace) -> int:
+    from ..face_model.locate import face_model_path
+    from ..face_model.model import FaceModel
+    from ..paths import ROOT
+    from ..photo.fit.photo_regressor import FILE
+    from ..photo.fit.solve import Fitter
+    from ..photo.landmarks.networks import LandmarkNetworks
+    from ..photo.portraits import chosen, people_of
+    from ..training.photo.dressed import Dresser
+    from ..training.photo.regressor import learn, pictures_seen, sitters_of
+
+    path, folder = args.out or ROOT / "weights" / FILE, args.folder or ROOT / "build" / "photo_regressor"
+    model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
+    people = chosen(people_of(args.photos, args.labels), args.half, args.people)
+    # Sitters are fitted by their landmarks: the regressor that is to be learnt is not there yet.
+    fitter = Fitter(model, networks.canonical, regressor=False)
+    with bars.share("sitters") as tell:
+        sitters = sitters_of(people, model, fitter, networks, tell)
+    with bars.share("pictures") as tell:
+        seen = pictures_seen(
+            folder, Dresser(model, fitter, sitters, args.seed), networks, args.count,
+            {"half": args.half, "portraits": [person.name for person in people]}, tell,
+        )  # fmt: skip
+    labels = {label: k for k, label in enumerate(model.identity_labels)}
+    learnt = learn(*seen, sitters, labels.get("Masculine"))
+    sexes = [one.sex for one in sitters]
+    learnt.regressor.save(path, model, {
+        "command": f"dnpm build photo-regressor DIR --half {args.half} --count {args.count} --seed {args.seed}",
+        "licence": args.licence,
+        "portraits": f"{len(sitters)} ({sexes.count('f')} women, {sexes.count('m')} men)",
+        "r2": json.dumps([round(float(value), 3) for value in learnt.r2]), "ridge": f"{learnt.strength:g}",
     })  # fmt: skip
     print(path)
     return 0

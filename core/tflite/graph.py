@@ -83,12 +83,19 @@ class Graph(nn.Module):
 
     def forward(self, *values: Tensor) -> list[Tensor]:
         """The inputs in order -> the outputs in order."""
+        return self.up_to(self.outputs, *values)
+
+    def up_to(self, wanted: Sequence[int], *values: Tensor) -> list[Tensor]:
+        """The inputs in order -> tensors of these numbers, which may lie inside the network: what comes after them is
+        not computed."""
         known: dict[int, Tensor] = dict(zip(self.inputs, values, strict=True))
         known |= {number: self.get_buffer(f"c{number}") for number in self.numbers}
         for step in self.steps:
+            if all(number in known for number in wanted):
+                break
             given = [known[k] for k in step.inputs if k >= 0]
             known[step.outputs[0]] = _fused(_KINDS[step.kind](given, step.options), step.options)
-        return [known[k] for k in self.outputs]
+        return [known[number] for number in wanted]
 
 
 def _fused(x: Tensor, options: dict[str, Any]) -> Tensor:

@@ -56,7 +56,7 @@ def read_identity(path: Path) -> None:
 def make_fit_tables(folder: Path) -> None:
     from dnpm.core.paths import ROOT
 
-    for name in ("landmark_offsets", "landmark_habits", "photo_habits", "video_reader"):
+    for name in ("landmark_offsets", "landmark_habits", "photo_habits", "photo_regressor", "video_reader"):
         (folder / f"{name}.safetensors").write_bytes((ROOT / "weights" / f"{name}.safetensors").read_bytes())
 
 
@@ -76,6 +76,12 @@ def read_photo_habits(path: Path) -> None:
     from dnpm.core.photo.fit.photo_bias import PhotoLandmarkBias
 
     PhotoLandmarkBias.load(model(), path)
+
+
+def read_photo_regressor(path: Path) -> None:
+    from dnpm.core.photo.fit.photo_regressor import PhotoRegressor
+
+    PhotoRegressor.load(model(), path)
 
 
 def read_video_reader(path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..camera import UPRIGHT
 from .landmark_errors import LandmarkErrorModel, level
+from .photo_regressor import PersonRows
 from .points import SurfacePoints
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives, rotation_derivatives
 from .response import FEATURES, feature_derivatives, features
@@ -32,10 +33,10 @@ class Part:
 
     def __init__(
         self, bilinear: Bilinear, one: Observed, centre: np.ndarray, error_model: LandmarkErrorModel, spread: float,
-        pins: Sequence[tuple[int, tuple[float, float], float]], share: float = 1.0,
+        pins: Sequence[tuple[int, tuple[float, float], float]], share: float = 1.0, person: PersonRows | None = None,
     ) -> None:  # fmt: skip
         """bilinear: at the model's landmarks; centre (3,) mm: the point that the head turns about; spread: of the
-        face's looks; pins: vertex, pixel, weight."""
+        face's looks; pins: vertex, pixel, weight; person: what the pixels say of the identity."""
         pins = [*pins, *((vertex, pixel, (PIN_SPREAD / apart) ** 2) for vertex, pixel, apart in one.cues.places)]
         self.one, self.centre, self.error_model, self.count = one, centre, error_model, len(one.points.corners)
         self.whitening, self.share = error_model.whitening(spread), share
@@ -46,6 +47,7 @@ class Part:
         self.pins = np.array([p[1] for p in pins], float).reshape(-1, 2)
         self.pin_scale = np.sqrt([p[2] for p in pins]) / (PIN_SPREAD * self.eyes)
         self.robust = np.ones(2 * self.count)
+        self.person = person or PersonRows(np.zeros((0, 0)), np.zeros(0))
 
     def residuals(self, identity: np.ndarray, own: np.ndarray) -> np.ndarray:
         """identity (n_id,), own: the camera's unknowns and the expression -> rows."""
@@ -65,6 +67,7 @@ class Part:
                 far(own[:CAMERA]),
                 (expression - expression.clip(0, 1)) / BEYOND,
                 short / cues.deviations,
+                self.person.of(identity),
                 ((pixels[self.count :] - self.pins) * self.pin_scale[:, None]).ravel(),
             ]
         )
@@ -89,7 +92,10 @@ class Part:
         lower[:n_exp, n_id + CAMERA :] = np.diag(self.one.certainty)
         lower[n_exp, n_id + 6] = 1 / DISTANCE_SPREAD
         lower[n_exp + 1 :, n_id + CAMERA :] = np.diag(outside / BEYOND)
-        rows = np.concatenate([self.share * landmarks, self.share * lower, self.share * cues, pins])
+        person = np.zeros((len(self.person.targets), n_id + CAMERA + n_exp))
+        person[:, : self.person.rows.shape[1]] = self.person.rows
+        shared = np.concatenate([landmarks, lower, cues, person])
+        rows = np.concatenate([self.share * shared, pins])
         return rows[:, :n_id], rows[:, n_id:]
 
     def _head(self, own: np.ndarray) -> tuple[np.ndarray, float]:

@@ -1,9 +1,9 @@
 """Fitting the bilinear model to landmarks: pose from several starts, then everything, the outline chosen again between.
 
 The cost is MAP: landmarks' errors as the network makes them (`landmark_errors.py`; soft L1, so that a wrong one does
-not pull), identity standard normal as the model says, expression near what the picture's scores suggest and within 0
-to 1, the camera's distance near a portrait's. FaceScape's fitting alternates rigid, identity and expression; here all
-move at once.
+not pull), identity standard normal as the model says and near what a photo's pixels suggest (`photo_regressor.py`),
+expression near what the picture's scores suggest and within 0 to 1, the camera's distance near a portrait's.
+FaceScape's fitting alternates rigid, identity and expression; here all move at once.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .field import LandmarkField
 from .landmark_errors import LandmarkErrorModel, LandmarkErrorModels, level
 from .part import DISTANCE_SPREAD, Part, far
 from .photo_bias import PhotoLandmarkBias
+from .photo_regressor import PersonRows, PhotoRegressor
 from .points import JAW, OVAL, SurfacePoints, mediapipe_points
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
 from .response import features, measured
@@ -92,12 +93,12 @@ class Fitter:
 
     def __init__(
         self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, error_models:
-        LandmarkErrorModels | None = None, photos: PhotoLandmarkBias | None = None,
+        LandmarkErrorModels | None = None, photos: PhotoLandmarkBias | None = None, regressor: bool = True,
     ) -> None:  # fmt: skip
         """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`) and error models of the
         network's errors: None stands for the shipped ones. photos: what photos add to these errors; None stands for
         the shipped ones, which belong to the shipped error model: for none where other models are given. Whoever fits
-        renders gives `PhotoLandmarkBias.none()`.
+        renders gives `PhotoLandmarkBias.none()`. regressor: whether fits of photos count what pixels say of the person.
 
         Raises DnpmError when the model lacks landmarks, or offsets or error models are missing.
         """
@@ -111,6 +112,7 @@ class Fitter:
         eyes = float(np.linalg.norm(self.bilinear.rest[263] - self.bilinear.rest[33]))
         self.cues = CueReader(model, eyes) if self.photos.bias.any() else None
         self.field = LandmarkField(model, self.bilinear.rest, eyes) if self.photos.bias.any() else None
+        self.regressor = PhotoRegressor.load(model) if regressor and self.photos.bias.any() else None
         self.weights = np.ones(len(self.points.corners))
         self.weights[list(OVAL)] = 0.35
         face = model.vertex_groups.get("face", np.arange(len(model.neutral)))
@@ -212,6 +214,12 @@ class Fitter:
         if bad_pins := [p.vertex for one in pictures for p in one.pins if not 0 <= p.vertex < count]:
             raise DnpmError(f"a pin names vertex {bad_pins[0]}: the model has {count}")
 
+    def _person(self, face: Face) -> PersonRows | None:
+        """What a photo's pixels say of whose face it is; None of renders, and of faces that were not looked at."""
+        if self.regressor is None or face.appearance is None:
+            return None
+        return self.regressor.of(face.appearance)
+
     def _observed(self, picture: Picture) -> Observed:
         face = picture.face
         expected, certainty = self.error_models.expression(self.model.expression_names, face.scores)
@@ -290,6 +298,7 @@ class Fitter:
                 picture.face.spread,
                 [(p.vertex, p.pixel, p.weight) for p in picture.pins],
                 weight(len(seen)),
+                self._person(picture.face),
             )
             for one, picture in zip(seen, pictures, strict=True)
         ]

@@ -31,7 +31,8 @@ class Face:
     """One face: box (left, top, width, height) in pixels, points (478, 3) in pixels (z alike, less is nearer), presence
     (0 to 1), scores by ARKit's names; how far several looks at it lie apart (`looks.py`), the blur that was measured
     and taken out for these looks (`blur.py`), and the gap between the rows of teeth (`teeth.py`; None: not seen), all
-    three in its eye distances."""
+    three in its eye distances. appearance (4096,): what the face looks like to the network (`appearance_of`); None of a
+    face that was not looked at closely."""
 
     box: tuple[float, float, float, float]
     points: np.ndarray
@@ -40,6 +41,7 @@ class Face:
     spread: float = 0.005
     blur: float = 0.0
     teeth_gap: float | None = None
+    appearance: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
     def eye_distance(self) -> float:
@@ -164,7 +166,18 @@ def square_about(points: np.ndarray) -> tuple[np.ndarray, float, float]:
 def _looked_at(image: np.ndarray, networks: LandmarkNetworks, placed: PlacedFace) -> Face:
     """The mean of several looks at a face whose blur was taken out, and what it expresses."""
     face = _sharpened_looks(image, networks, placed)
-    return replace(face, teeth_gap=teeth_gap(image, face.points, face.eye_distance))
+    return replace(
+        face, teeth_gap=teeth_gap(image, face.points, face.eye_distance),
+        appearance=appearance_of(image, face.points, networks),
+    )  # fmt: skip
+
+
+def appearance_of(image: np.ndarray, points: np.ndarray, networks: LandmarkNetworks) -> np.ndarray | None:
+    """(4096,) float32: what a face with these points (478 or 468, 2 or 3) looks like, mean of the picture and its
+    mirror image (`LandmarkNetworks.appearance`). Sex, age, fullness and the forms of brow, nose and jaw can be told
+    from it (`fit/photo_regressor.py`)."""
+    square, _ = cut(image, *square_about(points), POINTS_SIZE)
+    return networks.appearance(torch.cat([square, square.flip(2)]))
 
 
 def _sharpened_looks(image: np.ndarray, networks: LandmarkNetworks, placed: PlacedFace) -> Face:

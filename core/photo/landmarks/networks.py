@@ -10,11 +10,13 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
@@ -46,6 +48,9 @@ _SHAPES: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
     "face_blendshapes": ((1, len(SCORES_OF), 2), [(52,)]),
 }  # fmt: skip
 """What each network reads, and gives first."""
+_INNER, _CELLS = ((16, 16, 128), (4, 4, 128)), 4
+"""Of the second network: how tensors are shaped whose numbers say what a face looks like, and cells a side that these
+are averaged over. The finer one sees shading and folds, the coarser one whole parts."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,26 @@ class LandmarkNetworks:
         with torch.inference_mode():
             points, presence = self.points(image)[:2]
         return points.reshape(-1, 3).numpy(), float(presence.sigmoid())
+
+    def appearance(self, images: Tensor) -> np.ndarray | None:
+        """(B, 256, 256, 3), 0 to 1: pictures of one face -> (4096,) float32: what the second network sees in the middle
+        of its work, averaged over cells and pictures. None of a network that works otherwise."""
+        if not self._inner:
+            return None
+        with torch.inference_mode():
+            found = [
+                functional.adaptive_avg_pool2d(x.permute(0, 3, 1, 2), _CELLS).mean(0).permute(1, 2, 0).reshape(-1)
+                for x in self.points.up_to(self._inner, images)
+            ]
+        return torch.cat(found).float().numpy()
+
+    @cached_property
+    def _inner(self) -> tuple[int, ...]:
+        """Numbers of the second network's tensors that `appearance` reads: the last sum of each shape."""
+        shapes = self.points.shapes((1, POINTS_SIZE, POINTS_SIZE, 3))
+        sums = [step.outputs[0] for step in self.points.steps if step.kind == "ADD"]
+        found = [[k for k in sums if shapes[k] == (1, *shape)] for shape in _INNER]
+        return tuple(numbers[-1] for numbers in found) if all(found) else ()
 
     def expression(self, points: np.ndarray) -> dict[str, float]:
         """(478, 2) pixels of the picture -> score by ARKit's name, 0 to 1 (tongueOut has none)."""
