@@ -116,6 +116,7 @@ def test_wheels_of_short_paths_stay_as_they_are_and_other_long_paths_are_told(bu
     assert short.read_bytes() == before
     with pytest.raises(builder.BuildError, match=r"b-1-py3.*has 155 characters"):
         builder.shorten(long)
+    builder.shorten(long, windows=False)  # macOS unpacks it.
 
 
 @pytest.mark.parametrize(
