@@ -16,7 +16,8 @@ IDENTITY_LIMIT = 2.5
 """Standard deviations; beyond it a linear model leaves the faces that it was built from."""
 
 SCARS, FEWER_SCARS = "Scars", 2.0
-"""The slider of scars is drawn so many standard deviations lower: as it is, every second person would have one."""
+"""The slider of scars is drawn so many standard deviations lower: by the teacher's rule two people in five would have
+one, so it is one in twenty. (The weights of the fourth edition hardly show scars.)"""
 
 # Stems of expressions that undo each other, or that no muscle does together.
 _OPPOSITES = (

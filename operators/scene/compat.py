@@ -154,3 +154,10 @@ def line_width(bone: bpy.types.PoseBone, width: float) -> None:
     """How thick the lines of a bone's shape are: from 4.2 on."""
     if hasattr(bone, "custom_shape_wire_width"):
         bone.custom_shape_wire_width = width
+
+
+def hide(bone: Any) -> None:
+    """Hide a bone in Pose Mode: from 5.0 the posed bone says so."""
+    bone.bone.hide = True
+    if "hide" in bone.bl_rna.properties:
+        bone.hide = True

@@ -138,9 +138,9 @@ def _draw(armature: bpy.types.Object, joints: Joints, *, bones: bool) -> None:
     eye = shapes.eye_target()
     for letter in joints.eyes:
         _show(posed[f"eye.{letter}"], eye, colours[letter])
-        posed[f"dnpm_eye.{letter}"].bone.hide = True
+        compat.hide(posed[f"dnpm_eye.{letter}"])
     if JAW in posed:
-        posed[JAW].bone.hide = True
+        compat.hide(posed[JAW])
 
 
 def _show(bone: bpy.types.PoseBone, shape: bpy.types.Object, colour: tuple[float, float, float]) -> None:
