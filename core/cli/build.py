@@ -11,7 +11,7 @@ from .. import progress as bars
 from ..photo.portraits import HALVES
 from . import convert
 
-READER_PEOPLE = 70
+READER_PEOPLE = 72
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -127,13 +127,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     regressor.set_defaults(build=_photo_regressor)
     reader = kinds.add_parser(
         "video-reader",
-        help="how far landmarks, fit and scores of a video's pictures tell the sliders (shipped; an hour)",
+        help="how far landmarks, fit and scores of a video's pictures tell the sliders (shipped; some ten minutes)",
         description="Renders people of known sliders, tracks and fits them as a video's are, and measures how the "
-        "sliders follow from what was read.",
+        "sliders follow from what was read. What was read of each person is kept, so that a second run goes on.",
     )
     reader.add_argument("--out", type=Path, metavar="FILE", help="default: weights/video_reader.safetensors")
     reader.add_argument("--face-model", metavar="FILE", help="another face model")
-    reader.add_argument("--people", type=int, default=READER_PEOPLE, help="18 pictures each (default %(default)s)")
+    reader.add_argument("--people", type=int, default=READER_PEOPLE, help="32 pictures each (default %(default)s)")
+    reader.add_argument(
+        "--folder", type=Path, default=Path("build/video_reader"), metavar="DIR",
+        help="what was read of each person is kept here, and stopped work goes on from there (default %(default)s)",
+    )  # fmt: skip
     reader.set_defaults(build=_video_reader)
 
 
@@ -278,7 +282,8 @@ def _video_reader(args: argparse.Namespace) -> int:
     from ..photo.fit.photo_bias import PhotoLandmarkBias
     from ..photo.fit.solve import Fitter
     from ..photo.landmarks.networks import LandmarkNetworks
-    from ..video.calibrate import looks_at, measured
+    from ..video.calibrate import measured
+    from ..video.examples import kept_looks
     from ..video.reader import FILE, save_reader
 
     path = args.out or ROOT / "weights" / FILE
@@ -286,7 +291,8 @@ def _video_reader(args: argparse.Namespace) -> int:
     fitter = Fitter(model, networks.canonical, photos=PhotoLandmarkBias.none())
     looks = []
     for person in bars.each(range(args.people), "people"):
-        looks += looks_at(model, networks, fitter, person)
+        one = kept_looks(args.folder, model, networks, fitter, person)
+        looks += [] if one is None else [one]
     with bars.share("reader") as tell:
         arrays, figures = measured(looks, networks.canonical, tell)
     save_reader(path, arrays, model, f"dnpm build video-reader --people {args.people}", figures)

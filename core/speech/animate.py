@@ -15,7 +15,7 @@ from ..face_model.arkit import ARKIT_NAMES
 from . import contact, emotions, readout, voice_emotion
 from .acting import act
 from .audio import RATE, Samples, Sound, survey
-from .card import speech_dir
+from .card import speech_dir, withdrawn
 from .controls import SPEAKING, Controls, apply, gate
 from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
@@ -43,6 +43,8 @@ class Animator:
     """Tells speech from other sounds, and where the tongue is; None: all that is not silent is speech."""
     motion_gain: Mapping[str, float] = field(default_factory=dict)
     """By style: what mouth and jaw are multiplied with, so that they move as fast as in the data (`weights.py`)."""
+    withdrawn: Mapping[str, str] = field(default_factory=dict)
+    """Styles that are no longer offered, with the reason."""
 
     def __post_init__(self) -> None:
         config = self.decoder.config
@@ -79,7 +81,7 @@ def open_animator(
     decoder, card = load_speech(folder, device)
     known = {str(k): float(v) for k, v in card.get("liveliness", {}).items()}
     opened = open_encoder(decoder.config.encoder, encoder, device)
-    return Animator(opened, decoder, str(card["name"]), load_readout(folder), known)
+    return Animator(opened, decoder, str(card["name"]), load_readout(folder), known, withdrawn(card))
 
 
 def animate(
@@ -173,6 +175,8 @@ def steps(
         notes = (*notes, f"is silent throughout (below {ABSOLUTE_DB:.0f} dB of full scale): the mouth stays at rest")
     elif len(level) and level.max() < ABSOLUTE_DB:
         notes = (*notes, "holds nothing that sounds like speech: the mouth stays at rest")
+    if reason := animator.withdrawn.get(config.speakers[place]):
+        notes = (*notes, f"is spoken in the style {config.speakers[place]!r}, which is no longer offered: {reason}")
     return Animation(track, prosody, notes)
 
 

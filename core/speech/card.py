@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,17 @@ def read_speech_card(folder: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def speakers(folder: str | os.PathLike[str] | None = None) -> tuple[str, ...]:
-    """The styles of the weights that `speech_dir` finds; none where there are no weights, or damaged ones."""
+    """The styles that the weights which `speech_dir` finds offer; none where there are no weights, or damaged ones."""
     try:
-        names = read_speech_card(speech_dir(folder))["config"].get("speakers", ())
+        card = read_speech_card(speech_dir(folder))
     except DnpmError:
         return ()
-    return tuple(one_line(name, 100) for name in names) if isinstance(names, list) else ()
+    names, gone = card["config"].get("speakers", ()), withdrawn(card)
+    return tuple(one_line(n, 100) for n in names if n not in gone) if isinstance(names, list) else ()
+
+
+def withdrawn(card: Mapping[str, Any]) -> dict[str, str]:
+    """Styles that weights know and no longer offer, with the reason: files that name them go on working."""
+    entry = card.get("withdrawn")
+    known = entry if isinstance(entry, dict) else {}
+    return {str(name): one_line(reason, 200) for name, reason in known.items()}

@@ -1,187 +1,132 @@
-"""Measures the reader (`reader.py`): rendered people of known sliders, what tracking and fit read of them, and a small
-network from the one to the other.
+"""Measures the reader (`reader.py`) on rendered people of known sliders (`examples.py`), in two stages.
 
-Each person is seen at rest three times and with fifteen drawn expressions, turned and lit at random; everything counts
-mirrored as well. People are split, one in eight for validation, and the network with the least error there is kept.
+First, ridge regression from how faces look (`appearance.py`, thousands of numbers) to the sliders; what it says of a
+person comes from a regression that has not seen this person, so that the second stage learns how far to trust it.
+Second, a small network from all features to the sliders. Everything counts mirrored as well. People are split, one in
+eight for validation; neither stage learns from these, and the network with the least error there is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import nn
 
 from ..errors import DnpmError
-from ..face_model.arkit import ARKIT_NAMES, mirror_name
-from ..face_model.looks import TONES, Look
-from ..face_model.model import FaceModel
-from ..face_model.sampling import random_expression, random_identity
-from ..photo.camera import Camera, turned
+from ..face_model.arkit import ARKIT_NAMES
 from ..photo.fit.calibrate import mirror_of
-from ..photo.fit.solve import Fitter, Picture
 from ..photo.landmarks.augmentation import other_side
-from ..photo.landmarks.detect import Face
-from ..photo.landmarks.networks import LandmarkNetworks
-from ..photo.render import Lights, Paint, render
-from .gestures import LOWER, UPPER, drawn, gaze
-from .reader import INPUTS, MODES, irises
-from .solving import FrameSolver
-from .tracking import Tracker
+from .examples import Looks
+from .reader import INPUTS, MIRROR, MODES, features_of
 
-SIZE = 256
-_PER_PERSON, _AT_REST = 18, 3
-_FIRST = 20_000
-_SPREAD = 0.006
-"""Of looks at such renders (`Face.spread`)."""
-_HIDDEN, _ROUNDS, _BATCH = 160, 400, 256
-_VALIDATION = 8
+_HIDDEN, _ROUNDS, _BATCH = 160, 240, 256
+_VALIDATION, _FOLDS = 8, 5
 _GRANTED = 0.5
-"""Share of the fit's own sliders in what is read: photographed faces are not rendered ones."""
-_STEPS = 12
-"""Of a picture that is not like the one before."""
+"""Share at most of the fit's own sliders in what is read: photographed faces are not rendered ones."""
+_TRUSTED = (0.4, 0.8)
+"""Correlations of the fit's own slider with the truth: it has no share up to the first, and its share from the second
+on."""
+_LOOKS_RIDGE = 0.3
 _SLIDERS = len(ARKIT_NAMES)
-_MIRROR = np.array([ARKIT_NAMES.index(mirror_name(name)) for name in ARKIT_NAMES])
-
-
-@dataclass(frozen=True)
-class KnownLook:
-    """One picture of a person: expression (52,), points (478, 3), scores, fit (52,), left (936,), turn (2,)."""
-
-    person: int
-    number: int
-    expression: np.ndarray
-    points: np.ndarray
-    scores: np.ndarray
-    fit: np.ndarray
-    left: np.ndarray
-    turn: np.ndarray
-
-
-def drawn_expression(model: FaceModel, rng: np.random.Generator, number: int, person: int) -> np.ndarray:
-    """(52,) the expression of a person's picture: gestures, with something small beside them, or a random one."""
-    places = [model.expression_index[name] for name in ARKIT_NAMES]
-    if number % 3 == 2:
-        values = random_expression(model, person * 100 + number, rng.uniform(0.4, 1))[places].astype(float)
-    else:
-        values = np.zeros(_SLIDERS)
-        count = 1 + (number % 3) * int(rng.integers(1, 3))
-        for name in rng.choice([*UPPER, *LOWER], count, replace=False):
-            values = np.maximum(values, rng.uniform(0.3, 1) * drawn(str(name), rng))
-        free = rng.random(_SLIDERS) < 0.12
-        values = np.maximum(values, free * rng.uniform(0, 0.35, _SLIDERS))
-        values[ARKIT_NAMES.index("tongueOut")] = 0
-    aside, up = rng.uniform(-0.7, 0.7), rng.uniform(-0.5, 0.5)
-    if rng.random() < 0.8:
-        for name, value in gaze(aside, up).items():
-            values[ARKIT_NAMES.index(name)] = value
-    return values.clip(0, 1)
-
-
-def looks_at(model: FaceModel, networks: LandmarkNetworks, fitter: Fitter, person: int) -> list[KnownLook]:
-    """All pictures of one person that a face was seen in."""
-    rng = np.random.default_rng([person, 91])
-    identity = random_identity(model, _FIRST + person, 0.8)
-    rest, shapes = model.neutral_of(identity), model.expression_deltas(identity)
-    tone = sorted(TONES)[int(rng.integers(len(TONES)))]
-    paint = Paint.of(model, Look(tone=tone, freckles=rng.uniform(0, 0.4), brows=rng.uniform(0.6, 1.3)), SIZE)
-    lights, background = Lights.drawn(rng), rng.uniform(0.1, 0.9, 3)
-    distance = float(np.exp(rng.uniform(np.log(600), np.log(1600))))
-    target = rest[model.vertex_groups["face"]].mean(0) + rng.normal(0, 6, 3)
-    reach = rng.uniform(4, 26)
-    seen = []
-    places = [model.expression_index[name] for name in ARKIT_NAMES]
-    for number in range(_PER_PERSON):
-        values = np.zeros(_SLIDERS) if number < _AT_REST else drawn_expression(model, rng, number, person)
-        angles = (rng.normal(0, 1, 3) * [reach * 0.6, reach * 0.25, reach * 0.2]).clip([-32, -16, -14], [32, 16, 14])
-        whole = np.zeros(model.n_exp, np.float32)
-        whole[places] = values
-        vertices = rest + np.tensordot(whole, shapes, 1)
-        camera = Camera.before((SIZE, SIZE), distance, rng.uniform(0.7, 0.88), 260.0, target, turned(*angles))
-        image, _ = render(model, vertices, camera, paint, lights, background=background)
-        image = np.round((image + rng.normal(0, 0.008, image.shape)).clip(0, 1) * 255).astype(np.uint8)
-        points = np.zeros((478, 3))
-        points[:468, :2] = camera.project(fitter.points.of(vertices))[0]
-        tracker = Tracker(networks, points)
-        found = tracker.see(image) and tracker.see(image)
-        if found is not None:
-            seen.append((number, values, found))
-    return _fitted(fitter, person, seen)
-
-
-def _fitted(fitter: Fitter, person: int, seen: Sequence[tuple]) -> list[KnownLook]:
-    """With the identity solved as a clip's is, on two of the pictures: one at rest, one not."""
-    if len(seen) < _PER_PERSON - 2:
-        return []
-    size = (SIZE, SIZE)
-    chosen = [0, len(seen) - 1]
-    faces = [Face((0, 0, 1, 1), f.points.astype(np.float32), 1.0, f.scores, _SPREAD) for _, _, f in seen]
-    fit = fitter.fit([Picture(faces[k], size) for k in chosen])
-    focal = float(np.exp(np.median([np.log(camera.focal) for camera in fit.cameras])))
-    solver = FrameSolver(fitter, fit.identity, focal, size, _SPREAD)
-    result = []
-    places = [fitter.model.expression_index[name] for name in ARKIT_NAMES]
-    for number, values, found in seen:
-        expected, certainty = fitter.error_models.expression(fitter.model.expression_names, found.scores)
-        solved = solver.solve(found.points, expected, certainty, _STEPS)
-        scores = np.array([found.scores.get(name, 0.0) for name in ARKIT_NAMES])
-        result.append(
-            KnownLook(person, number, values, found.points, scores, solved.expression[places], solved.left, solved.turn)
-        )
-    return result
 
 
 def measured(
-    looks: Sequence[KnownLook], canonical: np.ndarray, tell: Callable[[float], None] | None = None
+    people: Sequence[Looks], canonical: np.ndarray, tell: Callable[[float], None] | None = None
 ) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Looks at many people -> the reader's arrays, and figures of people that were not trained on.
+    """Looks at many people -> the reader's arrays, and figures of people that were not learnt from.
 
     Raises DnpmError when there are too few people.
     """
-    people = sorted({look.person for look in looks})
     if len(people) < 2 * _VALIDATION:
         raise DnpmError(f"{len(people)} people are too few to measure a reader by: at least {2 * _VALIDATION}")
-    both = [*looks, *(_mirrored(look, canonical) for look in looks)]
-    left = np.stack([look.left for look in both])
+    person = np.concatenate([np.full(len(one.expression), k) for k, one in enumerate(people)])
+    held = person % _VALIDATION == 0
+    weights, look = _by_looks(people, person, held)
+    left = np.concatenate([one.left for one in people])
+    left = np.concatenate([left, _mirrored_left(left, canonical)])
     modes = np.linalg.svd(left - left.mean(0), full_matrices=False)[2][:MODES]
-    features = np.stack([_features(look, modes) for look in both])
-    rests: dict[tuple[int, bool], np.ndarray] = {}
-    keys = [(look.person, k >= len(looks)) for k, look in enumerate(both)]
-    for key in set(keys):
-        at_rest = [k for k, look in enumerate(both) if keys[k] == key and look.number < _AT_REST]
-        rests[key] = features[at_rest].mean(0)
-    usual = np.mean(list(rests.values()), 0)
-    apart = features - np.stack([rests[key] for key in keys])
-    apart[:, -2:] = features[:, -2:]
+    features, wanted = [], []
+    other = other_side(canonical)
+    for mirrored in (False, True):
+        for k, one in enumerate(people):
+            features.append(_features(one, look[person == k], modes, canonical, other, mirrored))
+            wanted.append(one.expression[:, MIRROR] if mirrored else one.expression)
+    rests = [rows[one.resting > 0].mean(0) for rows, one in zip(features, [*people, *people], strict=True)]
+    usual = np.mean(rests, 0)
+    apart = np.concatenate([_apart(rows, rest) for rows, rest in zip(features, rests, strict=True)])
     scale = np.maximum(apart.std(0), 1e-3)
-    wanted = np.stack([look.expression for look in both])
-    held = np.array([people.index(look.person) % _VALIDATION == 0 for look in both])
     # Where little is known, a slider is the fit's of its name: what is learnt is what to add to that.
     prior = np.zeros((INPUTS, _SLIDERS))
     prior[np.arange(_SLIDERS), np.arange(_SLIDERS)] = scale[:_SLIDERS]
-    arrays, figures = _trained(apart / scale, wanted, held, prior, tell)
-    arrays |= {"modes": modes, "usual": usual, "scale": scale}
+    arrays, figures = _trained(apart / scale, np.concatenate(wanted), np.concatenate([held, held]), prior, tell)
+    arrays |= {"modes": modes, "looks": weights, "usual": usual, "scale": scale}
     return {name: array.astype(np.float32) for name, array in arrays.items()}, figures
 
 
-def _features(look: KnownLook, modes: np.ndarray) -> np.ndarray:
-    result = np.concatenate([look.fit, look.scores, irises(look.points), modes @ look.left, look.turn])
-    assert len(result) == INPUTS
-    return result
+def _by_looks(people: Sequence[Looks], person: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(52, D) weights from those that are not held; (N, 52) what looks say of each picture, by people other than its
+    own."""
+    rows = []
+    for side in (0, 1):  # The second look is the mirrored picture's.
+        for one in people:
+            seen = one.seen[:, side].astype(np.float32)
+            rows.append(seen - seen[one.resting > 0].mean(0))
+    x = torch.from_numpy(np.concatenate(rows))
+    del rows
+    scale = x.std(0).clamp_min(1e-3)
+    x /= scale
+    truth = np.concatenate([one.expression for one in people])
+    y = torch.from_numpy(np.concatenate([truth, truth[:, MIRROR]]))
+    kernel = x @ x.T / x.shape[1]
+    whose, kept = np.concatenate([person, person]), np.concatenate([~held, ~held])
+    said = torch.zeros_like(y)
+
+    def solved(inside: np.ndarray) -> torch.Tensor:
+        places = torch.from_numpy(np.flatnonzero(inside))
+        part = kernel[places][:, places]
+        part.diagonal().add_(_LOOKS_RIDGE * float(part.diagonal().mean()) + 1e-6)
+        weights = torch.zeros_like(y)
+        weights[places] = torch.linalg.solve(part, y[places])
+        return weights
+
+    everyone = solved(kept)
+    for fold in range(_FOLDS):
+        # Held people are read by what all the others taught.
+        own = kept & (whose % _FOLDS == fold)
+        said[torch.from_numpy(own)] = (kernel @ solved(kept & ~own))[torch.from_numpy(own)]
+    said[torch.from_numpy(~kept)] = (kernel @ everyone)[torch.from_numpy(~kept)]
+    count = len(person)
+    look = (said[:count] + said[count:][:, torch.from_numpy(MIRROR)]) / 2
+    return (everyone.T @ x / x.shape[1] / scale).numpy(), look.numpy()
 
 
-def _mirrored(look: KnownLook, canonical: np.ndarray) -> KnownLook:
-    """The same picture's mirror image."""
+def _features(
+    one: Looks, look: np.ndarray, modes: np.ndarray, canonical: np.ndarray, other: np.ndarray, mirrored: bool
+) -> np.ndarray:  # fmt: skip
+    """(N, INPUTS) of a person's pictures, or of their mirror images."""
+    fit, scores, points, left, turn = one.fit, one.scores, one.points, one.left, one.turn
+    if mirrored:
+        fit, scores, look = fit[:, MIRROR], scores[:, MIRROR], look[:, MIRROR]
+        points = points[:, other] * np.array([-1.0, 1.0, 1.0])
+        left, turn = _mirrored_left(left, canonical), turn * np.array([-1.0, 1.0])
+    rows = zip(fit, scores, points, left @ modes.T, look, turn, strict=True)
+    return np.stack([features_of(*row) for row in rows])
+
+
+def _apart(features: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    """(N, INPUTS) less those at rest, but for the turn (`Reader.expression`)."""
+    apart = features - rest
+    apart[:, -2:] = features[:, -2:]
+    return apart
+
+
+def _mirrored_left(left: np.ndarray, canonical: np.ndarray) -> np.ndarray:
+    """(N, 936) what the fit leaves in the mirror images."""
     flip = np.array([-1.0, 1.0])
-    points = look.points.copy()
-    points[:, 0] *= -1
-    left = (look.left.reshape(-1, 2)[mirror_of(canonical)] * flip).ravel()
-    return KnownLook(
-        look.person, look.number, look.expression[_MIRROR], points[other_side(canonical)], look.scores[_MIRROR],
-        look.fit[_MIRROR], left, look.turn * flip,
-    )  # fmt: skip
+    result: np.ndarray = (left.reshape(len(left), -1, 2)[:, mirror_of(canonical)] * flip).reshape(left.shape)
+    return result
 
 
 def _trained(
@@ -224,20 +169,23 @@ def _trained(
             tell((round_ + 1) / _ROUNDS)
     for parameter, value in zip(parameters, kept, strict=True):
         parameter.data.copy_(value)
+    # As far as a slider of the fit's own is reliable, half of what is read is it.
+    trusted = _r((x[inside] @ usual).clamp(0, 1), y[inside])
+    granted = _GRANTED * ((trusted - _TRUSTED[0]) / (_TRUSTED[1] - _TRUSTED[0])).clamp(0, 1)
+    share = 1 - granted
     with torch.no_grad():
-        made = read(x[outside]).clamp(0, 1)
-    ways = {
-        "r_held_out": made,
-        "r_straight": (x[outside] @ start).clamp(0, 1),
-        "r_fit": (x[outside] @ usual).clamp(0, 1),
-    }
-    figures = {name: _mean_r(way, y[outside]) for name, way in ways.items()}
-    share = 1 - _GRANTED
-    values = [
-        (share * (start + more) + _GRANTED * usual).detach().numpy(), first.detach().numpy(), bias.detach().numpy(),
-        share * second.detach().numpy(),
-    ]  # fmt: skip
-    return dict(zip(("straight", "first", "bias", "second"), values, strict=True)), figures
+        made = read(x[outside])
+        ways = {
+            "r_held_out": share * made + granted * (x[outside] @ usual),
+            "r_learnt": made,
+            "r_straight": x[outside] @ start,
+            "r_fit": x[outside] @ usual,
+        }
+        moves = y[outside].std(0) > 0.02
+        figures = {name: float(_r(way.clamp(0, 1), y[outside])[moves].mean()) for name, way in ways.items()}
+        values = [share * (start + more) + granted * usual, first, bias, share * second]
+    names = ("straight", "first", "bias", "second")
+    return {name: value.detach().numpy() for name, value in zip(names, values, strict=True)}, figures
 
 
 def _ridge(x: torch.Tensor, y: torch.Tensor, prior: torch.Tensor, ridge: float = 60.0) -> torch.Tensor:
@@ -245,8 +193,7 @@ def _ridge(x: torch.Tensor, y: torch.Tensor, prior: torch.Tensor, ridge: float =
     return prior + torch.linalg.solve(x.T @ x + ridge * torch.eye(x.shape[1]), x.T @ (y - x @ prior))
 
 
-def _mean_r(made: torch.Tensor, wanted: torch.Tensor) -> float:
-    """Mean correlation over the channels that move."""
+def _r(made: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Correlation of each channel."""
     a, b = made - made.mean(0), wanted - wanted.mean(0)
-    r = (a * b).sum(0) / (a.norm(dim=0) * b.norm(dim=0)).clamp_min(1e-9)
-    return float(r[wanted.std(0) > 0.02].mean())
+    return (a * b).sum(0) / (a.norm(dim=0) * b.norm(dim=0)).clamp_min(1e-9)

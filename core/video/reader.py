@@ -1,10 +1,11 @@
 """Readings of one picture as numbers, and what they say about the expression once the person's rest is known.
 
-A picture's features are the sliders of the fit, the networks' 52 scores, where the irises stand between the lids, and
-what the fit leaves at the landmarks, along its main directions. None of them is a slider: some are blind to it, some
-answer to another, and all differ from person to person. So their differences from the same person's at rest go through
-a small network (one hidden layer beside a straight way) that was measured on rendered people whose sliders are known:
-each counts as far as it is reliable. `dnpm build video-reader` makes it (`calibrate.py`).
+A picture's features are the sliders of the fit, the networks' 52 scores, where the irises stand between the lids, what
+the fit leaves at the landmarks, along its main directions, and what the sliders would be by how the face looks around
+its landmarks (`appearance.py`). None of them is a slider: some are blind to it, some answer to another, and all differ
+from person to person. So their differences from the same person's at rest go through a small network (one hidden layer
+beside a straight way) that was measured on rendered people whose sliders are known: each counts as far as it is
+reliable. `dnpm build video-reader` makes it (`calibrate.py`).
 
 On a face model that it was not measured on, the fit's own sliders count, less those at rest.
 """
@@ -19,29 +20,33 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DnpmError
-from ..face_model.arkit import ARKIT_NAMES
+from ..face_model.arkit import ARKIT_NAMES, mirror_name
 from ..face_model.model import FaceModel
 from ..files import tensor_file
 from ..files.inputs import regular_file
 from ..paths import ROOT
+from .appearance import NUMBERS
 from .solving import Solved
 from .tracking import Seen
 
-FORMAT = "dnpm-video-reader-1"
+FORMAT = "dnpm-video-reader-2"
 FILE = "video_reader.safetensors"
 MODES = 48
 _AGAIN = "make it again with `dnpm build video-reader`"
 _SLIDERS = len(ARKIT_NAMES)
 _IRISES = 6
 _TURN = 2
-INPUTS = 2 * _SLIDERS + _IRISES + MODES + _TURN
+INPUTS = 3 * _SLIDERS + _IRISES + MODES + _TURN
+MIRROR = np.array([ARKIT_NAMES.index(mirror_name(name)) for name in ARKIT_NAMES])
+"""(52,): each slider's fellow on the face's other side."""
 _EYES = ((33, 133, 159, 145, 468), (263, 362, 386, 374, 473))
 """Of the right and the left eye: outer and inner corner, upper and lower lid, the iris's middle."""
 
 
 @dataclass(frozen=True)
 class Reader:
-    """modes (MODES, 936): directions of what the fit leaves; usual (INPUTS,) features of people at rest; scale
+    """modes (MODES, 936): directions of what the fit leaves; looks (52, NUMBERS): sliders by how a face looks, less a
+    constant that does not matter; usual (INPUTS,) features of people at rest; scale
     (INPUTS,);
     straight (INPUTS, 52), first (INPUTS, H), bias (H,), second (H, 52): expression = d straight + relu(d first + bias)
     second - the same at d = 0, for d = (features - rest) / scale. Without: the fit's sliders."""
@@ -49,6 +54,7 @@ class Reader:
     name: str
     places: np.ndarray
     modes: np.ndarray
+    looks: np.ndarray
     usual: np.ndarray
     scale: np.ndarray
     straight: np.ndarray | None = None
@@ -64,9 +70,10 @@ class Reader:
     def features(self, seen: Seen, solved: Solved) -> np.ndarray:
         """(INPUTS,) float32."""
         fit = np.where(self.places < 0, 0.0, solved.expression[self.places])
-        scores = [seen.scores.get(name, 0.0) for name in ARKIT_NAMES]
-        left = self.modes @ solved.left
-        return np.concatenate([fit, scores, irises(seen.points), left, solved.turn]).astype(np.float32)
+        scores = np.array([seen.scores.get(name, 0.0) for name in ARKIT_NAMES])
+        first, second = seen.looks @ self.looks.T
+        look = (first + second[MIRROR]) / 2
+        return features_of(fit, scores, seen.points, self.modes @ solved.left, look, solved.turn)
 
     def telling(self, features: np.ndarray) -> np.ndarray:
         """(T, INPUTS) -> (T, C): those by which a face at rest is known from others."""
@@ -89,7 +96,8 @@ class Reader:
     def plain(cls, model: FaceModel) -> Reader:
         """The fit's own sliders."""
         return cls(
-            "fit", _places(model), np.zeros((MODES, 936)), np.zeros(INPUTS), np.ones(INPUTS)
+            "fit", _places(model), np.zeros((MODES, 936)), np.zeros((_SLIDERS, NUMBERS)), np.zeros(INPUTS),
+            np.ones(INPUTS),
         )  # fmt: skip
 
     @classmethod
@@ -105,8 +113,8 @@ class Reader:
             raise DnpmError(f"{path}: holds no video reader of this version; {_AGAIN}")
         hidden = len(arrays.get("bias", ()))
         shapes = {
-            "modes": (MODES, 936), "usual": (INPUTS,), "scale": (INPUTS,), "straight": (INPUTS, _SLIDERS),
-            "first": (INPUTS, hidden), "bias": (hidden,), "second": (hidden, _SLIDERS),
+            "modes": (MODES, 936), "looks": (_SLIDERS, NUMBERS), "usual": (INPUTS,), "scale": (INPUTS,),
+            "straight": (INPUTS, _SLIDERS), "first": (INPUTS, hidden), "bias": (hidden,), "second": (hidden, _SLIDERS),
         }  # fmt: skip
         for name, shape in shapes.items():
             if name not in arrays or arrays[name].shape != shape:
@@ -123,11 +131,18 @@ def save_reader(
     path: Path, arrays: Mapping[str, np.ndarray], model: FaceModel, command: str, figures: Mapping[str, float]
 ) -> None:  # fmt: skip
     """Written beside, then renamed; figures: of people that were not trained on."""
-    tensor_file.save(path, {name: array.astype(np.float16 if name == "modes" else np.float32)
+    tensor_file.save(path, {name: array.astype(np.float16 if name in ("modes", "looks") else np.float32)
                             for name, array in arrays.items()}, {
         "format": FORMAT, "model": model.name, "command": command, "licence": "GPL-3.0-or-later",
         **{name: f"{value:.4f}" for name, value in figures.items()},
     })  # fmt: skip
+
+
+def features_of(
+    fit: np.ndarray, scores: np.ndarray, points: np.ndarray, left: np.ndarray, look: np.ndarray, turn: np.ndarray
+) -> np.ndarray:
+    """fit, scores and look (52,), points (478, 3), left (MODES,), turn (2,) -> (INPUTS,) float32. The turn is last."""
+    return np.concatenate([fit, scores, irises(points), left, look, turn]).astype(np.float32)
 
 
 def irises(points: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ import torch
 from ..photo.landmarks.augmentation import other_side
 from ..photo.landmarks.detect import PlacedFace, cut, placed_faces, square_about
 from ..photo.landmarks.networks import POINTS_SIZE, LandmarkNetworks
+from .appearance import appearance
 
 LEAST_PRESENCE = 0.5
 _SMALL_EVERY = 25
@@ -27,12 +28,14 @@ _FAR = 1.0
 @dataclass(frozen=True)
 class Seen:
     """One picture's face: points (478, 3) pixels, presence 0 to 1, scores (52 of `SCORE_NAMES` by name), apart: the two
-    looks' root mean square distance, in distances between the eyes."""
+    looks' root mean square distance, in distances between the eyes; looks (2, D): how the face looks in each
+    (`appearance.py`), the second time mirrored."""
 
     points: np.ndarray
     presence: float
     scores: dict[str, float]
     apart: float
+    looks: np.ndarray
 
 
 class Tracker:
@@ -87,11 +90,14 @@ class Tracker:
             return None
         square, affine = cut(part, middle - corner, side, angle, POINTS_SIZE)
         with torch.inference_mode():
-            found, presences = self._networks.points(torch.cat([square, torch.flip(square, [2])]))[:2]
+            both = torch.cat([square, torch.flip(square, [2])])
+            network = self._networks.points
+            found, presences, *maps = network.up_to((*network.outputs[:2], *self._networks.maps), both)
         presence = float(presences.sigmoid().min())
         if presence < LEAST_PRESENCE:
             return None
         looks = found.reshape(2, -1, 3).numpy().astype(float)
+        shown = [appearance([m[k].permute(2, 0, 1) for m in maps], looks[k], self._other) for k in range(2)]
         looks[1, :, 0] = POINTS_SIZE - looks[1, :, 0]
         looks[1] = looks[1, self._other]
         mean, scale = looks.mean(0), side / POINTS_SIZE
@@ -99,7 +105,7 @@ class Tracker:
         result = np.concatenate([flat, mean[:, 2:] * scale], 1)
         eyes = max(float(np.linalg.norm(result[263, :2] - result[33, :2])), 1e-6)
         apart = float(np.sqrt(((looks[0] - looks[1])[:468, :2] ** 2).mean())) * scale / eyes
-        return Seen(result, presence, self._networks.expression(result), apart)
+        return Seen(result, presence, self._networks.expression(result), apart, np.stack(shown))
 
 
 def _around(image: np.ndarray, middle: np.ndarray, side: float) -> tuple[np.ndarray, np.ndarray]:

@@ -351,6 +351,8 @@ def test_styles_are_those_of_the_weights(face, tmp_path, monkeypatch):
             "hours": 0, "scores": {}, "config": {"speakers": ["calm", "loud"]}}  # fmt: skip
     (tmp_path / "speech.json").write_text(json.dumps(card))
     assert _styles(face.dnpm_speech, bpy.context, "") == ["calm", "loud"]
+    (tmp_path / "speech.json").write_text(json.dumps(card | {"withdrawn": {"loud": "nobody liked it"}}))
+    assert _styles(face.dnpm_speech, bpy.context, "") == ["calm"]
 
 
 def test_paragraphs_are_wrapped_by_the_width_of_their_letters():

@@ -42,6 +42,7 @@ SCORE_NAMES = ("_neutral", *sorted(name for name in ARKIT_NAMES if name != "tong
 """The third network's outputs in its order, which is the alphabet's."""
 
 
+_MAPS = ((64, 64, 32), (32, 32, 64), (16, 16, 128), (2, 2, 128))
 _SHAPES: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
     "face_detector": ((1, DETECTOR_SIZE, DETECTOR_SIZE, 3), [(1, 896, 16), (1, 896, 1)]),
     "face_landmarks_detector": ((1, POINTS_SIZE, POINTS_SIZE, 3), [(1, 1, 1, 1434), (1, 1, 1, 1)]),
@@ -118,6 +119,22 @@ class LandmarkNetworks:
         sums = [step.outputs[0] for step in self.points.steps if step.kind == "ADD"]
         found = [[k for k in sums if shapes[k] == (1, *shape)] for shape in _INNER]
         return tuple(numbers[-1] for numbers in found) if all(found) else ()
+
+    @cached_property
+    def maps(self) -> tuple[int, ...]:
+        """Numbers of the second network's tensors that a video's reader looks at (`core/video/appearance.py`): what its
+        pools read at a quarter, an eighth and a sixteenth of the picture's side, and what its last layer reads.
+
+        Raises DnpmError when the network has other ones.
+        """
+        shapes = self.points.shapes((1, POINTS_SIZE, POINTS_SIZE, 3))
+        pooled = [step.inputs[0] for step in self.points.steps if step.kind == "MAX_POOL_2D"]
+        last = [step.inputs[0] for step in self.points.steps if step.kind == "CONV_2D"][-1:]
+        found = [k for side in (4, 8, 16) for k in pooled if shapes[k][1] == POINTS_SIZE // side]
+        numbers = (*found, *last)
+        if [shapes[k] for k in numbers] != [(1, *shape) for shape in _MAPS]:
+            raise DnpmError(f"the landmark networks are not those that a video's reader was measured with; {_BUILD}")
+        return numbers
 
     def expression(self, points: np.ndarray) -> dict[str, float]:
         """(478, 2) pixels of the picture -> score by ARKit's name, 0 to 1 (tongueOut has none)."""

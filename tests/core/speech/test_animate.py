@@ -65,6 +65,14 @@ def test_frames_end_with_the_sound_at_any_rate(animator: Animator, speech: Path)
         animate(sound, animator, fps=0)
 
 
+def test_a_style_that_is_no_longer_offered_still_speaks_and_says_so(weights: Path, encoder_file: Path, speech: Path):
+    opened = replace(open_animator(weights, encoder_file), withdrawn={"b": "it was worse"})
+    said = animate(open_sound(speech), opened, speaker="b")
+    assert [note for note in said.notes if "no longer offered: it was worse" in note]
+    assert said.track.expression.std() > 0
+    assert not [note for note in animate(open_sound(speech), opened).notes if "no longer" in note]
+
+
 def test_it_is_deterministic_still_in_silence_and_styled(animator: Animator, speech: Path):
     sound = open_sound(speech)
     controls = Controls(blinks=True, head_life=0.5, seed=3)
