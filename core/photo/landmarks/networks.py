@@ -42,7 +42,6 @@ SCORE_NAMES = ("_neutral", *sorted(name for name in ARKIT_NAMES if name != "tong
 """The third network's outputs in its order, which is the alphabet's."""
 
 
-_MAPS = ((64, 64, 32), (32, 32, 64), (16, 16, 128), (2, 2, 128))
 _SHAPES: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
     "face_detector": ((1, DETECTOR_SIZE, DETECTOR_SIZE, 3), [(1, 896, 16), (1, 896, 1)]),
     "face_landmarks_detector": ((1, POINTS_SIZE, POINTS_SIZE, 3), [(1, 1, 1, 1434), (1, 1, 1, 1)]),
@@ -52,6 +51,8 @@ _SHAPES: dict[str, tuple[tuple[int, ...], list[tuple[int, ...]]]] = {
 _INNER, _CELLS = ((16, 16, 128), (4, 4, 128)), 4
 """Of the second network: how tensors are shaped whose numbers say what a face looks like, and cells a side that these
 are averaged over. The finer one sees shading and folds, the coarser one whole parts."""
+_MAPS = ((64, 64, 32), (32, 32, 64), (16, 16, 128), (2, 2, 128))
+"""Of the second network, too: the shapes of `LandmarkNetworks.maps`."""
 
 
 @dataclass(frozen=True)
