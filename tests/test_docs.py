@@ -81,7 +81,8 @@ def test_the_reference_is_made_from_the_code(reference: Path) -> None:
 
 
 GUIDES = (
-    "first_face", "sliders", "speech", "photo", "capture", "video", "rendering", "headless", "training", "evaluation",
+    "first_face", "sliders", "board", "speech", "photo", "capture", "video", "rendering", "headless", "training",
+    "evaluation",
 )  # fmt: skip
 OF_BLENDER = {"Preferences", "Add-ons", "Add", "Mesh", "File", "Export", "glTF"}
 
