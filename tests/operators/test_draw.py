@@ -12,6 +12,7 @@ import bpy
 import pytest
 
 from dnpm.core.face_model import skin_components
+from dnpm.tests.overriding import overridden
 
 _ICONS = set(bpy.types.UILayout.bl_rna.functions["label"].parameters["icon"].enum_items.keys())
 
@@ -183,7 +184,7 @@ def test_faces_of_a_library_say_what_can_be_done(face, tmp_path):
     with bpy.data.libraries.load(str(tmp_path / "library.blend"), link=True) as (source, target):
         target.objects = source.objects
     (linked,) = target.objects
-    override = linked.override_create()
+    override = overridden(linked)
     for obj, told in ((linked, "linked from library.blend"), (override, "locks its sliders")):
         bpy.context.scene.collection.objects.link(obj)
         bpy.context.view_layer.objects.active = obj

@@ -15,6 +15,7 @@ from dnpm.operators.scene import names
 from dnpm.operators.scene.detail import controls, live, map_image, map_state
 from dnpm.operators.scene.face import identity, models, registry, slider_values
 from dnpm.operators.scene.look import looks, materials
+from dnpm.tests.overriding import overridden
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def activate(face):
 
 
 def of_object(library):
-    override = linked(library).override_create(remap_local_usages=True)
+    override = overridden(linked(library), remap_local_usages=True)
     bpy.context.scene.collection.objects.link(override)
     return activate(override)
 
@@ -261,7 +262,7 @@ def test_an_override_is_baked_and_goes_back(library, backend, tiny_model, tmp_pa
 
 def test_two_overrides_of_one_face_each_have_their_own(library, backend, tiny_model, tmp_path):
     source = linked(library)
-    overrides = [source.override_create() for _ in range(2)]
+    overrides = [overridden(source) for _ in range(2)]
     for k, override in enumerate(overrides):
         bpy.context.scene.collection.objects.link(override)
         bpy.context.view_layer.update()

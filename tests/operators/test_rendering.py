@@ -14,6 +14,7 @@ from dnpm.core.backend.types import BackendStatus
 from dnpm.operators.scene import names, rendering, settings
 from dnpm.operators.scene.detail import live, map_image
 from dnpm.operators.scene.face import registry, slider_values
+from dnpm.tests.overriding import overridden
 
 FRAME = 3
 """The frame that is rendered. Libraries are saved at frame 1, with the map of that."""
@@ -138,7 +139,7 @@ def linked_nested_instance(library):
 
 def override(library, *, update=True):
     bpy.context.scene.collection.objects.link(
-        linked(library, objects=[names.OBJECT]).objects[0].override_create(remap_local_usages=True)
+        overridden(linked(library, objects=[names.OBJECT]).objects[0], remap_local_usages=True)
     )
     if update:
         bpy.context.view_layer.update()

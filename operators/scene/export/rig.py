@@ -26,10 +26,12 @@ def mesh_copy(stage: Stage, face: bpy.types.Object, snapshot: Snapshot) -> bpy.t
     mesh.name = MESH
     obj = bpy.data.objects.new(MESH, mesh)
     stage.add(obj)
-    keys = mesh.shape_keys
+    keys = mesh.shape_keys.name
     obj.shape_key_clear()
-    # The copy of a mesh counts its keys twice: they would stay in the file.
-    bpy.data.batch_remove([keys])
+    # Before Blender 5.3 the copy of a mesh counts its keys twice, and they would stay in the file; from then on they
+    # are gone by now, and a reference to them would be one to freed memory.
+    if (left := bpy.data.shape_keys.get(keys)) is not None:
+        bpy.data.batch_remove([left])
     obj.data.vertices.foreach_set("co", np.ascontiguousarray(snapshot.rest, np.float32).ravel())
     for key in list(mesh.keys()):
         del mesh[key]

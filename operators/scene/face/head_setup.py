@@ -227,7 +227,7 @@ def _materials_used(mesh: bpy.types.Mesh, weight: np.ndarray) -> np.ndarray:
 
 def remove(obj: bpy.types.Object) -> None:
     """Take everything away that `set_up` gave; the mesh is as it was."""
-    face, mesh = getattr(obj, names.FACE), obj.data
+    mesh = obj.data
     own_material.remove_bump(obj)
     modifier = map_image.displace_modifier(obj)
     texture, image = map_image.live_texture(obj), map_image.find_image(obj)
@@ -252,7 +252,8 @@ def remove(obj: bpy.types.Object) -> None:
     remove_points(obj)
     map_state.drop(obj.session_uid)
     obj.property_unset(names.FACE)
-    face.is_face = False
+    # Fetched anew: in Blender 5.3 a reference from before points to freed memory by now.
+    getattr(obj, names.FACE).is_face = False
     registry.forget()
 
 

@@ -97,10 +97,10 @@ def test_overridden_with_its_board(boarded, tmp_path, moved):
     with bpy.data.libraries.load(str(tmp_path / "a.blend"), link=True) as (_, into):
         into.collections = ["hero"]
     scene = bpy.context.scene
-    override = into.collections[0].override_hierarchy_create(
-        scene, bpy.context.view_layer, do_fully_editable=True
-    )  # fmt: skip
-    face = next(obj for obj in override.all_objects if obj.type == "MESH" and obj.dnpm_face.is_face)
+    # Blender 5.3 overrides only what a scene holds.
+    scene.collection.children.link(into.collections[0])
+    into.collections[0].override_hierarchy_create(scene, bpy.context.view_layer, do_fully_editable=True)
+    face = next(obj for obj in bpy.data.objects if obj.override_library and obj.dnpm_face.is_face)
     bpy.context.view_layer.objects.active = face
     bpy.context.view_layer.update()
     live.own_data(face)
