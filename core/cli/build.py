@@ -11,7 +11,7 @@ from .. import progress as bars
 from ..photo.portraits import HALVES
 from . import convert
 
-READER_PEOPLE = 72
+READER_PEOPLE = 150
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

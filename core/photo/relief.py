@@ -21,7 +21,6 @@ nostrils, ears, hair, beards, odd colours.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from scipy import fft, ndimage
@@ -32,14 +31,13 @@ from ..geometry.mesh import vertex_normals
 from ..geometry.uv_map import mask_at
 from .camera import Camera
 from .degrade import resized
-from .glasses import rims
-from .relief_filters import FORM_MM, WIDTHS_MM, kernels, round_kernels
-from .relief_lines import Answers, Place, drawn, joined
 from .relief_zones import DIRECTIONS, SIDE, Zones
 from .render import to_linear
 from .skin import without_hair
 from .texture import Texture, unwrap, uv_table
 
+WIDTHS_MM = ((0.6, 2.4), (1.1, 3.4), (2.0, 5.0))
+"""Standard deviations across and along the grooves that are looked for."""
 _HIGH_PASS_MM = 7.0
 _LUMINANCE = np.array([0.3, 0.55, 0.15])
 _DARKEST, _BRIGHTEST = -0.5, 0.12
@@ -53,34 +51,20 @@ _BLOB, _WEAKER = 1.5, 6
 _NOISE, _GRAIN, _FAINTEST = 0.6, 1.5, 0.006
 """Answers below so many deviations of the skin's own, so many times the isotropic ones around, and below this
 logarithm, are nothing."""
-_FORM = (0.9, 1.1)
-"""A wider filter's answer over a groove's own: from the first on it is doubtful that it is one, from the second it is a
-form."""
-_ENDS = 2.0
-"""A long filter's answer is at most so many times a round one's."""
 _EDGE = (0.55, 1.15)
 """Odd answers that the light does not explain, over the even one: doubtful from the first, an edge from the second."""
-_HAIR_MM = 6.0
-"""By so much farther from the border of what is seen a line of the forehead has to be."""
-_BEARD_MM = 7.0
-"""Radius of the least of a beard."""
-_SMOOTHEST = 0.004
-"""Steps of log luminance between texels, across the stronger direction, that the smoothest cheeks have."""
-_SHARP = ((1.5, 2.6), (1.5, 2.6), (2.05, 3.2))
-"""Each width over the photo's blur: below the first a groove cannot be seen (wide ones: nor told from the face's forms,
-which a small picture shows too), from the second on it is certain."""
+_SHARP = (2.05, 3.2)
+"""A groove's width over the photo's blur: below the first it cannot be seen, from the second on it is certain."""
 _PIXEL = 0.5
 """A pixel's own blur and the camera's before it, standard deviation in pixels."""
-_GAIN = 1.7
-"""Brings depths of grooves that were drawn and rendered (.1 to .4 mm) to nine tenths of what they are."""
-_DEEPEST_MM = 0.5
-_BESIDE_MM, _RIMS_MM, _WITH_WIDE = 7.0, 3.0, 0.7
-"""The networks' lines give way so far beside what is believed; nothing is so near to glasses; narrow lines give way by
-so much where the photo shows only wide ones: both come with age."""
+_GAIN = 1.6
+"""Brings the depths to those of the data set's old faces."""
+_FROM_MM, _CLEAR_MM, _LONG_MM = 0.012, 0.02, 4.0
+"""A line ends where it is shallower than the first, must be deeper somewhere than the second, and as long as this."""
+_DEEPEST_MM = 0.6
 _SHOULDERS = 0.45
-_FILLED, _LINES_MM = 0.8, (0.7, 1.6, 5.0)
-"""How much of the networks' own lines, which are between these blurs (narrow and wide ones), give way to the photo's
-where it shows lines of their width."""
+_FILLED, _LINES_MM = 0.8, (0.7, 5.0)
+"""How much of the networks' own lines, which are between these blurs, give way to the photo's where it is sharp."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +89,7 @@ class ReliefReader:
         wide = [np.linalg.norm(np.gradient(texels, axis=k), axis=-1) for k in (0, 1)]
         self.mm = float(np.median(np.sqrt(wide[0] * wide[1])[self.inside > 0.5]))
         self.zones = Zones.of(places, self.mm, self.inside)
-        self.even, self.odd = kernels(self.mm)
-        self.near = round_kernels(self.mm)
+        self.even, self.odd = _kernels(self.mm)
 
     def read(
         self, image: np.ndarray, vertices: np.ndarray, camera: Camera, known: np.ndarray, rest: np.ndarray | None = None
@@ -133,29 +116,21 @@ class ReliefReader:
         flat = left - _mean_around(left, np.maximum(trust, 1e-3), _HIGH_PASS_MM / self.mm)
         flat = np.clip(flat, _DARKEST, _BRIGHTEST) * trust
         slope = shading.slopes(places, camera)
-        glasses = ndimage.grey_dilation(rims(texture, self.model), footprint=_disc(_RIMS_MM / self.mm))
-        trust = trust * self.zones.beside_nose(slope) * (1 - glasses)
+        trust = trust * self.zones.beside_nose(slope)
         # A filter reaches over the border of what is trusted: it is believed a little farther in.
         believed = trust * np.clip(2 * ndimage.gaussian_filter(trust, 1.5 / self.mm) - 0.7, 0, 1)
-        shown = [
-            float(np.clip((across / blur - low) / (high - low), 0, 1))
-            for (across, _), (low, high) in zip(WIDTHS_MM, _SHARP, strict=True)
-        ]
-        # Lines along the border of what is seen are the border; along hair, its shadow.
-        inner = ndimage.distance_transform_edt(seen > 0.5) * self.mm - _HAIR_MM * self.zones.forehead
-        place = Place(trust > 0.6, inner, self.zones.likely, 1 + self.zones.forehead)
-        found = self._grooves(flat, slope, shown, place)
-        deep = _DEEPEST_MM * np.tanh(found * believed / _DEEPEST_MM)
-        # Folds run along what is masked: beside what the photo shows, it is still believed that there is nothing.
-        near = ndimage.grey_dilation(believed, footprint=_disc(_BESIDE_MM / self.mm))
-        away = _FILLED * self.zones.fillable * ndimage.gaussian_filter(near, 1.5 / self.mm)
-        filled = []
-        for lines, still in zip(self._lines(known), self._lines(known if rest is None else rest), strict=True):
+        shown = [np.clip((across / blur - _SHARP[0]) / (_SHARP[1] - _SHARP[0]), 0, 1) for across, _ in WIDTHS_MM]
+        found = self._grooves(flat, slope, trust, shown)
+        found = _long_ones(found, self.mm)
+        lines = self._lines(known)
+        if rest is not None:
             # What the expression alone creases is not filled: at rest it would stand out as a ridge.
-            filled.append(np.where(lines * still > 0, np.sign(lines) * np.minimum(abs(lines), abs(still)), 0))
-        narrow, wide = max(shown[1], _WITH_WIDE * shown[2]) * filled[0], shown[2] * filled[1]
+            still = self._lines(rest)
+            lines = np.where(lines * still > 0, np.sign(lines) * np.minimum(np.abs(lines), np.abs(still)), 0)
+        certain = ndimage.gaussian_filter(believed, 1.5 / self.mm) * shown[1]
+        deep = _DEEPEST_MM * np.tanh(found * believed / _DEEPEST_MM)
         shoulders = _SHOULDERS * ndimage.gaussian_filter(deep, 2.2 / self.mm)
-        relief = shoulders - deep - away * (narrow + wide)
+        relief = shoulders - deep - _FILLED * certain * lines
         return Relief((relief * self.inside).astype(np.float32), believed.astype(np.float32), blur)
 
     def _mm_per_pixel(self, vertices: np.ndarray, camera: Camera) -> float:
@@ -191,76 +166,59 @@ class ReliefReader:
         if cheeks.sum() < 50:
             return low
         fine = _mean_around(rest, skin, 0.5 / mm) - _mean_around(rest, skin, 3 / mm)
+        energy = np.sqrt(_mean_around(fine**2, skin, 4 / mm))
         down, right = np.gradient(fine)
         xx, yy, xy = (ndimage.gaussian_filter(a, 2.5 / mm) for a in (right * right, down * down, right * down))
-        # The structure tensor's smaller eigenvalue: what a line, however deep, has none of.
-        crossed = np.sqrt(np.maximum(0.5 * (xx + yy - np.sqrt((xx - yy) ** 2 + 4 * xy**2)), 0))
-        usual = max(float(np.median(crossed[cheeks])), _SMOOTHEST)
-        textured = np.clip((crossed / usual - 2.0) / 1.0, 0, 1)
+        directed = np.sqrt((xx - yy) ** 2 + 4 * xy**2) / (xx + yy + 1e-9)
+        usual = max(float(np.median(energy[cheeks])), 0.004)
+        textured = np.clip((energy / usual - 2.0) / 1.0, 0, 1) * np.clip((0.75 - directed) / 0.25, 0, 1)
         wide = _mean_around(rest, np.maximum(skin, 0.01), 5 / mm)
         darker = np.clip((float(np.median(wide[cheeks])) - wide - 0.35) / 0.2, 0, 1)
-        # Folds end and cross in small places: a beard is wide.
-        wide_enough = _disc(_BEARD_MM / mm)
-        beard = low * ndimage.grey_opening(np.maximum(textured, darker), footprint=wide_enough)
+        beard = low * np.maximum(textured, darker)
         # The border of a beard is a line too.
         return np.asarray(
             np.clip(1.5 * ndimage.gaussian_filter(ndimage.maximum_filter(beard, _odd(6 / mm)), 2 / mm), 0, 1)
         )
 
     def _grooves(
-        self, flat: np.ndarray, slope: tuple[np.ndarray, np.ndarray], shown: list[float], place: Place
+        self, flat: np.ndarray, slope: tuple[np.ndarray, np.ndarray], trust: np.ndarray, shown: list[float]
     ) -> np.ndarray:  # fmt: skip
         """(SIDE, SIDE) mm, 0 or deeper: grooves of the shading; slope: the light's derivatives along columns, rows."""
         spectrum = fft.rfft2(flat.astype(np.float32))
-        skin = place.skin
-        angles = (np.arange(DIRECTIONS) * np.pi / DIRECTIONS)[:, None, None]
-        turns = np.exp(2j * angles).astype(np.complex64)
-        edges = self.zones.edges * _EDGE[0], self.zones.edges * _EDGE[1]
-        form = [fft.irfft2(spectrum * kernel, flat.shape) for kernel in self.near[-1]]
-        found: list[Answers] = []
+        skin = trust > 0.6
+        depths, clear = [], []
         for k, (across, _) in enumerate(WIDTHS_MM):
             if shown[k] == 0:
                 continue
             depth, answer = (np.zeros((DIRECTIONS, SIDE, SIDE), np.float32) for _ in range(2))
-            near = [fft.irfft2(spectrum * kernel, flat.shape) for kernel in self.near[k]]
-            for d, angle in enumerate(angles[:, 0, 0]):
+            for d, angle in enumerate(np.arange(DIRECTIONS) * np.pi / DIRECTIONS):
                 even = fft.irfft2(spectrum * self.even[k][d], flat.shape)
                 odd = fft.irfft2(spectrum * self.odd[k][d], flat.shape)
                 along = (slope[0] * np.cos(angle) + slope[1] * np.sin(angle)).astype(np.float32)
                 size = np.hypot(np.float32(_OCCLUSION), along)
                 both = (_OCCLUSION * even - along * odd) / size
                 strange = np.abs(odd * _OCCLUSION + along * even) / size
-                edge = np.clip((edges[1] - strange / np.maximum(both, 1e-4)) / (edges[1] - edges[0]), 0, 1)
-                # Widths are compared as Lindeberg (1998) does it.
-                wider = np.sqrt(across / FORM_MM) * _at_place(form, angle, along) / np.maximum(both, 1e-4)
-                line = np.clip((_FORM[1] - wider) / (_FORM[1] - _FORM[0]), 0, 1)
-                # A long filter answers past a line's end too, in all directions; a round one of its width does not.
-                answer[d] = line * np.clip(both, 0, np.maximum(_ENDS * _at_place(near, angle, along), 0))
+                edge = np.clip((_EDGE[1] - strange / np.maximum(both, 1e-4)) / (_EDGE[1] - _EDGE[0]), 0, 1)
+                answer[d] = np.maximum(both, 0)
                 depth[d] = across / _MATCHED / size * edge * self.zones.directions[d]
             weakest = np.partition(answer, _WEAKER - 1, 0)[:_WEAKER].mean(0)
             noise = 1.4826 * float(np.median(answer[:, skin])) if skin.any() else _FAINTEST
             grain = np.maximum(_GRAIN * ndimage.gaussian_filter(weakest, 4 / self.mm), _NOISE * noise)
             left = np.maximum(answer - _BLOB * weakest - np.maximum(grain, _FAINTEST * _MATCHED), 0)
-            left *= depth > 0
-            turned = ndimage.gaussian_filter((left * self.zones.directions * turns).sum(0), 0.8 / self.mm)
             best = (left * depth).argmax(0)[None]
-            deep = np.take_along_axis(left * depth, best, 0)[0]
-            strength = np.take_along_axis(left * self.zones.directions, best, 0)[0] / np.sqrt(across)
-            coherence = np.abs(turned) / np.maximum(
-                ndimage.gaussian_filter((left * self.zones.directions).sum(0), 0.8 / self.mm), 1e-9
-            )
-            wide = np.full(flat.shape, across)
-            found.append(Answers(shown[k] * strength, shown[k] * deep, wide, 0.5 * np.angle(turned), coherence))
-        if not found:
+            depths.append(shown[k] * np.take_along_axis(left * depth, best, 0)[0])
+            clear.append(np.take_along_axis(left, best, 0)[0] / np.sqrt(across))
+        if not depths:
             return np.zeros((SIDE, SIDE))
-        return _GAIN * drawn(joined(found), place, self.mm)
+        # The width whose normalised answer is the strongest is the groove's own (Lindeberg 1998).
+        weight = np.stack(clear) ** 4
+        return np.asarray(_GAIN * (weight * np.stack(depths)).sum(0) / np.maximum(weight.sum(0), 1e-20))
 
-    def _lines(self, heights: np.ndarray) -> list[np.ndarray]:
-        """[(SIDE, SIDE)] mm: what of a map (R, R) mm is as wide as narrow and as wide wrinkles; pores and forms are
-        not."""
+    def _lines(self, heights: np.ndarray) -> np.ndarray:
+        """(SIDE, SIDE) mm: what of a map (R, R) mm is as wide as wrinkles; pores and forms are not."""
         heights = _sized(heights)
-        soft = [ndimage.gaussian_filter(heights, sigma / self.mm) for sigma in _LINES_MM]
-        return [fine - coarse for fine, coarse in pairwise(soft)]
+        narrow, wide = (ndimage.gaussian_filter(heights, sigma / self.mm) for sigma in _LINES_MM)
+        return np.asarray(narrow - wide)
 
 
 @dataclass(frozen=True)
@@ -305,15 +263,6 @@ class _Shading:
             tangent = tangent - (tangent * self.normals).sum(-1, keepdims=True) * self.normals
             found.append(np.clip((gradient * tangent).sum(-1), -1.5, 1.5))
         return found[0], found[1]
-
-
-def _at_place(near: list[np.ndarray], angle: float, along: np.ndarray) -> np.ndarray:
-    """(SIDE, SIDE): a round filter's answer to a groove across `angle`; near: its derivatives (`round_kernels`)."""
-    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-    even = c * c * near[0] + 2 * c * s * near[1] + s * s * near[2]
-    return np.asarray(
-        (_OCCLUSION * even - along * (c * near[3] + s * near[4])) / np.hypot(np.float32(_OCCLUSION), along)
-    )
 
 
 def _harmonics(normals: np.ndarray) -> np.ndarray:
@@ -371,6 +320,41 @@ def _not_finer(image: np.ndarray, camera: Camera, scale: float, mm: float) -> tu
     return resized(image, size), Camera(small.rotation, small.translation, small.focal, small.centre, size)
 
 
+def _kernels(mm: float) -> tuple[list[list[np.ndarray]], list[list[np.ndarray]]]:
+    """Transfer functions of derivatives across lines, smoothed along them, by width and direction: the second, times
+    the width's square, and the first, times the width."""
+    rows, columns = np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None]
+    turn = 2 * np.pi
+    even, odd = [], []
+    for across_mm, along_mm in WIDTHS_MM:
+        across, along = across_mm / mm, along_mm / mm
+        seconds, firsts = [], []
+        for angle in np.arange(DIRECTIONS) * np.pi / DIRECTIONS:
+            a = turn * (columns * np.cos(angle) + rows * np.sin(angle)) * across
+            b = turn * (-columns * np.sin(angle) + rows * np.cos(angle)) * along
+            smooth = np.exp(-0.5 * (a * a + b * b))
+            seconds.append((-a * a * smooth).astype(np.float32))
+            firsts.append((1j * a * smooth).astype(np.complex64))
+        even.append(seconds)
+        odd.append(firsts)
+    return even, odd
+
+
+def _long_ones(depth: np.ndarray, mm: float) -> np.ndarray:
+    """Grooves (R, R) mm without the short and the faint: what is left hangs together over `_LONG_MM`, and is deep
+    somewhere (thresholds with hysteresis, Canny 1986)."""
+    labels, count = ndimage.label(depth > _FROM_MM, np.ones((3, 3)))
+    if not count:
+        return np.zeros_like(depth)
+    numbers = np.arange(1, count + 1)
+    deepest = ndimage.maximum(depth, labels, numbers)
+    boxes = ndimage.find_objects(labels)
+    long = np.array([np.hypot(rows.stop - rows.start, columns.stop - columns.start) * mm for rows, columns in boxes])
+    share = np.clip((long - _LONG_MM) / _LONG_MM, 0, 1) * np.clip((deepest - _CLEAR_MM) / _CLEAR_MM, 0, 1)
+    part = np.concatenate([[0.0], share])[labels]
+    return np.asarray(np.maximum(depth - 0.5 * _FROM_MM, 0) * part)
+
+
 def _mean_around(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:
     """Weighted mean within a Gaussian (normalised convolution)."""
     return np.asarray(
@@ -387,12 +371,6 @@ def _sized(image: np.ndarray) -> np.ndarray:
         block = size // SIDE
         return np.asarray(image.reshape(SIDE, block, SIDE, block).mean((1, 3)), float)
     return np.asarray(ndimage.zoom(np.asarray(image, float), SIDE / size, order=1, grid_mode=True, mode="nearest"))
-
-
-def _disc(radius: float) -> np.ndarray:
-    """A filter's footprint: bool, of a radius in texels."""
-    reach = np.arange(-round(radius), round(radius) + 1)
-    return np.asarray(np.hypot(reach[:, None], reach[None]) <= radius)
 
 
 def _odd(size: float) -> int:

@@ -13,26 +13,18 @@ from ..face_model.regions import region_masks
 SIDE = 512
 """Texels a side of the relief: about .46 mm each on the default face."""
 DIRECTIONS = 12
-_EYES_MM = 26.0
-"""So far from eyes and their outer corners bags and crow's feet reach."""
 
 
 @dataclass(frozen=True)
 class Zones:
-    """keep (R, R): 0 on eyes, brows, mouth, nostrils and ears, with margins; fillable (R, R): 0 on lids, brows, lips
-    and nose, which everybody has; forehead, low (below the nose), cheeks;
-    directions (DIRECTIONS, R, R): how far a groove across that direction is believed; edges: how much more of an edge
-    than elsewhere a line may be, 1 or more (a cheek hangs over its fold); likely (R, R) 0 to 1: where
-    faces have wrinkles at all; near_nose: left and right."""
+    """keep (R, R): 0 on eyes, brows, mouth, nostrils and ears, with margins; forehead, low (below the nose), cheeks;
+    directions (DIRECTIONS, R, R): how far a groove across that direction is believed; near_nose: left and right."""
 
     keep: np.ndarray
-    fillable: np.ndarray
     forehead: np.ndarray
     low: np.ndarray
     cheeks: np.ndarray
     directions: np.ndarray
-    edges: np.ndarray
-    likely: np.ndarray
     near_nose: tuple[np.ndarray, np.ndarray]
 
     @classmethod
@@ -49,23 +41,17 @@ class Zones:
         mouth = _away(p[48:60], mm, closed=True)
         nostrils = np.min([np.hypot(u - a, v - b) * unit for a, b in p[31:36] - [0, 2 / unit]], 0)
         ears = (np.abs(u - 0.5) - 0.74 * (p[45, 0] - p[36, 0])) * unit
-        lids = np.minimum(*(_away(p[[*brow, *eye]], mm, closed=True) for brow, eye in (
-            ((17, 18, 19, 20, 21), (39, 38, 37, 36)), ((22, 23, 24, 25, 26), (45, 44, 43, 42)))))  # fmt: skip
-        bridge = _away(p[[39, 27, 42, 35, 31]], mm, closed=True)
         keep = np.ones((SIDE, SIDE))
         below = np.hypot(np.maximum(np.abs(u - 0.5) * unit - 11, 0), (v - p[57, 1]) * unit + 9)
         """The furrow between lip and chin is the coarse face's."""
         nose = _away(p[[27, 31, 33, 35]], mm, closed=True)
         sides = np.minimum(_away(p[[21, 39, 31]], mm), _away(p[[22, 42, 35]], mm))
         for away, border in (
-            (eyes, 5.0), (corners, 7.5), (brows, 6.0), (mouth, 3.0), (below, 4.0), (nostrils, 3.0), (nose, 1.0),
-            (sides, 2.5), (lids, 0.0), (bridge, 0.0),
+            (eyes, 5.0), (corners, 7.5), (brows, 4.5), (mouth, 4.0), (below, 4.0), (nostrils, 4.5), (nose, 1.0),
+            (sides, 4.0),
         ):  # fmt: skip
             keep = keep * np.clip((away - border) / 2.5, 0, 1)
         keep = keep * np.clip(1 - ears / 6, 0, 1)
-        jaw = np.interp(u, p[2:15, 0], p[2:15, 1])
-        keep = keep * np.clip(((v - jaw) * unit - 5) / 4, 0, 1)
-        fillable = inside * np.clip(np.minimum.reduce([eyes - 4, lids, brows - 4, mouth - 2, nose]) / 2, 0, 1)
         brow = np.interp(u, p[17:27, 0], p[17:27, 1])
         above = np.clip((v - brow) * unit / 6 - 0.5, 0, 1)
         low = np.clip((p[33, 1] + 2 / unit - v) * unit / 6, 0, 1)
@@ -75,10 +61,8 @@ class Zones:
         right = rows * (u < outer[1]) * (u > p[35, 0] - 3 / unit)
         soft = lambda x: ndimage.gaussian_filter(x.astype(float), 1.5 / mm)  # noqa: E731
         return cls(
-            keep, fillable, above, low, region_masks(p, SIDE)["under_eye"] + np.clip(_disc(u, v, p, unit), 0, 1),
-            _expected(p, u, v, unit, above), 1 + _folds(p, mm),
-            np.maximum.reduce([above, _folds(p, mm), np.clip((_EYES_MM - np.minimum(eyes, corners)) / 5, 0, 1)]),
-            (soft(left), soft(right)),
+            keep, above, low, region_masks(p, SIDE)["under_eye"] + np.clip(_disc(u, v, p, unit), 0, 1),
+            _expected(p, u, v, unit, above), (soft(left), soft(right)),
         )  # fmt: skip
 
     def beside_nose(self, slope: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -87,17 +71,6 @@ class Zones:
         toward = float(np.median(slope[0][middle, middle]))
         dark = self.near_nose[0] if toward > 0 else self.near_nose[1]
         return np.asarray(1 - np.clip((abs(toward) - 0.15) / 0.25, 0, 1) * dark)
-
-
-def _folds(p: np.ndarray, mm: float) -> np.ndarray:
-    """(SIDE, SIDE) 0 to 1: where the folds from the nose past the mouth's corners run, widely."""
-    unit = mm * SIDE
-    away = np.full((SIDE, SIDE), np.inf)
-    for side, wing, corner in ((-1, 31, 48), (1, 35, 54)):
-        course = np.array([p[wing] + [5 * side / unit, 6 / unit], p[corner] + [9 * side / unit, 2 / unit],
-                           p[corner] + [8 * side / unit, -12 / unit]])  # fmt: skip
-        away = np.minimum(away, _away(course, mm))
-    return np.asarray(np.clip((11 - away) / 4, 0, 1))
 
 
 def _disc(u: np.ndarray, v: np.ndarray, p: np.ndarray, unit: float) -> np.ndarray:
@@ -115,7 +88,7 @@ def _expected(p: np.ndarray, u: np.ndarray, v: np.ndarray, unit: float, above: n
     free = np.ones((DIRECTIONS, SIDE, SIDE))
     level = np.abs(across[:, 1])[:, None, None]
     between = np.clip(1.3 - np.abs(u - 0.5) * unit / 11, 0, 1) * np.clip(2 - (v - p[21, 1]) * unit / 9, 0, 1)
-    lying = np.clip((level - 0.84) / 0.12, 0, 1)
+    lying = np.clip((level - 0.75) / 0.18, 0, 1)
     weight = above * (1 - between)
     free = weight * (0.05 + 0.95 * lying) + (1 - weight) * free
     side = np.sign(u - 0.5)

@@ -80,25 +80,6 @@ def test_a_groove_is_found_in_its_place(
     assert column[expected + beside] > -0.02
 
 
-def test_lines_are_whole_and_end_cleanly(face_model: FaceModel, reader: ReliefReader, camera: Camera) -> None:
-    places, centre = landmark_uv(face_model), (np.arange(SIDE) + 0.5) / SIDE
-    u, v = np.meshgrid(centre, 1 - centre)
-    unit = SIDE * reader.mm
-    wanted = np.zeros((SIDE, SIDE))
-    for k in range(3):
-        course = (v - places[17:27, 1].max()) * unit - 16 - 8 * k
-        wanted = np.minimum(
-            wanted, -0.3 * np.exp(-0.5 * (course / WIDE_MM) ** 2) * (np.abs(u - 0.5) * unit < 24 - 4 * k)
-        )
-    found = read(reader, camera, photo(face_model, camera, wanted)).displacement
-    rows = (np.abs((v - places[17:27, 1].max()) * unit - 24) < 14) & (np.abs(u - 0.5) * unit < 45)
-    assert np.corrcoef(found[rows], wanted[rows])[0, 1] > 0.85
-    floor = wanted < -0.25
-    assert (found[floor] < -0.08).mean() > 0.85
-    beyond = rows & (np.abs(u - 0.5) * unit > 30)
-    assert np.abs(found[beyond]).mean() < 0.03 * np.abs(found[floor]).mean()
-
-
 def test_deeper_grooves_are_deeper(face_model: FaceModel, reader: ReliefReader, camera: Camera) -> None:
     depths = []
     for depth in (0.1, 0.2, 0.4):
