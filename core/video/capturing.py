@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +28,7 @@ from .gaze import eye_rotations, eye_turns
 from .identity import Person, solve_identity
 from .performance import FORM, Performance
 from .pose import head_angles, rotation_of_angles
-from .reader import Reader
+from .reader import PHOTOGRAPHED_LIDS, Reader
 from .readings import Readings, key_of
 from .rest import rest_of
 from .solving import FrameSolver
@@ -71,7 +71,8 @@ class Tools:
         model = FaceModel.load(face_model_path(face_model))
         networks = LandmarkNetworks.load(landmarks)
         fitter = Fitter(model, networks.canonical, photos=PhotoLandmarkBias.none() if renders else None)
-        return cls(model, networks, fitter, Reader.load(model))
+        reader = Reader.load(model)
+        return cls(model, networks, fitter, reader if renders else replace(reader, lids=PHOTOGRAPHED_LIDS))
 
 
 def steps(

@@ -14,7 +14,7 @@ from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.video import calibrate, examples
 from dnpm.core.video.appearance import CHANNELS, NUMBERS, PLACES, WHOLE, appearance
 from dnpm.core.video.examples import Looks, drawn_expression, kept_looks
-from dnpm.core.video.reader import FILE, INPUTS, MIRROR, Reader, save_reader
+from dnpm.core.video.reader import FILE, INPUTS, MIRROR, PHOTOGRAPHED_LIDS, Reader, save_reader
 from dnpm.core.video.solving import Solved
 from dnpm.core.video.tracking import Seen
 
@@ -133,3 +133,16 @@ def test_drawn_expressions_are_sliders(face_model) -> None:
     # Eyes look together; no other two channels always go together: else one could not be told from the other.
     free = [k for k, name in enumerate(ARKIT_NAMES) if name != "tongueOut" and not name.startswith("eyeLook")]
     assert (np.corrcoef(drawn[:, free].T) - np.eye(len(free))).max() < 0.98
+
+
+def test_blinks_of_photographed_faces_are_deepened_and_nothing_else(face_model) -> None:
+    reader = Reader.load(face_model)
+    rest = reader.usual
+    features = rest + np.random.default_rng(5).normal(0, 1, (40, INPUTS)).astype(np.float32) * reader.scale * 2
+    rendered = reader.expression(features.copy(), rest)
+    photographed = replace(reader, lids=PHOTOGRAPHED_LIDS).expression(features.copy(), rest)
+    lids = [ARKIT_NAMES.index("eyeBlinkLeft"), ARKIT_NAMES.index("eyeBlinkRight")]
+    others = np.delete(np.arange(52), lids)
+    np.testing.assert_array_equal(photographed[:, others], rendered[:, others])
+    assert rendered[:, lids].max() > 0.1
+    np.testing.assert_allclose(photographed[:, lids], np.clip(rendered[:, lids] * PHOTOGRAPHED_LIDS, 0, 1), atol=1e-6)
