@@ -95,10 +95,12 @@ class PhotoRegressor:
             raise DnpmError(f"{path}: holds no {missing}; {_AGAIN}") from None
         count, most = basis.shape if basis.ndim == 2 else (-1, -1)
         shapes = (centre.ndim, weights.shape, left.shape, inflation.shape)
-        if shapes != (1, (len(centre), most), (count,), (1,)) or not 0 < most <= model.n_id:
+        if shapes != (1, (len(centre), most), (count,), (1,)) or not most > 0:
             raise DnpmError(f"{path}: its arrays contradict each other; {_AGAIN}")
         if not ((left > 0) & (left < 1)).all() or not inflation[0] > 0:
             raise DnpmError(f"{path}: has variances that no regression leaves; {_AGAIN}")
         if metadata.get("model") != model.name:
             return None
+        if most > model.n_id:
+            raise DnpmError(f"{path}: tells {most} components of {model.name}, which has {model.n_id}; {_AGAIN}")
         return cls(centre, weights, basis, left, float(inflation[0]))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
+import pkgutil
 import typing
 
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dnpm.core.backend import requests
+from dnpm.core.backend import portrait_requests, requests, transfer_requests, video_requests
 from dnpm.core.backend.messages import Message
 from dnpm.core.backend.requests import (
     Curves,
@@ -104,10 +106,21 @@ def test_every_kind_names_itself_and_its_answer() -> None:
 
 
 def test_every_kind_is_answered() -> None:
-    from dnpm.core.backend.worker import registry
-    from dnpm.core.backend.worker.handlers import maps, photo, speech  # noqa: F401
+    from dnpm.core.backend.worker import handlers, registry
 
-    assert {kind: asked for kind, (asked, _) in registry._HANDLERS.items()} == {cls.KIND: cls for cls in KINDS}
+    for module in pkgutil.iter_modules(handlers.__path__):
+        importlib.import_module(f"{handlers.__name__}.{module.name}")
+    asked = [
+        cls
+        for module in (requests, portrait_requests, transfer_requests, video_requests)
+        for cls in vars(module).values()
+        if isinstance(cls, type)
+        and issubclass(cls, Request)
+        and cls.__module__ == module.__name__
+        and cls is not Request
+    ]
+    assert {kind: cls for kind, (cls, _) in registry._HANDLERS.items()} == {cls.KIND: cls for cls in asked}
+    assert len(asked) > len(KINDS)
 
 
 def test_what_stands_at_its_default_is_not_sent() -> None:
