@@ -16,6 +16,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -127,7 +128,7 @@ class Reader:
         for name, shape in shapes.items():
             if name not in arrays or arrays[name].shape != shape:
                 raise DnpmError(f"{path}: holds no video reader ({name}); {_AGAIN}")
-        values = {name: arrays[name].astype(np.float32) for name in shapes}
+        values: dict[str, Any] = {name: arrays[name].astype(np.float32) for name in shapes}
         if not (values["scale"] > 0).all():
             raise DnpmError(f"{path}: has scales that are not above 0; {_AGAIN}")
         if metadata.get("model") != model.name:
