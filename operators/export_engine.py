@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import bpy
 
 from ..core.errors import DnpmError
-from .long import FileOperator, Work
+from .folder_options import FolderOperator
+from .long import Work
 from .scene.export import engine, files, snapshot
 
 _FORMATS = (
@@ -17,18 +17,12 @@ _FORMATS = (
 )
 
 
-class DNPM_OT_export_engine(FileOperator, bpy.types.Operator):
+class DNPM_OT_export_engine(FolderOperator, bpy.types.Operator):
     """Write the face for game engines into a folder: its mesh with keys and joints, baked colours, normal map and wrinkle maps with the weights that drive them. Subdivision and displacement are not in the mesh: the normal maps stand for them. Esc stops; the scene stays as it is"""  # noqa: E501 -- what Blender shows
 
     bl_idname = "dnpm.export_engine"
     bl_label = "Export for Engine"
-    edits = False
 
-    directory: bpy.props.StringProperty(
-        name="Folder", description="Where the files are written; files of the same names are replaced",
-        subtype="DIR_PATH", options={"SKIP_SAVE"},
-    )  # fmt: skip
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     formats: bpy.props.EnumProperty(
         name="Files", description="The files to write", items=_FORMATS, options={"ENUM_FLAG"}, default={"glb", "fbx"}
     )
@@ -41,18 +35,12 @@ class DNPM_OT_export_engine(FileOperator, bpy.types.Operator):
         items=[(str(side), str(side), f"{side} texels a side") for side in engine.SIZES],
     )  # fmt: skip
 
-    def has_file(self, context: bpy.types.Context) -> bool:
-        """See `FileOperator`."""
-        return bool(self.directory)
-
     def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
         """See `BackgroundOperator`."""
-        if not self.directory.strip():
-            raise DnpmError("choose a folder first")
+        folder = self.chosen_folder()
         if not self.formats:
             raise DnpmError("choose GLB, FBX or both")
         options = engine.Options(_ordered(self.formats), self.visemes, int(self.size))
-        folder = Path(bpy.path.abspath(self.directory))
         return (yield from engine.export(snapshot.take(face, visemes=self.visemes), folder, options))
 
 

@@ -15,7 +15,8 @@ from ..core.export import maps
 from ..core.files.writing import folder as made_folder
 from ..core.files.writing import write_text
 from .bake_sequence import facts, write_maps
-from .long import FileOperator, Work, scene_of
+from .folder_options import FolderOperator
+from .long import Work, scene_of
 from .scene import names
 from .scene.detail import baked, live, map_image
 from .scene.export import animation, meshes
@@ -36,24 +37,12 @@ def _ordered(chosen: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     return tuple(one for one in known if one in set(chosen))
 
 
-def _folder(directory: str) -> Path:
-    if not directory.strip():
-        raise DnpmError("choose a folder first")
-    return made_folder(Path(bpy.path.abspath(directory)))
-
-
-class DNPM_OT_export_mesh(FileOperator, bpy.types.Operator):
+class DNPM_OT_export_mesh(FolderOperator, bpy.types.Operator):
     """Write the face as it looks now into a folder: the subdivided, displaced mesh, the coarse mesh, and the displacement map in the conventions of other programs. Esc stops; the scene stays as it is"""  # noqa: E501 -- what Blender shows
 
     bl_idname = "dnpm.export_mesh"
     bl_label = "Export Mesh and Maps"
-    edits = False
 
-    directory: bpy.props.StringProperty(
-        name="Folder", description="Where the files are written; files of the same names are replaced",
-        subtype="DIR_PATH", options={"SKIP_SAVE"},
-    )  # fmt: skip
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     formats: bpy.props.EnumProperty(
         name="Meshes", description="The mesh files to write", items=_MESHES, options={"ENUM_FLAG"}, default={"obj"}
     )
@@ -70,13 +59,9 @@ class DNPM_OT_export_mesh(FileOperator, bpy.types.Operator):
         items=[(form, form.upper(), f"{file}: {what}") for form, (file, what) in maps.FORMS.items()],
     )  # fmt: skip
 
-    def has_file(self, context: bpy.types.Context) -> bool:
-        """See `FileOperator`."""
-        return bool(self.directory)
-
     def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
         """See `BackgroundOperator`."""
-        out, uid, name = _folder(self.directory), face.session_uid, face.name
+        out, uid, name = made_folder(self.chosen_folder()), face.session_uid, face.name
         kinds, forms = _ordered(self.formats, ("obj", "ply")), _ordered(self.maps, maps.FORMS)
         if not kinds and not forms:
             raise DnpmError("choose a mesh or a map to write")
@@ -123,18 +108,12 @@ def _drawn(face: bpy.types.Object, levels: int | None) -> Iterator[None]:
             modifier.show_viewport = shown.get(modifier.name, modifier.show_viewport)
 
 
-class DNPM_OT_export_animation(FileOperator, bpy.types.Operator):
+class DNPM_OT_export_animation(FolderOperator, bpy.types.Operator):
     """Write the animated face into a folder, as Alembic and USD: its coarse mesh over the scene's frames, and the displacement map of every frame beside. Esc stops; the scene stays as it is"""  # noqa: E501 -- what Blender shows
 
     bl_idname = "dnpm.export_animation"
     bl_label = "Export Animation"
-    edits = False
 
-    directory: bpy.props.StringProperty(
-        name="Folder", description="Where the files are written; files of the same names are replaced",
-        subtype="DIR_PATH", options={"SKIP_SAVE"},
-    )  # fmt: skip
-    filter_folder: bpy.props.BoolProperty(default=True, options={"HIDDEN", "SKIP_SAVE"})
     formats: bpy.props.EnumProperty(
         name="Files", description="The files to write", items=_FORMATS, options={"ENUM_FLAG"}, default={"abc", "usd"}
     )
@@ -149,10 +128,6 @@ class DNPM_OT_export_animation(FileOperator, bpy.types.Operator):
         name="Maps", description="Also write the displacement map of every frame, as half float EXR", default=True
     )
 
-    def has_file(self, context: bpy.types.Context) -> bool:
-        """See `FileOperator`."""
-        return bool(self.directory)
-
     def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
         """See `BackgroundOperator`."""
         formats = _ordered(self.formats, animation.FILES)
@@ -160,7 +135,11 @@ class DNPM_OT_export_animation(FileOperator, bpy.types.Operator):
             raise DnpmError("choose Alembic, USD or both")
         options = animation.Options(formats, self.displaced, self.levels)
         frames = range(context.scene.frame_start, context.scene.frame_end + 1)
-        return (yield from export_animation(face, context.scene, _folder(self.directory), frames, options, self.maps))
+        return (
+            yield from export_animation(
+                face, context.scene, made_folder(self.chosen_folder()), frames, options, self.maps
+            )
+        )
 
 
 def export_animation(
