@@ -47,7 +47,8 @@ def read_faceverse(path: Path) -> ForeignHead:
     path = Path(path)
     file = _arrays(path)
     with reading(path):
-        vertices = floats(named(file, "meanshape", str(path)), (None, 3), f"{path}: meanshape")
+        vertices = _flat(named(file, "meanshape", str(path)), 3)
+        vertices = floats(vertices, (None, 3), f"{path}: meanshape")
         n_v = len(vertices)
         base = "exBase_52" if "exBase_52" in file else "exBase"
         modes = _basis(file, base, n_v, path)
@@ -139,9 +140,18 @@ def _arrays(path: Path) -> dict[str, Any]:
 
 
 def _basis(file: dict[str, Any], name: str, n_v: int, path: Path) -> np.ndarray:
-    """(3V, n) with x, y, z of each vertex together -> (n, V, 3)."""
-    table = floats(named(file, name, str(path)), (3 * n_v, None), f"{path}: {name}")
+    """(3V, n), or (V, 3, n), with x, y, z of each vertex together -> (n, V, 3)."""
+    table = named(file, name, str(path))
+    if isinstance(table, np.ndarray) and table.ndim == 3 and table.shape[1] == 3:
+        table = _flat(table, table.shape[2])
+    table = floats(table, (3 * n_v, None), f"{path}: {name}")
     return np.ascontiguousarray(table.reshape(n_v, 3, -1).transpose(2, 0, 1))
+
+
+def _flat(value: Any, last: int) -> Any:
+    """As rows of `last` numbers, where it is an array of so many: FaceVerse's own loaders take any shape."""
+    fits = isinstance(value, np.ndarray) and value.dtype.kind in "fiu" and last and value.size % last == 0
+    return value.reshape(-1, last) if fits else value
 
 
 def _ends(file: dict[str, Any], n_v: int, path: Path) -> np.ndarray:

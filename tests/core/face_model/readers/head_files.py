@@ -1,9 +1,11 @@
 """Files as the makers of GNM, FLAME and FaceVerse write them, of any head: names, types, shapes and order.
 
-Followed: google/GNM, gnm/shape/gnm_data_loader.py, gnm_xnp.py and gnm_data_loader_test.py (23 arrays, texts as NumPy's
-unicode); soubhiksanyal/FLAME_PyTorch, flame_pytorch/flame.py, mattloper/chumpy, chumpy/ch.py (__getstate__), and
+Followed: google/GNM, gnm/shape/gnm_data_loader.py, gnm_xnp.py, gnm_utils.py and the tests beside them (23 arrays, texts
+as NumPy's unicode, names of regions, modes and groups); soubhiksanyal/FLAME_PyTorch, flame_pytorch/flame.py,
+Rubikplayer/flame-fitting, smpl_webuser/serialization.py, mattloper/chumpy, chumpy/ch.py (__getstate__), and
 scipy.sparse (objects are their __dict__) for FLAME's pickle, which Python 2 wrote; LizhenWangT/FaceVerse,
-faceversev3_jittor/faceverse_cuda/FaceVerseModel.py, and LizhenWangT/FaceVerse_v4, faceversev4/FaceVerseModel_torch.py.
+model/FaceVerseModel.py (v2) and faceversev3_jittor/faceverse_cuda/FaceVerseModel.py (v3), and
+LizhenWangT/FaceVerse_v4, faceversev4/FaceVerseModel_torch.py.
 """
 
 from __future__ import annotations
@@ -53,8 +55,28 @@ def small_head(seed: int = 0, side: int = 6) -> Head:
     )  # fmt: skip
 
 
+GNM_COMPONENTS = ("skin", "left_eye", "right_eye", "upper_teeth_and_gums", "lower_teeth_and_gums", "tongue")
+"""The groups that do not overlap and together hold all vertices (gnm_numpy_test.py)."""
+GNM_REGIONS = (
+    "skin_exterior", "mouth_sock", "hockey_mask", "left", "right", "ears", "left_ear", "right_ear", "eyes",
+    "eye_interiors", "eye_exteriors", "scleras", "irises", "pupils", "eye_sockets", "teeth", "gums", "upper_lip",
+    "lower_lip", "chin_region", "nose_region", "forehead_region", "middle_brow_region", "lower_lip_region",
+    "expression_basis_left_eye", "expression_basis_right_eye", "expression_basis_mouth_nose_ears",
+    *(f"{side}_{part}_region" for side in ("left", "right")
+      for part in ("brow", "temple", "zygomatic", "parotid", "cheek", "infraorbital")),
+)  # fmt: skip
+"""Groups that overlap with those: v3.0 has 46 in all, of which these are the ones that its code and its users name."""
+
+
+def gnm_mode_names(left: int, right: int, lower: int, tongue: int) -> list[str]:
+    """As v3.0 names and orders its modes (there 100, 100, 150 and 31): the tongue's mean comes before its modes."""
+    counts = (("left_eye_region", left), ("right_eye_region", right), ("lower_face_region", lower))
+    names = [f"{region}_{k:03}" for region, count in counts for k in range(count)]
+    return [*names, "tongue_mean", *(f"tongue_{k:03}" for k in range(tongue)), "pupils_000"]
+
+
 def gnm_arrays(head: Head, mode_names: list[str] | None = None) -> dict[str, np.ndarray]:
-    """As v3.0: metres; joints neck, head, left_eye, right_eye."""
+    """As v3.0: metres; joints neck, head, left_eye, right_eye; correctives are zeros, and so are absent groups."""
     n = len(head.vertices)
     eyes = [head.groups["left_eye"], head.groups["right_eye"]]
     weights = np.stack([0.0 * eyes[0], 1.0 - eyes[0] - eyes[1], *eyes])
@@ -63,7 +85,10 @@ def gnm_arrays(head: Head, mode_names: list[str] | None = None) -> dict[str, np.
     triangles = triangles_of(head.quads)
     uv = head.corner_uv
     names = mode_names or [f"lower_face_region_{k:03}" for k in range(len(head.modes))]
-    groups = {"skin": ~(eyes[0] | eyes[1]), "eyes": eyes[0] | eyes[1]} | head.groups
+    nothing = np.zeros(n, bool)
+    skin = ~(eyes[0] | eyes[1])
+    groups = dict.fromkeys((*GNM_COMPONENTS, *GNM_REGIONS), nothing)
+    groups |= {"skin": skin, "skin_exterior": skin, "eyes": ~skin, "eye_exteriors": ~skin} | head.groups
     f4, i4 = np.float32, np.int32
     return {
         "version": np.array("3.0"), "variant": np.array("head"),
@@ -77,7 +102,7 @@ def gnm_arrays(head: Head, mode_names: list[str] | None = None) -> dict[str, np.
         "joint_parent_indices": np.array([0, 0, 1, 1], i4), "skinning_weights": weights.astype(f4),
         "quads": head.quads.astype(i4), "triangles": triangles.astype(i4), "quad_uvs": uv.astype(f4),
         "triangle_uvs": np.concatenate([uv[:, :3], uv[:, [2, 3, 0]]]).astype(f4),
-        "mesh_component_names": np.array(["skin"]), "mirror_indices": np.arange(n, dtype=i4),
+        "mesh_component_names": np.array(GNM_COMPONENTS), "mirror_indices": np.arange(n, dtype=i4),
         "joint_regressor": regressor.astype(f4), "pose_correctives_regressor": np.zeros((36, 3 * n), f4),
         "bone_aligned_template_joint_orientations": np.tile(np.eye(3, dtype=f4), (4, 1, 1)),
         "vertex_groups": np.stack(list(groups.values())).astype(f4), "vertex_group_names": np.array(list(groups)),

@@ -23,6 +23,7 @@ from dnpm.tests.core.face_model.readers.head_files import (
     flame_arrays,
     flame_pickle,
     gnm_arrays,
+    gnm_mode_names,
     small_head,
     triangles_of,
 )
@@ -52,7 +53,7 @@ def skinned(
 
 
 def test_gnm_holds_what_its_formula_says(head: Head, tmp_path: Path) -> None:
-    names = ["left_eye_region_000", *(f"lower_face_region_{k:03}" for k in range(6)), "tongue_mean", "pupils_000"]
+    names = gnm_mode_names(1, 1, 4, 1)
     arrays = gnm_arrays(head, names)
     arrays["pose_correctives_regressor"] += np.random.default_rng(1).normal(0, 1e-4, (36, 3 * len(head.vertices)))
     np.savez(tmp_path / "gnm_head.npz", **arrays)
@@ -72,6 +73,25 @@ def test_gnm_holds_what_its_formula_says(head: Head, tmp_path: Path) -> None:
     np.testing.assert_allclose(got, expected, atol=1e-6)
     texture = read.uv[read.faces_uv]
     np.testing.assert_allclose(texture, head.corner_uv, atol=1e-6)
+
+
+def test_gnm_parts_are_told_by_the_groups_that_overlap(tmp_path: Path) -> None:
+    """As in v3.0: mouth_sock and the lips are parts of the skin, teeth of upper_teeth_and_gums."""
+    head = small_head(side=8)
+    face = head.vertices[:-16, :2]
+    band = lambda low, high: np.r_[(face[:, 1] >= low) & (face[:, 1] <= high), np.zeros(16, bool)]  # noqa: E731
+    rows = np.unique(face[:, 1].round(6))
+    head.groups |= {
+        "mouth_sock": band(rows[0] - 1e-6, rows[1] + 1e-6), "upper_lip": band(rows[2] - 1e-6, rows[3] + 1e-6),
+        "teeth": band(rows[4] - 1e-6, rows[5] + 1e-6), "upper_teeth_and_gums": band(rows[4] - 1e-6, rows[7] + 1e-6),
+    }  # fmt: skip
+    np.savez(tmp_path / "gnm_head.npz", **gnm_arrays(head))
+    read = read_gnm(tmp_path / "gnm_head.npz")
+    heights = read.vertices[read.faces[:, :4], 1].mean(1)
+    for kind, low, high in (("mouth", 0, 1), ("lips", 2, 3), ("teeth", 4, 5), ("gums", 6, 7), ("skin", 1, 2)):
+        between = (heights > rows[low]) & (heights < rows[high]) & (read.faces.max(1) < len(face))
+        assert between.any()
+        assert {read.kinds[k] for k in read.kind[between]} == {kind}
 
 
 def test_gnm_leaves_the_inside_of_the_eyes_out(head: Head, tmp_path: Path) -> None:
@@ -180,6 +200,21 @@ def test_faceverse_v4_has_modes_and_landmarks(head: Head, tmp_path: Path) -> Non
     assert not read.are_named
     assert read.landmarks68 is not None
     assert read.landmarks68.tolist() == (np.arange(68) % 36).tolist()
+
+
+@pytest.mark.parametrize("shape", [(-1,), (1, -1)])
+def test_faceverse_arrays_may_have_any_shape_that_its_loaders_take(
+    head: Head, tmp_path: Path, shape: tuple[int, ...]
+) -> None:
+    """They reshape: meanshape to (V, 3), bases to (V, 3, n)."""
+    data = faceverse_dictionary(head, None, version=4)
+    np.save(tmp_path / "a.npy", data)
+    n = len(head.vertices)
+    bases = {name: data[name].reshape(n, 3, -1) for name in ("idBase", "exBase")}
+    np.save(tmp_path / "b.npy", data | bases | {"meanshape": data["meanshape"].reshape(shape)})
+    one, other = read_faceverse(tmp_path / "a.npy"), read_faceverse(tmp_path / "b.npy")
+    for name in ("vertices", "identity", "modes", "joints"):
+        assert np.array_equal(getattr(one, name), getattr(other, name)), name
 
 
 @pytest.mark.parametrize("turned", [False, True])
