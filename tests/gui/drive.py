@@ -216,7 +216,7 @@ def assets() -> hands.Steps:
     yield from picture("6_assets")
     with bpy.context.temp_override(window=window, screen=window.screen, area=area, region=region):
         bpy.ops.dnpm.remove_asset_library("EXEC_DEFAULT")
-        bpy.ops.dnpm.reset(part="EXPRESSION")
+        bpy.ops.dnpm.reset("EXEC_DEFAULT", True, part="EXPRESSION")  # True: an undo step, as a click makes one
     area.spaces.active.show_region_asset_shelf = False
     yield from settled()
     check("the asset library is removed", len(libraries) == before, f"{before} others")
