@@ -14,7 +14,6 @@ from .scene.detail import live
 from .scene.face import models
 
 _TICK_S = 0.1
-_TEST_SIZE = 256
 _CHANNEL = "test of the backend"
 
 
@@ -33,7 +32,7 @@ class DNPM_OT_restart_backend(bpy.types.Operator):
 
 
 class DNPM_OT_test_backend(bpy.types.Operator):
-    """Start the backend with the preferences as they are now, let it compute one small map, and say what it runs on"""
+    """Start the backend with the preferences as they are now, let it compute one map, and say what it runs on"""
 
     bl_idname = "dnpm.test_backend"
     bl_label = "Test Backend"
@@ -83,9 +82,8 @@ class DNPM_OT_test_backend(bpy.types.Operator):
         client = session.usable_client()
         self._info = client.submit(f"{_CHANNEL}: info", InfoRequest())
         nobody, rest = np.zeros(model.n_id, np.float32), np.zeros(model.n_exp, np.float32)
-        self._map = client.submit(
-            f"{_CHANNEL}: map", MapRequest(identity=nobody, expression=rest, resolution=_TEST_SIZE)
-        )
+        # At the weights' own size: smaller ones differ from generator to generator.
+        self._map = client.submit(f"{_CHANNEL}: map", MapRequest(identity=nobody, expression=rest))
 
     def _told(self, info: Reply[InfoAnswer] | None, found: Reply[MapAnswer] | None) -> Result:
         session.redraw()
@@ -94,11 +92,11 @@ class DNPM_OT_test_backend(bpy.types.Operator):
         for reply in (info, found):
             if reply.error is not None:
                 return failed(self, DnpmError(reply.error))
-        facts = info.answer
+        facts, (height, width) = info.answer, found.answer.displacement.shape[-2:]
         self.report(
             {"INFO"},
             f"The backend works: PyTorch {facts.torch_version} on {facts.device_name or facts.device}, weights "
-            f"{facts.weights_name}, a map of {_TEST_SIZE} x {_TEST_SIZE} in {found.ms:.0f} ms",
+            f"{facts.weights_name}, a map of {width} x {height} in {found.ms:.0f} ms",
         )
         return {"FINISHED"}
 

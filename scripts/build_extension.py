@@ -44,6 +44,8 @@ ASSETS = {
     "landmarks": ("face_landmarker.safetensors", "DNPM_FACE_LANDMARKER", "landmarks"),
 }
 
+_MOST_MB = 400
+"""Of torch's wheel: its CPU builds have 110 to 250."""
 # A wheel's platform tag -> what Blender calls that platform.
 PLATFORMS = {
     r"(many)?linux.*_x86_64": "linux-x64",
@@ -132,13 +134,8 @@ def add_wheels(folder: Path, target: Target | None = None) -> None:
     if subprocess.run(command).returncode:
         raise BuildError("the wheels could not be downloaded (pip's message is above)")
     names = sorted(file.name for file in wheels.glob("*.whl"))
-    heavy = [name for name in names if name.startswith(("numpy-", "nvidia_", "cuda_"))]
-    torch_mb = sum(file.stat().st_size for file in wheels.glob("torch-*.whl")) / 1e6
-    if heavy or torch_mb > 400:
-        raise BuildError(
-            f"the wheels would be too large ({torch_mb:.0f} MB of torch) or must not be bundled ({', '.join(heavy)}): "
-            "point PIP_INDEX_URL at an index of CPU builds of torch and try again"
-        )
+    if reason := _not_bundled(wheels):
+        raise BuildError(f"{reason}: point PIP_INDEX_URL at PyTorch's index of CPU builds and try again")
     (torch_wheel,) = wheels.glob("torch-*.whl")
     blenders_name = blender_platform(torch_wheel)
     if target and blenders_name != target.platform:
@@ -154,6 +151,19 @@ def add_wheels(folder: Path, target: Target | None = None) -> None:
     head, tables = text.split("[permissions]", 1)
     head = re.sub(r'blender_version_min = ".*"', f'blender_version_min = "{first}"', head)
     manifest.write_text(f"{head}{listing}\n[permissions]{tables}", encoding="utf-8")
+
+
+def _not_bundled(wheels: Path) -> str:
+    """Why these wheels cannot be put into a zip; empty when they can."""
+    if heavy := sorted(w.name for w in wheels.glob("*.whl") if w.name.startswith(("numpy-", "nvidia_", "cuda_"))):
+        return f"{', '.join(heavy)} must not be bundled"
+    (torch,) = wheels.glob("torch-*.whl")
+    mb = torch.stat().st_size / 1e6
+    needs = [line for line in metadata_of(torch).get_all("Requires-Dist", []) if line.startswith(("nvidia-", "cuda-"))]
+    if needs:
+        # Its libraries for the processor are linked to those for the card: none of them can be left out.
+        return f"{torch.name} ({mb:.0f} MB) is built for CUDA, and loads only with NVIDIA's libraries beside it"
+    return f"{torch.name} has {mb:.0f} MB, more than {_MOST_MB}" if mb > _MOST_MB else ""
 
 
 def third_party(wheels: list[Path]) -> str:

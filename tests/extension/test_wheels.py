@@ -175,3 +175,29 @@ def test_the_manifest_names_the_wheels_and_the_platform(
     assert manifest["permissions"] == before["permissions"]
     for name in manifest["wheels"]:
         assert not builder.fold_licences.too_long(stage / name)
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"torch-2.13.0-cp313-cp313-manylinux_2_28_x86_64.whl": "nvidia-cudnn-cu13==9.2; platform_system == \"Linux\""},
+         "is built for CUDA, and loads only with NVIDIA's libraries beside it: point PIP_INDEX_URL"),
+        ({"torch-2.13.0-cp313-cp313-win_amd64.whl": "sympy", "numpy-2.3.0-cp313-cp313-win_amd64.whl": "none"},
+         "numpy-2.3.0-cp313-cp313-win_amd64.whl must not be bundled: point PIP_INDEX_URL"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_bundled_is_told_with_its_reason(builder, repository, tmp_path, monkeypatch, files, message):
+    """pip's own torch for Linux depends on NVIDIA's packages, by its metadata."""
+    stage = tmp_path / "stage"
+    (stage / "wheels").mkdir(parents=True)
+    shutil.copy(repository / "blender_manifest.toml", stage)
+
+    def download(_: list[str]) -> SimpleNamespace:
+        for name, needs in files.items():
+            with zipfile.ZipFile(stage / "wheels" / name, "w") as archive:
+                archive.writestr("a-1.dist-info/METADATA", f"Name: a\nVersion: 1\nRequires-Dist: {needs}\n\n")
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(builder.subprocess, "run", download)
+    with pytest.raises(builder.BuildError, match=message.replace("(", r"\(")):
+        builder.add_wheels(stage)

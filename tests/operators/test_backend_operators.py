@@ -12,7 +12,7 @@ def test_it_says_what_it_runs_on(backend, capfd) -> None:
     assert bpy.ops.dnpm.test_backend() == {"FINISHED"}
     assert [type(request) for request in backend.submitted] == [InfoRequest, MapRequest]
     assert not bpy.data.objects, "no face is needed, and none is made"
-    expected = "The backend works: PyTorch  on cpu, weights fake, a map of 256 x 256 in 5 ms"
+    expected = "The backend works: PyTorch  on cpu, weights fake, a map of 1024 x 1024 in 5 ms"
     assert expected in capfd.readouterr().out
 
 
