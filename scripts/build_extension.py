@@ -81,7 +81,7 @@ def tracked_files() -> list[str]:
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *CODE],
         cwd=ROOT,
         capture_output=True,
-        text=True,
+        encoding="utf-8",  # git's own, whatever the system's is
     )
     if listing.returncode:
         raise BuildError(f"git ls-files failed in {ROOT}: {listing.stderr.strip()}")
@@ -230,7 +230,7 @@ def build(folder: Path, out: Path, *, split: bool) -> list[Path]:
     for command in (["validate", str(folder)],
                     ["build", "--source-dir", str(folder), "--output-dir", str(out),
                      *(["--split-platforms"] if split else [])]):  # fmt: skip
-        done = subprocess.run([*builder, *command], capture_output=True, text=True)
+        done = subprocess.run([*builder, *command], capture_output=True, encoding="utf-8", errors="replace")
         if done.returncode:
             raise BuildError(f"Blender's builder refused ({command[0]}):\n{done.stdout}{done.stderr}")
     made = [file for file in sorted(out.glob("*.zip")) if before.get(file) != file.stat().st_mtime_ns]

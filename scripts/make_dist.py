@@ -80,7 +80,7 @@ def facts(path: Path, target: Target | None) -> dict[str, Any]:
 def index(out: Path) -> None:
     """index.json and index.html of the zips in a folder, by Blender's own generator. Raises BuildError."""
     command = [sys.executable, "-I", str(build_extension.official_builder()), "server-generate", "--repo-dir", str(out)]
-    done = subprocess.run([*command, "--html"], capture_output=True, text=True)
+    done = subprocess.run([*command, "--html"], capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode or not (out / "index.json").is_file():
         raise BuildError(f"Blender's generator wrote no index:\n{done.stdout}{done.stderr}")
 

@@ -53,10 +53,12 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> int:
     """Start Blender in a clean place, and tell what came of each step."""
     args = arguments().parse_args()
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # names are in any script, a console's encoding is not
     if not args.zip.is_file():
         print(f"error: {args.zip}: no such file; build one with make dist or make extension", file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory(prefix="dnpm-try-") as folder:
+    with tempfile.TemporaryDirectory(prefix="dnpm-try-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         try:
             command = [*_started(args, home), *_handed_on(args, home)]

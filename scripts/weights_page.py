@@ -204,7 +204,7 @@ in 32 pictures each; mean r .72 on the held-out of them, where the fit alone has
 def main() -> None:
     """Card and page, in place."""
     folder = Path(sys.argv[1])
-    detail, sliders, spectrum, people = (json.loads(Path(name).read_text()) for name in sys.argv[2:6])
+    detail, sliders, spectrum, people = (json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[2:6])
     card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     card["face_model"] = face_model_entry(FaceModel.load(face_model_path(None)))
     card["scores"] = {

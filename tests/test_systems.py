@@ -78,6 +78,71 @@ def test_what_windows_lacks_is_used_behind_a_question(repository: Path):
     assert guilty.keys() == NOT_THERE.keys(), guilty
 
 
+def unencoded(text: str) -> list[str]:
+    """Text that is read or written in whatever encoding the system has: cp1252 on Windows, where ours is UTF-8."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if not isinstance(node, ast.Call) or any(word.arg in ("encoding", None) for word in node.keywords):
+            continue
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        words = {word.arg: word.value for word in node.keywords}
+        is_method = isinstance(node.func, ast.Attribute)
+        # `open(path, mode)`, `path.open(mode)`; `av.open(file, mode)` and others like it open no text.
+        given = [*node.args[0 if is_method else 1 :][:1], *([words["mode"]] if "mode" in words else [])]
+        modes = [word.value for word in given if isinstance(word, ast.Constant)]
+        if (
+            (is_method and name == "read_text" and not node.args)
+            or (is_method and name == "write_text" and len(node.args) == 1)
+            or (name == "open" and any(mode in ("r", "w", "a", "x", "rt", "wt", "r+", "w+") for mode in modes))
+            or ("text" in words and name in ("run", "Popen", "check_output"))
+            or "universal_newlines" in words
+        ):  # fmt: skip
+            found.append(f"{name}, line {node.lineno}")
+    return found
+
+
+def test_the_search_finds_text_without_an_encoding():
+    guilty = ("p.read_text()", "p.write_text(x)", "open(p, 'w')", "p.open('r')", "subprocess.run(c, text=True)")
+    for line in guilty:
+        assert len(unencoded(line)) == 1, line
+    for line in ("p.read_text(encoding='utf-8')", "p.open('rb')", "writing.write_text(path, x)", "run(c, **options)"):
+        assert unencoded(line) == [], line
+
+
+def test_all_text_says_its_encoding(repository: Path):
+    files = [file for folder in FOLDERS for file in (repository / folder).rglob("*.py")]
+    found = {file.relative_to(repository).as_posix(): unencoded(file.read_text(encoding="utf-8")) for file in files}
+    guilty = {name: lines for name, lines in found.items() if lines}
+    assert guilty.keys() <= NOT_THERE.keys(), guilty
+
+
+def tracked(repository: Path) -> list[str]:
+    done = subprocess.run(["git", "ls-files", "-z"], cwd=repository, capture_output=True, encoding="utf-8")
+    if done.returncode:
+        pytest.skip("not a clone")
+    return [name for name in done.stdout.split("\0") if name]
+
+
+LONGEST = 259 - len(
+    r"C:\Users\twenty-letters-of-name\AppData\Roaming\Blender Foundation\Blender\4.5\extensions\user_default"
+)
+"""Of a path in the extension, with its folder: 260 characters with the end that Windows counts."""
+
+
+def test_every_file_can_lie_on_windows_and_on_macos(repository: Path):
+    """Names that differ by case alone are one file there; some names are devices; long paths are not unpacked."""
+    from dnpm.core.files.names import is_reserved, key
+
+    every = tracked(repository)
+    assert len(every) > 800
+    keys: dict[str, str] = {}
+    for name in every:
+        assert keys.setdefault(key(name), name) == name
+        parts = name.split("/")
+        assert not any(is_reserved(part) or part[-1] in ". " or set(part) & set('<>:"\\|?*') for part in parts), name
+        assert len(f"/dnpm_face/{name}") <= LONGEST, name
+
+
 WITHOUT = """
 import importlib, importlib.abc, os, pkgutil, signal, sys
 import numpy, torch, scipy.signal, scipy.ndimage, scipy.optimize, scipy.spatial, scipy.interpolate, scipy.sparse.linalg

@@ -193,7 +193,7 @@ def _picture(args: argparse.Namespace, model_path: Path, weights: Path, preset: 
         made = sorted(Path(folder).glob("*/*.png"))
         if status != 0 or len(made) != 1:
             log = Path(folder) / "blender.log"
-            tail = log.read_text(errors="replace")[-600:].strip() if log.is_file() else "no log"
+            tail = log.read_text(encoding="utf-8", errors="replace")[-600:].strip() if log.is_file() else "no log"
             raise DnpmError(
                 f"{path}: Blender made no picture (exit code {status}); the end of its log: {one_line(tail, 600)}"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -72,3 +73,20 @@ def test_what_is_not_there_is_said_in_one_line(repository: Path, small_zip: Path
         assert (code, out) == (2, "")
         assert message in err
         assert err.count("\n") == 1
+
+
+def test_windows_without_the_right_to_make_links_is_told_what_to_do(repository, small_zip, monkeypatch, capsys) -> None:
+    """Simulated: error 1314, a privilege that is not held."""
+    spec = importlib.util.spec_from_file_location("try_dist", repository / "scripts" / "try_dist.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(22, "A required privilege is not held by the client")
+
+    monkeypatch.setattr(Path, "symlink_to", refuse)
+    monkeypatch.setattr(sys, "argv", ["try_dist.py", str(small_zip)])
+    assert module.main() == 2
+    said = capsys.readouterr().err
+    assert "privilege is not held" in said
+    assert "give --blender" in said

@@ -132,12 +132,13 @@ def _festival(voice: str, text: str, rate: float) -> Utterance:
         wave, segments, script = (Path(folder) / name for name in ("a.wav", "a.seg", "a.scm"))
         spoken = "".join(c for c in text if c not in '"\\')
         script.write_text(
-            _FESTIVAL.format(voice=voice, text=spoken, wave=wave, segments=segments, stretch=f"{1 / rate:.4f}")
+            _FESTIVAL.format(voice=voice, text=spoken, wave=wave, segments=segments, stretch=f"{1 / rate:.4f}"),
+            encoding="utf-8",
         )
         _run(["festival", "--batch", str(script)], folder, f"festival's voice {voice}")
         if not (wave.is_file() and segments.is_file()):
             raise DnpmError(f"festival's voice {voice} spoke nothing for {text!r}")
-        samples, lines = load(wave), segments.read_text().splitlines()
+        samples, lines = load(wave), segments.read_text(encoding="utf-8").splitlines()
     phones, start = [], 0.0
     try:
         for line in lines:
