@@ -17,6 +17,7 @@ from ..core.face_model.model import FaceModel
 from ..core.speech.controls import Controls
 from ..core.speech.formats import SUFFIXES
 from .long import FileOperator, Work, scene_of
+from .properties.speech import learnt_styles
 from .scene import names, session
 from .scene.face import models, slider_values
 from .scene.motion import apply_curves, feelings, sounds
@@ -156,8 +157,14 @@ def _request(face: bpy.types.Object, timing: apply_curves.FrameTiming, source: s
         chosen["head_life"] = 0.0
     return SpeechOpen(
         path=source.path, begin=source.begin, seconds=source.seconds, fps=timing.fps, first=timing.first,
-        speaker=group.speaker or None, controls=Controls(**chosen),
+        speaker=_speaker(group.speaker), controls=Controls(**chosen),
     )  # fmt: skip
+
+
+def _speaker(name: str) -> str | None:
+    """What the worker is told: a learnt style by the place of its card."""
+    learnt = learnt_styles().get(name)
+    return str(learnt) if learnt is not None else name or None
 
 
 CLASSES = (DNPM_OT_animate_from_audio,)

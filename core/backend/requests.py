@@ -248,7 +248,7 @@ class SpeechOpen(_OfTask, Request[SpeechOpened]):
     first: float = 0.0
     """Seconds into the sound at the first frame."""
     speaker: str | None = None
-    """A style; None: the first of the weights'."""
+    """A style by its name, or a learnt one's card by its path; None: the first of the weights'."""
     controls: SpeechControls = _DEFAULT_CONTROLS
     weights: str | None = None
     """Folder of speech weights; None: those beside the detail weights, or else the shipped ones."""

@@ -38,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--audio", type=Path, required=True, metavar="FILE", help=f"the sound: {READ}")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the curves are written")
     parser.add_argument("--fps", type=float, default=30.0, help="frames a second, also 23.976 (default %(default)s)")
-    parser.add_argument("--speaker", help="a style of the weights (default: their first)")
+    parser.add_argument(
+        "--speaker", help="a style: one of the weights' (default: their first), or a learnt one by name or card"
+    )
     parser.add_argument(
         "--strength", action="append", default=[], metavar="PART=FACTOR", help=f"of {', '.join(PARTS)}; 0 to 3"
     )

@@ -13,6 +13,7 @@ from ..speech.decoder import SpeechDecoder
 from ..speech.silence import silent_for
 from ..speech.speaking import speak
 from ..training.speech.corpus import Clip
+from . import speech_measures as measures
 from .speech import KEYS, score
 from .speech_measures import Phone
 
@@ -55,3 +56,19 @@ def validate(decoder: SpeechDecoder, clips: list[Clip]) -> dict[str, float]:
             if result[key] is not None:
                 found[f"{clip.entry.kind} {key}"].append(result[key])
     return {name: round(float(np.mean(values)), 4) for name, values in sorted(found.items())}
+
+
+def style_scores(made: list[np.ndarray], truths: list[np.ndarray], carried: np.ndarray) -> dict[str, float]:
+    """Curves (T, 52) beside a performer's, frame by frame, take by take -> jaw_r, mouth_r and speed_ratio, the mean
+    over the takes where they can be measured. carried: the columns that hold data (52,) bool."""
+    found: dict[str, list[float]] = defaultdict(list)
+    missing = tuple(name for name, there in zip(ARKIT_NAMES, carried, strict=True) if not there)
+    for ours, theirs in zip(made, truths, strict=True):
+        columns = measures.carried(CurveTrack(np.arange(len(theirs)) / measures.CLOCK, theirs, missing))
+        for key, one in (
+            ("jaw_r", measures.jaw(ours, theirs)), ("mouth_r", measures.mouth(ours, theirs, columns)),
+            ("speed_ratio", measures.speed(ours, theirs, columns)),
+        ):  # fmt: skip
+            if one.value is not None:
+                found[key].append(one.value)
+    return {key: round(float(np.mean(values)), 4) for key, values in found.items()}

@@ -6,13 +6,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from ..capture.track import CurveTrack
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
-from . import contact, emotions, readout, voice_emotion
+from . import contact, emotions, readout, style, voice_emotion
 from .acting import act
 from .audio import RATE, Samples, Sound, survey
 from .card import speech_dir, withdrawn
@@ -45,6 +46,8 @@ class Animator:
     """By style: what mouth and jaw are multiplied with, so that they move as fast as in the data (`weights.py`)."""
     withdrawn: Mapping[str, str] = field(default_factory=dict)
     """Styles that are no longer offered, with the reason."""
+    style_folders: tuple[Path, ...] = ()
+    """Where learnt styles are looked for (`style.py`)."""
 
     def __post_init__(self) -> None:
         config = self.decoder.config
@@ -53,6 +56,23 @@ class Animator:
                 f"speech weights {self.name!r} were trained with {config.encoder} ({config.feature_width} numbers); "
                 f"the encoder is {self.encoder.kind} ({self.encoder.width})"
             )
+
+    def voice(self, speaker: str | None) -> tuple[int, style.Style | None]:
+        """The decoder's style of that name, or the first with a learnt style upon it: its name, or its card's path.
+
+        Raises DnpmError when there is none, or it was learnt from other features.
+        """
+        config = self.decoder.config
+        if speaker is None or speaker in config.speakers:
+            return config.speaker(speaker), None
+        path = style.find(speaker, self.style_folders)
+        if path is None:
+            learnt = ", ".join(style.listed(self.style_folders)) or "none is learnt"
+            known = ", ".join(config.speakers)
+            raise DnpmError(f"speaker {speaker!r} is not one of the weights': {known}; nor a style of yours: {learnt}")
+        found, _ = style.load(path)
+        style.check_encoder(found, config.encoder, config.feature_width, config.rate)
+        return 0, found
 
 
 @dataclass(frozen=True)
@@ -81,7 +101,8 @@ def open_animator(
     decoder, card = load_speech(folder, device)
     known = {str(k): float(v) for k, v in card.get("liveliness", {}).items()}
     opened = open_encoder(decoder.config.encoder, encoder, device)
-    return Animator(opened, decoder, str(card["name"]), load_readout(folder), known, withdrawn(card))
+    places = tuple(style.folders(weights))
+    return Animator(opened, decoder, str(card["name"]), load_readout(folder), known, withdrawn(card), places)
 
 
 def animate(
@@ -113,7 +134,7 @@ def steps(
     config = animator.decoder.config
     if fps is not None and not 1 <= fps <= 1000:
         raise DnpmError(f"{fps:g} frames a second: give 1 to 1000")
-    place = config.speaker(speaker)
+    place, learnt = animator.voice(speaker)
     looking = survey(sound)
     while True:
         try:
@@ -132,11 +153,14 @@ def steps(
             yield block
 
     read: list[np.ndarray] = []
+    given: list[np.ndarray] = []
 
     def frames() -> Iterator[np.ndarray]:
         for part in at_rate(animator.encoder.stream(heard()), animator.encoder.rate, config.rate):
             if animator.readout is not None:
                 read.append(animator.readout(part))
+            if learnt is not None:
+                given.append(learnt.of_features(part))
             yield part
 
     parts: list[np.ndarray] = []
@@ -154,11 +178,15 @@ def steps(
         prosody = replace(prosody, level=readout.without_speech(prosody.level, speaks))
     level = prosody.level
     motion[:, SPEAKING] *= animator.motion_gain.get(config.speakers[place], 1.0)
+    # Where lips meet, the decoder says also in a learnt style.
+    meant = contact.meant(motion)
+    if learnt is not None:
+        motion = learnt.spoken(np.concatenate(given)[: len(motion)], motion)
     if said is not None and controls.tongue:
         motion[:, _TONGUE] = np.maximum(motion[:, _TONGUE], readout.tongue(said, motion[:, _JAW]))
-    curves = apply(motion, times, level, controls)
+    curves = apply(motion, times, level, controls, meant)
     speech = gate(level, times)
-    lips = contact.meant(motion)[0] * speech if controls.contact else np.zeros(len(times))
+    lips = meant[0] * speech if controls.contact else np.zeros(len(times))
     target = config.rate if fps is None else fps
     wanted = first + np.arange(max(0, int(np.ceil((seconds - first) * target - 1e-6))) + 1) / target
     curves = at_frames(times, curves, wanted)

@@ -73,8 +73,14 @@ USUAL = Controls(blinks=True, brow_life=0.5, face_life=0.5, head_life=0.5)
 """What the panel and the command line start from; `Controls()` alone is what the network said, for measuring."""
 
 
-def apply(expression: np.ndarray, times: np.ndarray, level: np.ndarray, controls: Controls) -> np.ndarray:
-    """Strength, then smoothing, contact, the gate: (T, 52) at evenly spaced times (T,) -> (T, 52) float32 in [0, 1]."""
+def apply(
+    expression: np.ndarray, times: np.ndarray, level: np.ndarray, controls: Controls,
+    meant: tuple[np.ndarray, np.ndarray] | None = None,
+) -> np.ndarray:  # fmt: skip
+    """Strength, then smoothing, contact, the gate: (T, 52) at evenly spaced times (T,) -> (T, 52) float32 in [0, 1].
+
+    meant: what `contact.meant` said of the curves that these were made from; None: of these.
+    """
     result = np.array(expression, np.float32)
     for part, names in PARTS.items():
         strength = getattr(controls, part)
@@ -83,7 +89,7 @@ def apply(expression: np.ndarray, times: np.ndarray, level: np.ndarray, controls
     if controls.smoothing > 0 and len(times) > 1:
         result = smoothed(result, controls.smoothing / float(times[1] - times[0]))
     if controls.contact and controls.mouth > 0:
-        result = contact.meet(result, *contact.meant(expression))
+        result = contact.meet(result, *(meant or contact.meant(expression)))
     if controls.gate:
         result[:, SPEAKING] *= gate(level, times)[:, None]
     return np.clip(result, 0, 1)

@@ -7,6 +7,7 @@ from typing import Any
 
 import bpy
 
+from ...core.speech import style
 from ...core.speech.card import CARD, speakers
 from ...core.speech.controls import USUAL
 from ...core.speech.emotions import EMOTIONS, USUAL_STRENGTH
@@ -36,10 +37,19 @@ def _felt(label: str) -> Any:
     )  # fmt: skip
 
 
-def _styles(group: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
-    """What can be chosen: the styles of the weights that the worker uses."""
+def learnt_styles() -> dict[str, Path]:
+    """The learnt styles: name -> card."""
+    return style.listed([settings.styles_folder(), *style.folders(_weights())])
+
+
+def _weights() -> str | None:
     chosen = settings.current().weights
-    return list(speakers(chosen if chosen and Path(chosen, CARD).is_file() else None))
+    return chosen if chosen and Path(chosen, CARD).is_file() else None
+
+
+def _styles(group: bpy.types.PropertyGroup, context: bpy.types.Context, text: str) -> list[str]:
+    """What can be chosen: the styles of the weights that the worker uses, and learnt ones."""
+    return list(dict.fromkeys([*speakers(_weights()), *learnt_styles()]))
 
 
 class SpeechProperties(bpy.types.PropertyGroup):
@@ -99,7 +109,8 @@ class SpeechProperties(bpy.types.PropertyGroup):
         default=True, options=set(),
     )  # fmt: skip
     speaker: bpy.props.StringProperty(
-        name="Style", description="A manner of speaking that the weights have learnt. Empty: their first",
+        name="Style", description="A manner of speaking: one of the weights', or one that you learnt from a take. "
+        "Empty: the weights' first",
         search=_styles, options=set(),
     )  # fmt: skip
     mouth: _strength("Mouth", "How far the lips, cheeks and tongue move")

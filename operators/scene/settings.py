@@ -63,6 +63,11 @@ def _resolved(name: str, preferences: bpy.types.AddonPreferences) -> str | int:
     return bpy.path.abspath(value) if is_path else value
 
 
+def styles_folder() -> Path:
+    """Where learnt styles of speaking are kept."""
+    return compat.user_folder(PACKAGE, "styles")
+
+
 def presets_folder() -> Path:
     """Where presets are kept."""
     chosen = current().presets

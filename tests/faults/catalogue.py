@@ -28,6 +28,8 @@ _KINDS = [
     Kind("encoder", "encoder.safetensors", "tensors", k.make_detail, k.read_detail, k.sealed(*_CARDS)),
     Kind("speech card", "speech.json", "json", k.make_speech, k.read_speech),
     Kind("speech weights", "speech.safetensors", "tensors", k.make_speech, k.read_speech, k.sealed("speech.json")),
+    Kind("style card", "ann.style.json", "json", k.make_style, k.read_style),
+    Kind("style", "ann.style.safetensors", "tensors", k.make_style, k.read_style, k.sealed("ann.style.json")),
     Kind("speech encoder", "speech_encoder.safetensors", "tensors", k.make_speech, k.read_whisper),
     Kind("CTranslate2", "model.bin", "bytes", k.make_ctranslate2, k.read_ctranslate2),
     Kind("wav2vec 2.0", "config.json", "json", k.make_wav2vec, k.read_wav2vec, suits=k.installed("transformers")),

@@ -231,6 +231,22 @@ def read_speech(path: Path) -> Any:
     return load_speech(path.parent)
 
 
+def make_style(folder: Path) -> None:
+    from dnpm.core.speech import style
+
+    rng = np.random.default_rng(0)
+    heard = rng.normal(0, 0.1, (len(style.HEARD), 4, 2)).astype(np.float32)
+    made = style.Style("ann", np.array(style.LEARNT[:2]), heard, np.full(2, 0.3, np.float32), "whisper-tiny.en", 30.0)
+    about = {"data": "none", "licence": "CC0-1.0", "command": "test", "seed": 0, "hours": 0, "scores": {}}
+    style.save(folder, made, about)
+
+
+def read_style(path: Path) -> Any:
+    from dnpm.core.speech import style
+
+    return style.load(path.with_name("ann.style.json"))
+
+
 def read_whisper(path: Path) -> Any:
     from dnpm.core.speech.encoders.whisper import WhisperEncoder
 

@@ -354,6 +354,13 @@ def test_styles_are_those_of_the_weights(face, tmp_path, monkeypatch):
     assert _styles(face.dnpm_speech, bpy.context, "") == ["calm", "loud"]
     (tmp_path / "speech.json").write_text(json.dumps(card | {"withdrawn": {"loud": "nobody liked it"}}))
     assert _styles(face.dnpm_speech, bpy.context, "") == ["calm"]
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles" / "ann.style.json").write_text("{}")
+    assert _styles(face.dnpm_speech, bpy.context, "") == ["calm", "ann"]
+    from dnpm.operators.animate import _speaker
+
+    assert (_speaker("ann"), _speaker("calm")) == (str(tmp_path / "styles" / "ann.style.json"), "calm")
+    assert _speaker("") is None
 
 
 def test_paragraphs_are_wrapped_by_the_width_of_their_letters():

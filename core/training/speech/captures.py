@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...capture.read import SUFFIXES, Capture, read_folder
+from ...capture.read import SUFFIXES, Capture, read_folder, read_open
 from ...capture.resample import sampled
 from ...capture.track import CurveTrack
 from ...errors import DnpmError
@@ -53,6 +53,11 @@ def read_takes(folder: Path, fps: float | None = None, scale: float | None = Non
             f"{folder}: holds no capture ({', '.join(SUFFIXES)}) with a sound ({', '.join(SOUNDS)}) of the same name"
         )
     return takes, skipped
+
+
+def read_pair(curves: Path, sound: Path, fps: float | None = None, scale: float | None = None) -> Take:
+    """One take by its two files. Raises DnpmError when it cannot be used."""
+    return take_of(Path(curves), read_open(curves, fps, scale), Path(sound))
 
 
 def _sound_of(path: Path) -> Path | None:

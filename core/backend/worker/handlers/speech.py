@@ -53,7 +53,7 @@ def open_speech(engine: Engine, request: SpeechOpen, job: Job) -> SpeechOpened:
     animator = _animator(engine, request.weights, request.encoder)
     from ....speech.animate import steps
 
-    animator.decoder.config.speaker(request.speaker)
+    animator.voice(request.speaker)
     work = steps(
         sound, animator, fps=request.fps, first=request.first, speaker=request.speaker, controls=request.controls
     )
