@@ -73,6 +73,25 @@ def measure(
     }
 
 
+def of_keys(
+    frames: TangentFrames,
+    rest: np.ndarray,
+    groups: np.ndarray,
+    masks: np.ndarray,
+    weights: Weights,
+    keys: dict[str, np.ndarray],
+) -> dict[str, Any]:
+    """The same for every key at 1 alone, of whose slopes the weights were made: all together, and the key that is
+    described worst. A value below 0 would be worse than no map."""
+    alone = dict(zip(keys, np.eye(len(keys), dtype=np.float32), strict=True))
+    found = measure(frames, rest, groups, masks, weights, {key: (alone[key], keys[key]) for key in keys})
+    if not found:
+        return {}
+    each = {key: row["explained"] for key, row in found["expressions"].items()}
+    least = min(each, key=each.__getitem__)
+    return {"explained": found["explained"], "least": each[least], "least_of": least}
+
+
 def _dot(a: np.ndarray, b: np.ndarray, area: np.ndarray) -> float:
     return float(((a * b).sum(1) * area).sum(dtype=np.float64))
 

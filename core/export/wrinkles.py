@@ -6,8 +6,9 @@ A generator gives a new map for every expression; an engine blends a few. The sl
     w[k, s] = clamp(sum over keys of a[k, s, key] x[key], 0, 1)
 
 with slope_k those of group k at full strength on the face in that pose, m the two halves of the face (they sum to 1),
-and a the coefficients that describe each key's own change of slopes best (non-negative least squares over one half,
-Lawson and Hanson 1974).
+and a the coefficients from 0 to 1 that describe each key's own change of slopes best (least squares over one half, in
+a box, and again without those that are too small to be kept). No key alone is therefore described worse than by no map:
+0 lies in the box, and what is mixed of two halves is off by no more than the mean of both, by convexity.
 This is a rule, not learnt: what a key wrinkles beyond the groups is left out, and keys are taken to add up.
 """
 
@@ -39,6 +40,7 @@ SIDES = ("left", "right")
 """The subject's; the mask's red and green."""
 LEAST = 0.05
 """Smaller coefficients are left out: they would cost a texture lookup and show nothing."""
+_SWEEPS = 2000
 _MIDLINE_MM = 6.0
 """Half the width over which one side's mask gives way to the other's."""
 
@@ -96,31 +98,30 @@ def key_weights(
         normal = table @ table.T
         for k, slopes in enumerate(keys.values()):
             own = ((slopes - rest)[at] * weight).ravel()
-            found = non_negative(normal, table @ own)
-            coefficients[:, side, k] = np.where(found >= LEAST, found, 0.0)
+            coefficients[:, side, k] = _kept(normal, table @ own)
     return Weights(tuple(groups), tuple(keys), np.round(coefficients, 3))
 
 
-def non_negative(normal: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """argmin over x >= 0 of x.normal.x / 2 - right.x for a small symmetric matrix (Lawson and Hanson 1974, 23.3)."""
-    count = len(right)
-    x, active = np.zeros(count), np.zeros(count, bool)
-    tolerance = 1e-9 * max(float(np.abs(right).max(initial=0.0)), 1e-30)
-    for _ in range(10 * count):
-        gradient = right - normal @ x
-        open_ = ~active & (gradient > tolerance)
-        if not open_.any():
+def _kept(normal: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """`in_box`, with every coefficient 0 or from LEAST up: what is dropped is made up for by what stays."""
+    result, used = np.zeros(len(right)), np.arange(len(right))
+    while len(used):
+        found = in_box(normal[np.ix_(used, used)], right[used])
+        if (found >= LEAST).all():
+            result[used] = found
             break
-        active[np.argmax(np.where(open_, gradient, -np.inf))] = True
-        while True:
-            trial = np.zeros(count)
-            trial[active] = np.linalg.lstsq(normal[np.ix_(active, active)], right[active], rcond=None)[0]
-            if (trial[active] > 0).all():
-                x = trial
-                break
-            falling = active & (trial <= 0)
-            step = np.min(x[falling] / np.maximum(x[falling] - trial[falling], 1e-30))
-            x = x + step * (trial - x)
-            active &= x > 1e-15
-            x[~active] = 0.0
+        used = used[found >= LEAST]
+    return result
+
+
+def in_box(normal: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """argmin over 0 <= x <= 1 of x.normal.x / 2 - right.x for a small symmetric matrix, one coordinate after the other
+    (which converges for these: Luo and Tseng 1992)."""
+    x, diagonal = np.zeros(len(right)), np.maximum(np.diag(normal), 1e-30)
+    for _ in range(_SWEEPS):
+        before = x.copy()
+        for k in range(len(x)):
+            x[k] = np.clip(x[k] + (right[k] - normal[k] @ x) / diagonal[k], 0.0, 1.0)
+        if np.abs(x - before).max(initial=0.0) < 1e-7:
+            break
     return x

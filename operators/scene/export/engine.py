@@ -157,7 +157,10 @@ def _wrinkles(taken: snapshot.Snapshot, side: int) -> Generator[tuple[float, str
     masks = wrinkles.half_masks(frames, taken.rest_mm)
     weights = wrinkles.key_weights(frames, still, of_groups, of_keys, masks)
     truth = dict(zip(others, zip(others.values(), found[len(large) + len(alone) :], strict=True), strict=True))
-    measured = fidelity.measure(frames, still, np.stack(list(of_groups.values())), masks, weights, truth)
+    stacked = np.stack(list(of_groups.values()))
+    measured = fidelity.measure(frames, still, stacked, masks, weights, truth)
+    if measured:
+        measured["single_keys"] = fidelity.of_keys(frames, still, stacked, masks, weights, of_keys)
     frames = slopes.TangentFrames(model, taken.rest_mm, side)
     found = yield from _slopes(taken, frames, large, made_large)
     return _Wrinkles(

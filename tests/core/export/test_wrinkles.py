@@ -42,15 +42,39 @@ def test_halves_sum_to_one_and_left_is_the_subjects(frames, masks) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_non_negative_least_squares(seed: int) -> None:
-    """Against the optimality conditions, and against SciPy's."""
-    from scipy.optimize import nnls
+def test_least_squares_in_a_box(seed: int) -> None:
+    """Against SciPy's; bounds of both ends are met."""
+    from scipy.optimize import lsq_linear
 
     rng = np.random.default_rng(seed)
     table, right = rng.normal(size=(30, 6)), rng.normal(size=30)
-    found = wrinkles.non_negative(table.T @ table, table.T @ right)
-    np.testing.assert_allclose(found, nnls(table, right)[0], atol=1e-8)
-    assert (found >= 0).all()
+    right += table @ np.array([3.0, 0.4, 0.0, -1.0, 0.7, 0.0])
+    found = wrinkles.in_box(table.T @ table, table.T @ right)
+    np.testing.assert_allclose(found, lsq_linear(table, right, (0, 1)).x, atol=1e-4)
+    assert found.min() == 0
+    assert found.max() == 1
+
+
+def test_no_key_is_described_worse_than_by_no_map(frames, masks) -> None:
+    """Groups that nearly cancel: dropping the small coefficient of one alone would leave the other's full map."""
+    rest, first, odd, other = fields(4)
+    step = first - rest
+    second = rest - 20 * step + (odd - rest)
+    keys = {
+        "cancelled": rest + step + 0.045 * (second - rest), "beyond": rest + 4 * step, "else": other,
+        "against": rest - step,
+    }  # fmt: skip
+    groups = {"a": first, "b": second}
+    found = wrinkles.key_weights(frames, rest, groups, keys, masks)
+    assert found.coefficients.max() <= 1
+    kept = found.coefficients[found.coefficients > 0]
+    assert (kept >= wrinkles.LEAST - 1e-3).all()
+    stacked = np.stack(list(groups.values()))
+    told = fidelity.of_keys(frames, rest, stacked, masks, found, keys)
+    assert told["least"] > -1e-3
+    naive = wrinkles.Weights(found.groups, found.keys, np.zeros_like(found.coefficients))
+    naive.coefficients[0, :, 0] = 1.0  # what is left of (1, .045) when the small one is dropped
+    assert fidelity.of_keys(frames, rest, stacked, masks, naive, keys)["least"] < -10
 
 
 def test_weights_are_found_again(frames, masks) -> None:
