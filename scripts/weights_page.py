@@ -196,6 +196,8 @@ face, and their systematic errors, measured on renders of it (`dnpm build landma
 `photo_habits.json`).
 `photo_regressor.safetensors`: what a photo's pixels tell of the person beside the landmarks (`dnpm build photo-regressor`,
 `photo_regressor.json`, [Fitting](../docs/photo_fit.md#what-pixels-tell)).
+`photo_albedo.safetensors`: the skin's usual light and dark, by which a fit reads shape from a photo's shading (`dnpm build photo-albedo`,
+`photo_albedo.json`, [Fitting](../docs/photo_fit.md#what-shading-tells)).
 `video_reader.safetensors`: how the sliders follow from what is read of a video's pictures, measured on renders of 72 people
 in 32 pictures each; mean r .72 on the held-out of them, where the fit alone has .50 (`dnpm build video-reader`, [Video to performance](../docs/video.md)).
 """

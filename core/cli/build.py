@@ -103,6 +103,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     photos.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
     photos.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
     photos.set_defaults(build=_photo_habits)
+    albedo = kinds.add_parser(
+        "photo-albedo",
+        help="the skin's usual light and dark, for reading a face's shape from its shading (shipped; minutes)",
+        description="Fits a folder of portraits, a person each, takes each one's light off, and keeps the mean of what "
+        "is left at the vertices, and how far people differ from it.",
+    )
+    albedo.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
+    albedo.add_argument("--out", type=Path, metavar="FILE", help="default: weights/photo_albedo.safetensors")
+    albedo.add_argument("--face-model", metavar="FILE", help="another face model")
+    albedo.add_argument(
+        "--half", choices=HALVES, default="calibration", help="of the people, as in photo-habits (default %(default)s)"
+    )
+    albedo.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
+    albedo.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
+    albedo.set_defaults(build=_photo_albedo)
     regressor = kinds.add_parser(
         "photo-regressor",
         help="whose face it is from a photo's pixels, for the fit (shipped; an hour)",
@@ -228,12 +243,37 @@ def _photo_habits(args: argparse.Namespace) -> int:
     portraits = portraits_of(people, networks)
     with bars.share("photo habits") as tell:
         habits = measure_bias(fitter, networks.canonical, portraits, tell)
-        second = Fitter(model, networks.canonical, photos=habits)
+        second = Fitter(model, networks.canonical, photos=habits, shading=False)
         habits = measure_bias(second, networks.canonical, portraits, tell)
     sexes = [one.sex for one in portraits]
     habits.save(path, model, {
         "command": f"dnpm build photo-habits DIR --half {args.half}", "licence": args.licence,
         "portraits": f"{len(portraits)} ({sexes.count('f')} women, {sexes.count('m')} men)",
+    })  # fmt: skip
+    print(path)
+    return 0
+
+
+def _photo_albedo(args: argparse.Namespace) -> int:
+    from ..face_model.locate import face_model_path
+    from ..face_model.model import FaceModel
+    from ..paths import ROOT
+    from ..photo.fit.measure_albedo import measure_albedo, seen_of, skin_vertices
+    from ..photo.fit.shading import FILE, Skin
+    from ..photo.fit.solve import Fitter
+    from ..photo.landmarks.networks import LandmarkNetworks
+    from ..photo.portraits import chosen, people_of
+
+    path = args.out or ROOT / "weights" / FILE
+    model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
+    people = chosen(people_of(args.photos), args.half, args.people)
+    fitter = Fitter(model, networks.canonical, shading=False)
+    vertices = skin_vertices(model, fitter.bilinear.rest)
+    with bars.share("photo albedo") as tell:
+        portraits = seen_of(people, fitter, networks, Skin(model, vertices), tell)
+    measure_albedo(vertices, portraits).save(path, model, {
+        "command": f"dnpm build photo-albedo DIR --half {args.half}", "licence": args.licence,
+        "portraits": str(len(portraits)),
     })  # fmt: skip
     print(path)
     return 0
@@ -254,7 +294,7 @@ def _photo_regressor(args: argparse.Namespace) -> int:
     model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
     people = chosen(people_of(args.photos, args.labels), args.half, args.people)
     # Sitters are fitted by their landmarks: the regressor that is to be learnt is not there yet.
-    fitter = Fitter(model, networks.canonical, regressor=False)
+    fitter = Fitter(model, networks.canonical, regressor=False, shading=False)
     with bars.share("sitters") as tell:
         sitters = sitters_of(people, model, fitter, networks, tell)
     with bars.share("pictures") as tell:

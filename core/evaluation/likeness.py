@@ -169,7 +169,8 @@ class Viewer:
         faces = find_faces(picture.image, self.tools.networks)
         if not faces:
             raise DnpmError(f"{file.name}: no face was found")
-        fit = self.tools.fitter.fit([FitPicture(faces[0], (picture.image.shape[1], picture.image.shape[0]))])
+        size = (picture.image.shape[1], picture.image.shape[0])
+        fit = self.tools.fitter.fit([FitPicture(faces[0], size, image=picture.image)])
         return self.reader.read(picture.image, self.model.vertices(fit.identity, fit.expressions[0]), fit.cameras[0])
 
     def _worse(self, picture: Picture, face: Face) -> dict[str, np.ndarray | None]:
@@ -179,7 +180,8 @@ class Viewer:
         found = find_faces(image, self.tools.networks)
         soft = None
         if found:
-            soft = self.tools.fitter.fit([FitPicture(found[0], (image.shape[1], image.shape[0]))]).identity
+            size = (image.shape[1], image.shape[0])
+            soft = self.tools.fitter.fit([FitPicture(found[0], size, image=image)]).identity
         return {"small": small[1].identity if small is not None else None, "blur": soft}
 
 

@@ -100,7 +100,7 @@ def small_fit(
         return None
     middle = np.array([face.box[0] + face.box[2] / 2, face.box[1] + face.box[3] / 2])
     nearest = min(faces, key=lambda f: float(np.linalg.norm(f.points[:, :2].mean(0) - middle)))
-    return nearest, fitter.fit([FitPicture(nearest, (image.shape[1], image.shape[0]))])
+    return nearest, fitter.fit([FitPicture(nearest, (image.shape[1], image.shape[0]), image=image)])
 
 
 def distance(pixels: np.ndarray, face: Face, count: int) -> float:

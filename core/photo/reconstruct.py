@@ -177,7 +177,7 @@ class Reconstructor:
         with watch("fit"):
             fit = self.fitter.fit(
                 [
-                    FitPicture(face, _size(picture), _scaled(one.pins, picture.factor))
+                    FitPicture(face, _size(picture), _scaled(one.pins, picture.factor), picture.image)
                     for (face, _), picture, one in zip(found, pictures, options, strict=True)
                 ],
                 locks,

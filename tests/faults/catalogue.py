@@ -53,6 +53,7 @@ _KINDS = [
     Kind("landmark offsets", "landmark_offsets.safetensors", "tensors", d.make_fit_tables, d.read_offsets),
     Kind("landmark habits", "landmark_habits.safetensors", "tensors", d.make_fit_tables, d.read_habits),
     Kind("photo habits", "photo_habits.safetensors", "tensors", d.make_fit_tables, d.read_photo_habits),
+    Kind("photo albedo", "photo_albedo.safetensors", "tensors", d.make_fit_tables, d.read_photo_albedo),
     Kind("photo regressor", "photo_regressor.safetensors", "tensors", d.make_fit_tables, d.read_photo_regressor),
     Kind("video reader", "video_reader.safetensors", "tensors", d.make_fit_tables, d.read_video_reader),
     *(Kind(f"video {name}", name, "bytes", d.make_sounds, d.read_video) for name in ("a.mkv", "a.mp4")),

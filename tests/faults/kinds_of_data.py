@@ -56,7 +56,8 @@ def read_identity(path: Path) -> None:
 def make_fit_tables(folder: Path) -> None:
     from dnpm.core.paths import ROOT
 
-    for name in ("landmark_offsets", "landmark_habits", "photo_habits", "photo_regressor", "video_reader"):
+    photo = ("photo_habits", "photo_regressor", "photo_albedo")
+    for name in ("landmark_offsets", "landmark_habits", *photo, "video_reader"):
         (folder / f"{name}.safetensors").write_bytes((ROOT / "weights" / f"{name}.safetensors").read_bytes())
 
 
@@ -82,6 +83,12 @@ def read_photo_regressor(path: Path) -> None:
     from dnpm.core.photo.fit.photo_regressor import PhotoRegressor
 
     PhotoRegressor.load(model(), path)
+
+
+def read_photo_albedo(path: Path) -> None:
+    from dnpm.core.photo.fit.shading import UsualSkin
+
+    UsualSkin.load(model(), path)
 
 
 def read_video_reader(path: Path) -> None:

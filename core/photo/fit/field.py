@@ -67,7 +67,7 @@ class LandmarkField:
         for remainder, turn, camera, vertices in zip(remainders, turns, cameras, pinned, strict=True):
             for vertex in vertices:
                 apart = ((self.places - self.rest[vertex]) ** 2).sum(1)
-                remainder = remainder * (1 - np.exp(-apart / (2 * _PINNED_MM**2)))[:, None]
+                remainder = remainder - np.exp(-apart / (2 * _PINNED_MM**2))[:, None] * remainder[apart.argmin()]
             flat = np.zeros((len(self.near), 3))
             flat[:, :2] = -(self.map @ remainder) @ turn * self.eye_mm
             total[self.near] += flat @ camera.rotation / len(remainders)

@@ -45,6 +45,16 @@ class PersonRows:
         return self.rows @ identity[: self.rows.shape[1]] - self.targets
 
 
+def joined(*several: PersonRows | None) -> PersonRows | None:
+    """All rows, of as many components as the longest have; None where nothing is said."""
+    said = [one for one in several if one is not None]
+    if not said:
+        return None
+    most = max(one.rows.shape[1] for one in said)
+    rows = [np.pad(one.rows, ((0, 0), (0, most - one.rows.shape[1]))) for one in said]
+    return PersonRows(np.concatenate(rows), np.concatenate([one.targets for one in said]))
+
+
 @dataclass(frozen=True)
 class PhotoRegressor:
     """centre (D,): the usual photo's appearance; weights (D, n): of the identity's first n components; basis (r, n):

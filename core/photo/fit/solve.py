@@ -1,9 +1,9 @@
 """Fitting the bilinear model to landmarks: pose from several starts, then everything, the outline chosen again between.
 
 The cost is MAP: landmarks' errors as the network makes them (`landmark_errors.py`; soft L1, so that a wrong one does
-not pull), identity standard normal as the model says and near what a photo's pixels suggest (`photo_regressor.py`),
-expression near what the picture's scores suggest and within 0 to 1, the camera's distance near a portrait's.
-FaceScape's fitting alternates rigid, identity and expression; here all move at once.
+not pull), identity standard normal as the model says and near what a photo's pixels suggest (`photo_regressor.py`,
+`shading.py`), expression near what the picture's scores suggest and within 0 to 1, the camera's distance near a
+portrait's. FaceScape's fitting alternates rigid, identity and expression; here all move at once.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ from .field import LandmarkField
 from .landmark_errors import LandmarkErrorModel, LandmarkErrorModels, level
 from .part import DISTANCE_SPREAD, Part, far
 from .photo_bias import PhotoLandmarkBias
-from .photo_regressor import PersonRows, PhotoRegressor
+from .photo_regressor import PersonRows, PhotoRegressor, joined
 from .points import JAW, OVAL, SurfacePoints, mediapipe_points
 from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivatives
 from .response import features, measured
+from .shading import ShadingReader, UsualSkin
 from .shared import weight
+from .visible import VisibleFeatures
 
 SPREAD = 0.012
 """Standard deviation of a landmark, eye distances."""
@@ -41,7 +43,7 @@ _YAWS = (0.0, 0.6, -0.6)
 LOCK_LIMIT = presets.IDENTITY_LIMIT
 """What a slider can hold."""
 _ROUNDS = 3
-_STEPS = 14
+_STEPS, _SHADING_STEPS = 14, 4
 
 
 @dataclass(frozen=True)
@@ -55,11 +57,13 @@ class Pin:
 
 @dataclass(frozen=True)
 class Picture:
-    """What is fitted of one picture: a found face, size (width, height), and the artist's pins."""
+    """What is fitted of one picture: a found face, size (width, height), the artist's pins, and the pixels (h, w, 3)
+    sRGB where shading is to count."""
 
     face: Face
     size: tuple[int, int]
     pins: tuple[Pin, ...] = ()
+    image: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -94,11 +98,13 @@ class Fitter:
     def __init__(
         self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, error_models:
         LandmarkErrorModels | None = None, photos: PhotoLandmarkBias | None = None, regressor: bool = True,
+        shading: bool = True,
     ) -> None:  # fmt: skip
         """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`) and error models of the
         network's errors: None stands for the shipped ones. photos: what photos add to these errors; None stands for
         the shipped ones, which belong to the shipped error model: for none where other models are given. Whoever fits
-        renders gives `PhotoLandmarkBias.none()`. regressor: whether fits of photos count what pixels say of the person.
+        renders gives `PhotoLandmarkBias.none()`. regressor: whether fits of photos count what pixels say of the person;
+        shading: whether they count how light lies on the skin.
 
         Raises DnpmError when the model lacks landmarks, or offsets or error models are missing.
         """
@@ -112,7 +118,10 @@ class Fitter:
         eyes = float(np.linalg.norm(self.bilinear.rest[263] - self.bilinear.rest[33]))
         self.cues = CueReader(model, eyes) if self.photos.bias.any() else None
         self.field = LandmarkField(model, self.bilinear.rest, eyes) if self.photos.bias.any() else None
+        self.visible = VisibleFeatures(self.bilinear.rest)
         self.regressor = PhotoRegressor.load(model) if regressor and self.photos.bias.any() else None
+        usual = UsualSkin.load(model) if shading and self.photos.bias.any() else None
+        self.shading = ShadingReader(model, usual) if usual is not None else None
         self.weights = np.ones(len(self.points.corners))
         self.weights[list(OVAL)] = 0.35
         face = model.vertex_groups.get("face", np.arange(len(model.neutral)))
@@ -148,20 +157,14 @@ class Fitter:
                 for one, expression, camera in zip(observed, expressions, cameras, strict=True)
             ]  # fmt: skip
             identity, expressions, states = self._solve(seen, identity, expressions, states, locks, pictures)
-        cameras = [camera_of(x, one, self.centre) for x, one in zip(states, observed, strict=True)]
-        found = [
-            self._left(one, identity, expression, camera, picture.face)
-            for one, expression, camera, picture in zip(observed, expressions, cameras, pictures, strict=True)
-        ]
-        corrective = None
-        if self.field is not None and len(locks.identity) < self.model.n_id:
-            pinned = [[pin.vertex for pin in picture.pins] for picture in pictures]
-            turns = [level(one.pixels)[0] for one in observed]
-            corrective = self.field.of([left for _, left in found], turns, cameras, pinned)
-            found = [
-                self._left(one, identity, expression, camera, picture.face, corrective)
-                for one, expression, camera, picture in zip(observed, expressions, cameras, pictures, strict=True)
+        cameras, found, corrective = self._shaped(observed, identity, expressions, states, locks, pictures)
+        if self.shading is not None and any(picture.image is not None for picture in pictures):
+            shades = [
+                self._shade(picture, identity, expression, camera, corrective)
+                for picture, expression, camera in zip(pictures, expressions, cameras, strict=True)
             ]
+            identity, expressions, states = self._solve(seen, identity, expressions, states, locks, pictures, shades)
+            cameras, found, corrective = self._shaped(observed, identity, expressions, states, locks, pictures)
         errors = [
             float(np.linalg.norm(pixels - one.pixels, axis=1).mean() / one.eye_distance)
             for (pixels, _), one in zip(found, observed, strict=True)
@@ -170,6 +173,39 @@ class Fitter:
         kept = [e.astype(np.float32) for e in expressions]
         landmarks = [pixels for pixels, _ in found]
         return Fit(identity.astype(np.float32), kept, cameras, errors, residuals, landmarks, corrective)
+
+    def _shaped(
+        self, observed: list[Observed], identity: np.ndarray, expressions: list[np.ndarray], states: list[np.ndarray],
+        locks: Locks, pictures: Sequence[Picture],
+    ) -> tuple[list[Camera], list[tuple[np.ndarray, np.ndarray]], np.ndarray | None]:  # fmt: skip
+        """The cameras; of each picture where the landmarks' places are seen, and what they leave (`_left`); and the
+        corrective shape, which both count."""
+        cameras = [camera_of(x, one, self.centre) for x, one in zip(states, observed, strict=True)]
+        together = list(zip(observed, expressions, cameras, pictures, strict=True))
+        field = self.field if len(locks.identity) < self.model.n_id else None
+        found = [
+            self._left(one, identity, expression, camera, picture.face, visible=field is not None)
+            for one, expression, camera, picture in together
+        ]
+        if field is None:
+            return cameras, found, None
+        pinned = [[pin.vertex for pin in picture.pins] for picture in pictures]
+        turns = [level(one.pixels)[0] for one in observed]
+        corrective = field.of([left for _, left in found], turns, cameras, pinned)
+        return cameras, [
+            self._left(one, identity, expression, camera, picture.face, corrective, visible=True)
+            for one, expression, camera, picture in together
+        ], corrective  # fmt: skip
+
+    def _shade(
+        self, picture: Picture, identity: np.ndarray, expression: np.ndarray, camera: Camera,
+        corrective: np.ndarray | None,
+    ) -> PersonRows | None:  # fmt: skip
+        if self.shading is None or picture.image is None:
+            return None
+        vertices = self.model.vertices(identity.astype(np.float32), expression.astype(np.float32))
+        vertices = vertices if corrective is None else vertices + corrective
+        return self.shading.read(picture.image, picture.face.eye_distance, vertices, camera, identity)
 
     def error_model_of(self, face: Face) -> LandmarkErrorModel:
         """How the landmarks of such a face usually err."""
@@ -187,16 +223,17 @@ class Fitter:
 
     def _left(
         self, one: Observed, identity: np.ndarray, expression: np.ndarray, camera: Camera, face: Face,
-        corrective: np.ndarray | None = None,
+        corrective: np.ndarray | None = None, *, visible: bool = False,
     ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
         """Where the landmarks' places on the face are seen, (468, 2) pixels, and what they leave beyond the usual
-        errors, (468, 2) eye distances in the levelled picture."""
+        errors, (468, 2) eye distances in the levelled picture. visible: beyond those of what is seen."""
         points = self._outlined(one, identity, expression, camera).points
         vertices = self.model.vertices(identity.astype(np.float32), expression.astype(np.float32))
         pixels = camera.project(points.of(vertices if corrective is None else vertices + corrective))[0]
         turn, eyes = level(one.pixels)
         distance = float(camera.into_camera(self.centre[None])[0, 2])
         usual = self.error_model_of(face).expected(features(camera.rotation, turn, distance), identity, expression)
+        usual = self.visible.errors(usual) if visible else usual
         return pixels, (pixels - one.pixels) @ turn.T / eyes - usual
 
     def _check(self, pictures: Sequence[Picture], locks: Locks) -> None:
@@ -284,8 +321,9 @@ class Fitter:
 
     def _solve(
         self, seen: list[Observed], identity: np.ndarray, expressions: list[np.ndarray], states: list[np.ndarray],
-        locks: Locks, pictures: Sequence[Picture],
+        locks: Locks, pictures: Sequence[Picture], shades: Sequence[PersonRows | None] | None = None,
     ) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:  # fmt: skip
+        """shades: what each picture's shading says, taken at the values that are given: few steps follow."""
         from scipy.optimize import least_squares
 
         n_id, n_exp = self.model.n_id, self.model.n_exp
@@ -298,9 +336,9 @@ class Fitter:
                 picture.face.spread,
                 [(p.vertex, p.pixel, p.weight) for p in picture.pins],
                 weight(len(seen)),
-                self._person(picture.face),
+                joined(self._person(picture.face), shade),
             )
-            for one, picture in zip(seen, pictures, strict=True)
+            for one, picture, shade in zip(seen, pictures, shades or [None] * len(seen), strict=True)
         ]
         start = np.concatenate([identity, *(np.append(s, e) for s, e in zip(states, expressions, strict=True))])
         size = CAMERA + n_exp
@@ -332,7 +370,8 @@ class Fitter:
                 rows.append(row)
             return np.concatenate(rows)[:, free]
 
-        found = least_squares(residuals, start[free], jacobian, max_nfev=_STEPS, x_scale="jac")
+        steps = _STEPS if shades is None else _SHADING_STEPS
+        found = least_squares(residuals, start[free], jacobian, max_nfev=steps, x_scale="jac")
         full = whole(found.x)
         own = [full[n_id + k * size : n_id + (k + 1) * size] for k in range(len(seen))]
         # A lock is a lock: only what was fitted is held within the usual range.
