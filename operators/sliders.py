@@ -14,7 +14,7 @@ from ..core.face_model.sampling import average_adult, random_expression, random_
 from .base import FaceOperator, Result
 from .scene import compat, names
 from .scene.board import board_keys, posing
-from .scene.detail import live
+from .scene.detail import live, skin_settings
 from .scene.face import identity, models, slider_values
 from .scene.look import looks
 from .scene.photo import code_offset, corrective_shape, wrinkles
@@ -170,6 +170,7 @@ def preset_of(face: bpy.types.Object) -> presets.Preset:
         code_offset.text_of(face),
         wrinkles.text_of(face),
         corrective_shape.text_of(face),
+        skin_settings.of(face),
     )
 
 
@@ -182,7 +183,7 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
         and not moved
         and preset.strength is None
         and preset.look is None
-        and not (preset.w_offset or preset.relief or preset.corrective)
+        and not (preset.w_offset or preset.relief or preset.corrective or (preset.skin and preset.skin.as_json()))
     ):
         raise DnpmError(f"the preset is another model's: none of {', '.join(unknown[:6])} is a slider here")
     if preset.corrective is not None:
@@ -194,6 +195,8 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
         code_offset.write(face, preset.w_offset, amount=1.0)
     if preset.relief is not None:
         wrinkles.write(face, preset.relief, amount=1.0)
+    if preset.skin is not None:
+        skin_settings.write(face, preset.skin)
     live.on_sliders_changed(face)
     return unknown
 

@@ -4,14 +4,14 @@
 
 Of the first files the portraits themselves are shown: they must be free to publish. Of --renders only the faces are.
 Each row: portrait, coarse face, with its displacement map, with its colours from the front and from the side. Rows of
-people_wrinkles.jpg: portrait, face without and with the photo's own wrinkles, and these as a map. Minutes.
+people_wrinkles.jpg: portrait, the face as it was fitted, with the lines that the photo tells, and
+the photo's own wrinkles as a map. With --wrinkled alone only that sheet is made. Minutes.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +23,6 @@ from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.files import contact_sheet
-from dnpm.core.photo.choices import WRINKLES
 from dnpm.core.photo.image_file import read_picture
 from dnpm.core.photo.landmarks.networks import LandmarkNetworks
 from dnpm.core.photo.reconstruct import Reconstruction, Reconstructor
@@ -32,7 +31,7 @@ from dnpm.core.photo.sheet import sheet
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADS = ("portrait", "coarse", "with its map", "with its colours", "from the side")
-WRINKLE_HEADS = ("portrait", "the sliders' and networks' map", "with the photo's wrinkles", "the photo's wrinkles")
+WRINKLE_HEADS = ("portrait", "as fitted", "with the photo's lines", "its own wrinkles")
 LIMIT_MM = 0.3
 """Heights that are white and black in the maps."""
 
@@ -40,25 +39,28 @@ LIMIT_MM = 0.3
 def main() -> int:
     """Fit everybody, render, put together; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("photos", nargs="+", type=Path, metavar="FILE", help="portraits that may be shown")
+    parser.add_argument("photos", nargs="*", type=Path, metavar="FILE", help="portraits that may be shown")
     parser.add_argument("--renders", nargs="*", type=Path, default=[], metavar="FILE", help="their faces alone")
-    parser.add_argument("--wrinkled", nargs="*", type=Path, default=[], metavar="FILE", help="of the first ones")
+    parser.add_argument("--wrinkled", nargs="*", type=Path, default=[], metavar="FILE", help="may be shown, too")
     parser.add_argument("--side", type=int, default=300, metavar="N", help="pixels a tile (default %(default)s)")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/pictures", metavar="DIR", help="where the pictures go")
     args = parser.parse_args()
     try:
-        tools = reconstructor()
+        tools, fitted = reconstructor(), reconstructor(lines=False)
         rows, lines = list[np.ndarray](), list[np.ndarray]()
         for path in [*args.photos, *args.renders]:
             result = tools.run([read_picture(path)], resolution=512)[0]
             rows.append(row(result, tools.model, args.side, path in args.photos))
-            if path in args.wrinkled and path in args.photos:
-                lines.append(wrinkles(result, tools.model, args.side))
+            print(path.name, flush=True)
+        for path in args.wrinkled:
+            before, after = (one.run([read_picture(path)], resolution=512)[0] for one in (fitted, tools))
+            lines.append(wrinkles(before, after, tools.model, args.side))
             print(path.name, flush=True)
         half = -(-len(rows) // 2)
         args.out.mkdir(parents=True, exist_ok=True)
-        contact_sheet.save(page(rows[:half], HEADS), args.out / "people.jpg")
-        contact_sheet.save(page(rows[half:], HEADS), args.out / "people_more.jpg")
+        if rows:
+            contact_sheet.save(page(rows[:half], HEADS), args.out / "people.jpg")
+            contact_sheet.save(page(rows[half:], HEADS), args.out / "people_more.jpg")
         if lines:
             contact_sheet.save(page(lines, WRINKLE_HEADS), args.out / "people_wrinkles.jpg")
     except (DnpmError, OSError) as error:
@@ -67,11 +69,11 @@ def main() -> int:
     return 0
 
 
-def reconstructor() -> Reconstructor:
-    """With the weights that ship."""
+def reconstructor(*, lines: bool = True) -> Reconstructor:
+    """With the weights that ship; lines: the photo's lines are read."""
     model, folder = FaceModel.load(face_model_path(None)), weights_dir(None)
     detail = load_detail(folder)
-    return Reconstructor(model, LandmarkNetworks.load(None), detail, open_restorer(model, detail, folder))
+    return Reconstructor(model, LandmarkNetworks.load(None), detail, open_restorer(model, detail, folder), lines=lines)
 
 
 def row(result: Reconstruction, model: FaceModel, side: int, shown: bool) -> np.ndarray:
@@ -82,11 +84,10 @@ def row(result: Reconstruction, model: FaceModel, side: int, shown: bool) -> np.
     return np.concatenate([photo, above[:, side:], below[:, : 2 * side]], 1)
 
 
-def wrinkles(result: Reconstruction, model: FaceModel, side: int) -> np.ndarray:
+def wrinkles(fitted: Reconstruction, read: Reconstruction, model: FaceModel, side: int) -> np.ndarray:
     """(side, 4 side, 3): see WRINKLE_HEADS."""
-    relief = result.relief if result.relief is not None else np.zeros_like(result.displacement)
-    without = replace(result, displacement=result.displacement - WRINKLES * relief)
-    before, after = (sheet(one, model, side)[:side] for one in (without, result))
+    relief = read.relief if read.relief is not None else np.zeros_like(read.displacement)
+    before, after = (sheet(one, model, side)[:side] for one in (fitted, read))
     heights = Image.fromarray((np.clip(0.5 + 0.5 * relief / LIMIT_MM, 0, 1) * 255).astype(np.uint8))
     inner = heights.crop((40, 20, 472, 452)).resize((side, side))
     grey = np.repeat(np.asarray(inner)[..., None] / 255, 3, 2)

@@ -47,6 +47,7 @@ from dnpm.core.files.meshes import write_obj
 from dnpm.core.photo.camera import Camera
 from dnpm.core.photo.relief import SIDE, ReliefReader
 from dnpm.core.photo.render import Lights, Paint, render
+from dnpm.core.photo.skin_view import SkinViewer
 
 ROOT = Path(__file__).resolve().parents[1]
 FROM_DEMO = ("expressions", "identities", "closeup", "displacement")
@@ -246,7 +247,7 @@ def wrinkles_picture() -> Image.Image:
     """A smooth face with grooves that nothing else knows: its photo, the face without them, what the photo gave, and
     both heights."""
     model = FaceModel.load(face_model_path(None))
-    reader = ReliefReader(model)
+    reader = ReliefReader(SkinViewer(model))
     vertices = model.vertices(random_identity(model, 4), np.zeros(model.n_exp, np.float32))
     size, tone = 640, np.array([0.74, 0.56, 0.46], np.float32)
     camera = Camera.before((size, size), 900.0, 0.86, 190.0, vertices[model.landmarks68[27]] * [1, 1, 0])
@@ -258,7 +259,7 @@ def wrinkles_picture() -> Image.Image:
     grey, eyes = np.full((8, 8, 3), 0.7, np.float32), np.array([0.1, 0.08, 0.06], np.float32)
     paper = np.array(contact_sheet.PAPER) / 255
     photo, _ = render(model, vertices, camera, Paint(skin, tone, eyes), soft, drawn, paper)
-    found = reader.read(photo, vertices, camera, np.zeros((SIDE, SIDE), np.float32)).displacement
+    found = reader.read(reader.viewer.look(photo, vertices, camera), np.zeros((SIDE, SIDE), np.float32)).displacement
     clay = Paint(grey, grey[0, 0], eyes)
     without, _ = render(model, vertices, camera, clay, raking, None, paper)
     with_them, _ = render(model, vertices, camera, clay, raking, found, paper)

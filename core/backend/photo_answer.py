@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -49,3 +49,7 @@ class PhotoFace:
     corrective: np.ndarray | None = None
     """(V, 3) float32 mm, added to the face at rest and in every expression: what the sliders cannot say about its
     shape; None leaves it as it is."""
+    skin_age: float = 0.0
+    """Years by which the first picture's skin is older than the shape says."""
+    regions: dict[str, float] = field(default_factory=dict)
+    """Region of the face -> how strong its detail is, where it is not 1."""

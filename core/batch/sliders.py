@@ -9,6 +9,7 @@ from ..face_model.looks import DEFAULT_LOOK, Look
 from ..face_model.model import FaceModel
 from ..face_model.presets import read_preset, vectors
 from ..face_model.sampling import random_expression, random_person
+from ..face_model.skin_settings import SkinSettings
 from .job import Item, Spec
 
 
@@ -58,6 +59,11 @@ def corrective_of(item: Item) -> str:
     """The corrective shape of the item's preset as text, empty where there is none. Raises DnpmError when it is
     damaged."""
     return (read_preset(item.preset).corrective or "") if item.preset is not None else ""
+
+
+def skin_of(item: Item) -> SkinSettings:
+    """The skin's age and regions of the item's preset. Raises DnpmError when it is damaged."""
+    return (read_preset(item.preset).skin or SkinSettings()) if item.preset is not None else SkinSettings()
 
 
 def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None) -> np.ndarray:

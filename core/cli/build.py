@@ -140,6 +140,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     regressor.add_argument("--seed", type=int, default=0, help="of the pictures (default %(default)s)")
     regressor.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
     regressor.set_defaults(build=_photo_regressor)
+    lines = kinds.add_parser(
+        "skin-lines",
+        help="what a photo's lines say of the skin: components, age, regions (shipped; half an hour)",
+        description="Simulates photos of random people's skins in the light and sharpness of a folder's portraits, and "
+        "learns to read skin components and age from their lines. labels.csv in the folder (columns file, person, age: "
+        "years by eye) says what lines photos show at which age. A second run makes missing rows only.",
+    )
+    lines.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
+    lines.add_argument("--out", type=Path, metavar="FILE", help="default: weights/skin_lines.safetensors")
+    lines.add_argument("--folder", type=Path, metavar="DIR", help="keeps the rows (default: build/skin_lines)")
+    lines.add_argument("--face-model", metavar="FILE", help="another face model")
+    lines.add_argument("--weights", metavar="DIR", help="another folder of weights")
+    lines.add_argument("--labels", type=Path, metavar="FILE", help="default: labels.csv in the folder")
+    lines.add_argument(
+        "--half", choices=HALVES, default="calibration", help="of the people, as in photo-habits (default %(default)s)"
+    )
+    lines.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
+    lines.add_argument("--count", type=int, default=900, help="simulated photos (default %(default)s)")
+    lines.add_argument("--seed", type=int, default=0, help="of the people (default %(default)s)")
+    lines.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
+    lines.set_defaults(build=_skin_lines)
     reader = kinds.add_parser(
         "video-reader",
         help="how far landmarks, fit and scores of a video's pictures tell the sliders (shipped; some ten minutes)",
@@ -312,6 +333,13 @@ def _photo_regressor(args: argparse.Namespace) -> int:
         "r2": json.dumps([round(float(value), 3) for value in learnt.r2]), "ridge": f"{learnt.strength:g}",
     })  # fmt: skip
     print(path)
+    return 0
+
+
+def _skin_lines(args: argparse.Namespace) -> int:
+    from ..training.photo.skin_lines import build
+
+    print(build(args))
     return 0
 
 

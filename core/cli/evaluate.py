@@ -24,6 +24,7 @@ KINDS: dict[str, str] = {
     "capture": "capture",
     "photo": "photo",
     "likeness": "likeness",
+    "photo-lines": "photo_lines",
     "restoration": "restoration",
     "transfer": "transfer",
 }

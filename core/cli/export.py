@@ -74,7 +74,16 @@ def run(args: argparse.Namespace) -> int:
     identity, _, strength, look = read_face(args, model)
     read = read_preset(args.preset) if args.preset is not None else None
     text = to_text(
-        preset_of(model, identity, None, strength, look, read.w_offset if read else None, read.relief if read else None)
+        preset_of(
+            model,
+            identity,
+            None,
+            strength,
+            look,
+            read.w_offset if read else None,
+            read.relief if read else None,
+            skin=read.skin if read else None,
+        )
     )
     made_folder(args.out)
     preset = args.out / "face.json"

@@ -34,6 +34,7 @@ from ..face_model import relief
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
 from ..face_model.presets import Preset, preset_of, read_preset, to_text
+from ..face_model.skin_settings import SkinSettings
 from ..face_model.w_offset import from_text
 from ..files.contact_sheet import map_picture
 from ..files.displacement_maps import write_exr, write_png
@@ -106,16 +107,20 @@ def run(args: argparse.Namespace) -> int:
     made_folder(out)
     preset = read_preset(args.preset) if args.preset is not None else Preset(model.name)
     text = to_text(
-        preset_of(model, identity, expression, strength, look, preset.w_offset, preset.relief, preset.corrective)
+        preset_of(
+            model, identity, expression, strength, look, preset.w_offset, preset.relief, preset.corrective, preset.skin
+        )
     )
     _check_preset(args.preset, out / "face.json", text)
     log.info("displacement map ...")
     step, wrinkles = from_text(preset.w_offset or ""), relief.from_text(preset.relief or "")
     if step is not None:
         check_offset(card, step, shown_path(args.preset))
+    skin = preset.skin or SkinSettings()
     request = MapRequest(
-        identity=identity, expression=expression, w_offset=step, relief=wrinkles, resolution=args.resolution
-    )
+        identity=identity, expression=expression, w_offset=step, relief=wrinkles, resolution=args.resolution,
+        age=skin.age, gain=skin.gain(model),
+    )  # fmt: skip
     displacement, params, milliseconds = _displacement(args, model_path, weights, request)
     files = [
         write_exr(out / "displacement.exr", displacement),

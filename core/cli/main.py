@@ -89,7 +89,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     words = [a for a in arguments if not a.startswith("-")]
     command = words[0] if words else None
-    fits = [["evaluate", kind] for kind in ("photo", "fit", "likeness", "capture")]
+    fits = [["evaluate", kind] for kind in ("photo", "fit", "likeness", "photo-lines", "capture")]
     if command in ("reconstruct", "bench", "capture") or words[:2] in fits:
         # A fit is thousands of small products. Threads that wait for each other made it take 9 s in place of .6 s as
         # soon as another program was busy. (OpenBLAS reads this once, when numpy is imported.)

@@ -158,7 +158,9 @@ def write(
     step = to_text(result.w_offset)
     relief = reliefs.to_text(None if result.relief is None else result.relief * np.float32(wrinkles))
     shape = correctives.to_text(result.corrective)
-    preset = preset_of(model, result.identity, result.expression, None, look_of(result), step, relief, shape)
+    preset = preset_of(
+        model, result.identity, result.expression, None, look_of(result), step, relief, shape, result.skin_settings
+    )
     write_preset(folder / "face.json", preset)
     write_png(folder / "texture.png", result.texture.colour)
     write_png(folder / "seen.png", result.texture.visible)

@@ -2,12 +2,13 @@
 
     {"format": "dnpm-preset-1", "model": "...", "identity": {"Age": 1.2, ...}, "expression": {"jawOpen": 0.5, ...},
      "strength": 1.0, "look": {"tone": "brown", "stubble": 0.5, ...}, "w_offset": "...", "relief": "...",
-     "corrective": "..."}
+     "corrective": "...", "skin": {"age": 8.5, "regions": {"glabella": 0.4}}}
 
 `identity`, `expression`, `strength`, `look` (core/face_model/looks.py), `w_offset` (core/face_model/w_offset.py: the
-detail that a photo gave), `relief` (core/face_model/relief.py: the photo's own wrinkles) and `corrective`
-(core/face_model/corrective.py: what the sliders cannot say about a photo's shape) may each be left out: such
-a preset leaves these as they are. Within a part that stands there,
+detail that a photo gave), `relief` (core/face_model/relief.py: the photo's own wrinkles), `corrective`
+(core/face_model/corrective.py: what the sliders cannot say about a photo's shape) and `skin`
+(core/face_model/skin_settings.py: its age and regions) may each be left out: such a preset leaves these as they are.
+Within a part that stands there,
 a name that is left out is 0, or in a look as in a new face. An identity component goes by the model's label, or by its
 number counted from 1. The text names its model for the reader; what counts is whether a model has the names.
 """
@@ -29,9 +30,11 @@ from ..files.names import is_reserved
 from ..files.writing import write_text
 from . import corrective as correctives
 from . import relief as reliefs
+from . import skin_settings
 from . import w_offset as steps
 from .looks import Look, read_look
 from .model import FaceModel
+from .skin_settings import SkinSettings
 
 LIBRARY = Path(__file__).parent / "library"
 """Presets that ship with the project, in the folders `people` and `expressions` (scripts/make_library.py)."""
@@ -41,7 +44,7 @@ MAX_BYTES = 1_000_000
 IDENTITY_LIMIT = 10.0
 """Standard deviations: what the sliders can hold."""
 STRENGTH_LIMIT = 4.0
-_PARTS = ("identity", "expression", "strength", "look", "w_offset", "relief", "corrective")
+_PARTS = ("identity", "expression", "strength", "look", "w_offset", "relief", "corrective", "skin")
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,7 @@ class Preset:
     """A photo's own wrinkles as text; empty: none."""
     corrective: str | None = None
     """A corrective shape as text; empty: none."""
+    skin: SkinSettings | None = None
 
 
 def shipped(kind: str) -> list[Path]:
@@ -81,6 +85,7 @@ def preset_of(
     w_offset: str | None = None,
     relief: str | None = None,
     corrective: str | None = None,
+    skin: SkinSettings | None = None,
 ) -> Preset:
     """A preset from slider vectors (n_id,), (n_exp,); zeros are left out, which means 0 when it is read."""
     return Preset(
@@ -92,6 +97,7 @@ def preset_of(
         w_offset,
         relief,
         corrective,
+        skin,
     )
 
 
@@ -127,6 +133,8 @@ def to_text(preset: Preset) -> str:
         data["relief"] = preset.relief
     if preset.corrective is not None:
         data["corrective"] = preset.corrective
+    if preset.skin is not None:
+        data["skin"] = preset.skin.as_json()
     return json.dumps(data, indent=1) + "\n"
 
 
@@ -152,6 +160,12 @@ def from_text(text: str, source: str) -> Preset:
             look = read_look(data["look"])
         except ValueError as error:
             problems.append(f"look: {error}")
+    skin = None
+    if data.get("skin") is not None:
+        try:
+            skin = skin_settings.read(data["skin"])
+        except ValueError as error:
+            problems.append(f"skin: {error}")
     texts: dict[str, str | None] = {}
     for part, read in (
         ("w_offset", steps.from_text), ("relief", reliefs.from_text), ("corrective", correctives.from_text),
@@ -168,7 +182,7 @@ def from_text(text: str, source: str) -> Preset:
     if problems:
         raise DnpmError(f"{source}: the preset has mistakes: " + "; ".join(problems[:8]))
     scale = None if strength is None else float(strength)
-    return Preset(data.get("model", ""), identity, expression, scale, look, **texts)
+    return Preset(data.get("model", ""), identity, expression, scale, look, **texts, skin=skin)
 
 
 def read_preset(path: str | os.PathLike[str]) -> Preset:

@@ -1,7 +1,8 @@
 """A folder of portraits: whose files they are, and two halves of the people that never change.
 
 People with several photos have files of one stem and a number (ann_1.jpg, ann_2.jpg; the first is fitted), or rows of
-one name in labels.csv (columns file, person, sex: f or m), which may lie in the folder or be given.
+one name in labels.csv (columns file, person, sex: f or m, age: years by eye), which may lie in the folder or be
+given.
 """
 
 from __future__ import annotations
@@ -27,11 +28,13 @@ LABELS = "labels.csv"
 
 @dataclass(frozen=True)
 class Person:
-    """A name, its pictures' files (the first is fitted), and the sex where labels tell it ("f", "m")."""
+    """A name, its pictures' files (the first is fitted), and where labels tell them the sex ("f", "m") and the age in
+    years, by eye."""
 
     name: str
     files: list[Path]
     sex: str = ""
+    age: float | None = None
 
 
 def people_of(folder: Path, labels: Path | None = None) -> list[Person]:
@@ -45,12 +48,17 @@ def people_of(folder: Path, labels: Path | None = None) -> list[Person]:
     rows = _labels(table) if table is not None else {}
     by_name: dict[str, list[Path]] = defaultdict(list)
     sexes: dict[str, str] = {}
+    ages: dict[str, str] = {}
     for file in files:
         row = rows.get(file.name, {})
         name = row.get("person") or re.sub(r"[_-]\d{1,3}$", "", file.stem)
         by_name[name].append(file)
         sexes[name] = sexes.get(name) or row.get("sex", "")
-    return [Person(name, sorted(found), sexes[name]) for name, found in sorted(by_name.items())]
+        ages[name] = ages.get(name) or row.get("age", "")
+    return [
+        Person(name, sorted(found), sexes[name], float(ages[name]) if ages[name] else None)
+        for name, found in sorted(by_name.items())
+    ]
 
 
 def chosen(people: list[Person], half: str, most: int | None) -> list[Person]:
@@ -68,11 +76,14 @@ def _labels(path: Path) -> dict[str, dict[str, str]]:
     """File name -> its row. Raises DnpmError when it is no such table."""
     reader = csv.DictReader(io.StringIO(read_text(path, 10_000_000)))
     if not reader.fieldnames or "file" not in reader.fieldnames:
-        raise DnpmError(f'{path}: has no column "file"; the columns are file, person, sex')
+        raise DnpmError(f'{path}: has no column "file"; the columns are file, person, sex, age')
     rows = {}
     for number, row in enumerate(reader, 2):
         sex = (row.get("sex") or "").strip().lower()[:1]
         if sex not in ("", "f", "m"):
             raise DnpmError(f"{path}: line {number}: sex must be f, m or empty")
-        rows[(row["file"] or "").strip()] = {"person": (row.get("person") or "").strip(), "sex": sex}
+        age = (row.get("age") or "").strip()
+        if age and not (age.replace(".", "", 1).isdecimal() and 0 < float(age) < 130):
+            raise DnpmError(f"{path}: line {number}: age must be years or empty")
+        rows[(row["file"] or "").strip()] = {"person": (row.get("person") or "").strip(), "sex": sex, "age": age}
     return rows

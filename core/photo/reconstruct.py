@@ -3,8 +3,9 @@
     picture -> face (478 points) -> identity, expression, camera -> texture -> detail
 
 The detail comes from a restorer (`Restorer`) when there is one: it looks at the texture. Without one it is what the
-sliders say: the encoder's E(identity, expression), as for a face that was never photographed. The photo's own wrinkles
-(`relief.py`) are added to either.
+sliders say: the encoder's E(identity, expression), as for a face that was never photographed. Before that the photo's
+lines tell the skin's components and age (`skin_lines.py`). The photo's own wrinkles (`relief.py`) are added, and last
+the regions get their strengths.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 import torch
 
-from ..detail.controls import add_relief
+from ..detail.controls import add_relief, age_direction, apply_gain
 from ..detail.mesh import masked
 from ..detail.weights import Detail
 from ..errors import DnpmError
 from ..face_model.model import FaceModel
+from ..face_model.skin_settings import SkinSettings
 from .camera import Camera
 from .choices import WRINKLES
 from .delight import without_light
@@ -34,6 +36,8 @@ from .landmarks.detect import Face, find_faces
 from .landmarks.networks import LandmarkNetworks
 from .relief import ReliefReader
 from .skin import skin_only
+from .skin_lines import SkinLineReader, SkinRegression
+from .skin_view import SkinView, SkinViewer
 from .texture import Texture, fill_mirrored, meeting, photo_alpha, skin_colour, unwrap
 
 Box = tuple[float, float, float, float]
@@ -104,6 +108,8 @@ class Reconstruction:
     """(3,) linear RGB; None where the photo does not show it."""
     corrective: np.ndarray | None = None
     """(V, 3) mm: what the sliders cannot say about the shape; None where it was not asked for (`Fit.corrective`)."""
+    skin_settings: SkinSettings = field(default_factory=SkinSettings)
+    """The skin's age and the regions' strengths, as the photo's lines tell them; the map has both."""
 
     @property
     def photo_camera(self) -> Camera:
@@ -129,15 +135,18 @@ class Reconstructor:
 
     def __init__(
         self, model: FaceModel, networks: LandmarkNetworks, detail: Detail, restorer: Restorer | None = None,
-        wrinkles: float = WRINKLES,
+        wrinkles: float = WRINKLES, lines: bool = True,
     ) -> None:  # fmt: skip
-        """wrinkles: by how much the photo's own wrinkles are multiplied, 0 (none) to 2. Raises DnpmError when the face
+        """wrinkles: by how much the photo's own wrinkles are multiplied, 0 (none) to 2. lines: the skin's components,
+        age and regions are read from the photo's lines, else they stay as fitted. Raises DnpmError when the face
         model lacks the landmarks that a fit needs, or the strength is out of range."""
         if not 0 <= wrinkles <= 2:
             raise DnpmError(f"the strength of the photo's wrinkles must be 0 to 2, is {wrinkles:g}")
         self.model, self.networks, self.detail, self.restorer = model, networks, detail, restorer
         self.wrinkles = wrinkles
-        self.relief = ReliefReader(model) if wrinkles else None
+        self.viewer = SkinViewer(model)
+        self.relief = ReliefReader(self.viewer) if wrinkles else None
+        self.lines = SkinLineReader(self.viewer, SkinRegression.load(model), self.guessed) if lines else None
         self.fitter = Fitter(model, networks.canonical)
 
     def run(
@@ -182,43 +191,64 @@ class Reconstructor:
                 ],
                 locks,
             )
+        with watch("fit"):
+            shapes = [self._shape(fit, k) for k in range(len(pictures))]
+            views = [
+                self.viewer.look(picture.image, shape, camera)
+                for picture, shape, camera in zip(pictures, shapes, fit.cameras, strict=True)
+            ]
+            age = 0.0
+            if self.lines is not None:
+                kept = locks.identity if locks is not None else ()
+                identity, age = self.lines.skin(fit.identity, views, fit.expressions, kept)
+                fit = replace(fit, identity=identity)
         results = []
         for k, picture in enumerate(pictures):
-            results.append((yield from self._finished(picture, *found[k], fit, k, resolution, watch)))
+            found_skin = _Skin(views[k], shapes[k], age)
+            results.append((yield from self._finished(picture, *found[k], fit, k, found_skin, resolution, watch)))
         return [replace(one, seconds=dict(watch.seconds)) for one in results]
 
+    def _shape(self, fit: Fit, k: int) -> np.ndarray:
+        """(V, 3) mm: the face in a picture."""
+        vertices = self.model.vertices(fit.identity, fit.expressions[k])
+        return vertices if fit.corrective is None else vertices + fit.corrective
+
     def _finished(
-        self, picture: Picture, face: Face, count: int, fit: Fit, k: int, resolution: int, watch: _Watch
+        self, picture: Picture, face: Face, count: int, fit: Fit, k: int, skin: _Skin, resolution: int, watch: _Watch
     ) -> Generator[str, None, Reconstruction]:  # fmt: skip
-        expression, camera = fit.expressions[k], fit.cameras[k]
-        vertices = self.model.vertices(fit.identity, expression)
-        if fit.corrective is not None:
-            vertices = vertices + fit.corrective
+        expression, camera, vertices = fit.expressions[k], fit.cameras[k], skin.vertices
+        identity = self._aged(fit.identity, skin.age)
         yield "texture"
         with watch("texture"):
             seen = unwrap(picture.image, vertices, camera, self.model, resolution)
-            skin = skin_only(seen, self.model)
-            texture = fill_mirrored(skin)
-            shown = fill_mirrored(without_light(skin, vertices, self.model))
+            bare = skin_only(seen, self.model)
+            texture = fill_mirrored(bare)
+            shown = fill_mirrored(without_light(bare, vertices, self.model))
             alpha, tone = photo_alpha(shown, self.model), skin_colour(shown, self.model)
             shown = meeting(shown, alpha, tone)
         yield "detail"
         with watch("detail"):
             if self.restorer is not None:
-                restored = self.restorer(texture, fit.identity, expression, resolution)
+                restored = self.restorer(texture, identity, expression, resolution)
             else:
-                restored = Restored(self.guessed(fit.identity, expression, resolution), None, _SLIDERS)
+                restored = Restored(self.guessed(identity, expression, resolution), None, _SLIDERS)
             displacement, relief = restored.displacement, None
             if self.relief is not None:
-                rest = self.guessed(fit.identity, np.zeros_like(expression), resolution)
-                relief = self.relief.read(picture.image, vertices, camera, displacement, rest).displacement
+                rest = self.guessed(identity, np.zeros_like(expression), resolution)
+                relief = self.relief.read(skin.view, displacement, rest).displacement
                 displacement = _sum(displacement, self.wrinkles * relief)
+            settings = SkinSettings(skin.age, {} if self.lines is None else self.lines.regions(skin.view, displacement))
+            displacement = _gained(displacement, settings.gain(self.model))
         return Reconstruction(
             picture, face, count, fit.identity, expression, camera, fit.errors[k], fit.residuals[k], vertices, shown,
             alpha, tone,
             masked(self.model, displacement), relief, restored.w_offset, restored.source, {},
-            iris_colour(picture.image, face), fit.corrective,
+            iris_colour(picture.image, face), fit.corrective, settings,
         )  # fmt: skip
+
+    def _aged(self, identity: np.ndarray, years: float) -> np.ndarray:
+        """(n_id,): what the encoder is asked for, as the worker asks it."""
+        return identity + np.float32(years) * age_direction(self.model) if years else identity
 
     def guessed(self, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:
         """(R, R) mm: the encoder's map for these sliders, not yet masked."""
@@ -256,12 +286,27 @@ def _sum(displacement: np.ndarray, relief: np.ndarray) -> np.ndarray:
     return np.asarray(add_relief(*rows)[0, 0].numpy())
 
 
+def _gained(displacement: np.ndarray, gain: np.ndarray | None) -> np.ndarray:
+    """(R, R) mm times the regions' factors, as the worker does it."""
+    rows = torch.from_numpy(np.asarray(displacement, np.float32))[None, None]
+    return np.asarray(apply_gain(rows, None if gain is None else torch.from_numpy(gain))[0, 0].numpy())
+
+
 def _size(picture: Picture) -> tuple[int, int]:
     return picture.image.shape[1], picture.image.shape[0]
 
 
 def _scaled(pins: Sequence[Pin], factor: float) -> tuple[Pin, ...]:
     return tuple(replace(pin, pixel=(pin.pixel[0] * factor, pin.pixel[1] * factor)) for pin in pins)
+
+
+@dataclass(frozen=True)
+class _Skin:
+    """Of one picture: its skin without light, the face's (V, 3) mm, and the years by which the skin is older."""
+
+    view: SkinView
+    vertices: np.ndarray
+    age: float
 
 
 class _Watch:

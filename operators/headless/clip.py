@@ -17,14 +17,14 @@ import numpy as np
 from ...core import logs
 from ...core.batch import clip
 from ...core.batch.job import Item
-from ...core.batch.sliders import corrective_of, look_of, relief_of, w_offset_of
+from ...core.batch.sliders import corrective_of, look_of, relief_of, skin_of, w_offset_of
 from ...core.capture.read import read_capture
 from ...core.capture.track import CurveTrack
 from ...core.errors import DnpmError
 from ...core.files import json_file
 from ...core.files.writing import folder as made_folder
 from ...core.files.writing import sweep, write_text
-from ..scene.detail import live, map_image, map_state
+from ..scene.detail import live, map_image, map_state, skin_settings
 from ..scene.face import create
 from ..scene.motion import apply_curves, sounds
 from ..scene.photo import code_offset, corrective_shape, wrinkles
@@ -88,6 +88,7 @@ def build(
     face = create.new_face(scene, identity, expression, detail, "DNPM Face", look_of(item))
     code_offset.write(face, w_offset_of(item), amount=1.0)
     wrinkles.write(face, relief_of(item), amount=1.0)
+    skin_settings.write(face, skin_of(item))
     corrective_shape.write(face, corrective_of(item))
     create.set_levels(face, item.settings.subdivision)
     frames = _FIRST + np.arange(len(track.times))

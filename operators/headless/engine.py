@@ -10,9 +10,10 @@ import bpy
 
 from ...core import logs
 from ...core.batch.job import Item, Settings
-from ...core.batch.sliders import look_of, relief_of, w_offset_of
+from ...core.batch.sliders import look_of, relief_of, skin_of, w_offset_of
 from ...core.errors import DnpmError
 from ...core.files.writing import folder as made_folder
+from ..scene.detail import skin_settings
 from ..scene.export import engine, snapshot
 from ..scene.face import create
 from ..scene.photo import code_offset, wrinkles
@@ -54,6 +55,7 @@ def make(args: argparse.Namespace, maker: Maker, progress: TextIO) -> int:
     face = create.new_face(bpy.context.scene, identity, None, strength, look=look_of(item))
     code_offset.write(face, w_offset_of(item), amount=1.0)
     wrinkles.write(face, relief_of(item), amount=1.0)
+    skin_settings.write(face, skin_of(item))
     options = engine.Options(tuple(args.formats.split(",")), args.visemes, args.size)
     work = engine.export(snapshot.take(face, visemes=options.visemes), args.out, options)
     said = ""

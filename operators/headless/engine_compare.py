@@ -15,13 +15,13 @@ import numpy as np
 
 from ...core import logs
 from ...core.batch.job import Item, Settings
-from ...core.batch.sliders import look_of, relief_of, w_offset_of
+from ...core.batch.sliders import look_of, relief_of, skin_of, w_offset_of
 from ...core.batch.views import read_view
 from ...core.errors import DnpmError
 from ...core.export import slopes
 from ...core.face_model.presets import read_preset, shipped, vectors
 from ...core.files import json_file
-from ..scene.detail import live, map_image
+from ..scene.detail import live, map_image, skin_settings
 from ..scene.export import files
 from ..scene.export.parts import SKIN
 from ..scene.face import create, slider_values
@@ -80,6 +80,7 @@ def compare(args: argparse.Namespace, maker: Maker, progress: TextIO) -> None:
     face = create.new_face(bpy.context.scene, identity, None, strength, look=look_of(item))
     code_offset.write(face, w_offset_of(item), amount=1.0)
     wrinkles.write(face, relief_of(item), amount=1.0)
+    skin_settings.write(face, skin_of(item))
     for name, expression in expressions.items():
         slider_values.set_expression(face, model, expression)
         live.update_now(face)

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ...core.batch.job import Item
-from ...core.batch.sliders import corrective_of, look_of, relief_of, resolve, w_offset_of
+from ...core.batch.sliders import corrective_of, look_of, relief_of, resolve, skin_of, w_offset_of
 from ...core.detail.card import read_card, weights_dir
 from ...core.errors import DnpmError
 from ...core.face_model.locate import face_model_path
@@ -18,7 +18,7 @@ from ...core.files import tensor_file
 from ...core.files.displacement_maps import write_exr, write_png
 from ...core.version import __version__
 from ..scene import names, session, settings
-from ..scene.detail import live, map_image, map_state
+from ..scene.detail import live, map_image, map_state, skin_settings
 from ..scene.export import meshes
 from ..scene.face import create, models
 from ..scene.photo import code_offset, corrective_shape, wrinkles
@@ -80,6 +80,7 @@ class Maker:
         face = create.new_face(scene, identity, expression, detail, item.name, look_of(item))
         code_offset.write(face, w_offset_of(item), amount=1.0)
         wrinkles.write(face, relief_of(item), amount=1.0)
+        skin_settings.write(face, skin_of(item))
         corrective_shape.write(face, corrective_of(item))
         create.set_levels(face, wanted.subdivision)
         if detail > 0 or {"exr", "map_png"} & set(wanted.outputs):

@@ -121,6 +121,12 @@ def read_faceverse_head(path: Path) -> Any:
     return read_faceverse(path)
 
 
+def read_skin_lines(path: Path) -> None:
+    from dnpm.core.photo.skin_lines import SkinRegression
+
+    SkinRegression.load(model(), path)
+
+
 def make_obj(folder: Path) -> None:
     from dnpm.tests.core.face_model.readers.format_files import grid, write_obj
 

@@ -56,7 +56,7 @@ def read_identity(path: Path) -> None:
 def make_fit_tables(folder: Path) -> None:
     from dnpm.core.paths import ROOT
 
-    photo = ("photo_habits", "photo_regressor", "photo_albedo")
+    photo = ("photo_habits", "photo_regressor", "photo_albedo", "skin_lines")
     for name in ("landmark_offsets", "landmark_habits", *photo, "video_reader"):
         (folder / f"{name}.safetensors").write_bytes((ROOT / "weights" / f"{name}.safetensors").read_bytes())
 

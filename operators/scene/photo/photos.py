@@ -12,9 +12,10 @@ from ....core.backend.requests import PhotoCamera, PhotoFace
 from ....core.face_model import corrective, relief
 from ....core.face_model.looks import nearest_tone
 from ....core.face_model.model import FaceModel
+from ....core.face_model.skin_settings import SkinSettings
 from ....core.face_model.w_offset import to_text
 from .. import compat, names
-from ..detail import live
+from ..detail import live, skin_settings
 from ..face import identity, models, slider_values
 from ..look import looks
 from . import code_offset, corrective_shape, photo_camera, photo_colour, pictures, point_handles, wrinkles
@@ -51,6 +52,7 @@ def write(
     identity.set_sliders(face, identity=made.identity, expression=made.expression)
     code_offset.write(face, to_text(made.w_offset))
     wrinkles.write(face, relief.to_text(made.relief))
+    skin_settings.write(face, SkinSettings(made.skin_age, made.regions))
     if made.corrective is not None:
         corrective_shape.write(face, corrective.to_text(made.corrective))
     _set_colour(face, group, made)

@@ -11,8 +11,9 @@ from dnpm.core.face_model.landmark_uv import landmark_uv
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.photo.camera import Camera
 from dnpm.core.photo.degrade import blurred, reduced
-from dnpm.core.photo.relief import SIDE, Relief, ReliefReader, blur_of
+from dnpm.core.photo.relief import SIDE, Relief, ReliefReader
 from dnpm.core.photo.render import Lights, Paint, render
+from dnpm.core.photo.skin_view import SkinView, SkinViewer, blur_of
 
 WIDE_MM = 1.1
 PIXELS = 560
@@ -20,7 +21,7 @@ PIXELS = 560
 
 @pytest.fixture(scope="module")
 def reader(face_model: FaceModel) -> ReliefReader:
-    return ReliefReader(face_model)
+    return ReliefReader(SkinViewer(face_model))
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +55,12 @@ def photo(
     return np.clip(image + np.random.default_rng(seed).normal(0, 0.004, image.shape), 0, 1).astype(np.float32)
 
 
+def look(reader: ReliefReader, camera: Camera, image: np.ndarray) -> SkinView:
+    return reader.viewer.look(image, reader.viewer.model.neutral, camera)
+
+
 def read(reader: ReliefReader, camera: Camera, image: np.ndarray) -> Relief:
-    return reader.read(image, reader.model.neutral, camera, np.zeros((SIDE, SIDE), np.float32))
+    return reader.read(look(reader, camera, image), np.zeros((SIDE, SIDE), np.float32))
 
 
 def deepest(relief: Relief, wanted: np.ndarray) -> float:
@@ -169,11 +174,11 @@ def test_eyes_brows_and_mouth_are_left_alone(face_model: FaceModel, reader: Reli
 def test_lines_of_the_map_give_way(face_model: FaceModel, reader: ReliefReader, camera: Camera) -> None:
     false = groove(face_model, reader.mm, 22, 0.3).astype(np.float32)
     smooth = photo(face_model, camera, None)
-    filled = reader.read(smooth, face_model.neutral, camera, false).displacement
+    filled = reader.read(look(reader, camera, smooth), false).displacement
     floor = false < 0.8 * false.min()
     assert 0.3 < filled[floor].mean() / -false[floor].mean() < 1
     # What the expression alone creases stays.
-    kept = reader.read(smooth, face_model.neutral, camera, false, np.zeros_like(false)).displacement
+    kept = reader.read(look(reader, camera, smooth), false, np.zeros_like(false)).displacement
     assert np.abs(kept[floor]).max() < 0.02
 
 

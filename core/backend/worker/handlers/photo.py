@@ -110,6 +110,8 @@ def _face(made: Sequence[Reconstruction]) -> PhotoFace:
         detail_from=first.detail_from,
         seconds=first.seconds,
         iris=None if first.iris is None else _float32(first.iris),
+        skin_age=float(first.skin_settings.age),
+        regions={name: float(value) for name, value in first.skin_settings.regions.items()},
         corrective=None if first.corrective is None else _float32(first.corrective),
     )
 

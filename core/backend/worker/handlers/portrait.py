@@ -25,6 +25,7 @@ def portrait(engine: Engine, request: PortraitRequest, job: Job) -> PortraitAnsw
     needs.require("draw a preset", needs.PORTRAITS)
     from ....face_model.model import FaceModel
     from ....face_model.presets import from_text
+    from ....face_model.skin_settings import SkinSettings
     from ....photo.portrait import portrait_of
 
     if not SIZES[0] <= request.size <= SIZES[1]:
@@ -37,7 +38,12 @@ def portrait(engine: Engine, request: PortraitRequest, job: Job) -> PortraitAnsw
     def displacement(
         identity: np.ndarray, expression: np.ndarray, offset: np.ndarray | None, relief: np.ndarray | None
     ) -> np.ndarray:
-        controls = Controls(relief=None if relief is None else torch.from_numpy(relief))
+        skin = preset.skin or SkinSettings()
+        gain = skin.gain(model)
+        controls = Controls(
+            age=skin.age, gain=None if gain is None else torch.from_numpy(gain),
+            relief=None if relief is None else torch.from_numpy(relief),
+        )  # fmt: skip
         offsets = None if offset is None else offset[None]
         return engine.displacement(identity[None], expression[None], offsets, resolution, controls)[0]
 
