@@ -44,7 +44,7 @@ def add_emotion(parser: argparse.ArgumentParser) -> None:
 
     parser.add_argument(
         "--emotion", action="append", default=[], metavar="NAME[:STRENGTH][,...][@SECONDS]",
-        help=f"rule-based: {', '.join(CHOICES)}, or {AUTO}, which guesses from the voice; strength 0 to 1 (default "
+        help=f"rule-based: {', '.join(CHOICES)}, or {AUTO}, a rough guess from the voice; strength 0 to 1 (default "
         f"{USUAL_STRENGTH:g}); may be repeated, each from its second on",
     )  # fmt: skip
 

@@ -13,7 +13,16 @@ from pathlib import Path
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..paths import ROOT
-from . import train_encoder, train_generator, train_photo, train_readout, train_restoration, train_speech, train_style
+from . import (
+    train_encoder,
+    train_generator,
+    train_lips,
+    train_photo,
+    train_readout,
+    train_restoration,
+    train_speech,
+    train_style,
+)
 from .train_options import add_training, command_line, training_of
 
 
@@ -55,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train_generator.add_subparser(what)
     train_speech.add_subparser(what)
     train_readout.add_subparser(what)
+    train_lips.add_subparser(what)
     train_style.add_subparser(what)
     train_photo.add_subparser(what)
     train_restoration.add_subparser(what)

@@ -178,15 +178,18 @@ def steps(
         prosody = replace(prosody, level=readout.without_speech(prosody.level, speaks))
     level = prosody.level
     motion[:, SPEAKING] *= animator.motion_gain.get(config.speakers[place], 1.0)
-    # Where lips meet, the decoder says also in a learnt style.
-    meant = contact.meant(motion)
+    # Where lips meet, the decoder says also in a learnt style; and the sound, of languages that it does not know.
+    meet, teeth = contact.meant(motion)
+    if said is not None:
+        meet = np.maximum(meet, readout.lips(said) * (1 - teeth))
+    meant = meet, teeth
     if learnt is not None:
         motion = learnt.spoken(np.concatenate(given)[: len(motion)], motion)
     if said is not None and controls.tongue:
         motion[:, _TONGUE] = np.maximum(motion[:, _TONGUE], readout.tongue(said, motion[:, _JAW]))
     curves = apply(motion, times, level, controls, meant)
     speech = gate(level, times)
-    lips = meant[0] * speech if controls.contact else np.zeros(len(times))
+    lips = meet * speech if controls.contact else np.zeros(len(times))
     target = config.rate if fps is None else fps
     wanted = first + np.arange(max(0, int(np.ceil((seconds - first) * target - 1e-6))) + 1) / target
     curves = at_frames(times, curves, wanted)

@@ -151,7 +151,8 @@ class SpeechProperties(bpy.types.PropertyGroup):
             ("NEUTRAL", "Neutral", "None"),
             *((name.upper(), name.capitalize(), "As strong as Strength says") for name in EMOTIONS),
             ("MIXED", "Mixed", "Several at once, each with a strength of its own"),
-            ("AUTO", "From Voice", "A cautious guess from pitch and harshness: joy, anger, sadness, surprise"),
+            ("AUTO", "From Voice", "Rough: a rule's guess from pitch and harshness (joy, anger, sadness, surprise). It "
+             "was never shown to be right more often than Neutral"),
         ],
     )  # fmt: skip
     emotion_strength: bpy.props.FloatProperty(

@@ -14,7 +14,8 @@ import numpy as np
 
 from ...speech.audio import RATE, load
 from ...speech.encoders import SpeechEncoder
-from ...speech.readout import ROWS, Readout
+from ...speech.readout import LEARNT_FIRST as ROWS
+from ...speech.readout import Readout
 from ...speech.silence import levels
 from .sentences import sentence
 from .voices import Voice
@@ -107,13 +108,13 @@ def samples(voices: list[Voice], sentences: int, recordings: list[Path], seed: i
         yield in_noise(rng, sound, rng.uniform(0, 15)), truth, k % 5 == 2
 
 
-def fitted(features: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, float]:
+def fitted(features: np.ndarray, truth: np.ndarray, strength: float = _RIDGE) -> tuple[np.ndarray, float]:
     """Ridge logistic regression by Newton's method, classes weighing the same: (n, width), (n,) -> weight, bias."""
     mean, spread = features.mean(0), features.std(0) + 1e-3
     design = np.concatenate([(features - mean) / spread, np.ones((len(features), 1), np.float32)], 1).astype(np.float64)
     share = float(truth.mean())
     weigh = np.where(truth > 0, 0.5 / share, 0.5 / (1 - share))
-    ridge = _RIDGE * np.eye(design.shape[1])
+    ridge = strength * np.eye(design.shape[1])
     ridge[-1, -1] = 1e-6
     row = np.zeros(design.shape[1])
     for _ in range(_ROUNDS):

@@ -45,6 +45,19 @@ def test_the_tongue_shows_in_an_open_mouth():
     assert tongue(np.full((150, 3), 0.5, np.float32), np.ones(150)).max() == 0, "unsure"
 
 
+def test_lips_meet_at_the_surest_frame():
+    said = np.zeros((60, 4), np.float32)
+    said[20:25, 3] = 0.8, 0.95, 0.99, 0.9, 0.7
+    said[40, 3], said[50, 3] = 0.65, 0.55
+    heard = readouts.lips(said)
+    np.testing.assert_allclose(heard[21:24], [0.5, 1, 0.5])
+    assert heard[20] == heard[24] == 0
+    assert heard[40] == pytest.approx(1 / 3, abs=1e-5)
+    assert heard[50] == 0
+    assert not readouts.lips(said[:, :3]).any(), "older weights cannot tell"
+    assert not len(readouts.lips(said[:0]))
+
+
 def test_it_learns_what_a_line_can_tell():
     rng = np.random.default_rng(0)
     features = rng.standard_normal((4000, 6)).astype(np.float32) * [1, 5, 1, 0.1, 1, 1] + 3
@@ -75,6 +88,14 @@ def test_it_travels_with_the_weights(tmp_path: Path):
     made = Readout(rng.standard_normal((3, 16)).astype(np.float32), np.array([0.5, -1, 2], np.float32))
     save_speech(tmp_path / "with", decoder, ABOUT, made)
     save_speech(tmp_path / "without", decoder, ABOUT)
+    four = Readout(rng.standard_normal((4, 16)).astype(np.float32), np.zeros(4, np.float32))
+    save_speech(tmp_path / "four", decoder, ABOUT, four)
+    again = load_readout(tmp_path / "four")
+    assert again is not None
+    assert again.weight.shape == (4, 16)
+    save_speech(tmp_path / "five", decoder, ABOUT, Readout(np.zeros((5, 16), np.float32), np.zeros(5, np.float32)))
+    with pytest.raises(DnpmError, match="its readout does not fit"):
+        load_readout(tmp_path / "five")
     got = load_readout(tmp_path / "with")
     np.testing.assert_allclose(got.weight, made.weight, atol=2e-3)
     assert load_readout(tmp_path / "without") is None
