@@ -27,7 +27,7 @@ AMPLITUDE, NOISE = 0.012, 0.004
 _OUTLINE_NOISE = 0.02
 """The outline's points slide along the face."""
 _PINNED_MM = 20.0
-"""Around a point that the artist has pinned the landmarks are known to be wrong."""
+"""So far around a point that the artist has pinned the landmarks are taken to be wrong as the nearest one is."""
 _REACH = 3.0
 """Lengths from the nearest landmark at which the field has gone."""
 _STILL = ("teeth_lower", "teeth_upper", "tongue", "mouth")

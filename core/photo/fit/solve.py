@@ -81,7 +81,8 @@ class Fit:
     errors included; residuals: the same after the usual errors of such a face (`LandmarkErrorModel.expected`) are
     taken off, which is what the fit makes small; landmarks: those places, (468, 2) pixels. corrective (V, 3) mm: what
     the sliders cannot say about the person (`field.py`), for every expression alike; errors, residuals and landmarks
-    count it. None for fits of renders, and where the whole identity is locked."""
+    count it, and residuals then take off the errors of what is seen (`visible.py`). None for fits
+    of renders, and where the whole identity is locked."""
 
     identity: np.ndarray
     expressions: list[np.ndarray]
