@@ -2,7 +2,8 @@
 
 Nearest places with a check of the normals pull the sheet onto the skin along its normals (Chen and Medioni 1992), so
 that it may slide; landmarks hold it along the skin. The person is solved for first (the bilinear model's identity at
-rest), then every vertex may leave that shape, neighbours together, ever more freely (Amberg et al. 2007).
+rest), then every vertex may leave that shape, neighbours together, ever more freely (Amberg et al. 2007): the less the
+person's shape explains of the head, the more freely, as its residual tells how far heads like this one lie from it.
 """
 
 from __future__ import annotations
@@ -27,8 +28,11 @@ _MARKS_LATE, _PRIOR_LATE = 0.1, 20.0
 _STIFFNESS = (100.0, 30.0, 30.0, 30.0)
 _FAR_MM = (8.0, 8.0, 6.0, 6.0)
 _LEAST_COSINE = 0.35
-_LANDMARK = 0.02
+_LANDMARK = 0.1
 """Weight of a landmark beside a place of the sheet while it moves freely; they err by about two millimetres."""
+_EXPLAINED_MM, _FREEST = 0.25, 0.1
+"""Root mean square distance that the person's shape leaves on people of ours: at more, the sheet is as much less stiff
+as the square of that distance is larger (a prior's precision is one over its variance), down to a tenth."""
 PINNED = 5000.0
 """Trust of a landmark that an artist put in its place, beside 1 for one that was seen well."""
 
@@ -60,9 +64,10 @@ def register(
         state.fit_person(10.0 if late else 18.0, _MARKS_LATE if late else 2.0, _PRIOR_LATE if late else 12.0)
     coarse = template.rest(state.full)
     if free:
+        give = np.clip((_EXPLAINED_MM / max(state.misfit(_FAR_MM[0]), 1e-9)) ** 2, _FREEST, 1.0)
         for k, (stiffness, far) in enumerate(zip(_STIFFNESS, _FAR_MM, strict=True)):
             yield f"shape, step {k + 1} of {len(_STIFFNESS)}"
-            coarse = state.loosened(coarse, stiffness, far)
+            coarse = state.loosened(coarse, stiffness * give, far)
     turned = state.aligned()
     return Registration(state.full, template.finer @ coarse, turned, state.scale, state.rotation, state.shift)
 
@@ -115,6 +120,14 @@ class _State:
         away = np.linalg.norm(place - sheet, axis=1)
         trust = np.clip((cosine - _LEAST_COSINE) / 0.3, 0, 1) * (away < far)
         return Places(found.triangle, found.weights, place), normal, trust
+
+    def misfit(self, far: float) -> float:
+        """Root mean square distance in mm from the person's shape to the head along its normals, outliers held down."""
+        sheet = self.template.finer @ self.template.rest(self.full)
+        places, normal, trust = self.nearest(sheet, far)
+        off = ((sheet - places.point) * normal).sum(1)
+        weight = trust / (1 + np.abs(off) / 3.0)
+        return float(np.sqrt((weight * off**2).sum() / max(weight.sum(), 1e-9)))
 
     def fit_person(self, far: float, marks_weight: float, prior_weight: float) -> None:
         """One Gauss-Newton step for identity, size and place together."""
