@@ -10,7 +10,9 @@ the photo itself, where that makes sense:
   second_rank, second_forehead,  of another photo of the person: all regions, and two alone; null where nobody has one
   second_folds
   age_auc                        how often somebody of at least 60 years has more lines than one of at most 40, by ages
-                                 in labels.csv (column age); null without
+                                 in labels.csv (column age; null without): of maps lit alike on the detail UV, for
+                                 renders have the coarse face's shading as well
+  years_auc                      the same by the skin's age in years, "read" and "fitted" (by the shape)
   false_lines, true_lines        mean energy (in thousandths) at places where a photo shows fewer lines than two thirds
                                  of the others, and more than two thirds of them
   small_mm                       error of the map of the same photo reduced to 64 px of face, against that of the sharp
@@ -31,6 +33,7 @@ from ..detail.card import check_face_model, weights_dir
 from ..detail.mesh import masked
 from ..detail.weights import load_detail
 from ..errors import DnpmError
+from ..face_model.checks import age_regression
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
 from ..geometry.uv_map import mask_at
@@ -40,11 +43,13 @@ from ..photo.fit.solve import Picture as FitPicture
 from ..photo.image_file import Picture, read_picture
 from ..photo.landmarks.detect import find_faces
 from ..photo.landmarks.networks import LandmarkNetworks
+from ..photo.line_features import LineFilter
 from ..photo.portraits import HALVES, LABELS, Person, chosen, people_of
 from ..photo.reconstruct import Reconstruction, Reconstructor
 from ..photo.render import Lights, Paint
 from ..photo.restore.pipeline import open_restorer
 from ..photo.sheet import smooth
+from ..photo.skin_view import SkinView
 from . import likeness_measures as measures
 from .line_energy import REGIONS, LineReader, Lines, likeness
 
@@ -53,7 +58,7 @@ log = logs.logger(__name__)
 PURPOSE = "portraits: has the face the lines that the photo shows, and no others; old and young; second photos"
 KINDS = ("read", "fitted", "mean", "random", "coarse")
 OLD, YOUNG = 60.0, 40.0
-_SIDE, _MAP, _SMALL_FACE = 256, 512, 64
+_SIDE, _MAP, _SMALL_FACE, _BLUR_MM = 256, 512, 64, 0.7
 _GREY = np.array([0.62, 0.62, 0.62], np.float32)
 _GROUND = np.array([0.45, 0.45, 0.45], np.float32)
 
@@ -75,6 +80,9 @@ class Seen:
 
     person: Person
     lines: dict[str, Lines] = field(default_factory=dict)
+    amount: dict[str, float] = field(default_factory=dict)
+    """By kind: how lined the map is."""
+    years: dict[str, float] = field(default_factory=dict)
     small: dict[str, float] = field(default_factory=dict)
 
 
@@ -102,6 +110,10 @@ def evaluate(args: argparse.Namespace) -> dict:
 class _Viewer:
     def __init__(self, model: FaceModel, tools: dict[str, Reconstructor]) -> None:
         self.model, self.tools, self.reader = model, tools, LineReader(model)
+        self.filter, self.age = LineFilter(tools["read"].viewer), age_regression(model)
+        inside = tools["read"].viewer.inside
+        light = 0.25 * np.ones_like(inside), 0.35 * np.ones_like(inside)
+        self.evenly = SkinView(0 * inside, inside, light, _BLUR_MM, tools["read"].viewer.mm)
         self.grey = Paint(np.broadcast_to(_GREY, (8, 8, 3)), _GREY, np.full(3, 0.08, np.float32))
 
     def look(self, person: Person, before: np.ndarray | None, small: bool) -> tuple[Seen, np.ndarray]:
@@ -119,6 +131,13 @@ class _Viewer:
         for kind, heights in maps.items():
             picture_of = smooth(self.model, result.vertices, camera, self.grey, Lights(), heights, _GROUND)
             one.lines[kind] = self.reader.read(picture_of, result.vertices, camera)
+            if heights is not None:
+                one.amount[kind] = float(np.log(self.filter.of_map(heights, self.evenly).energy.mean(1) + 5e-4).mean())
+        if self.age is not None:
+            weights, middle = self.age
+            one.years = {
+                kind: middle + float(weights @ which.identity) + which.skin_settings.age for kind, which in made.items()
+            }
         one.lines["photo"] = self.reader.read(picture.image, result.vertices, result.camera)
         if len(person.files) > 1:
             one.lines["second"] = self._lines_of(person.files[1])
@@ -159,7 +178,10 @@ def figures(seen: list[Seen]) -> dict[str, Any]:
             ("second_rank", REGIONS), ("second_forehead", ("forehead",)), ("second_folds", ("nasolabial",)),
         ):  # fmt: skip
             row[key] = _second(seen, kind, regions)
-        row["age_auc"] = _age(seen, kind)
+        if kind not in ("photo", "coarse"):
+            row["age_auc"] = _age([(one.person.age, one.amount.get(kind)) for one in seen])
+        if kind in KINDS[:2]:
+            row["years_auc"] = _age([(one.person.age, one.years.get(kind)) for one in seen])
         if kind != "photo":
             row["false_lines"], row["true_lines"] = _where(of(kind), photos)
         result[kind] = {key: None if value is None else round(value, 4) for key, value in row.items()}
@@ -182,18 +204,12 @@ def _second(seen: list[Seen], kind: str, regions: tuple[str, ...]) -> float | No
     return float(np.mean(ranks)) if ranks else None
 
 
-def _age(seen: list[Seen], kind: str) -> float | None:
-    known = [one for one in seen if one.person.age is not None and not YOUNG < one.person.age < OLD]
+def _age(scores: list[tuple[float | None, float | None]]) -> float | None:
+    """Of ages and what should grow with them."""
+    known = [(age, score) for age, score in scores if age is not None and score is not None and not YOUNG < age < OLD]
     if not known:
         return None
-    old = np.array([float(one.person.age or 0) >= OLD for one in known])
-    return measures.auc(np.array([_amount(one.lines[kind]) for one in known]), old)
-
-
-def _amount(lines: Lines) -> float:
-    """Mean over the regions of the logarithm of what can be seen of them."""
-    means = [np.nanmean(values) for values in lines.values.values() if np.isfinite(values).any()]
-    return float(np.mean(np.log(np.array(means) + 1e-3)))
+    return measures.auc(np.array([score for _, score in known]), np.array([age >= OLD for age, _ in known]))
 
 
 def _where(ours: list[Lines], photos: list[Lines]) -> tuple[float, float]:

@@ -27,6 +27,10 @@ def people(count: int, seed: int = 0) -> list[Seen]:
             "photo": Lines(own),
         }
         one.lines["second"] = noisy(0.3)
+        one.amount = {
+            kind: years / 40 + rng.normal(0, 0.1 if kind == "read" else 5) for kind in KINDS if kind != "coarse"
+        }
+        one.years = {"read": years + rng.normal(0, 3), "fitted": rng.normal(50, 12)}
         found.append(one)
     return found
 
@@ -39,6 +43,8 @@ def test_the_photos_own_lines_win() -> None:
         assert abs(kinds["random"][key] - result["chance_rank"]) < 5, key
     assert kinds["read"]["own_rank"] == 1
     assert kinds["read"]["age_auc"] > 0.95
+    assert kinds["read"]["years_auc"] > 0.95
+    assert "age_auc" not in kinds["coarse"]
     assert 0.2 < kinds["mean"]["age_auc"] < 0.8
     ratio = {kind: row["true_lines"] / row["false_lines"] for kind, row in kinds.items() if "true_lines" in row}
     assert ratio["read"] > 2 > 1.3 > ratio["random"]
