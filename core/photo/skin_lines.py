@@ -48,6 +48,16 @@ _HIDDEN, _SAME = 0.2, 0.04
 """Share of a region below which it counts as hidden; strengths so near to 1 are 1."""
 
 
+FAMILIES = {
+    "Forehead lines": ("forehead", 0.6), "Frown lines": ("glabella", 0.6), "Crow's feet": ("crows_feet", 0.6),
+    "Under-eye lines": ("under_eye", 0.6), "Nasolabial folds": ("nasolabial", 0.6), "Lip lines": ("lips", 0.6),
+    "Chin creases": ("chin", 0.6), "Marionette lines": ("marionette", 1.0), "Cheek lines": ("cheek", 1.0),
+}  # fmt: skip
+"""Component that scales the depth of lines -> where they lie, and how much of what the rule says it takes over: the
+region's strength takes the rest, where there is one."""
+PLACES = tuple(place for place, _ in FAMILIES.values())
+
+
 @dataclass(frozen=True)
 class SkinRead:
     """components (34,) standard deviations, and known (34,) 0 to 1: how much of each the photo tells; years, the skin's
@@ -96,7 +106,7 @@ class SkinRegression:
     (levels, F + n_exp, targets) on standardised features and the expression, targets in standard deviations of random
     people; told (levels, targets): the share of the variance that held-out people's lines tell; centre, scale
     (targets,): the targets' own; expression (n_exp,): the usual one; regions: what strength photos usually give each
-    region, where a photo hides it."""
+    region, and depths: what they would give it before depths are moved, both where a photo hides it."""
 
     usual: np.ndarray
     spread: np.ndarray
@@ -106,6 +116,7 @@ class SkinRegression:
     scale: np.ndarray
     expression: np.ndarray
     regions: Mapping[str, float] = field(default_factory=dict)
+    depths: Mapping[str, float] = field(default_factory=dict)
 
     def read(self, lines: Lines, level: int, expression: np.ndarray) -> SkinRead:
         """What a photo at a level of blur says."""
@@ -124,6 +135,7 @@ class SkinRegression:
             for name in _ARRAYS
         }
         arrays["regions"] = np.array([self.regions.get(name, 1.0) for name in EXPRESSIONS_BY_REGION], np.float32)
+        arrays["depths"] = np.array([self.depths.get(name, 1.0) for name in PLACES], np.float32)
         tensor_file.save(path, arrays, {"format": FORMAT, "model": model.name, **about})
 
     @classmethod
@@ -136,11 +148,12 @@ class SkinRegression:
         arrays, metadata = tensor_file.load(path)
         if metadata.get("format") != FORMAT:
             raise DnpmError(f"{path}: holds no regression of lines; {_AGAIN}")
-        if missing := [name for name in (*_ARRAYS, "regions") if name not in arrays]:
+        if missing := [name for name in (*_ARRAYS, "regions", "depths") if name not in arrays]:
             raise DnpmError(f"{path}: holds no {missing[0]!r}; {_AGAIN}")
         found = cls(
             **{name: arrays[name].astype(float) for name in _ARRAYS},
             regions=dict(zip(EXPRESSIONS_BY_REGION, np.ravel(arrays["regions"]).tolist(), strict=False)),
+            depths=dict(zip(PLACES, np.ravel(arrays["depths"]).tolist(), strict=False)),
         )
         levels, count, targets = len(LEVELS_MM), found.usual.shape[-1] if found.usual.ndim else 0, len(TARGETS)
         expressions = len(np.ravel(found.expression))
@@ -149,7 +162,8 @@ class SkinRegression:
             "told": (levels, targets), "centre": (targets,), "scale": (targets,), "expression": (expressions,),
         }  # fmt: skip
         same = all(getattr(found, name).shape == shape for name, shape in wanted.items())
-        if not same or arrays["regions"].shape != (len(EXPRESSIONS_BY_REGION),):
+        usual = {"regions": len(EXPRESSIONS_BY_REGION), "depths": len(PLACES)}
+        if not same or any(arrays[name].shape != (number,) for name, number in usual.items()):
             raise DnpmError(f"{path}: its arrays contradict each other; {_AGAIN}")
         if not all(np.isfinite(getattr(found, name)).all() for name in _ARRAYS) or not (found.spread > 0).all():
             raise DnpmError(f"{path}: holds numbers that no regression has; {_AGAIN}")
@@ -171,13 +185,6 @@ _CLEAR = 0.5
 """The map's lines over the photo's clutter at which half of what is read is believed."""
 
 
-FAMILIES = {
-    "Forehead lines": ("forehead", 0.6), "Frown lines": ("glabella", 0.6), "Crow's feet": ("crows_feet", 0.6),
-    "Under-eye lines": ("under_eye", 0.6), "Nasolabial folds": ("nasolabial", 0.6), "Lip lines": ("lips", 0.6),
-    "Chin creases": ("chin", 0.6), "Marionette lines": ("marionette", 1.0), "Cheek lines": ("cheek", 1.0),
-}  # fmt: skip
-"""Component that scales the depth of lines -> where they lie, and how much of what the rule says it takes over: the
-region's strength takes the rest, where there is one."""
 _DEPTH, _BEND = 1.05, 0.8
 """The component x scales its lines' depth by exp(_DEPTH tanh(_BEND x)) (`core/training/teacher/person.py`)."""
 _DAMPED = (0.36, 1.6)
@@ -256,6 +263,18 @@ class SkinLineReader:
                  if (same := at_level(view)) is not None]  # fmt: skip
         if not shown:
             return identity, 0.0
+        identity, years = self.regressed(identity, shown, kept)
+        older = identity + np.float32(years) * age_direction(self.model)
+        steps = [self._depths(older, view, moved) for view, _, moved in shown]
+        self._set(identity, np.mean(steps, 0), kept)
+        return identity, years
+
+    def regressed(
+        self, identity: np.ndarray, shown: Sequence[tuple[SkinView, int, np.ndarray]], kept: Collection[int] = ()
+    ) -> tuple[np.ndarray, float]:
+        """`skin` before depths are moved, of views with their levels and expressions. The regression must be there."""
+        assert self.regression is not None
+        assert self.age is not None
         reads = [self.regression.read(self.lines.of_photo(view), level, moved) for view, level, moved in shown]
         identity = np.array(identity, np.float32)
         self._set(identity, np.mean([one.components for one in reads], 0), kept)
@@ -265,9 +284,6 @@ class SkinLineReader:
             # Shapes tell nothing of portraits' ages; the lines' guess stands alone.
             guess = float(np.mean([one.years for one in reads])) - middle - float(weights @ identity)
             years = round(float(np.clip(guess, -MOST_YEARS, MOST_YEARS)), 1)
-        older = identity + np.float32(years) * age_direction(self.model)
-        steps = [self._depths(older, view, moved) for view, _, moved in shown]
-        self._set(identity, np.mean(steps, 0), kept)
         return identity, years
 
     def _set(self, identity: np.ndarray, values: np.ndarray, kept: Collection[int]) -> None:
@@ -275,15 +291,21 @@ class SkinLineReader:
             if int(place) not in kept:
                 identity[place] = value
 
+    def compared(self, identity: np.ndarray, view: SkinView, expression: np.ndarray) -> dict[str, tuple[float, float]]:
+        """`RegionRule.read` of a view and the networks' map of an identity whose age is the skin's."""
+        ours = self.lines.of_map(self.displacement(identity, expression, SIDE), view)
+        return self.rule.read(self.lines.of_photo(view), ours)
+
     def _depths(self, identity: np.ndarray, view: SkinView, expression: np.ndarray) -> np.ndarray:
         """(34,) components, those of `FAMILIES` as the rule has them."""
-        ours = self.lines.of_map(self.displacement(identity, expression, SIDE), view)
-        read = self.rule.read(self.lines.of_photo(view), ours)
+        read = self.compared(identity, view, expression)
+        usual = self.regression.depths if self.regression is not None else {}
         values = np.array(identity[self.places], float)
         for label, (region, share) in FAMILIES.items():
             strength, believed = read[region]
             k = skin_components.LABELS.index(label)
-            values[k] = depth_step(float(values[k]), float(np.exp(share * believed * np.log(max(strength, 0.05)))))
+            told = believed * np.log(max(strength, LEAST)) + (1 - believed) * np.log(usual.get(region, 1.0))
+            values[k] = depth_step(float(values[k]), float(np.exp(share * told)))
         return values
 
     def regions(self, view: SkinView, heights: np.ndarray) -> dict[str, float]:

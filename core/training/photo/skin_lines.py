@@ -41,6 +41,7 @@ from ...photo.portraits import Person, chosen, people_of
 from ...photo.skin_lines import (
     FILE,
     LEVELS_MM,
+    PLACES,
     TARGETS,
     SkinLineReader,
     SkinRegression,
@@ -219,18 +220,20 @@ def learn(rows: np.ndarray, sitters: Sequence[SkinSitter], lines: LineFilter, n_
                           centre=centre, scale=scale, expression=usual_expression)  # fmt: skip
 
 
-def usual_regions(reader: SkinLineReader, sitters: Sequence[SkinSitter]) -> dict[str, float]:
-    """Region -> the strength that the sitters' photos give it, after their skin has been read: what a photo that hides
-    it gets. Raises DnpmError when the model has no age."""
+def usual_strengths(reader: SkinLineReader, sitters: Sequence[SkinSitter], *, depths: bool) -> dict[str, float]:
+    """Region -> the strength that the sitters' photos give it, after their skin has been read, or with `depths` before
+    depths are moved: what a photo that hides it gets. Raises DnpmError when the model has no age."""
     direction = age_direction(reader.model)
-    sums = dict.fromkeys(EXPRESSIONS_BY_REGION, (0.3, 0.3))
+    sums = dict.fromkeys(PLACES if depths else EXPRESSIONS_BY_REGION, (0.3, 0.3))
     for one in sitters:
         same = at_level(one.view)
         if same is None:
             continue
-        identity, years = reader.skin(one.identity, [one.view], [one.expression])
-        heights = reader.displacement(identity + np.float32(years) * direction, one.expression, SIDE)
-        read = reader.rule.read(reader.lines.of_photo(same[0]), reader.lines.of_map(heights, same[0]))
+        if depths:
+            identity, years = reader.regressed(one.identity, [(*same, one.expression)])
+        else:
+            identity, years = reader.skin(one.identity, [one.view], [one.expression])
+        read = reader.compared(identity + np.float32(years) * direction, same[0], one.expression)
         for name, (total, weight) in sums.items():
             strength, believed = read[name]
             sums[name] = total + believed * strength, weight + believed
@@ -326,7 +329,9 @@ def build(args: argparse.Namespace) -> Path:
             tell,
         )  # fmt: skip
     learnt = learn(rows, sitters, lines, model.n_exp)
-    learnt = replace(learnt, regions=usual_regions(SkinLineReader(viewer, learnt, partial(map_of, detail)), sitters))
+    paint = partial(map_of, detail)
+    learnt = replace(learnt, depths=usual_strengths(SkinLineReader(viewer, learnt, paint), sitters, depths=True))
+    learnt = replace(learnt, regions=usual_strengths(SkinLineReader(viewer, learnt, paint), sitters, depths=False))
     told = {name: round(float(value), 2) for name, value in zip(TARGETS, learnt.told[0], strict=True)}
     learnt.save(path, model, {
         "command": f"dnpm build skin-lines DIR --half {args.half} --count {args.count} --seed {args.seed}",

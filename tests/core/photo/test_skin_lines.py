@@ -139,7 +139,7 @@ def regression(model: FaceModel, count: int) -> SkinRegression:
         rng.normal(size=shape), rng.uniform(0.5, 1, shape),
         rng.normal(0, 0.01, (len(LEVELS_MM), count + model.n_exp, targets)),
         rng.uniform(0, 1, (len(LEVELS_MM), targets)), np.zeros(targets), np.ones(targets), np.zeros(model.n_exp),
-        {"glabella": 0.5},
+        {"glabella": 0.5}, {"cheek": 0.7},
     )  # fmt: skip
 
 
@@ -151,6 +151,7 @@ def test_the_file_comes_back(face_model: FaceModel, lines: LineFilter, tmp_path:
     np.testing.assert_allclose(again.weights, made.weights, atol=1e-3)
     assert again.regions["glabella"] == pytest.approx(0.5)
     assert again.regions["chin"] == 1
+    assert again.depths["cheek"] == pytest.approx(0.7)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DnpmError, match="lines"):
         SkinRegression.load(face_model, path)
