@@ -28,6 +28,7 @@ from . import (
 )
 from .scene import diagnostics as reports
 from .scene import registration, session
+from .scene.board import following
 from .scene.detail import live
 from .scene.face import models, registry
 from .scene.look import looks
@@ -76,6 +77,7 @@ _STEPS = (
     (phone.stop, phone.stop),
     (looks.forget, looks.forget),
     (live.forget, live.forget),
+    (following.forget, following.forget),
     (handlers.register, handlers.unregister),
 )
 

@@ -8,7 +8,7 @@ import bpy
 
 from ..core import logs
 from ..core.errors import DnpmError
-from .scene.board import posing
+from .scene.board import following, posing
 from .scene.detail import live
 from .scene.face import own_heads, slider_values
 
@@ -74,7 +74,10 @@ class FaceOperator(OperatorMixin):
 
     def execute(self, context: bpy.types.Context) -> Result:
         try:
-            self.apply(context, the_face(context, edits=self.edits))
+            face = the_face(context, edits=self.edits)
+            uid = face.session_uid
+            self.apply(context, face)
+            following.after_operator(uid)
         except DnpmError as error:
             return failed(self, error)
         except Exception:

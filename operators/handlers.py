@@ -11,6 +11,7 @@ from bpy.app.handlers import persistent
 from ..core import logs
 from ..core.errors import DnpmError
 from .scene import compat, rendering
+from .scene.board import following, posing
 from .scene.detail import dragging, live, map_image, map_state, waiting
 from .scene.face import registry, slider_values, vertex_groups
 from .scene.look import looks
@@ -42,6 +43,8 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
     ):
         return
     faces, new = registry.look_again() if keys else (registry.faces(), False)
+    if keys and any(posing.board_of(face) for face in faces):
+        following.soon()
     moved = faces if new else live.moved(faces, depsgraph, keys=keys)
     if not moved or compat.is_rendering(depsgraph):
         return
@@ -72,12 +75,14 @@ def _after_undo(*_: object) -> None:
         live.restore(face)
         if slider_values.is_editable(face):
             _or_say(bpy.context.scene, face, lambda face, _: looks.apply(face), None)
+    following.soon()
 
 
 @persistent
 def _after_load(*_: object) -> None:
     registry.forget()
     live.forget()
+    following.forget()
     looks.forget()
     vertex_groups.migrate_all()
     for face in registry.faces():

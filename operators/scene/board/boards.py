@@ -13,7 +13,7 @@ from ....core.face_model.arkit import ARKIT_NAMES
 from .. import names
 from ..export.stage import stage
 from ..face import models, slider_values
-from . import build, drivers, posing
+from . import build, drivers, following, posing
 from .joints import Joints, measure
 
 MODIFIER = "DNPM Board"
@@ -57,6 +57,7 @@ def add(face: bpy.types.Object, scene: bpy.types.Scene, *, bones: bool) -> list[
         if build.JAW in posing.bones_of(armature):
             drivers.add_jaw(armature, joints)
         posing.pose(armature, posing.arkit_of(before, model.expression_index))
+        following.remember(face, armature, build.places(joints, joints.unit, bones=bones))
         if bones:
             _add_weights(face, armature, joints)
         undo.pop_all()

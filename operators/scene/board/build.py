@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,7 +47,7 @@ def build(stage: Stage, face: bpy.types.Object, joints: Joints, *, bones: bool) 
     stage.scene.collection.objects.link(armature)
     with stage.selected(armature):
         bpy.ops.object.mode_set(mode="EDIT")
-        for one in _bones(joints, bones=bones):
+        for one in _bones(joints, joints.unit, bones=bones):
             made = data.edit_bones.new(one.name)
             made.head = one.place
             made.tail = (one.place[0], one.place[1], one.place[2] + one.length)
@@ -62,9 +63,12 @@ def build(stage: Stage, face: bpy.types.Object, joints: Joints, *, bones: bool) 
     return armature
 
 
-def _bones(joints: Joints, *, bones: bool) -> list[Bone]:
-    unit = joints.unit
+def places(joints: Joints, unit: float, *, bones: bool) -> dict[str, tuple[float, float, float]]:
+    """Where the heads of the armature's bones are, in the units of an armature with this scale, by name."""
+    return {one.name: one.place for one in _bones(joints, unit, bones=bones)}
 
+
+def _bones(joints: Joints, unit: float, *, bones: bool) -> list[Bone]:
     def place(point: np.ndarray) -> tuple[float, float, float]:
         x, y, z = (np.asarray(point, float) / unit).tolist()
         return x, y, z
@@ -168,12 +172,18 @@ def _restrict(armature: bpy.types.Object, joints: Joints) -> None:
         track: Any = posing.bones_of(armature)[f"dnpm_eye.{letter}"].constraints.new("DAMPED_TRACK")
         track.target, track.subtarget, track.track_axis = armature, f"eye.{letter}", "TRACK_Z"
     jaw = posing.bones_of(armature).get("jaw_bone")
-    if jaw is None:
-        return
-    jaw.lock_location = (True, True, False)
-    turn: Any
-    slide: Any
-    turn, slide = jaw.constraints.new("LIMIT_ROTATION"), jaw.constraints.new("LIMIT_LOCATION")
+    if jaw is not None:
+        jaw.lock_location = (True, True, False)
+        jaw.constraints.new("LIMIT_ROTATION")
+        jaw.constraints.new("LIMIT_LOCATION")
+        limit_jaw(armature, joints, joints.unit)
+
+
+def limit_jaw(armature: bpy.types.Object, joints: Joints, unit: float) -> None:
+    """Let the jaw's bone turn and slide as far as this face's jaw does. Constraints that were removed stay away."""
+    jaw = posing.bones_of(armature)["jaw_bone"]
+    kinds: dict[str, Any] = {one.type: one for one in reversed(jaw.constraints)}
+    turn, slide = kinds.get("LIMIT_ROTATION"), kinds.get("LIMIT_LOCATION")
     further = JAW in posing.bones_of(armature)
     wide, swing = joints.jaw_open, joints.jaw_side
     ends = {
@@ -181,14 +191,18 @@ def _restrict(armature: bpy.types.Object, joints: Joints) -> None:
         "y": (-1.6 * swing, 1.6 * swing) if further else (-swing, swing),
         "z": (math.radians(-8), math.radians(8)) if further else (0.0, 0.0),
     }
-    turn.owner_space, turn.use_transform_limit = "LOCAL", True
+    if turn is not None:
+        _set_limits(turn, "limit", ends)
+    far = joints.jaw_forward / unit
+    if slide is not None:
+        slides = {"x": (0.0, 0.0), "y": (0.0, 0.0), "z": (-0.5 * far if further else 0.0, 1.5 * far)}
+        _set_limits(slide, "", slides)
+
+
+def _set_limits(constraint: Any, what: str, ends: Mapping[str, tuple[float, float]]) -> None:
+    """what: how the constraint's switches go on before the axis, "limit" or, where they name the end, nothing."""
+    constraint.owner_space, constraint.use_transform_limit = "LOCAL", True
     for letter, (low, high) in ends.items():
-        setattr(turn, f"use_limit_{letter}", True)
-        setattr(turn, f"min_{letter}", low)
-        setattr(turn, f"max_{letter}", high)
-    slide.owner_space, slide.use_transform_limit = "LOCAL", True
-    far = joints.jaw_forward / joints.unit
-    for letter, low, high in (("x", 0.0, 0.0), ("y", 0.0, 0.0), ("z", -0.5 * far if further else 0.0, 1.5 * far)):
         for which, value in (("min", low), ("max", high)):
-            setattr(slide, f"use_{which}_{letter}", True)
-            setattr(slide, f"{which}_{letter}", value)
+            setattr(constraint, f"use_{what or which}_{letter}", True)
+            setattr(constraint, f"{which}_{letter}", value)

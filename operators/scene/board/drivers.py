@@ -42,31 +42,65 @@ def add(face: bpy.types.Object, armature: bpy.types.Object, joints: Joints) -> l
     return left
 
 
+def update(face: bpy.types.Object, armature: bpy.types.Object, joints: Joints, unit: float) -> None:
+    """Give the board's drivers the factors of a face that has become another person; unit: the board's as it stands."""
+    data = slider_values.shape_keys(face).animation_data
+    found = {curve.data_path: curve for curve in data.drivers if posing.is_ours(curve)} if data is not None else {}
+    for axis in board.AXES:
+        for name, sign in ((axis.plus, 1), (axis.minus, -1)):
+            curve = found.get(f'key_blocks["{name}"].value')
+            if curve is not None:
+                _set_text(curve.driver, _text(armature, axis, name, sign, joints, unit))
+    data = armature.animation_data
+    jaw = {(curve.data_path, curve.array_index): curve for curve in data.drivers} if data is not None else {}
+    for path, index, text in _jaw_ways(joints, unit):
+        curve = jaw.get((f'pose.bones["dnpm_jaw"].{path}', index))
+        if curve is not None and posing.is_ours(curve):
+            _set_text(curve.driver, text)
+
+
+def _set_text(driver: Any, text: str) -> None:
+    if driver.expression != text:
+        driver.expression = text
+
+
 def _add_one(
     curve: Any, armature: bpy.types.Object, axis: Axis, name: str, sign: int, joints: Joints
 ) -> None:  # fmt: skip
     driver: bpy.types.Driver = curve.driver
     driver.type = "SCRIPTED"
     _number(driver, "place", armature, axis.control, f".location[{axis.axis}]")
-    terms = ["dnpm_place" if sign > 0 else "-dnpm_place"]
     if axis.along:
         _number(driver, "along", armature, axis.along, f".location[{axis.axis}]")
-        terms.append(f"{'+' if sign > 0 else '-'} dnpm_along")
-    extra = _turned(name, joints)
-    if extra is not None and extra[0] in posing.bones_of(armature):
-        bone, what, factor = extra
-        if what in _GAZE:
-            _gaze(driver, armature, bone, what)
-            # The eyes' matrices are not exact: below 0.003 degrees they rest.
-            terms.append(_times(f"trunc(dnpm_turn * {_STEPS})", factor / _STEPS))
-        else:
-            _number(driver, "turn", armature, bone, what)
-            terms.append(_times("dnpm_turn", factor))
-    text = f"max({' '.join(terms)}, 0)"
+    extra = _extra(armature, name, joints, joints.unit)
+    if extra is not None and extra[1] in _GAZE:
+        _gaze(driver, armature, *extra[:2])
+    elif extra is not None:
+        _number(driver, "turn", armature, *extra[:2])
     if axis.both:
         _number(driver, "both", armature, axis.control, f'["{axis.both}"]')
-        text += " + dnpm_both"
-    driver.expression = f"min({text}, 1)"
+    driver.expression = _text(armature, axis, name, sign, joints, joints.unit)
+
+
+def _text(armature: bpy.types.Object, axis: Axis, name: str, sign: int, joints: Joints, unit: float) -> str:
+    """The driver's expression, of the variables of `_add_one`."""
+    terms = ["dnpm_place" if sign > 0 else "-dnpm_place"]
+    if axis.along:
+        terms.append(f"{'+' if sign > 0 else '-'} dnpm_along")
+    extra = _extra(armature, name, joints, unit)
+    if extra is not None and extra[1] in _GAZE:
+        # The eyes' matrices are not exact: below 0.003 degrees they rest.
+        terms.append(_times(f"trunc(dnpm_turn * {_STEPS})", extra[2] / _STEPS))
+    elif extra is not None:
+        terms.append(_times("dnpm_turn", extra[2]))
+    text = f"max({' '.join(terms)}, 0)" + (" + dnpm_both" if axis.both else "")
+    return f"min({text}, 1)"
+
+
+def _extra(armature: bpy.types.Object, name: str, joints: Joints, unit: float) -> tuple[str, str, float] | None:
+    """`_turned`, where the armature has that bone."""
+    extra = _turned(name, joints, unit)
+    return extra if extra is not None and extra[0] in posing.bones_of(armature) else None
 
 
 def _times(what: str, factor: float) -> str:
@@ -91,14 +125,14 @@ def _gaze(driver: bpy.types.Driver, armature: bpy.types.Object, bone: str, what:
     target.rotation_mode = "AUTO"
 
 
-def _turned(name: str, joints: Joints) -> tuple[str, str, float] | None:
+def _turned(name: str, joints: Joints, unit: float) -> tuple[str, str, float] | None:
     """What beside its control moves an expression: a bone, what of it, and the factor."""
     if name == "jawOpen" and joints.jaw_open:
         return "jaw_bone", ".rotation_euler[0]", 1 / joints.jaw_open
     if name in ("jawLeft", "jawRight"):
         return "jaw_bone", ".rotation_euler[1]", (1 if name == "jawLeft" else -1) / joints.jaw_side
     if name == "jawForward":
-        return "jaw_bone", ".location[2]", joints.unit / joints.jaw_forward
+        return "jaw_bone", ".location[2]", unit / joints.jaw_forward
     for letter, side in (("L", "Left"), ("R", "Right")):
         eye, bone = joints.eyes[letter], f"dnpm_eye.{letter}"
         inward, outward = (eye.right, eye.left) if letter == "L" else (eye.left, eye.right)
@@ -115,19 +149,23 @@ def _turned(name: str, joints: Joints) -> tuple[str, str, float] | None:
 
 def add_jaw(armature: bpy.types.Object, joints: Joints) -> None:
     """What turns of the jaw's bone no expression says, the skin follows by weights: wider, further back, tilted."""
-    excess = "dnpm_turn - min(max(dnpm_turn, {low:.9f}), {high:.9f})"
-    ways = (
-        ("rotation_euler", 0, excess.format(low=0.0, high=joints.jaw_open)),
-        ("rotation_euler", 1, excess.format(low=-joints.jaw_side, high=joints.jaw_side)),
-        ("rotation_euler", 2, "dnpm_turn"),
-        ("location", 2, excess.format(low=0.0, high=joints.jaw_forward / joints.unit)),
-    )
     bone: Any = posing.bones_of(armature)["dnpm_jaw"]
-    for path, index, text in ways:
+    for path, index, text in _jaw_ways(joints, joints.unit):
         driver = bone.driver_add(path, index).driver
         driver.type = "SCRIPTED"
         _number(driver, "turn", armature, "jaw_bone", f".{path}[{index}]")
         driver.expression = text
+
+
+def _jaw_ways(joints: Joints, unit: float) -> tuple[tuple[str, int, str], ...]:
+    """Path, index and expression of each of these drivers."""
+    excess = "dnpm_turn - min(max(dnpm_turn, {low:.9f}), {high:.9f})"
+    return (
+        ("rotation_euler", 0, excess.format(low=0.0, high=joints.jaw_open)),
+        ("rotation_euler", 1, excess.format(low=-joints.jaw_side, high=joints.jaw_side)),
+        ("rotation_euler", 2, "dnpm_turn"),
+        ("location", 2, excess.format(low=0.0, high=joints.jaw_forward / unit)),
+    )
 
 
 def mute(face: bpy.types.Object, *, muted: bool) -> None:
