@@ -98,7 +98,9 @@ def measure(
     try:
         for name in ("default", "paper") if paper else ("default",):
             torch.manual_seed(SEED)
-            result["configurations"][name] = _timed(Generator(GENERATORS[name]).eval(), resolutions, threads, runs)
+            generator = Generator(GENERATORS[name]).eval()
+            result["configurations"][name] = _timed(generator, resolutions, threads, runs)
+            result["configurations"][name]["layers"] = layers(generator, max(3, runs // 3))
         shipped = load_detail(weights_dir(None)).generator.eval()
         result["configurations"]["shipped"] = _timed(shipped, resolutions, threads, runs)
     finally:
@@ -133,6 +135,56 @@ def _timed(generator: Generator, resolutions: tuple[int, ...], threads: tuple[in
     return entry
 
 
+def layers(generator: Generator, runs: int = 3) -> list[dict]:
+    """Where the time goes, block by block, on one thread: CPU milliseconds (the least of some runs) of the block and of
+    its convolutions alone, and how many thousand million operations a second these do.
+
+    What the block takes beyond its three parts are passes over the features. CPU time, because other programs take the
+    machine's time and not that.
+    """
+    threads, resolutions = torch.get_num_threads(), generator.config.resolutions
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            return [_layer(generator, r, runs) for r in resolutions[1:]]
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _layer(generator: Generator, r: int, runs: int) -> dict:
+    block, half, ws = generator.synthesis.block(r), r // 2, torch.randn(1, 3, generator.config.w_dim)
+    up, flat = block.conv0.weight, block.conv1.weight
+    x, doubled, y = _features(up.shape[1], half), _features(len(up), r + 1), _features(len(flat), r)
+    taps = torch.ones(1, 1, 4, 4).expand(len(up), 1, 4, 4)
+    is_last = r == generator.config.resolution
+    row: dict = {
+        "resolution": r, "channels": len(flat),
+        "block_cpu_ms": _cpu_ms(lambda: block(x, ws, "const", is_last=is_last), runs),
+        "transposed_cpu_ms": _cpu_ms(lambda: F.conv_transpose2d(x, up.transpose(0, 1), stride=2), runs),
+        "filter_cpu_ms": _cpu_ms(lambda: F.conv2d(doubled, taps, padding=1, groups=len(up)), runs),
+        "convolution_cpu_ms": _cpu_ms(lambda: F.conv2d(y, flat, padding=1), runs),
+    }  # fmt: skip
+    work = 18e-6 * len(flat) * half * half
+    row["transposed_gflops"] = round(work * up.shape[1] / max(row["transposed_cpu_ms"], 1e-3), 1)
+    row["convolution_gflops"] = round(4 * work * len(flat) / max(row["convolution_cpu_ms"], 1e-3), 1)
+    return row
+
+
+def _features(channels: int, side: int) -> Tensor:
+    """As the generator holds them: the channels last in memory."""
+    return torch.randn(1, channels, side, side).contiguous(memory_format=torch.channels_last)
+
+
+def _cpu_ms(way: Callable[[], object], runs: int) -> float:
+    way()
+    times = []
+    for _ in range(runs):
+        start = time.process_time()
+        way()
+        times.append((time.process_time() - start) * 1e3)
+    return round(min(times), 2)
+
+
 def _clock(first: Callable[[], Tensor], second: Callable[[], Tensor], runs: int) -> list[tuple[float, float]]:
     """(median, 95th percentile) in ms of both, run in turns so that whatever else the machine does meets both."""
     times: tuple[list[float], list[float]] = ([], [])
@@ -153,6 +205,17 @@ def table(result: dict) -> str:
             f"  {name:8} {t['resolution']:5} px  {t['threads']} threads {t['ours_ms_median']:12.1f}"
             f" {t['textbook_ms_median']:9.1f}  {t['speedup']:5.2f} x"
             for t in entry["timings"]
+        ]
+    for name, entry in result["configurations"].items():
+        if "layers" in entry:
+            lines.append(
+                f"{name}, block by block, 1 thread (CPU ms)   block  transposed  filter  convolution  GFLOP/s of both"
+            )
+        lines += [
+            f"  {row['resolution']:5} px  {row['channels']:4} channels {row['block_cpu_ms']:19.1f}"
+            f" {row['transposed_cpu_ms']:11.1f} {row['filter_cpu_ms']:7.1f} {row['convolution_cpu_ms']:12.1f}"
+            f" {row['transposed_gflops']:8.0f} {row['convolution_gflops']:8.0f}"
+            for row in entry.get("layers", [])
         ]
     return "\n".join(lines)
 

@@ -18,7 +18,7 @@ import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F  # noqa: N812
@@ -30,6 +30,8 @@ from .config import GeneratorConfig, w_layers
 Noise = Literal["const", "none"]
 _SLOPE, _GAIN = 0.2, math.sqrt(2)
 _FILTER = (1.0, 3.0, 3.0, 1.0)
+_STRIPS_FROM, _STRIP = 2**24, 2**21
+"""Features of a block that is computed in strips, and of a strip: 64 and 8 MB."""
 
 
 def autocast_enabled(x: Tensor) -> bool:
@@ -74,6 +76,15 @@ class MappingNetwork(nn.Module):
         return x if psi == 1 else torch.lerp(self.w_avg, x, psi)
 
 
+class Modulated(NamedTuple):
+    """A kernel (n_out, n_in, 3, 3), and what it does not hold yet: factors of its inputs (B, n_in, 1, 1) and of its
+    outputs (B, n_out, 1, 1), leaky ReLU's gain among them; None: they are in the kernel."""
+
+    weight: Tensor
+    style: Tensor | None
+    demodulation: Tensor | None
+
+
 class ModulatedConv(nn.Module):
     """3x3 convolution whose kernel the style scales, demodulated; then noise, bias and leaky ReLU.
 
@@ -94,18 +105,35 @@ class ModulatedConv(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor, noise: Noise) -> Tensor:
         """(B, n_in, r, r), (B, w_dim) -> (B, n_out, r or 2r, r or 2r)."""
+        return self.of_rows(x, self.modulated(w, x.numel()), noise, 0)
+
+    def modulated(self, w: Tensor, pixels: int) -> Modulated:
+        """The kernel that the style asks for, for an input of so many numbers; w (B, w_dim)."""
         style = self.affine(w)
-        demodulation = (style.square() @ self.weight.square().sum((2, 3)).t() + 1e-8).rsqrt()
+        demodulation = (style.square() @ self.weight.square().sum((2, 3)).t() + 1e-8).rsqrt() * _GAIN
         weight = self.weight
-        if len(x) == 1 and weight.numel() < x.numel():
-            weight = weight * style[0, :, None, None]  # The same, without a pass over the pixels.
-        else:
-            x = x * style[:, :, None, None]
-        x = upsampling_conv(x, weight) if self.up else F.conv2d(x, weight, padding=1)
-        # Leaky ReLU is homogeneous: its gain goes into the factors before it, where it costs nothing.
-        x = torch.addcmul(self.bias[:, None, None] * _GAIN, x, demodulation[:, :, None, None] * _GAIN)
+        if len(w) == 1 and weight.numel() < pixels:
+            # The same, without passes over the pixels.
+            weight = weight * (demodulation[0, :, None] * style[0])[:, :, None, None]
+            return Modulated(weight, None, None)
+        return Modulated(weight, style[:, :, None, None], demodulation[:, :, None, None])
+
+    def of_rows(self, x: Tensor, kernel: Modulated, noise: Noise, first: int) -> Tensor:
+        """`forward` on some rows of its input, from `first` on.
+
+        They count as the whole picture: at their ends rows are missing, and what comes of that is to be cut away.
+        """
+        bias = self.bias * _GAIN  # Leaky ReLU is homogeneous: its gain goes into the factors before it.
+        if kernel.style is not None:
+            x = x * kernel.style
+        folded = bias if kernel.demodulation is None else None
+        x = upsampling_conv(x, kernel.weight, folded) if self.up else F.conv2d(x, kernel.weight, folded, padding=1)
+        if kernel.demodulation is not None:
+            x = torch.addcmul(bias[:, None, None], x, kernel.demodulation)
         if noise == "const":
-            x = x.add_(self.noise_const * (self.noise_strength * _GAIN))
+            scale = 2 if self.up else 1
+            rows = self.noise_const[scale * first : scale * first + x.shape[2]]
+            x = x.add_(rows * (self.noise_strength * _GAIN))
         return F.leaky_relu(x, _SLOPE, inplace=True)
 
 
@@ -178,6 +206,8 @@ class SynthesisBlock(nn.Module):
             x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         else:
             assert x is not None
+            if is_last and self._in_strips(x):
+                return x, self._strips(x, ws, noise)
             x = self.conv0(x, ws[:, 0], noise)
         x = self.conv1(x, ws[:, -2], noise)
         if self.has_registered and is_last:
@@ -186,6 +216,30 @@ class SynthesisBlock(nn.Module):
             maps = self.registered.permute(1, 2, 0).expand(len(ws), -1, -1, -1)
             x = torch.cat([x.permute(0, 2, 3, 1), maps], 3).permute(0, 3, 1, 2)
         return x, self.torgb(x, ws[:, -1])
+
+    def _in_strips(self, x: Tensor) -> bool:
+        """Whether the features are so many that passes over them, and fresh memory for them, take longer than what is
+        computed twice at the borders of strips."""
+        large = self.n_features * self.resolution**2 >= _STRIPS_FROM
+        return large and len(x) == 1 and x.device.type == "cpu" and not torch.is_grad_enabled()
+
+    def _strips(self, x: Tensor, ws: Tensor, noise: Noise) -> Tensor:
+        """This resolution's part of the image, some rows at a time: its features fit in the caches, and are not kept.
+
+        Each output row needs two rows more of conv0's on either side, those four of its input.
+        """
+        height, rows = self.resolution, max(_STRIP // (self.n_features * self.resolution), 8)
+        up, flat = self.conv0.modulated(ws[:, 0], x.numel()), self.conv1.modulated(ws[:, 1], x.numel())
+        images = []
+        for first in range(0, height, rows):
+            last = min(first + rows, height)
+            above, below = max(first - 2, 0), min(last + 2, height)
+            low, high = max(above // 2 - 1, 0), min(below // 2 + 1, height // 2)
+            y = self.conv0.of_rows(x[:, :, low:high], up, noise, low)[:, :, above - 2 * low : below - 2 * low]
+            y = self.conv1.of_rows(y, flat, noise, above)[:, :, first - above : last - above]
+            maps = self.registered[:, first:last] if self.has_registered else None
+            images.append(self.torgb(y, ws[:, -1], maps))
+        return torch.cat(images, 2)
 
     def image_alone(self, ws: Tensor) -> Tensor:
         """This resolution's part of the image where neither it nor a finer one reads the features."""
@@ -304,14 +358,15 @@ def upsample(x: Tensor) -> Tensor:
     return x[:, :, 2:-2, 2:-2]
 
 
-def upsampling_conv(x: Tensor, weight: Tensor) -> Tensor:
-    """(B, I, r, r), (O, I, 3, 3) -> (B, O, 2r, 2r): transposed convolution of stride 2, then the filter [1, 3, 3, 1].
+def upsampling_conv(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """(B, I, r, r), (O, I, 3, 3), (O,) -> (B, O, 2r, 2r): transposed convolution of stride 2, the filter [1, 3, 3, 1].
 
     With the channels last in memory these two steps beat one merged 6x6 kernel, four convolutions for the four phases,
     and filtering first, at nearly every size (benchmarks/upsampling.py).
     """
     x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
-    return F.conv2d(x, _kernel(x.device, x.dtype).expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
+    kernel = _kernel(x.device, x.dtype).expand(x.shape[1], 1, 4, 4)
+    return F.conv2d(x, kernel, bias, padding=1, groups=x.shape[1])
 
 
 @lru_cache(maxsize=16)

@@ -6,6 +6,7 @@ import importlib.util
 import json
 
 import pytest
+import torch
 
 from dnpm.benchmarks.timing import clock, summary
 from dnpm.core.cli import bench
@@ -101,3 +102,21 @@ def test_timing():
     seen = []
     assert len(clock(seen.append, 4)) == 4
     assert seen == [-2, -1, 0, 1, 2, 3]
+
+
+def test_the_generators_blocks():
+    """Where the time goes: each block with its parts, in CPU time."""
+    from dnpm.benchmarks import generator
+    from dnpm.core.detail.generator import Generator
+    from dnpm.tests.core.detail.networks import SMALL
+
+    threads = torch.get_num_threads()
+    rows = generator.layers(Generator(SMALL).eval(), 2)
+    assert torch.get_num_threads() == threads
+    assert [row["resolution"] for row in rows] == [8, 16, 32, 64]
+    for row in rows:
+        assert 0 <= row["convolution_cpu_ms"] <= 1000
+        assert row["block_cpu_ms"] > 0
+    text = generator.table({"configurations": {"small": {"timings": [], "layers": rows}}})
+    assert len(text.splitlines()) == 2 + len(rows)
+    assert "64 px" in text

@@ -9,9 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dnpm.benchmarks.generator import textbook
+from dnpm.core.detail import generator
 from dnpm.core.detail.config import GENERATORS, GeneratorConfig, w_layers
 from dnpm.core.detail.foreign.stylegan import infer_config
-from dnpm.core.detail.generator import Generator, merge_skips, official_state, upsample, upsampling_conv
+from dnpm.core.detail.generator import (
+    Generator,
+    ModulatedConv,
+    merge_skips,
+    official_state,
+    upsample,
+    upsampling_conv,
+)
 from dnpm.core.errors import DnpmError
 from dnpm.tests.core.detail import naive_stylegan2 as naive
 from dnpm.tests.core.detail.networks import SMALL, fill
@@ -288,3 +296,40 @@ def test_features_that_nobody_reads_are_not_computed(generator, read, monkeypatc
     with torch.no_grad():
         generator.synthesis(w_plus)
     assert computed == list(SMALL.resolutions)
+
+
+@pytest.mark.parametrize("registered", [(), ((64, 3),)])
+@pytest.mark.parametrize("floats", [1, 64 * 8 * 12, 10**9])
+def test_in_strips_it_is_the_same_picture(monkeypatch, registered, floats):
+    """The last block of a large network goes by strips of rows: their borders must not show, nor the picture's."""
+    config = GeneratorConfig(resolution=64, channel_base=512, channel_max=16, w_dim=16, z_dim=8, registered=registered)
+    made = Generator(config).eval()
+    fill(made, 3)
+    w_plus = torch.from_numpy(np.random.default_rng(5).standard_normal((1, config.w_layers, 16)).astype(np.float32))
+    with torch.inference_mode():
+        whole = made.synthesis(w_plus)
+        rows = []
+        before = ModulatedConv.of_rows
+        monkeypatch.setattr(generator, "_STRIPS_FROM", 1)
+        monkeypatch.setattr(generator, "_STRIP", floats)
+        monkeypatch.setattr(ModulatedConv, "of_rows", lambda self, *a: rows.append(len(a[0][0, 0])) or before(self, *a))
+        strips = made.synthesis(w_plus)
+    assert (strips - whole).abs().max() < 2e-5 * whole.std()
+    strips_made = -(-64 // max(floats // (8 * 64), 8)) if floats < 10**6 else 1
+    assert len(rows) == 1 + 2 * 3 + 2 * strips_made
+    # With gradients, and for several samples, it is not used.
+    assert made.synthesis(w_plus.clone()).requires_grad
+
+
+def test_a_style_in_the_kernel_is_a_style_on_the_features():
+    """One sample with a small kernel, and several samples: two ways to the same numbers."""
+    made = Generator(GeneratorConfig(resolution=64, channel_base=512, channel_max=16, w_dim=16, z_dim=8)).eval()
+    fill(made, 4)
+    w_plus = torch.randn(2, made.config.w_layers, 16)
+    with torch.inference_mode():
+        both = made.synthesis(w_plus)
+        alone = torch.cat([made.synthesis(one[None]) for one in w_plus])
+    assert (both - alone).abs().max() < 1e-4 * both.std()
+    conv = made.synthesis.block(64).conv1
+    assert conv.modulated(w_plus[:1, 0], 10**6).demodulation is None
+    assert conv.modulated(w_plus[:1, 0], 10).demodulation is not None
