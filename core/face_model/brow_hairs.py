@@ -20,6 +20,9 @@ _LEAN = (84.0, 68.0, 46.0, 22.0, -6.0, -26.0)
 """Degrees above the direction towards the temple."""
 _CONVERGE = (6.0, 14.0, 26.0, 34.0, 26.0, 10.0)
 """How far the upper row leans down and the lower row up."""
+_FIRST_HAIR = 0.09
+"""Along the ridge from its first landmark (0) to its last (1): between the brows of real faces lie some six tenths of
+the distance between the inner eye corners; between these landmarks, three tenths."""
 
 
 def brow_hairs(
@@ -43,15 +46,16 @@ def brow_hairs(
         for count, length, strength in ((_HAIRS, (0.05, 0.085), (0.45, 1.0)), (_DOWN, (0.02, 0.04), (0.15, 0.4))):
             points, weight = _strokes(rng, path, side, e, count, length, strength)
             _draw(ink, points, weight, resolution, rows.start, columns.start)
-    # A hair is a tenth of a millimetre wide, less than a texel: its ink is what it covers of one.
-    density = ink * (0.55 * resolution / 1024)
+    # A hair is a tenth of a millimetre wide, less than a texel: its ink, a length, is what it covers of a texel's area.
+    density = ink * (0.55 * (resolution / 1024) ** 2)
     return (rows, columns), 1 - np.exp(-density)
 
 
 def _curve(points: np.ndarray, steps: int = 64) -> np.ndarray:
-    """A smooth open curve through the points: a cubic that fits them best, carried past the ends a little."""
+    """A smooth open curve through the points: a cubic that fits them best. It begins where hairs do, farther from the
+    middle than the ridge's first landmark, and goes a little past the last one."""
     t = np.linspace(0, 1, len(points))
-    wanted = np.linspace(-0.03, 1.06, steps)
+    wanted = np.linspace(_FIRST_HAIR, 1.06, steps)
     return np.stack([np.polyval(np.polyfit(t, points[:, k], 3), wanted) for k in (0, 1)], 1)
 
 

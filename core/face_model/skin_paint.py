@@ -132,8 +132,17 @@ def _stubble(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, look: Loo
     beard = (beard * (1 - np.clip(2 * bare, 0, 1))).astype(np.float32)
     r, g, b = (0.7 * c + 0.3 * cool for c, cool in zip(tone.shade, (0.25, 0.3, 0.33), strict=True))
     _over(canvas, region, (r, g, b), look.stubble * 0.42 * beard)
-    hairs = np.random.default_rng([seed, 41]).random(u.shape) < 0.07 * min(1.0, 1024 / size)
+    hairs = _dots(np.random.default_rng([seed, 41]), u.shape, size)
     _over(canvas, region, tone.brow, (look.stubble * 0.5 * beard * hairs).astype(np.float32))
+
+
+def _dots(rng: np.random.Generator, shape: tuple[int, ...], size: int) -> np.ndarray:
+    """What hairs' ends cover of each texel of a part of a map: there are as many of them whatever the map's size, and
+    on a small map several lie in one texel."""
+    if size >= 1024:
+        return rng.random(shape) < 0.07 * 1024 / size
+    in_one = round((1024 / size) ** 2)
+    return rng.binomial(in_one, 0.07, shape) / in_one
 
 
 def _freckles(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, look: Look, seed: int) -> None:

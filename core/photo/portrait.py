@@ -1,7 +1,7 @@
 """A small portrait of a face for a list of faces: drawn by `render.py`, so that it needs no Blender and no window.
 
-It shows who it is and what the face does. It has no shadows and no light under the skin, so that it looks plainer than
-what Blender renders; in a second it is there, and the faces that ship look as those that an artist saves.
+It shows who it is and what the face does. It has no cast shadows and no light under the skin, so that it looks plainer
+than what Blender renders; in two seconds it is there, and the faces that ship look as those that an artist saves.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ _LIGHTS = Lights(
     strengths=np.array([[1.2, 1.16, 1.1], [0.4, 0.42, 0.46]]),
     ambient=np.array([0.22, 0.22, 0.23]),
     gloss=0.05,
+    openings=True,
 )
 _AWAY_MM = 900.0
-_OVERSAMPLING = 2
+_OVERSAMPLING = 3
 _PAINT = 256
 """Texels a side of the skin's paint: more is not seen in a small picture."""
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
 
 from ..face_model.looks import DEFAULT_LOOK, TONES, Look
 from ..face_model.model import FaceModel
+from ..face_model.mouth import MOUTH_KINDS, THROAT_LIGHT, mouth_depths
 from ..face_model.skin_paint import skin_paint
 from ..geometry.mesh import vertex_normals
 from ..geometry.rasteriser import interpolated, rasterise
@@ -22,6 +24,8 @@ _PLAIN = {
     "teeth": (0.86, 0.82, 0.74), "gums": (0.55, 0.3, 0.28), "tongue": (0.6, 0.34, 0.32), "mouth": (0.22, 0.1, 0.09),
     "lashes": (0.1, 0.08, 0.07),
 }  # fmt: skip
+_LIPS_MM, _LIDS_MM, _RIMS = 4.5, 2.5, 0.75
+"""How far off lips and lids take light from what lies behind them; how much the lips take from each other's rims."""
 _SCLERA, _LIMBUS_UV, _PUPIL_UV = (0.86, 0.83, 0.81), 29.0 / 360.0, 9.5 / 360.0
 
 
@@ -34,6 +38,8 @@ class Lights:
     strengths: np.ndarray = field(default_factory=lambda: np.array([[0.85, 0.83, 0.8]]))
     ambient: np.ndarray = field(default_factory=lambda: np.array([0.28, 0.28, 0.3]))
     gloss: float = 0.06
+    openings: bool = False
+    """Whether lips and lids take light from what lies behind them (`_opened`)."""
 
     @classmethod
     def drawn(cls, rng: np.random.Generator) -> Lights:
@@ -51,11 +57,13 @@ class Lights:
 
 @dataclass(frozen=True)
 class Paint:
-    """A person's colours, ready for pictures: skin (R, R, 3) sRGB on the detail UV, base (3,), iris (3,) linear."""
+    """A person's colours, ready for pictures: skin (R, R, 3) sRGB on the detail UV, base (3,), iris (3,) linear, and
+    the lips' inner side (3,) sRGB, which lies outside of the detail UV (None: as the base)."""
 
     skin: np.ndarray
     base: np.ndarray
     iris: np.ndarray
+    lips: np.ndarray | None = None
 
     @classmethod
     def of(cls, model: FaceModel, look: Look = DEFAULT_LOOK, resolution: int = 512, seed: int = 0) -> Paint:
@@ -63,7 +71,8 @@ class Paint:
         base = np.array(TONES[look.tone].base, np.float32)
         paint = skin_paint(model, look, resolution, seed)
         skin = base + paint[..., 3:] * (paint[..., :3] - base)
-        return cls(skin.astype(np.float32), base, np.array(look.iris, np.float32))
+        lips = np.array(TONES[look.tone].lip, np.float32)
+        return cls(skin.astype(np.float32), base, np.array(look.iris, np.float32), lips)
 
 
 def skin_normals(table: UVMap, vertices: np.ndarray, faces: np.ndarray, displacement: np.ndarray | None) -> np.ndarray:
@@ -105,6 +114,9 @@ def render(
     colour = np.tile(paint.base, (len(triangle), 1))
     for name, plain in _PLAIN.items():
         colour[scene.kind[triangle] == name] = plain
+    if paint.lips is not None and "lips" in model.vertex_groups:
+        red = np.isin(scene.triangles, model.vertex_groups["lips"]).all(1) & (scene.kind == "skin")
+        colour[red[triangle]] = paint.lips
     eyes = scene.kind[triangle] == "eye"
     colour[eyes] = _eye_colours(scene, triangle[eyes], weight[eyes], paint.iris)
     skin = scene.detail[triangle, 0] >= 0
@@ -115,7 +127,10 @@ def render(
     if bumped is not None:
         part = _at(mask_at(model.detail_mask, len(bumped))[..., None], uv)
         normals[skin] += part * (_at(bumped, uv) - normals[skin])
-    shaded = shade(to_linear(colour), normals, camera, lights, np.where(eyes, 0.3, lights.gloss))
+    albedo = to_linear(colour)
+    if lights.openings:
+        albedo *= _opened(scene, model, camera.focal / float(np.median(depth)), shown, weights)[there][:, None]
+    shaded = shade(albedo, normals, camera, lights, np.where(eyes, 0.3, lights.gloss))
     image = np.broadcast_to(
         np.asarray([0.5, 0.55, 0.6] if background is None else background, np.float32), (*shown.shape, 3)
     ).copy()
@@ -180,6 +195,34 @@ class _Scene:
         detail = split(model.faces_detail_uv)
         return cls(split(model.faces), np.where((detail < 0).any(1)[:, None], -1, detail), split(model.faces_uv), kind,
                    model.uv)  # fmt: skip
+
+
+def _opened(
+    scene: _Scene, model: FaceModel, pixels_per_mm: float, shown: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    """(h, w): what is left of the light where a pixel shows an eye, or what is within the mouth; elsewhere 1.
+
+    A rule: the more such pixels lie around one, the wider is what the light comes in by. In the mouth it falls off
+    towards the throat, too.
+    """
+    kind, there = scene.kind[shown], shown >= 0
+    left = np.ones(shown.shape, np.float32)
+    for names, reach_mm, least in ((MOUTH_KINDS, _LIPS_MM, 0.05), (("eye",), _LIDS_MM, 0.45)):
+        within = there & np.isin(kind, names)
+        if not within.any():
+            continue
+        around = gaussian_filter(within.astype(np.float32), reach_mm * pixels_per_mm)
+        left[within] = least + (1 - least) * np.clip(1.6 * around[within], 0, 1) ** 1.5
+    inside = there & np.isin(kind, MOUTH_KINDS)
+    depth = mouth_depths(model)[scene.triangles[shown[inside]]].mean(1)
+    left[inside] *= 1 - (1 - THROAT_LIGHT) * depth
+    # Where the lips meet they shade each other.
+    rims = np.zeros(len(model.neutral), np.float32)
+    for name in ("lips_upper", "lips_lower"):
+        rims[model.vertex_groups.get(name, np.zeros(0, np.int32))] = 1.0
+    skin = there & (kind == "skin")
+    left[skin] *= 1 - _RIMS * np.einsum("nk,nk->n", weights[skin], rims[scene.triangles[shown[skin]]])
+    return left
 
 
 def _eye_colours(scene: _Scene, triangle: np.ndarray, weight: np.ndarray, iris: np.ndarray) -> np.ndarray:

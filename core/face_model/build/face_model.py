@@ -22,6 +22,7 @@ from ..locate import BUILT
 from ..model import FaceModel, with_skin_rows
 from .carrier import SIDES, Carrier
 from .data import BaseData
+from .finish import Finish
 from .head import MATERIALS, Head, cut_head
 from .identities import Population, Sample
 from .labels import labels, measures, signs
@@ -166,13 +167,15 @@ def assemble(builder: Builder, crowd: People, metadata: dict[str, str]) -> FaceM
     traits = {name: np.array([s.traits[name] for s in crowd.samples]) for name in crowd.samples[0].traits}
     coefficients *= signs(coefficients, traits)
     mean_rest, core = core_tensor(coefficients, crowd.rests, crowd.deltas)
+    # After the components: what is only made softer names none of them.
+    finish = Finish(head, mean_rest)
     named = labels(coefficients, traits | measures(crowd.rests, head.landmarks68, head.groups))
     detail_uv, detail_faces, mask = detail_layout(carrier.mean.head[: head.n_mesh], head.faces, head.chart)
     outside = np.full((len(mesh.faces) - len(head.faces), 4), -1, np.int32)
     return FaceModel(
         name="MakeHuman CC0 heads",
-        neutral=mean_rest.astype(np.float32),
-        core=with_skin_rows(core, named + skin_components.LABELS),
+        neutral=finish.rest(mean_rest).astype(np.float32),
+        core=with_skin_rows(finish.mixed(core), named + skin_components.LABELS),
         expression_names=ARKIT_NAMES,
         identity_labels=named + skin_components.LABELS,
         faces=mesh.faces,

@@ -152,29 +152,33 @@ class _Maker:
         for k in range(len(borders) - 1):
             a, b = borders[k], borders[k + 1]
             tooth = abs(k - 6.5)
-            molar = tooth > 4.6
             mixtures, uv = [], []
-            thick = 7.0 if molar else 4.5 if tooth > 2.6 else 2.2
-            # Rows run from the gum over the front and the biting edge to the back; columns across the tooth.
-            profile = ((0.35, 0.5), (1.05, -0.45), (1.8, 0.0), (2.02, 0.9), (1.9, thick), (0.9, thick + 0.8))
-            for row, inwards in profile:
+            # Rows run from the gum over the front and the biting edge down the back; columns across the tooth. Sides
+            # are open, therefore a tooth is as thick there as its neighbour.
+            profile = ((0.35, 0.5, False), (1.05, -0.45, False), (1.8, 0.0, False), (2.02, 0.9, False),
+                       (1.9, 0.0, True), (0.2, 0.8, True))  # fmt: skip
+            for row, inwards, behind in profile:
                 for j, t in enumerate((-0.015, 0.3, 0.7, 1.015)):
                     side = j in (0, 3)
+                    thick = _thickness(abs(k + t - 7))
+                    depth_mm = inwards + (thick * (0.9 if side else 1.0) if behind else 0.9 if side else 0.0)
                     edge = row >= 1.8
                     short = 0.12 if side and edge else 0.0
                     point = 0.10 if abs(tooth - 2.5) < 0.1 and not side and edge else 0.0
-                    mixtures.append(at(row - short + point, a + t * (b - a), inwards + (0.9 if side else 0.0)))
+                    mixtures.append(at(row - short + point, a + t * (b - a), depth_mm))
                     uv.append((0.02 + 0.96 * (k + t) / 14, 0.5 + (0.04 + 0.2 * row) * (1 if upwards else -1)))
             table = np.array(self._add(f"teeth_{jaw}", mixtures, uv)).reshape(len(profile), 4)
             self._quads(table, "teeth", flip=not upwards)
 
         mixtures, uv = [], []
-        for row, inwards, scallop in ((-1.1, 1.6, 0.0), (-0.3, -1.0, 0.0), (0.35, -0.85, 1.0), (0.48, 0.8, 1.0)):
+        # The last row lies behind the teeth, which stand in the gum's upper side.
+        for row, inwards, scallop in ((-1.1, 1.6, 0.0), (-0.3, -1.0, 0.0), (0.35, -0.85, 1.0), (0.4, None, 0.3)):
             for s in np.linspace(borders[0], borders[-1], _GUM_COLUMNS):
                 k = int(np.clip(np.searchsorted(borders, s) - 1, 0, len(borders) - 2))
                 t = (s - borders[k]) / (borders[k + 1] - borders[k])
                 papilla = 0.34 * scallop * np.cos(2 * np.pi * t)
-                mixtures.append(at(row + papilla, s, inwards))
+                back = _thickness(abs(k + t - 7)) + 1.8
+                mixtures.append(at(row + papilla, s, back if inwards is None else inwards))
                 uv.append((float(s / length[-1]), 0.5 + 0.1 * (row + 1.1) * (1 if upwards else -1)))
         table = np.array(self._add(f"teeth_{jaw}", mixtures, uv)).reshape(4, _GUM_COLUMNS)
         self._quads(table, "gums", flip=not upwards)
@@ -217,3 +221,8 @@ class _Maker:
             self._roots.setdefault(f"{group}_{side}", []).extend([root] * 5)
             self._faces += [[v[0], v[1], v[3], v[2]], [v[2], v[3], v[4], -1]]
             self._material += [MATERIALS.index("lashes")] * 2
+
+
+def _thickness(tooth: float) -> float:
+    """Millimetres from a tooth's front to its back: its place is 0.5 and 1.5 for incisors, 2.5 for a canine."""
+    return float(np.interp(tooth, (2.5, 3.5, 4.5, 5.5), (2.2, 4.5, 4.5, 7.0)))

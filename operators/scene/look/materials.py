@@ -13,6 +13,7 @@ import bpy
 import numpy as np
 
 from ....core.face_model.model import FaceModel
+from ....core.face_model.mouth import MOUTH_KINDS, THROAT_LIGHT, mouth_depths
 from .. import compat, names
 from ..detail import map_image
 from . import eye_material, nodes, skin_material
@@ -24,7 +25,6 @@ DEPTH = "dnpm_mouth_depth"
 """Float attribute on points: 0 at the front of the teeth to 1 at the throat; light hardly comes there."""
 
 _SKIN_KINDS, _EYE_KINDS = ("skin", "lips"), ("eye", "sclera", "iris", "pupil")
-_MOUTH_KINDS = ("teeth", "gums", "tongue", "mouth")
 _PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
     # linear colour, roughness, subsurface weight
     "teeth": ((0.84, 0.77, 0.65, 1.0), 0.22, 0.25),
@@ -140,8 +140,8 @@ def _new(kind: str, unit_scale: float, model: FaceModel) -> bpy.types.Material:
         shader.inputs["Base Color"].default_value = material.diffuse_color = colour
         shader.inputs["Roughness"].default_value = roughness
         nodes.subsurface(shader, subsurface, (1.0, 0.4, 0.3), 0.002 / unit_scale)
-        if kind in _MOUTH_KINDS:
-            light = nodes.ranged(tree, nodes.attribute(tree, DEPTH).outputs["Fac"], (0.0, 1.0), (1.0, 0.14))
+        if kind in MOUTH_KINDS:
+            light = nodes.ranged(tree, nodes.attribute(tree, DEPTH).outputs["Fac"], (0.0, 1.0), (1.0, THROAT_LIGHT))
             tree.links.new(nodes.multiplied(tree, colour, light), shader.inputs["Base Color"])
             _darken_in_eevee(tree, shader, unit_scale)
     return material
@@ -192,19 +192,6 @@ def lip_weights(model: FaceModel) -> np.ndarray:
     for group in groups:
         weights[model.vertex_groups.get(group, np.zeros(0, np.int32))] = 1.0
     return weights
-
-
-def mouth_depths(model: FaceModel) -> np.ndarray:
-    """(V,) float32: on the mouth's parts how deep they lie, 0 at the front of the teeth and 1 at 32 mm behind it."""
-    depths = np.zeros(len(model.neutral), np.float32)
-    kinds = [k for k, name in enumerate(model.material_names) if name in _MOUTH_KINDS]
-    inside = np.unique(model.faces[np.isin(model.face_material, kinds)])
-    inside = inside[inside >= 0]
-    if len(inside):
-        # The lining begins at the lips, the teeth behind them.
-        front = np.quantile(model.neutral[inside, 2], 0.98) - 10.0
-        depths[inside] = np.clip((front - model.neutral[inside, 2]) / 32.0, 0.0, 1.0)
-    return depths
 
 
 def lash_places(model: FaceModel) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dnpm.core.errors import DnpmError
+from dnpm.core.face_model.brow_hairs import brow_hairs
 from dnpm.core.face_model.landmark_uv import landmark_uv
 from dnpm.core.face_model.looks import DEFAULT_TONE, TONES, Look
 from dnpm.core.face_model.skin_paint import outer_fade, paint_key, skin_paint
@@ -146,3 +147,29 @@ def test_redness_is_soft_and_lies_on_the_middle_of_the_nose(face_model):
     nose = blood[row - half : row + half, 256 - half : 256 + half]
     middle = (nose * (np.arange(2 * half) + 0.5)).sum() / nose.sum()
     assert abs(middle - half) < 1.0
+
+
+def test_a_small_paint_is_as_dark_as_a_large_one(face_model):
+    """Hairs are thinner than a texel: on a small map each counts for what it covers."""
+    uv = landmark_uv(face_model)
+    e = float(np.linalg.norm(uv[45] - uv[36]))
+    ink = {size: brow_hairs(uv, e, size, 0)[1].sum() / size**2 for size in (256, 1024)}
+    assert ink[256] == pytest.approx(ink[1024], rel=0.15)
+    beard = {
+        size: _on_skin(skin_paint(face_model, Look(stubble=1, freckles=0, brows=0), size)).mean()
+        - _on_skin(skin_paint(face_model, Look(freckles=0, brows=0), size)).mean()
+        for size in (256, 1024)
+    }
+    assert beard[1024] < -0.005
+    assert beard[256] == pytest.approx(beard[1024], rel=0.05)
+
+
+def test_brows_begin_where_those_of_people_do(face_model):
+    """Between dlib's mean brows lie .62 of the distance of the inner eye corners; the ridges' landmarks are nearer."""
+    uv = landmark_uv(face_model)
+    (_, columns), ink = brow_hairs(uv, float(np.linalg.norm(uv[45] - uv[36])), 1024, 0)
+    u = (columns.start + np.arange(ink.shape[1]) + 0.5) / 1024
+    dark = u[ink.sum(0) > 0.2 * ink.sum(0).max()]
+    gap = dark[dark > 0.5].min() - dark[dark < 0.5].max()
+    assert 0.35 < gap / (uv[42, 0] - uv[39, 0]) < 0.75
+    assert uv[22, 0] - uv[21, 0] < 0.3 * (uv[42, 0] - uv[39, 0])

@@ -14,7 +14,9 @@ from dnpm.core.backend.worker.job import Job
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model import corrective, presets
 from dnpm.core.face_model.looks import Look
+from dnpm.core.photo.camera import Camera
 from dnpm.core.photo.portrait import BACKGROUND, portrait_of
+from dnpm.core.photo.render import Lights, Paint, render
 
 SIZE = 96
 
@@ -68,3 +70,26 @@ def test_the_worker_says_what_it_cannot_draw(tiny_parts):
         answer(engine, PortraitRequest(preset=text, size=5000), job)
     with pytest.raises(DnpmError, match="the preset: is not a preset"):
         answer(engine, PortraitRequest(preset="{}"), job)
+
+
+def test_light_falls_off_behind_lips(face_model):
+    """A narrow opening is darker than a wide one, and the depth of the mouth than its front."""
+
+    def teeth(**expression):
+        vertices = face_model.vertices(np.zeros(face_model.n_id, np.float32), face_model.expression(**expression))
+        mouth = vertices[face_model.landmarks68[60:68]].mean(0)
+        camera = Camera.before((240, 240), 700.0, 1.0, 90.0, mouth)
+        paint = Paint.of(face_model, resolution=64)
+        lit, shaded = (
+            render(face_model, vertices, camera, paint, Lights(openings=openings))[0].mean(-1)
+            for openings in (False, True)
+        )
+        share = shaded / lit
+        return share[share < 0.98]
+
+    wide = teeth(jawOpen=0.9, mouthUpperUpLeft=1.0, mouthUpperUpRight=1.0)
+    narrow = teeth(jawOpen=0.12)
+    assert np.quantile(wide, 0.9) > 0.8
+    assert np.quantile(wide, 0.1) < 0.5
+    assert np.median(narrow) < np.median(wide)
+    assert max(narrow.max(), wide.max()) <= 1.0
