@@ -157,11 +157,11 @@ class _Maker:
             # are open, therefore a tooth is as thick there as its neighbour.
             profile = ((0.35, 0.5, False), (1.05, -0.45, False), (1.8, 0.0, False), (2.02, 0.9, False),
                        (1.9, 0.0, True), (0.2, 0.8, True))  # fmt: skip
-            for row, inwards, behind in profile:
+            for row, inwards, at_back in profile:
                 for j, t in enumerate((-0.015, 0.3, 0.7, 1.015)):
                     side = j in (0, 3)
                     thick = _thickness(abs(k + t - 7))
-                    depth_mm = inwards + (thick * (0.9 if side else 1.0) if behind else 0.9 if side else 0.0)
+                    depth_mm = inwards + (thick * (0.9 if side else 1.0) if at_back else 0.9 if side else 0.0)
                     edge = row >= 1.8
                     short = 0.12 if side and edge else 0.0
                     point = 0.10 if abs(tooth - 2.5) < 0.1 and not side and edge else 0.0
@@ -172,13 +172,14 @@ class _Maker:
 
         mixtures, uv = [], []
         # The last row lies behind the teeth, which stand in the gum's upper side.
-        for row, inwards, scallop in ((-1.1, 1.6, 0.0), (-0.3, -1.0, 0.0), (0.35, -0.85, 1.0), (0.4, None, 0.3)):
+        for row, inwards, scallop, behind in (
+            (-1.1, 1.6, 0.0, 0.0), (-0.3, -1.0, 0.0, 0.0), (0.35, -0.85, 1.0, 0.0), (0.4, 1.8, 0.3, 1.0),
+        ):  # fmt: skip
             for s in np.linspace(borders[0], borders[-1], _GUM_COLUMNS):
                 k = int(np.clip(np.searchsorted(borders, s) - 1, 0, len(borders) - 2))
                 t = (s - borders[k]) / (borders[k + 1] - borders[k])
                 papilla = 0.34 * scallop * np.cos(2 * np.pi * t)
-                back = _thickness(abs(k + t - 7)) + 1.8
-                mixtures.append(at(row + papilla, s, back if inwards is None else inwards))
+                mixtures.append(at(row + papilla, s, inwards + behind * _thickness(abs(k + t - 7))))
                 uv.append((float(s / length[-1]), 0.5 + 0.1 * (row + 1.1) * (1 if upwards else -1)))
         table = np.array(self._add(f"teeth_{jaw}", mixtures, uv)).reshape(4, _GUM_COLUMNS)
         self._quads(table, "gums", flip=not upwards)
