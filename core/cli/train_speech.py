@@ -119,7 +119,7 @@ def finish(
 ) -> None:
     """Measure on the held-out clips and write the decoder with its card."""
     from ..evaluation.speech_validation import motion_gain, validate
-    from ..speech.weights import save_speech
+    from ..speech.weights import load_readout, save_speech
 
     trainer.decoder.cpu().eval()
     clips, plan = trainer.clips, trainer.plan
@@ -132,7 +132,8 @@ def finish(
         "liveliness": motion_gain(trainer.decoder, check),
         "training": {"steps": plan.steps, "batch": plan.batch, "frames": plan.frames, "rate": plan.rate},
     }  # fmt: skip
-    save_speech(args.out, trainer.decoder, card)
+    # What is read in the encoder's features does not depend on the decoder.
+    save_speech(args.out, trainer.decoder, card, load_readout(args.begin) if args.begin else None)
 
 
 def _begun(args: argparse.Namespace, config: Any) -> Any:

@@ -15,7 +15,8 @@ from dnpm.core.errors import DnpmError
 from dnpm.core.evaluation.speech_validation import validate
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.speech.config import SpeechConfig
-from dnpm.core.speech.weights import load_speech
+from dnpm.core.speech.readout import Readout
+from dnpm.core.speech.weights import load_readout, load_speech, save_speech
 from dnpm.core.training.scalars import read_log
 from dnpm.core.training.speech.corpus import Clip, Corpus
 from dnpm.core.training.speech.losses import LossWeights, MotionLoss
@@ -192,7 +193,12 @@ def test_the_command(speech_set: Path, tmp_path: Path, capsys: pytest.CaptureFix
     # Going on from weights: their sizes, and one careful step leaves them where they were but for little.
     further = [*command[:4], "--out", str(tmp_path / "more"), "--folder", str(tmp_path / "g"), "--steps", "1",
                "--batch", "2", "--frames", "30", "--rate", "1e-3", "--face-model", str(face_model_file)]  # fmt: skip
+    readout = Readout(np.ones((3, decoder.config.feature_width), np.float32), np.zeros(3, np.float32))
+    save_speech(tmp_path / "w", decoder, card, readout)
     assert main([*further, "--begin", str(tmp_path / "w")]) == 0
+    kept = load_readout(tmp_path / "more")
+    assert kept is not None
+    np.testing.assert_array_equal(kept.weight, readout.weight)
     more, _ = load_speech(tmp_path / "more")
     assert more.config == decoder.config
     apart = [float((a - b).abs().max()) for a, b in zip(more.parameters(), decoder.parameters(), strict=True)]
