@@ -10,8 +10,8 @@
 - engines.jpg: a face, exported and imported again;
 - converted.jpg: a face model that was read from a folder of registered meshes, its components and its expressions.
 
-The others are sheets of commands that need photos, or hours: people*.jpg of make_people_pictures.py, skins.jpg and
-worst_maps.jpg of the evaluation of the weights.
+The others are sheets of commands that need photos, or hours: people*.jpg of make_people_pictures.py, skins.jpg of
+make_skins_picture.py, worst_maps.jpg of `dnpm evaluate detail --worst`.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training(detail, threads=2, dry_run=False)
     detail.add_argument(
         "--begin", type=Path, metavar="DIR",
-        help="weights whose E goes on learning, on the bands that they were made with (in --folder)",
+        help="weights whose E goes on learning; its heads are fitted to this training's components",
     )  # fmt: skip
     detail.add_argument(
         "--encoder-seconds", type=float, help="time for the encoder's stage (default: as long as it takes)"

@@ -87,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
             known = load_photo(args.begin).pix2pix
             if known.config != config:
                 raise DnpmError(f"{args.begin}: its pix2pixHD has other sizes than --config {args.config}")
-            trainer.generator.load_state_dict(known.state_dict())
+            # What it has learnt is how a face differs from the mean: from these pairs' mean, which may be another one.
+            trainer.generator.load_state_dict(known.state_dict() | {"mean": trainer.generator.mean.clone()})
         belongs = {"plan": plain(asdict(plan)), "pairs": args.pairs, "begin": args.begin or ""}
         if not fit(trainer, folder / "pix2pix", "pix2pix", belongs):
             return 130

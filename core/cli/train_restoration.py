@@ -27,6 +27,7 @@ from .train_options import command_line, training_of, training_parser
 from .train_photo import add_common, estimate, plain
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from ..detail.weights import Detail
@@ -52,6 +53,10 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )  # fmt: skip
     parser.add_argument("--weights", type=Path, metavar="DIR", help="whose G the codes are for (default: shipped)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the networks are written")
+    parser.add_argument(
+        "--begin", type=Path, metavar="DIR",
+        help="weights whose E_deg goes on, also one for another G: its heads are fitted to this G's codes first",
+    )  # fmt: skip
     for name, value in (("l1", 10.0), ("perceptual-weight", 0.2), ("identity", 0.1)):
         parser.add_argument(
             f"--{name}", type=float, default=value, help=f"weight of the term in Eq. 15 (default {value})"
@@ -106,9 +111,10 @@ def run(args: argparse.Namespace) -> int:
     generator.eval().to(device)
     material = material_of(generator, pairs, mask, args.maps)
     test = material_of(generator, held, mask, None)
-    network = _network(args, detail, model)
+    network = _network(args, detail, model, mask)
     digest = tensor_file.sha256(weights / GENERATOR)
-    belongs = {"plan": plain(asdict(plan)), "config": plain(asdict(network.config)), "generator": digest,
+    belongs = {"plan": plain(asdict(plan)), "begin": str(args.begin or ""),
+               "config": plain(asdict(network.config)), "generator": digest,
                "perceptual": distance.name if distance is not None else "",
                "identity_network": person.name if person is not None else "", "identity_term": "sum over levels",
                "data": hashlib.sha256(material.maps[0].tobytes()).hexdigest()}  # fmt: skip
@@ -183,18 +189,29 @@ def finish(
     save_photo(out, generator, network, card)
 
 
-def _network(args: argparse.Namespace, detail: Detail, model: FaceModel) -> DegradedEncoder:
-    """A fresh network for codes of this G."""
+def _network(args: argparse.Namespace, detail: Detail, model: FaceModel, mask: np.ndarray) -> DegradedEncoder:
+    """A fresh network for codes of this G, or that of --begin. Raises DnpmError when that has other sizes."""
     import torch
 
     from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
+    from ..photo.restore.weights import load_photo
+    from ..training.photo.carried import fit_heads
     from ..training.photo.material import codes_of_sliders
 
     torch.manual_seed(args.seed)
     of_e = detail.encoder.config
     network = DegradedEncoder(fitted_to(CONFIGS[args.config], of_e.w_dim, of_e.groups))
-    if network.config.basis:
-        network.set_basis(codes_of_sliders(detail, model, 600, args.seed))
+    codes = codes_of_sliders(detail, model, 600, args.seed) if network.config.basis or args.begin else None
+    if network.config.basis and codes is not None:
+        network.set_basis(codes)
+    if args.begin and codes is not None:
+        known = load_photo(args.begin).restoration
+        if known.config != network.config:
+            raise DnpmError(f"{args.begin}: its E_deg has other sizes than --config {args.config}")
+        network.body.load_state_dict(known.body.state_dict())
+        for head, other in zip(network.heads, known.heads, strict=True):
+            head.get_submodule("0").load_state_dict(other.get_submodule("0").state_dict())
+        fit_heads(network, detail, codes, mask)
     return network
 
 

@@ -73,14 +73,13 @@ _SKIN = {
     "Moles": "How many moles show",
     "Scars": "How many scars show",
     "Asymmetry": "Which side of the face has the deeper lines and the larger eye bag",
-    "Line pattern 1": "Which of the lines are deep and which are faint, first of three ways",
-    "Line pattern 2": "Which of the lines are deep and which are faint, second of three ways; also which course the "
-    "forehead's take",
-    "Line pattern 3": "Which of the lines are deep and which are faint, third of three ways",
-    "Skin pattern 1": "Where pores, moles and unevenness lie, first of four ways; also how deep the philtrum is",
-    "Skin pattern 2": "Where pores, moles and unevenness lie, second of four ways; also how fine furrows run",
-    "Skin pattern 3": "Where pores, moles and unevenness lie, third of four ways; also how the brows' hairs stand out",
-    "Skin pattern 4": "Where pores, moles and unevenness lie, fourth of four ways",
+    "Line pattern 1": "Which lines there are, where they run and which are deep, first of three ways",
+    "Line pattern 2": "Which lines there are, where they run and which are deep, second of three ways",
+    "Line pattern 3": "Which lines there are, where they run and which are deep, third of three ways",
+    "Skin pattern 1": "Where pores, moles, unevenness and lines lie, first of four ways; also how deep the philtrum is",
+    "Skin pattern 2": "Where pores, moles, unevenness and lines lie, second of four ways; also how fine furrows run",
+    "Skin pattern 3": "Where pores, moles, unevenness and lines lie, third of four ways; also how brows stand out",
+    "Skin pattern 4": "Where pores, moles, unevenness and lines lie, fourth of four ways",
 }
 DESCRIPTIONS: dict[str, str] = (
     _NAMED

@@ -185,7 +185,7 @@ _CLEAR = 0.5
 """The map's lines over the photo's clutter at which half of what is read is believed."""
 
 
-_DEPTH, _BEND = 1.05, 0.8
+_DEPTH, _BEND = 1.0, 0.8
 """The component x scales its lines' depth by exp(_DEPTH tanh(_BEND x)) (`core/training/teacher/person.py`)."""
 _DAMPED = (0.36, 1.6)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import copy, deepcopy
 from dataclasses import dataclass
 from typing import ClassVar
@@ -71,17 +71,22 @@ class CoefficientLoss:
         other.places, other.weights = self.places.to(device), self.weights.to(device)
         return other
 
-    def __call__(self, w_plus: Tensor, coefficients: Tensor) -> Tensor:
-        """(B, rows, w_dim) against (B, C' <= C), the finest bands may be missing."""
+    def some_rows(self, rows: int) -> list[int]:
+        """Those that a ToRGB of a band reads, and two more at random: what a step of training needs of `rows`."""
+        return sorted({row for row, _, _ in self.slices} | set(torch.randint(rows, (2,)).tolist()))
+
+    def __call__(self, w_plus: Tensor, coefficients: Tensor, rows: Sequence[int] | None = None) -> Tensor:
+        """(B, rows, w_dim) against (B, C' <= C), the finest bands may be missing. rows: which w_plus has; None: all."""
         known = coefficients.shape[1]
+        place = {row: k for k, row in enumerate(rows if rows is not None else range(w_plus.shape[1]))}
         loss = w_plus.new_zeros(())
         for row, part, weight in self.slices:
             if part.stop <= known:
-                error = w_plus[:, row] @ self.places[part].T - coefficients[:, part]
+                error = w_plus[:, place[row]] @ self.places[part].T - coefficients[:, part]
                 loss = loss + (error.square() @ weight).mean() / self.total
         # Two rows at random a step speak for all: the code is the same for every row.
-        rows = torch.randint(w_plus.shape[1], (2,))
-        error = w_plus[:, rows] @ self.places[:known].T - coefficients[:, None]
+        two = torch.randint(w_plus.shape[1], (2,))
+        error = w_plus[:, two] @ self.places[:known].T - coefficients[:, None]
         return loss + 0.03 * (error.square() @ self.weights[:known]).mean()
 
     def predicted(self, w_plus: Tensor) -> Tensor:
@@ -94,6 +99,30 @@ class CoefficientLoss:
         error = (self.predicted(w_plus)[:, :known] - coefficients).square().mean(0) @ self.weights[:known]
         spread = coefficients.var(0) @ self.weights[:known]
         return 1.0 - float(error / spread)
+
+
+@torch.no_grad()
+def fit_heads(encoder: Encoder, places: Tensor, codes: Codes, count: int = 20_000, ridge: float = 1e-3) -> None:
+    """Fit E's heads by least squares on the first `count` codes, so that every row gives these coefficients' w.
+
+    What an E has learnt in its layers (what the sliders do together) then serves a training with other components. The
+    ridge is relative to the features' mean square.
+    """
+    identity, expression = codes.identity[:count], codes.expression[:count]
+    target = codes.coefficients[:count] @ places
+    x = encoder.layers[0](torch.cat([identity, expression], 1))
+    x = torch.cat([x, expression], 1)
+    for k, layer in enumerate(encoder.layers[1:], start=1):
+        x = layer(x)
+        if k >= 2:
+            head = encoder.heads[k - 2]
+            assert isinstance(head, torch.nn.Linear)
+            known = torch.cat([x, torch.ones(len(x), 1)], 1).double()
+            gram = known.T @ known
+            gram.diagonal().add_(ridge * float(gram.diagonal().mean()))
+            found = torch.linalg.solve(gram, known.T @ target.double()).float().T
+            head.weight.copy_(found[:, :-1].repeat(len(head.weight) // len(found), 1))
+            head.bias.copy_(found[:, -1].repeat(len(head.bias) // len(found)))
 
 
 class CoefficientTrainer(TimedTrainer):
@@ -127,8 +156,9 @@ class CoefficientTrainer(TimedTrainer):
         self.optimizer.param_groups[0]["lr"] = self.rate * _cosine(self.fraction) + 1e-6
         self.encoder.train()
         indices = torch.randint(len(self.many.identity), (_BATCH,))
-        codes = self.encoder(self.many.identity[indices], self.many.expression[indices])
-        value = self.loss(codes, self.many.coefficients[indices])
+        rows = self.loss.some_rows(self.encoder.config.w_layers)
+        codes = self.encoder(self.many.identity[indices], self.many.expression[indices], rows)
+        value = self.loss(codes, self.many.coefficients[indices], rows)
         self.descend(value, self.optimizer, self.encoder)
         return {"loss": float(value.detach())}
 

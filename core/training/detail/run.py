@@ -42,8 +42,9 @@ from ..precision import Precision, precision_entry
 from ..teacher import Teacher
 from . import cache
 from .adversarial import AdversarialTrainer
-from .fit import CoefficientLoss, CoefficientTrainer, MappingTrainer
+from .fit import CoefficientLoss, CoefficientTrainer, MappingTrainer, fit_heads
 from .joint import JointTrainer, place_weights
+from .levels import band_gains, scale_bands
 from .linear import LinearView, make_codes
 from .principal import Band, directions, init_registered_maps, learn_bands, project
 
@@ -93,8 +94,8 @@ def train(
 ) -> bool:  # fmt: skip
     """Run every stage that is not done yet; True when all are, False when stopped before (all is kept).
 
-    begin: weights whose E is not drawn at random: of a training on the same bands. Raises DnpmError when the folder
-    belongs to another plan or face model.
+    begin: weights whose E is not drawn at random; its heads are fitted to this training's components. Raises DnpmError
+    when the folder belongs to another plan or face model.
     """
     device = device or torch.device("cpu")
     torch.set_num_threads(plan.threads)
@@ -160,11 +161,13 @@ def train(
             LinearView.of(Teacher(model, size, plan.seed), bands).save(view)
         meshes = {"train": plan.meshes, "validation": plan.check_meshes}
         codes = make_codes(folder / "codes", model_path, view, meshes, plan.processes, plan.seed)
+        if begin is not None:
+            fit_heads(encoder, places, codes["train"])
         # E is centred: its mean output over the training samples is 0, so w_mean is 0 as well.
         w_mean = torch.zeros(generator_config.w_dim)
         fitter = CoefficientTrainer(
             encoder, loss, codes["train"], codes["validation"], plan.encoder_seconds, plan.seed, device,
-            rate=1e-3 if begin is None else 4e-4,
+            rate=1e-3 if begin is None else 8e-4,
         )  # fmt: skip
 
         def save_encoder() -> None:
@@ -172,7 +175,13 @@ def train(
 
         if not done("encoder", fitter, save_encoder, Hook(fitter.checked, every(250))):
             return False
-        save_encoder()
+        learnt = fitter.result()
+        rest = slice(plan.components_from, plan.components_from + 150)
+        if len(many.maps) > plan.components_from:
+            gains = band_gains(learnt, loss, bands, many.maps[rest], many.identity[rest], many.expression[rest])
+            log.info("bands are drawn stronger by %s", ", ".join(f"{gain:.3f}" for gain in gains))
+            scale_bands(learnt, loss, gains)
+        save_detail(weights, generator, learnt, w_mean, card({"held_by_components": held}))
     for resolution, batch, seconds in plan.train_jointly:
         if (stage := f"joint {resolution} {seconds:.0f}") in state.done:
             continue

@@ -122,8 +122,13 @@ def lip_lines(
     return (furrow - furrow.mean()) * 0.085 * window
 
 
-def brow_hairs(rng: np.random.Generator, uv68: np.ndarray, e: float, mm: float) -> np.ndarray:
-    """Low ridges of the brows' hairs: short strokes that start upright at the nose and lie down towards the temple."""
+def brow_hairs(
+    rng: np.random.Generator, uv68: np.ndarray, e: float, mm: float, thick: float, length: float
+) -> np.ndarray:
+    """Low ridges of the brows' hairs: short strokes that start upright at the nose and lie down towards the temple.
+
+    thick: half the brow's height in e at the nose; length: of the hairs, about 1.
+    """
     image = np.zeros((FULL, FULL))
     for inner_to_outer, side in (((22, 23, 24, 25, 26), 1.0), ((21, 20, 19, 18, 17), -1.0)):
         path = uv68[list(inner_to_outer)]
@@ -131,14 +136,14 @@ def brow_hairs(rng: np.random.Generator, uv68: np.ndarray, e: float, mm: float) 
             t = rng.random() ** 0.9
             k = min(int(t * 4), 3)
             base = path[k] * (1 - (t * 4 - k)) + path[k + 1] * (t * 4 - k)
-            thick = 0.032 * e * (1.0 - 0.6 * t)
-            base = base + np.array([0.0, thick * rng.uniform(-1.0, 0.6) - 0.01 * e])
+            reach = thick * e * (1.0 - 0.6 * t)
+            base = base + np.array([0.0, reach * rng.uniform(-1.0, 0.6) - 0.01 * e])
             angle = np.radians(np.interp(t, [0, 0.25, 0.6, 1], [75, 40, 12, -22]) + rng.normal(0, 7))
-            length = rng.uniform(5, 9) / mm / FULL
+            long = length * rng.uniform(5, 9) / mm / FULL
             steps = np.linspace(0, 1, 22)
             bend = angle - 0.35 * steps
-            x = base[0] + side * np.cumsum(np.cos(bend)) * length / 22
-            y = base[1] + np.cumsum(np.sin(bend)) * length / 22
+            x = base[0] + side * np.cumsum(np.cos(bend)) * long / 22
+            y = base[1] + np.cumsum(np.sin(bend)) * long / 22
             column, row = np.clip(x * FULL, 0, FULL - 1).astype(int), np.clip((1 - y) * FULL, 0, FULL - 1).astype(int)
             np.maximum.at(image, (row, column), 0.14 * np.sin(np.pi * np.clip(steps + 0.08, 0, 1)))
     hairs = ndimage.gaussian_filter(image, 0.7) - ndimage.gaussian_filter(image, 6.0)

@@ -16,7 +16,7 @@ from scipy.spatial import cKDTree
 
 from ...face_model.landmark_uv import landmark_uv
 from ...face_model.model import FaceModel
-from .anatomy import Crease
+from .crease import Crease
 from .person import MAX_SHIFT_MM, MOVING, NODES, PersonLines
 from .strain import StrainField, bilinear
 from .traits import Traits

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .anatomy import Crease
+from .crease import Crease
+from .layouts import Layouts
 from .traits import FAMILIES, Traits
 
 NODES = 9
@@ -26,6 +27,11 @@ _DEPTH = {
     "perioral": "Lip lines",
 }  # fmt: skip
 """Family -> the component that scales its depth; the upper lid's crease has none."""
+_OF_PATTERNS = np.array([1.0, 1.0, 1.0, 0.75, 0.75, 0.75, 0.75])
+"""How much the line patterns and the skin patterns say about single lines."""
+_ABOVE = np.array([0.0, 0.5, 0.0, 0.0, -0.5, 0.7, 0.0])
+_CLEFT = np.array([0.5, 0.0, -0.5, 0.5, 0.0, 0.0, 0.5])
+"""Which way in the patterns the lines above the lips are deeper, and which way the chin is cleft."""
 _MEAN_DEPTH = 1.0
 """Makes up for the factors below, most of which are under 1 for most lines."""
 
@@ -48,7 +54,6 @@ class PersonLines:
         self._family = np.array([FAMILIES.index(c.family) for c in items])
         self._role = np.array([c.role for c in items])
         self._place = np.array([c.place for c in items], np.float32)
-        self._course = np.array([c.course for c in items])
         self._side = np.array([-1.0 if c.mirrored else 1.0 for c in items], np.float32)
         middle = np.array([abs(float(c.points[:, 0].mean()) - 0.5) < 0.03 for c in items])
         # +1 left, -1 right, 0 across the middle; families lean to a side of their own.
@@ -57,15 +62,16 @@ class PersonLines:
         self._moving = np.isin(self._family, [FAMILIES.index(f) for f in MOVING])[:, None]
 
         def shared(width: int, share: float) -> np.ndarray:
-            """(n, width, 3) unit vectors that a line and its mirror image share by so much."""
-            pairs = rng.standard_normal((max(c.number for c in items) + 1, width, 3))
-            own = rng.standard_normal((n, width, 3))
+            """(n, width, 7) unit vectors that a line and its mirror image share by so much."""
+            pairs = rng.standard_normal((max(c.number for c in items) + 1, width, 7)) * _OF_PATTERNS
+            own = rng.standard_normal((n, width, 7)) * _OF_PATTERNS
             drawn = share * pairs[[c.number for c in items]] + np.sqrt(1.0 - share**2) * own
             return (drawn / np.linalg.norm(drawn, axis=-1, keepdims=True)).astype(np.float32)
 
         self._line = shared(1, 0.9)[:, 0]
         self._nodes = shared(NODES, 0.8)
         self._shift = shared(2, 0.85)
+        self._layouts = Layouts(items, seed)
         # Where a broken line is interrupted: one or two smooth gaps along it.
         along = np.linspace(0, 1, NODES)
         gaps = np.zeros((n, NODES))
@@ -76,16 +82,16 @@ class PersonLines:
 
     def __call__(self, traits: Traits) -> CreaseFactors:
         """Depth factors and shifts of one person."""
-        pattern = traits.line_pattern
+        pattern = traits.patterns
         family_depth = np.array(
-            [traits.factor(_DEPTH[f], 1.05) if f in _DEPTH else traits.factor("Line pattern 1", 0.3) for f in FAMILIES]
+            [traits.factor(_DEPTH[f], 1.0) if f in _DEPTH else traits.factor("Line pattern 1", 0.3) for f in FAMILIES]
         )
-        onset = np.array([-0.24 * traits.bent(_DEPTH[f]) if f in _DEPTH else 0.0 for f in FAMILIES])
+        onset = np.array([-0.16 * traits.bent(_DEPTH[f]) if f in _DEPTH else 0.0 for f in FAMILIES])
         # The lid's crease is there on both sides; elsewhere lines come and go.
-        spread = np.where(self._family == FAMILIES.index("upper_lid"), 0.3, 1.1)
+        spread = np.where(self._family == FAMILIES.index("upper_lid"), 0.3, 1.05)
         line = np.exp(spread * np.tanh(0.8 * (self._line @ pattern)))
         line *= np.exp(0.45 * traits.bent("Asymmetry") * self._lean)
-        depth = _MEAN_DEPTH * family_depth[self._family] * line * self._presence(traits)
+        depth = _MEAN_DEPTH * family_depth[self._family] * line * self._presence(traits) * self._layouts(traits)
         nodes = 1.0 + 0.45 * np.tanh(0.8 * (self._nodes @ pattern))
         nodes = nodes * self._along(traits)
         return CreaseFactors(
@@ -97,15 +103,9 @@ class PersonLines:
     def _presence(self, traits: Traits) -> np.ndarray:
         """(creases,) 0 to 1: which lines of a family this person has."""
         role, there = self._role, np.ones(len(self._role))
-        # Forehead: a window over the places, wide for many lines, and two interleaved courses between which the height
-        # crossfades; with many lines both are there.
+        # Forehead: a window over the places, wide for many lines.
         count, height = traits.bent("Forehead line count"), traits.bent("Forehead line height")
-        window = np.exp(-0.5 * ((self._place - 0.42 - 0.3 * height) / (0.30 * np.exp(0.55 * count))) ** 2)
-        many = _sigmoid(2.5 * (traits.values["Forehead line count"] - 0.9))
-        first = _sigmoid(2.2 * traits.values["Forehead line height"] + 0.8 * traits.values["Line pattern 2"])
-        course = np.where(self._course == 0, first, 1.0 - first)
-        course = course + (1.0 - course) * many
-        forehead = window * course
+        forehead = np.exp(-0.5 * ((self._place - 0.42 - 0.3 * height) / (0.30 * np.exp(0.6 * count))) ** 2)
         broken = _sigmoid(1.6 * traits.values["Forehead line breaks"] - 0.6)
         there = np.where(role == "long", forehead, there)
         there = np.where(role == "short", forehead * (0.35 + 1.4 * broken), there)
@@ -123,9 +123,11 @@ class PersonLines:
         there = np.where((role == "foot") | (role == "fine_foot"), fan, there)
         fine = 0.4 + 1.2 * _sigmoid(1.6 * traits.values["Crow's feet count"])
         there = np.where(role == "fine_foot", fan * fine, there)
-        # Nasolabial: between the steep and the wide course.
-        wide = _sigmoid(1.8 * traits.values["Nasolabial angle"])
-        return np.where(role == "path", np.where(self._place > 0, wide, 1.0 - wide), there)
+        # Lip lines: more above the mouth on some, more below it on others.
+        above = np.exp(0.7 * np.tanh(float(_ABOVE @ traits.patterns)) * self._place)
+        there = np.where(role == "radial", above, there)
+        # A cleft chin is the exception.
+        return np.where(role == "cleft", _sigmoid(2.6 * float(_CLEFT @ traits.patterns) - 2.6), there)
 
     def _along(self, traits: Traits) -> np.ndarray:
         """(creases, NODES): lengths and breaks."""

@@ -11,6 +11,8 @@ from .traits import Traits
 
 _SIGNED = ("relief",)
 """Kinds that may also be turned inside out: a bump of one person is a hollow of another's."""
+_OF_PATTERNS = np.array([0.5, 0.5, 0.5, 1.0, 1.0, 1.0, 1.0])
+"""How much the line patterns and the skin patterns say about layouts of texture."""
 
 
 class SkinWeights:
@@ -23,20 +25,24 @@ class SkinWeights:
         # Pores of all sizes and zones of one layout go together: one direction for each layout letter.
         groups = [("pores" if k.endswith(("fine", "large")) else k) + n.split()[1]
                   for k, n in zip(kinds, self.names, strict=True)]  # fmt: skip
-        drawn = {g: rng.standard_normal(4) for g in sorted(set(groups))}
+        drawn = {g: rng.standard_normal(7) * _OF_PATTERNS for g in sorted(set(groups))}
+        # Layouts of relief are many: evenly spread directions, or a few would take all the variance.
+        relief = sorted(g for g in drawn if g.startswith("relief"))
+        frames = [np.linalg.qr(rng.standard_normal((7, 7)))[0] for _ in range(0, len(relief), 7)]
+        drawn |= dict(zip(relief, np.concatenate(frames), strict=False))
         self._direction = np.stack([drawn[g] / np.linalg.norm(drawn[g]) for g in groups])
         self._kinds = {k: np.array([i for i, other in enumerate(kinds) if other == k]) for k in sorted(set(kinds))}
 
     def __call__(self, traits: Traits, value: Callable[[str], float]) -> np.ndarray:
         """(K,) float32; value: name of an expression -> how far it is on."""
         result = np.zeros(len(self.names))
-        pattern = self._direction @ traits.skin_pattern
+        pattern = self._direction @ traits.patterns
         for kind, strength in self._strengths(traits, value).items():
             place = self._kinds[kind]
             if kind == "moles":
                 share = _sigmoid(2.4 * pattern[place] + 1.3 * traits.values["Moles"] - 1.7)
             elif kind == "scars":
-                share = _sigmoid(2.4 * pattern[place] + 1.5 * traits.values["Scars"] - 3.2)
+                share = _sigmoid(2.2 * pattern[place] + 1.6 * traits.values["Scars"] - 3.9)
             elif kind in ("eye_bag", "tear_trough"):
                 lean = 0.35 * traits.bent("Asymmetry")
                 share = np.array([1.0 + lean, 1.0 - lean])
@@ -69,7 +75,7 @@ class SkinWeights:
             "net": 1.3 * rough * (0.8 + 0.5 * age), "hatch": traits.factor("Roughness", 0.9) * age**1.3,
             "relief": traits.factor("Roughness", 0.3) * (0.85 + 1.05 * age), "lip_lines": lips,
             "chin_dimples": traits.factor("Chin creases", 0.5) * (0.04 + 1.1 * chin),
-            "brow_hairs": 0.75 * traits.factor("Skin pattern 3", 0.5), "moles": 1.2, "scars": 1.3,
+            "brow_hairs": 0.5 * traits.factor("Skin pattern 3", 0.5), "moles": 1.2, "scars": 1.3,
             "nose_wings": 0.75 * traits.factor("Nasolabial folds", 0.5),
             "philtrum": traits.factor("Skin pattern 1", 0.5), "eye_bag": 1.0 * bags, "tear_trough": troughs,
         }  # fmt: skip

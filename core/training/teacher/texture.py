@@ -88,7 +88,7 @@ def build(
     net = 0.016 * _streaks(rng, flow, 1.1 / scale, 4.0 / scale) + 0.008 * _streaks(rng, cross, 1.0 / scale, 2.0 / scale)
     layers["net a"] = net * patchy(16) * (1.0 - 0.85 * lips) * (0.7 + 0.5 * lids + 0.3 * forehead)
 
-    for name in "abc":
+    for name in "abcdef":
         relief = 0.008 * _band(rng, 2.6 / scale, 0.5) + 0.014 * _band(rng, 6.5 / scale, 0.6)
         relief = (relief + 0.013 * _band(rng, 15.0 / scale, 0.5)) * (1.0 - 0.8 * lips) * (1.0 - 0.6 * lids)
         layers[f"relief {name}"] = relief
@@ -108,7 +108,8 @@ def build(
     # `_furrows(angle)` runs along the angle; what compresses it lies across.
     across = np.radians(angles + 90.0)
     layers["lip_lines a"] = features.lip_lines(rng, uv68, lips, e, u, v)
-    layers["brow_hairs a"] = features.brow_hairs(rng, uv68, e, scale)
+    for name, thick, length in (("a", 0.032, 1.0), ("b", 0.021, 0.8), ("c", 0.040, 1.15)):
+        layers[f"brow_hairs {name}"] = features.brow_hairs(rng, uv68, e, scale, thick, length)
     for name in "abc":
         layers[f"moles {name}"] = features.moles(rng, skin * (1.0 - lids), scale, 9)
     for name in "abcd":

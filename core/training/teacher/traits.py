@@ -14,8 +14,10 @@ FAMILIES = (
     "forehead", "glabella", "crows_feet", "under_eye", "upper_lid", "nose_bridge", "nasolabial", "marionette",
     "dimple", "chin", "perioral", "cheek",
 )  # fmt: skip
-_LINE_PATTERNS = ("Line pattern 1", "Line pattern 2", "Line pattern 3")
-_SKIN_PATTERNS = ("Skin pattern 1", "Skin pattern 2", "Skin pattern 3", "Skin pattern 4")
+PATTERNS = (
+    "Line pattern 1", "Line pattern 2", "Line pattern 3", "Skin pattern 1", "Skin pattern 2", "Skin pattern 3",
+    "Skin pattern 4",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,9 @@ class Traits:
         return float(np.exp(spread * self.bent(label)))
 
     @property
-    def line_pattern(self) -> np.ndarray:
-        """(3,): in which of the lines a person is deep."""
-        return np.array([self.values[label] for label in _LINE_PATTERNS], np.float32)
-
-    @property
-    def skin_pattern(self) -> np.ndarray:
-        """(4,): which layouts of relief, pores, moles a person has."""
-        return np.array([self.values[label] for label in _SKIN_PATTERNS], np.float32)
+    def patterns(self) -> np.ndarray:
+        """(7,): which lines are deep, and which layouts of lines, relief, pores and moles a person has."""
+        return np.array([self.values[label] for label in PATTERNS], np.float32)
 
 
 class TraitMap:

@@ -125,7 +125,7 @@ def test_levels_only_blur(viewer: SkinViewer) -> None:
 
 
 def test_depth_steps_scale_the_teachers_depth() -> None:
-    depth = lambda x: np.exp(1.05 * np.tanh(0.8 * x))  # noqa: E731
+    depth = lambda x: np.exp(1.0 * np.tanh(0.8 * x))  # noqa: E731
     assert depth(depth_step(0.2, 0.6)) == pytest.approx(0.6 * depth(0.2), rel=1e-6)
     assert depth_step(0.7, 1.0) == pytest.approx(0.7)
     assert abs(depth_step(-1.5, 0.1)) <= MOST_SD

@@ -25,8 +25,16 @@ from dnpm.core.face_model.model import FaceModel
 from dnpm.core.training.detail import samples
 from dnpm.core.training.detail.adversarial import AdversarialTrainer
 from dnpm.core.training.detail.cache import MapCache
-from dnpm.core.training.detail.fit import Codes, CoefficientLoss, CoefficientTrainer, MappingTrainer, torgb_row
+from dnpm.core.training.detail.fit import (
+    Codes,
+    CoefficientLoss,
+    CoefficientTrainer,
+    MappingTrainer,
+    fit_heads,
+    torgb_row,
+)
 from dnpm.core.training.detail.joint import JointTrainer
+from dnpm.core.training.detail.levels import MOST, band_gains, scale_bands
 from dnpm.core.training.detail.principal import directions, init_registered_maps, learn_bands, project
 from dnpm.core.training.detail.run import SMALL, train
 from dnpm.core.training.loop import Hook, Loop, TimedTrainer, every
@@ -71,6 +79,70 @@ def test_coefficients_are_whitened_and_places_orthonormal():
     assert torch.allclose(first.var(0), torch.ones(3), atol=0.05)
     places = directions(10, 32, 3)
     assert torch.allclose(places @ places.T, torch.eye(10), atol=1e-5)
+
+
+def test_heads_are_fitted_to_other_components():
+    """What E's layers know serves other coefficients: the heads of a good E are found by least squares."""
+    torch.manual_seed(0)
+    config = EncoderConfig(n_id=5, n_exp=3, widths=(48, 48, 40, 40, 40), batch_norm=False, w_dim=32, groups=(3, 3, 4))
+    encoder = Encoder(config)
+    identity, expression = torch.randn(3000, 5), torch.rand(3000, 3)
+    coefficients = torch.tanh(torch.cat([identity, expression], 1) @ torch.randn(8, 6) * 0.4)
+    places = directions(6, config.w_dim, 0)
+    bands = learn_bands(smooth_maps(80), {16: 3, 32: 3, 64: 3})
+    loss = CoefficientLoss(bands, places, 64)
+    codes = Codes(identity, expression, coefficients)
+    with torch.no_grad():
+        before = loss.r2(encoder(identity[2000:], expression[2000:]), coefficients[2000:])
+        fit_heads(encoder, places, codes, count=2000)
+        w_plus = encoder(identity[2000:], expression[2000:])
+    assert before < 0.3
+    assert loss.r2(w_plus, coefficients[2000:]) > 0.6
+    # The same for every row of a head.
+    assert torch.allclose(w_plus[:, 0], w_plus[:, 2], atol=1e-5)
+
+
+class Soft(torch.nn.Module):
+    """Answers with a share of the right code, whoever is asked for."""
+
+    def __init__(self, codes: torch.Tensor, share: float) -> None:
+        super().__init__()
+        self.codes, self.share = codes, share
+
+    def forward(self, identity: torch.Tensor, expression: torch.Tensor) -> torch.Tensor:
+        return self.share * self.codes[:, None].expand(-1, 10, -1)
+
+
+def test_bands_that_are_answered_too_softly_are_drawn_stronger():
+    """An E that says 0.95 of every coefficient gets a gain of 1/0.95; one that says half, no more than MOST."""
+    config = EncoderConfig(n_id=4, n_exp=0, widths=(16, 16, 16, 16, 16), batch_norm=False, w_dim=32, groups=(6, 2, 2))
+    maps = smooth_maps(90)
+    bands = learn_bands(maps, COUNTS)
+    coefficients, _ = project(maps, bands)
+    places = directions(coefficients.shape[1], config.w_dim, 0)
+    loss = CoefficientLoss(bands, places, 64)
+    identity, expression = np.zeros((90, 4), np.float32), np.zeros((90, 0), np.float32)
+    for share, wanted in ((0.95, 1 / 0.95), (0.5, MOST)):
+        gains = band_gains(Soft(coefficients @ places, share), loss, bands, maps, identity, expression)
+        assert gains[0] == pytest.approx(wanted, abs=0.01)
+    encoder = Encoder(config)
+    before = encoder(torch.zeros(1, 4), torch.zeros(1, 0))
+    scale_bands(encoder, loss, [1.1, 1.0, 1.0])
+    ratio = (encoder(torch.zeros(1, 4), torch.zeros(1, 0)) / before)[0].mean(1)
+    rows = [row for row, _, _ in loss.slices]
+    assert ratio[rows[0]].item() == pytest.approx(1.1, rel=1e-4)
+    assert all(ratio[k].item() == pytest.approx(1.0, rel=1e-4) for k in range(10) if k != rows[0])
+
+
+def test_some_rows_give_the_loss_of_all():
+    config = EncoderConfig(n_id=4, n_exp=2, widths=(16, 16, 16, 16, 16), batch_norm=False, w_dim=32, groups=(6, 2, 2))
+    encoder, identity, expression = Encoder(config), torch.randn(5, 4), torch.rand(5, 2)
+    whole = encoder(identity, expression)
+    for rows in ([0, 5], [1, 5, 6, 9], [7], list(range(10))):
+        assert torch.allclose(encoder(identity, expression, rows), whole[:, rows], atol=1e-6)
+    bands = learn_bands(smooth_maps(80), {16: 3, 32: 3, 64: 3})
+    loss = CoefficientLoss(bands, directions(6, 32, 0), 64)
+    assert {row for row, _, _ in loss.slices} <= set(loss.some_rows(10)) <= set(range(10))
 
 
 def test_loss_is_zero_at_the_truth_and_r2_counts_errors():

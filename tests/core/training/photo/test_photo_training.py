@@ -12,6 +12,7 @@ import torch
 from dnpm.core.errors import DnpmError
 from dnpm.core.photo.restore.degraded_encoder import CONFIGS, DegradedEncoder
 from dnpm.core.photo.restore.pix2pix import CONFIGS as PIX
+from dnpm.core.training.photo.carried import fit_heads
 from dnpm.core.training.photo.discriminator import MultiScaleDiscriminator, matching_loss, scores_loss
 from dnpm.core.training.photo.pairs import Pairs, degraded
 from dnpm.core.training.photo.pix2pix import Pix2PixPlan, Pix2PixTrainer, validate
@@ -178,6 +179,22 @@ def test_restoration_learns_and_goes_on_bit_for_bit(tmp_path):
         assert torch.equal(a, b)
     with pytest.raises(DnpmError, match="need a perceptual distance"):
         RestorationTrainer(whole.network, whole.detail, whole.material, RestorationPlan(), 32)
+
+
+def test_an_encoder_is_carried_over_to_another_generator():
+    """Its heads alone are fitted, and it reads this G's maps better than with the heads that it had."""
+    trainer = restoration()
+    network = trainer.network
+    codes = torch.randn(60, 3, generator=torch.Generator().manual_seed(3))
+    basis = torch.randn(3, 18 * 8, generator=torch.Generator().manual_seed(2))
+    layers = {name: value.clone() for name, value in network.body.state_dict().items()}
+    before = error_of(trainer)
+    fit_heads(network, trainer.detail, (codes @ basis).reshape(60, 18, 8), np.ones((32, 32), np.float32))
+    assert error_of(trainer) < 0.7 * before
+    assert all(torch.equal(value, network.body.state_dict()[name]) for name, value in layers.items())
+    plain = DegradedEncoder(replace(CONFIGS["tiny"], basis=0))
+    with pytest.raises(DnpmError, match="basis"):
+        fit_heads(plain, trainer.detail, torch.zeros(4, 18, 8), np.ones((32, 32), np.float32))
 
 
 def test_degraded_maps_keep_their_mean_and_lose_their_pores():
