@@ -203,7 +203,7 @@ face, and their systematic errors, measured on renders of it (`dnpm build landma
 `photo_regressor.json`, [Fitting](../docs/photo_fit.md#what-pixels-tell)).
 `photo_albedo.safetensors`: the skin's usual light and dark, by which a fit reads shape from a photo's shading (`dnpm build photo-albedo`,
 `photo_albedo.json`, [Fitting](../docs/photo_fit.md#what-shading-tells)).
-`skin_lines.safetensors`: what a photo's lines tell of the skin's components and age, learnt on 900 simulated photos and 124
+`skin_lines.safetensors`: what a photo's lines tell of the skin's components and age, learnt on 539 simulated photos and 124
 portraits (`dnpm build skin-lines`, `skin_lines.json`, [Photos](../docs/photo.md#whose-lines)).
 `video_reader.safetensors`: how the sliders follow from what is read of a video's pictures, measured on renders of 150 people
 in 32 pictures each; mean r .78 on the held-out of them, where the fit alone has .50 (`dnpm build video-reader`, [Video to performance](../docs/video.md)).
