@@ -13,8 +13,8 @@ from ..errors import DnpmError
 from ..files import contact_sheet
 from ..files.writing import writing
 
-ACTOR = 46
-"""Seed of the identity that goes through the expressions: a man of about 56."""
+ACTOR = 189
+"""Seed of the identity that goes through the expressions: a man of about 55, whose lines show."""
 ACTOR_LOOK = {"tone": "fair", "stubble": 0.35, "freckles": 0.2, "iris": "hazel"}
 PEOPLE: dict[int, tuple[str, dict[str, Any]]] = {
     115: ("woman, 24", {"tone": "porcelain", "freckles": 1.4, "iris": "green"}),
