@@ -15,6 +15,7 @@ from ..face_model.looks import TONES
 from ..face_model.model import FaceModel
 from ..geometry.mesh import vertex_normals
 from ..geometry.uv_map import mask_at
+from .harmonics import harmonics
 from .render import from_linear, to_linear
 from .texture import Texture, enlarged, reduced_by, uv_table
 
@@ -47,7 +48,7 @@ def without_light(texture: Texture, vertices: np.ndarray, model: FaceModel) -> T
     if chosen.sum() < _LEAST_SEEN:
         return texture
     logs = np.log(np.maximum(to_linear(colour), 0.003))
-    basis = _basis(coarse)
+    basis = harmonics(coarse)
     light = np.log(np.maximum(to_linear(colour) @ _LUMA, 0.003))
     rows, weights = basis[chosen], seen[chosen].astype(float)
     shading, kept = _fitted(rows, light[chosen], weights)
@@ -80,12 +81,6 @@ def _ridge(rows: np.ndarray, values: np.ndarray, weights: np.ndarray, ridge: flo
     punished = np.full(rows.shape[1], ridge * weights.sum())
     punished[0] = 0.0
     return np.asarray(np.linalg.solve(weighted.T @ rows + np.diag(punished), weighted.T @ values))
-
-
-def _basis(normals: np.ndarray) -> np.ndarray:
-    """(..., 3) -> (..., 9): the spherical harmonics to the second order, up to their constants."""
-    x, y, z = np.moveaxis(normals, -1, 0)
-    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], -1)
 
 
 def _whitened(skin: np.ndarray) -> np.ndarray:

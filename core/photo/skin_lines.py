@@ -5,8 +5,8 @@ Three steps, all after the fit:
 1. Regression. The energy of oriented lines in cells of the face (`line_features.py`) to the skin components and the
    skin's age, a ridge learnt on simulated photos of random people (`core/training/photo/skin_lines.py`,
    `dnpm build skin-lines`; shipped as `weights/skin_lines.safetensors`). Real portraits of known ages say what such
-   energies are usually like. Each component is moved only as far as held-out people's tell; what a photo hides, or
-   blurs beyond the last level, stays as the sliders had it.
+   energies are usually like. A hidden cell counts as usual. A photo that is blurred beyond
+   the last level says nothing, and all stays as the sliders had it.
 2. A rule: lines that the map predicts in a region, against the photo's in the same cells and directions. Where a clear
    photo shows less or more, the component that scales these lines' depth is moved.
 3. The same rule for what is left: the region's strength. Expressions crease some people less than the networks think.
@@ -60,13 +60,10 @@ PLACES = tuple(place for place, _ in FAMILIES.values())
 
 @dataclass(frozen=True)
 class SkinRead:
-    """components (34,) standard deviations, and known (34,) 0 to 1: how much of each the photo tells; years, the skin's
-    age, and years_known likewise."""
+    """components (34,) standard deviations; years, the skin's age."""
 
     components: np.ndarray
-    known: np.ndarray
     years: float
-    years_known: float
 
 
 def at_level(view: SkinView) -> tuple[SkinView, int] | None:
@@ -122,11 +119,8 @@ class SkinRegression:
         """What a photo at a level of blur says."""
         row = standardised(features(lines), self.usual[level], self.spread[level])
         guess = np.append(row, expression - self.expression) @ self.weights[level]
-        known = np.clip(self.told[level], 0, 1)
         values = self.centre + self.scale * guess
-        return SkinRead(
-            np.clip(values[:-1], -MOST_SD, MOST_SD), known[:-1], float(np.clip(values[-1], 16, 90)), float(known[-1])
-        )
+        return SkinRead(np.clip(values[:-1], -MOST_SD, MOST_SD), float(np.clip(values[-1], 16, 90)))
 
     def save(self, path: Path, model: FaceModel, about: Mapping[str, str]) -> None:
         """Written beside, then renamed; about: command, licence and source for the file's metadata."""

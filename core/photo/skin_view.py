@@ -19,6 +19,7 @@ from ..geometry.mesh import vertex_normals
 from ..geometry.uv_map import mask_at
 from .camera import Camera
 from .degrade import resized
+from .harmonics import harmonics
 from .relief_zones import SIDE, Zones
 from .render import to_linear
 from .skin import skin_only
@@ -144,7 +145,7 @@ class Shading:
         used = weight > 0.5
         if used.sum() < 0.01 * used.size:
             return None
-        basis = _harmonics(normals)
+        basis = harmonics(normals)
         rows, wanted = basis[used], light[used]
         trust = np.ones(len(rows))
         for _ in range(5):
@@ -171,11 +172,6 @@ class Shading:
             tangent = tangent - (tangent * self.normals).sum(-1, keepdims=True) * self.normals
             found.append(np.clip((gradient * tangent).sum(-1), -1.5, 1.5))
         return found[0], found[1]
-
-
-def _harmonics(normals: np.ndarray) -> np.ndarray:
-    x, y, z = (normals[..., k] for k in range(3))
-    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], -1)
 
 
 def blur_of(image: np.ndarray, mask: np.ndarray) -> float:

@@ -27,6 +27,7 @@ from ...geometry.mesh import vertex_normals
 from ...paths import ROOT
 from ..camera import Camera
 from ..degrade import resized
+from ..harmonics import harmonics
 from ..render import to_linear
 from ..texture import sampled
 from .photo_regressor import PersonRows
@@ -182,12 +183,6 @@ def light_of(seen: Seen, albedo: np.ndarray) -> np.ndarray:
 def shading(normals: np.ndarray, light: np.ndarray) -> np.ndarray:
     """(N, 3), (9,) -> (N,) logarithm of the light that the normals get."""
     return np.asarray(np.log(np.maximum(harmonics(normals) @ light, _LEAST_LIGHT)))
-
-
-def harmonics(normals: np.ndarray) -> np.ndarray:
-    """(N, 3) -> (N, 9): the spherical harmonics to the second order, up to their constants."""
-    x, y, z = normals.T
-    return np.stack([np.ones_like(x), x, y, z, x * y, x * z, y * z, x * x - y * y, 3 * z * z - 1], 1)
 
 
 def _luminance(image: np.ndarray, eyes: float, pixels: np.ndarray, there: np.ndarray) -> np.ndarray:
