@@ -94,6 +94,7 @@ def _frame(context: bpy.types.Context) -> None:
 
 def menu(self: bpy.types.Menu, context: bpy.types.Context) -> None:
     """In Add > Mesh."""
+    models.load_soon()
     self.layout.operator(DNPM_OT_add_face.bl_idname, icon="USER")
 
 

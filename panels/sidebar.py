@@ -12,7 +12,7 @@ from ..operators.properties import identity_sliders
 from ..operators.scene import names, registration
 from ..operators.scene.board import posing
 from ..operators.scene.detail import map_state
-from ..operators.scene.face import pairs, slider_values, vertex_groups
+from ..operators.scene.face import models, pairs, slider_values, vertex_groups
 from . import status
 from .tab import FaceTab, Tab
 
@@ -38,6 +38,7 @@ class DNPM_PT_main(Tab, bpy.types.Panel):
 
     def draw(self, context: bpy.types.Context) -> None:
         layout, face = self.layout, context.active_object
+        models.load_soon()
         layout.operator("dnpm.add_face", text="Add Face", icon="ADD").frame_view = True
         if not slider_values.is_face(face):
             layout.label(text="Select a face to see its sliders")

@@ -20,7 +20,7 @@ from ..errors import DnpmError
 from ..files import tensor_file, writing
 from ..files.card_file import entry_of
 from ..files.inputs import reading
-from ..files.network_file import check_state
+from ..files.network_file import check_state, shapes_only
 from . import config
 from .card import CARD, ENCODER, FORMAT, GENERATOR, KIND, checked_files, read_card
 from .encoder import Encoder
@@ -108,7 +108,7 @@ def load_detail(folder: str | os.PathLike[str]) -> Detail:
         encoder_config = config.from_json(config.EncoderConfig, card["encoder_config"])
     if (encoder_config.w_layers, encoder_config.w_dim) != (generator_config.w_layers, generator_config.w_dim):
         raise DnpmError(f"{folder / CARD}: the encoder's w_plus does not fit the generator; the card is damaged")
-    with torch.device("meta"):  # The arrays are assigned: no time is spent on random numbers.
+    with shapes_only():  # The arrays are assigned: no time is spent on random numbers.
         generator, encoder = Generator(generator_config), Encoder(encoder_config)
     state = _unpacked(files[GENERATOR])
     for name in _silent_noise_names(generator, state):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import bpy
 import numpy as np
+import pytest
 
+from dnpm.core.face_model import locate
 from dnpm.core.face_model.bilinear import IdentityTables
+from dnpm.core.face_model.model import FaceModel
+from dnpm.operators.scene.face import models
 from dnpm.operators.scene.look import looks, skin_material
 
 
@@ -43,3 +50,54 @@ def test_few_sliders_give_the_same_keys_with_and_without_the_table(tiny_model):
         found, wanted = quick.deltas(values), table.deltas(values)
         assert found.dtype == wanted.dtype == np.float32
         np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def loading_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "dnpm-face-model"]
+
+
+def test_what_shows_the_button_loads_the_model_beforehand(window, backend, monkeypatch):
+    models.forget()
+    loads = []
+    whole = FaceModel.load
+    monkeypatch.setattr(FaceModel, "load", lambda path: (loads.append(path), whole(path))[1])
+    for _ in range(3):  # a panel is drawn again and again
+        models.load_soon()
+    for thread in loading_threads():
+        thread.join(60)
+    table = models.current_table()
+    assert len(loads) == 1
+    assert "_deltas" in table._tables.__dict__
+    models.load_soon()
+    assert not loading_threads()
+
+
+def test_who_presses_at_once_waits_for_the_load_that_has_begun(window, backend, monkeypatch):
+    models.forget()
+    loads, begun = [], threading.Event()
+    whole = FaceModel.load
+
+    def slow(path):
+        loads.append(path)
+        begun.set()
+        time.sleep(0.3)
+        return whole(path)
+
+    monkeypatch.setattr(FaceModel, "load", slow)
+    models.load_soon()
+    assert begun.wait(60)
+    bpy.ops.dnpm.add_face()
+    assert len(loads) == 1
+
+
+def test_a_model_that_cannot_be_loaded_is_told_when_the_button_is_pressed(window, backend, monkeypatch, tmp_path):
+    models.forget()
+    broken = tmp_path / "face_model.safetensors"
+    broken.write_bytes(b"no model")
+    monkeypatch.setenv(locate.VARIABLE, str(broken))
+    models.load_soon()
+    for thread in loading_threads():
+        thread.join(60)
+    with pytest.raises(RuntimeError, match="face_model"):
+        bpy.ops.dnpm.add_face()
+    models.forget()

@@ -6,6 +6,7 @@ import copy
 import os
 import platform
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -86,10 +87,12 @@ class Engine:
         """Raises DnpmError when the device, the weights or the face model are missing or do not fit each other."""
         chosen = devices.choose(device)
         folder, path = weights_dir(weights), face_model_path(face_model)
-        detail = load_detail(folder)
-        if chosen.type != "cpu":
-            chosen = devices.choose(device, lambda candidate: trouble_with_a_map(detail, candidate))
-        model = FaceModel.load(path)
+        with ThreadPoolExecutor(1) as beside:  # Both are mostly reading, and take equally long.
+            read_model = beside.submit(FaceModel.load, path)
+            detail = load_detail(folder)
+            if chosen.type != "cpu":
+                chosen = devices.choose(device, lambda candidate: trouble_with_a_map(detail, candidate))
+            model = read_model.result()
         check_face_model(detail.card, model)
         of_model = FaceModelInfo(model.name, str(path), model.n_id, model.n_exp, len(model.neutral))
         of_weights = WeightsInfo(

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...errors import DnpmError
 from ...files.inputs import one_line, reading
+from ...files.network_file import shapes_only
 from ...files.sealed import DamagedError
 from ..config import GeneratorConfig
 from ..generator import Generator
@@ -60,7 +61,7 @@ def _read(path: Path, key: str | None, one_channel: bool, scale_mm: float) -> Fo
             state[name] = state[name].mean(0, keepdim=True)
         notes.append("The colours were averaged into one channel.")
     config = replace(infer_config(state, str(path)), output_scale_mm=scale_mm)
-    with torch.device("meta"):  # What the file says of its sizes is compared with its tensors before room is made.
+    with shapes_only():  # What the file says of its sizes is compared with its tensors before room is made.
         expected = Generator(config).state_dict()
     _fill_in(expected, state, notes)
     _check(expected, state, path)

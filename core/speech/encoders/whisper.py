@@ -19,7 +19,7 @@ from torch.nn import functional
 from ...errors import DnpmError
 from ...files import tensor_file
 from ...files.inputs import one_line, reading, regular_file
-from ...files.network_file import built, check_state
+from ...files.network_file import built, check_state, shapes_only
 from ...paths import ROOT
 from .. import ctranslate2
 from ..mel import BANDS, log_mel
@@ -98,7 +98,7 @@ class WhisperEncoder(SpeechEncoder):
         with reading(path, _BUILD):
             layers = len({name.split(".")[1] for name in arrays if name.startswith("blocks.")})
             positions, width = arrays["positions"].shape
-            with torch.device("meta"):
+            with shapes_only():
                 encoder = cls(width, int(metadata["heads"]), layers, positions)
             check_state(encoder.state_dict(), arrays, path, _BUILD)
             state = {k: torch.from_numpy(v.astype(np.float32)) for k, v in arrays.items()}

@@ -13,12 +13,15 @@ from pathlib import Path
 import bpy
 import numpy as np
 
+from ....core import logs
 from ....core.errors import DnpmError
 from ....core.face_model import units
 from ....core.face_model.bilinear import IdentityTables
 from ....core.face_model.locate import VARIABLE, face_model_path
 from ....core.face_model.model import FaceModel
-from .. import names, settings
+from .. import compat, names, settings
+
+log = logs.logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -40,14 +43,21 @@ class KeyTable:
     def coordinates(self, identity: np.ndarray, unit_scale: float) -> np.ndarray:
         """(n_id,) -> (n_exp + 1, V, 3) float32 Blender units: the rest, then each expression at 1 (absolute)."""
         shape = np.asarray(identity, np.float32)[: self.model.n_shape]
-        rest, keys = self._tables.rest(shape), self._tables.deltas(shape)
+        with _making:
+            rest, keys = self._tables.rest(shape), self._tables.deltas(shape)
         keys += rest
         result = np.concatenate([rest[None], keys])
         return result if unit_scale == 1.0 else result / np.float32(unit_scale)
 
     def prepare(self) -> None:
         """Make what only dragging needs, in a thread of its own: most of it is numpy's, which lets Blender go on."""
-        threading.Thread(target=self._tables.prepare, name="dnpm-face-model", daemon=True).start()
+        threading.Thread(target=self.prepare_now, name="dnpm-face-model", daemon=True).start()
+
+    def prepare_now(self) -> None:
+        """Make every table that is made only once, from any thread."""
+        with _making:
+            self._tables.prepare()
+            _ = self.fingerprint
 
     @cached_property
     def fingerprint(self) -> str:
@@ -61,6 +71,10 @@ class KeyTable:
 
 
 _tables: dict[tuple[Path, int], KeyTable] = {}
+_making = threading.RLock()
+"""Held while a model is read or its tables are made: who needs them waits for the thread that has begun."""
+_soon: tuple[Path, int] | None = None
+"""The file that `load_soon` has begun with."""
 
 
 _fresh: tuple[tuple[str, str | None], float, KeyTable] | None = None
@@ -78,14 +92,49 @@ def current_table() -> KeyTable:
     asked = (settings.current().face_model, os.environ.get(VARIABLE))
     if _fresh is not None and _fresh[0] == asked and time.monotonic() < _fresh[1]:
         return _fresh[2]
-    path = face_model_path(asked[0] or None)
-    key = (path, path.stat().st_mtime_ns)
-    if key not in _tables:
-        table = KeyTable(FaceModel.load(path))
-        _tables.clear()
-        _tables[key] = table
-    _fresh = (asked, time.monotonic() + _BELIEVED_S, _tables[key])
-    return _tables[key]
+    path, when = _file(asked[0])
+    table = _loaded(path, when)
+    _fresh = (asked, time.monotonic() + _BELIEVED_S, table)
+    return table
+
+
+def load_soon() -> None:
+    """Load the model and make its tables in a thread: what shows the button Add Face calls this, so that the button
+    need not wait. What is wrong with the file is told when the button is pressed."""
+    global _soon
+    if _fresh is not None or compat.in_background():
+        return
+    try:
+        file = _file(settings.current().face_model)
+    except (DnpmError, OSError):
+        return
+    if file == _soon or file in _tables:
+        return
+    _soon = file
+
+    def load() -> None:
+        try:
+            _loaded(*file).prepare_now()
+        except DnpmError as error:
+            log.debug("not loaded beforehand: %s", error)
+
+    threading.Thread(target=load, name="dnpm-face-model", daemon=True).start()
+
+
+def _file(preferred: str) -> tuple[Path, int]:
+    """The model's file and when it was written. Raises DnpmError when there is none."""
+    path = face_model_path(preferred or None)
+    return path, path.stat().st_mtime_ns
+
+
+def _loaded(path: Path, when: int) -> KeyTable:
+    """The table of this file, read once; from any thread."""
+    with _making:
+        if (path, when) not in _tables:
+            table = KeyTable(FaceModel.load(path))
+            _tables.clear()
+            _tables[path, when] = table
+        return _tables[path, when]
 
 
 def current_model() -> FaceModel:
@@ -113,6 +162,6 @@ def model_of(obj: bpy.types.Object) -> FaceModel:
 
 def forget() -> None:
     """Drop what is loaded: the preferences changed, or the extension is switched off."""
-    global _fresh
-    _fresh = None
+    global _fresh, _soon
+    _fresh = _soon = None
     _tables.clear()
