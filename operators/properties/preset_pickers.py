@@ -24,17 +24,24 @@ _strings: dict[str, str] = {}
 """Blender keeps no copy of an enum's strings, and an open popup shows those of an earlier call: every one stays."""
 
 
-def _choices(kind: str) -> Callable[[Any, bpy.types.Context], list[tuple[str, str, str, int | str, int]]]:
-    def items(group: PresetPickers, context: bpy.types.Context) -> list[tuple[str, str, str, int | str, int]]:
-        entries: list[tuple[str, str, str, int | str, int]] = [
-            (_NOTHING, "Choose", "Click for the pictures", thumbnails.NEUTRAL, 0)
-        ]
+Item = tuple[str, str, str, int | str, int]
+_shipped: dict[str, list[Item]] = {}
+"""The items of what ships: it stays, and a panel asks for its items at every redraw, in the middle of a drag too."""
+
+
+def _choices(kind: str) -> Callable[[Any, bpy.types.Context], list[Item]]:
+    def items(group: PresetPickers, context: bpy.types.Context) -> list[Item]:
+        if kind in _shipped:
+            return _shipped[kind]
+        entries: list[Item] = [(_NOTHING, "Choose", "Click for the pictures", thumbnails.NEUTRAL, 0)]
         taken = {0}
         for path in saved_presets.of_kind(kind)[:MOST]:
             number = _number(path, taken)
             title = saved_presets.title(path)
             texts = (_kept(str(path)), _kept(title), _kept(f"Set the face's sliders: {title}"))
             entries.append((*texts, thumbnails.icon_of(path), number))
+        if kind != "saved" and all(entry[3] != thumbnails.NEUTRAL for entry in entries[1:]):
+            _shipped[kind] = entries
         return entries
 
     return items
@@ -100,6 +107,7 @@ def _show() -> None:
 
 
 def _hide() -> None:
+    _shipped.clear()
     delattr(bpy.types.WindowManager, NAME)
 
 

@@ -157,3 +157,11 @@ def test_only_our_assets_are_taken(face, backend, monkeypatch):
     assert not assets._concerns(browser), "a double click on a file is the file browser's"
     assert not assets._concerns(SimpleNamespace(asset=asset(), area=browser.area))
     assert assets._concerns(SimpleNamespace(asset=ours, area=browser.area))
+
+
+def test_what_ships_is_not_looked_up_at_every_redraw(backend, monkeypatch):
+    pickers = preset_pickers.of(bpy.context)
+    first = preset_pickers._choices("people")(pickers, bpy.context)
+    assert len(first) == 13
+    monkeypatch.setattr(saved_presets, "of_kind", lambda kind: pytest.fail(f"looked up {kind} again"))
+    assert preset_pickers._choices("people")(pickers, bpy.context) is first
