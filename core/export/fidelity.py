@@ -81,15 +81,23 @@ def of_keys(
     weights: Weights,
     keys: dict[str, np.ndarray],
 ) -> dict[str, Any]:
-    """The same for every key at 1 alone, of whose slopes the weights were made: all together, and the key that is
-    described worst. A value below 0 would be worse than no map."""
+    """The same for every key at 1 alone, of whose slopes the weights were made."""
     alone = dict(zip(keys, np.eye(len(keys), dtype=np.float32), strict=True))
-    found = measure(frames, rest, groups, masks, weights, {key: (alone[key], keys[key]) for key in keys})
-    if not found:
+    return measure(frames, rest, groups, masks, weights, {key: (alone[key], keys[key]) for key in keys})
+
+
+def harmful(of_keys: dict[str, Any]) -> list[str]:
+    """The keys that alone are described worse than by no map at all."""
+    return [key for key, row in of_keys.get("expressions", {}).items() if row["explained"] < 0]
+
+
+def brief(of_keys: dict[str, Any]) -> dict[str, Any]:
+    """All keys together, and the one that is described worst."""
+    if not of_keys:
         return {}
-    each = {key: row["explained"] for key, row in found["expressions"].items()}
+    each = {key: row["explained"] for key, row in of_keys["expressions"].items()}
     least = min(each, key=each.__getitem__)
-    return {"explained": found["explained"], "least": each[least], "least_of": least}
+    return {"explained": of_keys["explained"], "least": each[least], "least_of": least}
 
 
 def _dot(a: np.ndarray, b: np.ndarray, area: np.ndarray) -> float:

@@ -12,11 +12,12 @@ from ..files import tensor_file
 from ..version import __version__
 from .wrinkles import SIDES, Weights
 
-FORMAT = "dnpm-wrinkles-1"
+FORMAT = "dnpm-wrinkles-2"
 NAME = "wrinkles.json"
 FORMULA = (
     "slope(texture) = -n.xy / n.z with n = (255 texel - 128) / 127; "
-    "w[k][side] = clamp(sum of weights[key] * value of the key, 0, 1); "
+    "u[k][side] = clamp(sum of group k's [side][key] * value of the key, 0, 1); "
+    "w[k][side] = u[k][side] / (1 + sum over groups j of group k's gives_way[side][j] * u[j][side]); "
     "slope = slope(rest) + sum over groups k of (w[k].left * mask.r + w[k].right * mask.g) "
     "* (slope(group k) - slope(rest)); "
     "normal = normalize(-slope.x, -slope.y, 1)"
@@ -61,6 +62,14 @@ def text_of(exported: Exported, folder: Path) -> str:
                         side: {
                             key: round(float(value), 3)
                             for key, value in zip(table.keys, table.coefficients[k, s], strict=True)
+                            if value
+                        }
+                        for s, side in enumerate(SIDES)
+                    },
+                    "gives_way": {
+                        side: {
+                            other: round(float(value), 3)
+                            for other, value in zip(table.groups, table.damping[k, s], strict=True)
                             if value
                         }
                         for s, side in enumerate(SIDES)

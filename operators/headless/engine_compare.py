@@ -135,14 +135,10 @@ def pose(imported: bpy.types.Object, values: dict[str, float], about: dict[str, 
         return
     result = rest = slopes.decode(_texture(folder / about["rest"]))
     mask = _texture(folder / about["mask"])[..., :2] / 255.0
-    for group in about["groups"]:
-        weight = [
-            min(max(sum(share * values.get(key, 0.0) for key, share in group[side].items()), 0.0), 1.0)
-            for side in ("left", "right")
-        ]
-        if any(weight):
+    for group, weight in zip(about["groups"], group_weights(about["groups"], values), strict=True):
+        if weight.any():
             there = slopes.decode(_texture(folder / group["normal"]))
-            result = result + (mask @ np.array(weight, np.float32))[..., None] * (there - rest)
+            result = result + (mask @ weight)[..., None] * (there - rest)
     pixels = slopes.encode(result)[::-1].astype(np.float32) / 255.0
     side = len(pixels)
     image = bpy.data.images.new("wrinkled", side, side, is_data=True)
@@ -154,6 +150,25 @@ def pose(imported: bpy.types.Object, values: dict[str, float], about: dict[str, 
             for node in tree.nodes:
                 if node.type == "NORMAL_MAP" and node.inputs["Color"].is_linked:
                     node.inputs["Color"].links[0].from_node.image = image
+
+
+def group_weights(groups: list[dict[str, Any]], values: dict[str, float]) -> np.ndarray:
+    """(groups, 2) float32: the formula of `wrinkles.json`, left and right."""
+    sides = ("left", "right")
+    called = {
+        (group["name"], side): min(max(sum(a * values.get(key, 0.0) for key, a in group[side].items()), 0.0), 1.0)
+        for group in groups
+        for side in sides
+    }
+    found = [
+        [
+            called[group["name"], side]
+            / (1 + sum(d * called[other, side] for other, d in group["gives_way"][side].items()))
+            for side in sides
+        ]
+        for group in groups
+    ]
+    return np.array(found, np.float32)
 
 
 def _texture(path: Path) -> np.ndarray:

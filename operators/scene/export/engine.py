@@ -12,7 +12,7 @@ import numpy as np
 from ....core.backend.requests import Answer, InfoRequest, MapsRequest
 from ....core.backend.types import Pending
 from ....core.errors import DnpmError
-from ....core.export import fidelity, manifest, slopes, wrinkles
+from ....core.export import fidelity, manifest, slopes, weight_fit, wrinkles
 from ....core.export.visemes import VISEMES
 from ....core.face_model.units import MM_PER_M, from_blender
 from ....core.files import png
@@ -25,8 +25,8 @@ from .stage import stage
 
 SIZES = (512, 1024, 2048, 4096)
 TEXTURES = "textures"
-_SMALL = 256
-"""Texels of the maps of which weights are made and fidelity is measured."""
+_SMALL, _SMALLEST = 256, 128
+"""Texels of the maps on which fidelity is measured, and of those to which weights are fitted."""
 _FULL = 1024
 """The most texels a side of a normal map."""
 _MAPS_A_REQUEST = {"cpu": 4}
@@ -139,34 +139,55 @@ def _wrinkles(taken: snapshot.Snapshot, side: int) -> Generator[tuple[float, str
     info = yield from _answer(
         session.usable_client().submit(_channel(taken), InfoRequest()), 0.0, "starting the backend"
     )
-    side, few = (min(size, info.weights.resolution) for size in (side, _SMALL))
+    side, few, fewest = (min(size, info.weights.resolution) for size in (side, _SMALL, _SMALLEST))
     rest = np.zeros(model.n_exp, np.float32)
     large = [rest, *(model.expression(**dict.fromkeys(keys, 1.0)) for keys in groups.values())]
     alone = list(np.eye(model.n_exp, dtype=np.float32))
-    others = fidelity.held_out(model)
-    small = [*large, *alone, *others.values()]
+    others, mixed = fidelity.held_out(model), weight_fit.mixtures(model)
+    lots = [(large, side), ([*large, *alone, *others.values()], few), ([*large, *alone, *mixed], fewest)]
     # One texel of the large size costs as much as one of the small.
-    work = len(large) * side**2, len(small) * few**2
-    share = _MAPS_SHARE * work[0] / sum(work)
-    made_large = yield from _maps(taken, large, side, (0.0, share))
-    made_small = yield from _maps(taken, small, few, (share, _MAPS_SHARE))
+    ends = _MAPS_SHARE * np.cumsum([0, *(len(lot) * size**2 for lot, size in lots)])
+    ends /= max(sum(len(lot) * size**2 for lot, size in lots), 1)
+    made = []
+    for k, (lot, size) in enumerate(lots):
+        made.append((yield from _maps(taken, lot, size, (ends[k], ends[k + 1]))))
+    weights = yield from _weights(taken, list(groups), lots[2], made[2], mixed)
     frames = slopes.TangentFrames(model, taken.rest_mm, few)
-    found = yield from _slopes(taken, frames, small, made_small)
-    still, of_groups = found[0], dict(zip(groups, found[1 : len(large)], strict=True))
-    of_keys = dict(zip(model.expression_names, found[len(large) : len(large) + len(alone)], strict=True))
+    found = yield from _slopes(taken, frames, lots[1][0], made[1])
+    still, of_groups, found = found[0], np.stack(found[1 : len(large)]), found[len(large) :]
     masks = wrinkles.half_masks(frames, taken.rest_mm)
-    weights = wrinkles.key_weights(frames, still, of_groups, of_keys, masks)
-    truth = dict(zip(others, zip(others.values(), found[len(large) + len(alone) :], strict=True), strict=True))
-    stacked = np.stack(list(of_groups.values()))
-    measured = fidelity.measure(frames, still, stacked, masks, weights, truth)
+    truth = dict(zip(others, zip(others.values(), found[len(alone) :], strict=True), strict=True))
+    of_keys = dict(zip(model.expression_names, found[: len(alone)], strict=True))
+    harmful = fidelity.harmful(fidelity.of_keys(frames, still, of_groups, masks, weights, of_keys))
+    weights = weights.without(harmful)
+    measured = fidelity.measure(frames, still, of_groups, masks, weights, truth)
     if measured:
-        measured["single_keys"] = fidelity.of_keys(frames, still, stacked, masks, weights, of_keys)
+        told = fidelity.of_keys(frames, still, of_groups, masks, weights, of_keys)
+        measured["single_keys"] = fidelity.brief(told)
     frames = slopes.TangentFrames(model, taken.rest_mm, side)
-    found = yield from _slopes(taken, frames, large, made_large)
+    found = yield from _slopes(taken, frames, large, made[0])
     return _Wrinkles(
         found[0], dict(zip(groups, found[1:], strict=True)), wrinkles.half_masks(frames, taken.rest_mm), weights,
         measured,
     )  # fmt: skip
+
+
+def _weights(
+    taken: snapshot.Snapshot,
+    groups: Sequence[str],
+    lot: tuple[list[np.ndarray], int],
+    maps: list[np.ndarray],
+    mixed: list[np.ndarray],
+) -> Generator[tuple[float, str], None, wrinkles.Weights]:
+    """Fitted to a lot of maps: at rest, of the groups, of each key alone, of the mixtures."""
+    frames = slopes.TangentFrames(taken.model, taken.rest_mm, lot[1])
+    still, *found = yield from _slopes(taken, frames, lot[0], maps)
+    of_groups, found = dict(zip(groups, found, strict=False)), found[len(groups) :]
+    of_keys, found = dict(zip(taken.model.expression_names, found, strict=False)), found[taken.model.n_exp :]
+    masks = wrinkles.half_masks(frames, taken.rest_mm)
+    yield _MAPS_SHARE, "fitting the keys' weights"
+    mixtures = list(zip(mixed, found, strict=True))
+    return weight_fit.key_weights(frames, still, of_groups, of_keys, mixtures, masks)
 
 
 def _slopes(

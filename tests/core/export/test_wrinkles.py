@@ -1,4 +1,4 @@
-"""Keys' weights on the wrinkle maps: least squares, halves, the blend, its measure, and the visemes."""
+"""Wrinkle maps: halves, the keys' formula, the blend, its measure, and the visemes."""
 
 from __future__ import annotations
 
@@ -41,57 +41,6 @@ def test_halves_sum_to_one_and_left_is_the_subjects(frames, masks) -> None:
     assert masks[..., 0][left > 0.99].min() > 0.99
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_least_squares_in_a_box(seed: int) -> None:
-    """Against SciPy's; bounds of both ends are met."""
-    from scipy.optimize import lsq_linear
-
-    rng = np.random.default_rng(seed)
-    table, right = rng.normal(size=(30, 6)), rng.normal(size=30)
-    right += table @ np.array([3.0, 0.4, 0.0, -1.0, 0.7, 0.0])
-    found = wrinkles.in_box(table.T @ table, table.T @ right)
-    np.testing.assert_allclose(found, lsq_linear(table, right, (0, 1)).x, atol=1e-4)
-    assert found.min() == 0
-    assert found.max() == 1
-
-
-def test_no_key_is_described_worse_than_by_no_map(frames, masks) -> None:
-    """Groups that nearly cancel: dropping the small coefficient of one alone would leave the other's full map."""
-    rest, first, odd, other = fields(4)
-    step = first - rest
-    second = rest - 20 * step + (odd - rest)
-    keys = {
-        "cancelled": rest + step + 0.045 * (second - rest), "beyond": rest + 4 * step, "else": other,
-        "against": rest - step,
-    }  # fmt: skip
-    groups = {"a": first, "b": second}
-    found = wrinkles.key_weights(frames, rest, groups, keys, masks)
-    assert found.coefficients.max() <= 1
-    kept = found.coefficients[found.coefficients > 0]
-    assert (kept >= wrinkles.LEAST - 1e-3).all()
-    stacked = np.stack(list(groups.values()))
-    told = fidelity.of_keys(frames, rest, stacked, masks, found, keys)
-    assert told["least"] > -1e-3
-    naive = wrinkles.Weights(found.groups, found.keys, np.zeros_like(found.coefficients))
-    naive.coefficients[0, :, 0] = 1.0  # what is left of (1, .045) when the small one is dropped
-    assert fidelity.of_keys(frames, rest, stacked, masks, naive, keys)["least"] < -10
-
-
-def test_weights_are_found_again(frames, masks) -> None:
-    """Keys that are made of the groups by known weights on each half."""
-    rest, *groups = fields(4)
-    steps = np.stack(groups) - rest
-    known = np.array([[[1.0, 0.0], [0.3, 0.0]], [[0.0, 0.6], [0.0, 0.6]], [[0.0, 0.02], [0.0, 0.02]]])  # (K, side, key)
-    keys = {f"key{k}": rest + sum((masks @ known[g, :, k])[..., None] * steps[g] for g in range(3)) for k in range(2)}
-    names = {f"group{g}": one for g, one in enumerate(groups)}
-    found = wrinkles.key_weights(frames, rest, names, keys, masks)
-    # The smooth step over the midline mixes the halves a little; .02 is too little to be kept.
-    np.testing.assert_allclose(found.coefficients[:2], known[:2], atol=0.05)
-    assert (found.coefficients[2] == 0).all()
-    np.testing.assert_array_equal(found.of(np.array([1.0, 1.0])) <= 1, True)
-    assert found.of(np.array([3.0, 0.0]))[0, 0] == 1, "clamped"
-
-
 def test_a_group_at_full_strength_is_its_own_map(masks) -> None:
     rest, *groups = fields(3)
     weight = np.array([[0.0, 0.0], [1.0, 1.0]])
@@ -106,8 +55,9 @@ def test_fidelity_tells_right_from_wrong(frames, masks) -> None:
     rest, *groups = fields(3)
     groups = np.stack(groups)
     names, keys = ("a", "b"), ("x", "y")
-    right = wrinkles.Weights(names, keys, np.eye(2, dtype=np.float32)[:, None].repeat(2, 1))
-    wrong = wrinkles.Weights(names, keys, right.coefficients[::-1])
+    alone = np.zeros((2, 2, 2), np.float32)
+    right = wrinkles.Weights(names, keys, np.eye(2, dtype=np.float32)[:, None].repeat(2, 1), alone)
+    wrong = wrinkles.Weights(names, keys, right.coefficients[::-1], alone)
     expression = np.array([0.8, 0.1], np.float32)
     truth = {"one": (expression, wrinkles.blended(rest, groups, masks, right.of(expression)))}
     good = fidelity.measure(frames, rest, groups, masks, right, truth)
@@ -116,6 +66,35 @@ def test_fidelity_tells_right_from_wrong(frames, masks) -> None:
     assert good["one_map_explained"] < 0.95
     assert fidelity.measure(frames, rest, groups, masks, wrong, truth)["explained"] < 0.5
     assert fidelity.measure(frames, rest, groups, masks, right, {"still": (0 * expression, rest)}) == {}
+
+
+def test_what_a_key_alone_makes_worse_is_named(frames, masks) -> None:
+    rest, *groups = fields(3)
+    groups = np.stack(groups)
+    keys = {"good": groups[0], "bad": rest - (groups[1] - rest)}
+    weights = wrinkles.Weights(
+        ("a", "b"), ("good", "bad"), np.eye(2, dtype=np.float32)[:, None].repeat(2, 1), np.zeros((2, 2, 2), np.float32)
+    )
+    told = fidelity.of_keys(frames, rest, groups, masks, weights, keys)
+    assert fidelity.harmful(told) == ["bad"]
+    assert fidelity.brief(told)["least_of"] == "bad"
+    mended = fidelity.of_keys(frames, rest, groups, masks, weights.without(["bad"]), keys)
+    assert fidelity.harmful(mended) == []
+    assert fidelity.brief(mended)["least"] == 0
+    assert mended["expressions"]["good"]["explained"] > 0.999
+    assert fidelity.harmful({}) == []
+    assert fidelity.brief({}) == {}
+
+
+def test_groups_give_way_to_each_other_on_one_side() -> None:
+    """u / (1 + d u of the others), the clamp before."""
+    damping = np.zeros((2, 2, 2), np.float32)
+    damping[0, 0, 1] = 0.5  # on the left, the first gives way to the second
+    coefficients = np.zeros((2, 2, 2), np.float32)
+    coefficients[0, :, 0] = coefficients[1, :, 1] = 1.0
+    weights = wrinkles.Weights(("a", "b"), ("x", "y"), coefficients, damping)
+    np.testing.assert_allclose(weights.of(np.array([0.6, 3.0])), [[0.6 / 1.5, 0.6], [1, 1]], rtol=1e-6)
+    np.testing.assert_allclose(weights.of(np.array([0.6, 0.0])), [[0.6, 0.6], [0, 0]], rtol=1e-6)
 
 
 def test_groups_name_known_keys() -> None:
