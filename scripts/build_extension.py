@@ -46,6 +46,7 @@ ASSETS = {
 
 _MOST_MB = 400
 """Of torch's wheel: its CPU builds have 110 to 250."""
+_LINUX_ALONE = re.compile(r";.*platform_system\s*==\s*[\"']Linux[\"']")
 # A wheel's platform tag -> what Blender calls that platform.
 PLATFORMS = {
     r"(many)?linux.*_x86_64": "linux-x64",
@@ -159,8 +160,10 @@ def _not_bundled(wheels: Path) -> str:
         return f"{', '.join(heavy)} must not be bundled"
     (torch,) = wheels.glob("torch-*.whl")
     mb = torch.stat().st_size / 1e6
-    needs = [line for line in metadata_of(torch).get_all("Requires-Dist", []) if line.startswith(("nvidia-", "cuda-"))]
-    if needs:
+    lines = metadata_of(torch).get_all("Requires-Dist", [])
+    needs = [line for line in lines if line.startswith(("nvidia-", "cuda-"))]
+    # One text goes with all builds of a version: what Linux alone needs stands in that for Windows, too.
+    if needs and ("linux" in torch.name or not all(_LINUX_ALONE.search(line) for line in needs)):
         # Its libraries for the processor are linked to those for the card: none of them can be left out.
         return f"{torch.name} ({mb:.0f} MB) is built for CUDA, and loads only with NVIDIA's libraries beside it"
     return f"{torch.name} has {mb:.0f} MB, more than {_MOST_MB}" if mb > _MOST_MB else ""

@@ -177,17 +177,8 @@ def test_the_manifest_names_the_wheels_and_the_platform(
         assert not builder.fold_licences.too_long(stage / name)
 
 
-@pytest.mark.parametrize(
-    ("files", "message"),
-    [
-        ({"torch-2.13.0-cp313-cp313-manylinux_2_28_x86_64.whl": "nvidia-cudnn-cu13==9.2; platform_system == \"Linux\""},
-         "is built for CUDA, and loads only with NVIDIA's libraries beside it: point PIP_INDEX_URL"),
-        ({"torch-2.13.0-cp313-cp313-win_amd64.whl": "sympy", "numpy-2.3.0-cp313-cp313-win_amd64.whl": "none"},
-         "numpy-2.3.0-cp313-cp313-win_amd64.whl must not be bundled: point PIP_INDEX_URL"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_bundled_is_told_with_its_reason(builder, repository, tmp_path, monkeypatch, files, message):
-    """pip's own torch for Linux depends on NVIDIA's packages, by its metadata."""
+def downloaded(builder, repository, tmp_path, monkeypatch, files: dict[str, str]) -> Path:
+    """A stage for which pip "downloads" wheels of these names, each with a need."""
     stage = tmp_path / "stage"
     (stage / "wheels").mkdir(parents=True)
     shutil.copy(repository / "blender_manifest.toml", stage)
@@ -199,5 +190,30 @@ def test_what_cannot_be_bundled_is_told_with_its_reason(builder, repository, tmp
         return SimpleNamespace(returncode=0)
 
     monkeypatch.setattr(builder.subprocess, "run", download)
+    return stage
+
+
+@pytest.mark.parametrize("tag", ["win_amd64", "macosx_14_0_arm64"])
+def test_what_linux_alone_needs_keeps_no_other_wheel_out(builder, repository, tmp_path, monkeypatch, tag) -> None:
+    """torch 2.13's text for Windows and macOS names NVIDIA's packages, too, for Linux."""
+    need = 'nvidia-cudnn-cu13==9.20.0.48; platform_system == "Linux"'
+    stage = downloaded(builder, repository, tmp_path, monkeypatch, {f"torch-2.13.0-cp311-cp311-{tag}.whl": need})
+    builder.add_wheels(stage)
+    assert tag in (stage / "blender_manifest.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"torch-2.13.0-cp313-cp313-manylinux_2_28_x86_64.whl": "nvidia-cudnn-cu13==9.2; platform_system == \"Linux\""},
+         "is built for CUDA, and loads only with NVIDIA's libraries beside it: point PIP_INDEX_URL"),
+        ({"torch-2.13.0-cp313-cp313-win_amd64.whl": "nvidia-cudnn-cu13==9.2"}, "is built for CUDA"),
+        ({"torch-2.13.0-cp313-cp313-win_amd64.whl": "sympy", "numpy-2.3.0-cp313-cp313-win_amd64.whl": "none"},
+         "numpy-2.3.0-cp313-cp313-win_amd64.whl must not be bundled: point PIP_INDEX_URL"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_bundled_is_told_with_its_reason(builder, repository, tmp_path, monkeypatch, files, message):
+    """pip's own torch for Linux depends on NVIDIA's packages, by its metadata."""
+    stage = downloaded(builder, repository, tmp_path, monkeypatch, files)
     with pytest.raises(builder.BuildError, match=message.replace("(", r"\(")):
         builder.add_wheels(stage)
