@@ -56,6 +56,10 @@ class DNPM_PT_speech(FaceTab, bpy.types.Panel):
         header.label(text="Keyframes")
         if body:
             _draw_keys(body, group)
+        header, body = layout.panel("dnpm_speech_style", default_closed=True)
+        header.label(text="Own Style")
+        if body:
+            _draw_style(body, group)
         header, body = layout.panel("dnpm_speech_capture", default_closed=True)
         header.label(text="Capture")
         if body:
@@ -107,6 +111,17 @@ def _draw_keys(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
         column = layout.column(align=True)
         column.prop(group, "skip")
         column.prop(group, "length")
+
+
+def _draw_style(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
+    layout.row().prop(group, "style_take", expand=True)
+    if group.style_take == "FILE":
+        layout.prop(group, "style_capture")
+    column = layout.column(align=True)
+    column.prop(group, "style_name")
+    column.prop(group, "style_licence")
+    layout.operator_context = "INVOKE_DEFAULT"
+    layout.operator("dnpm.learn_style", icon="USER")
 
 
 def _strip_text(context: bpy.types.Context) -> str:

@@ -260,13 +260,14 @@ class SpeechOpen(_OfTask, Request[SpeechOpened]):
 class Curves:
     """times (T,) float64 seconds; expression (T, 52) float32 in ARKit's order; rotations (T, 9) float32 radians in the
     order of `core/capture/track.py: ROTATION_NAMES`, or None; weights: the name of those that made them; notes: what
-    had to be done to the sound, and what is missing of it."""
+    had to be done to the sound, and what is missing of it; tip_up: (T,) float32 of tongueTipUp, or None."""
 
     times: np.ndarray
     expression: np.ndarray
     rotations: np.ndarray | None
     weights: str
     notes: tuple[str, ...] = ()
+    tip_up: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,6 +33,8 @@ LEARNT = tuple(k for k, name in enumerate(ARKIT_NAMES) if name in GROUPS["jaw"] 
 """Channels that a style may have."""
 FOLDER, VARIABLE = "styles", "DNPM_STYLES"
 """Beside the weights; and the environment variable that names another folder."""
+LEAST_S = 20.0
+"""Of takes: a fifth of less tells nothing."""
 _AGAIN = "learn it again with `dnpm train style`"
 _JAW, _CLOSE = ARKIT_NAMES.index("jawOpen"), ARKIT_NAMES.index("mouthClose")
 _SHUT = 0.02

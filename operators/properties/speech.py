@@ -113,6 +113,26 @@ class SpeechProperties(bpy.types.PropertyGroup):
         "Empty: the weights' first",
         search=_styles, options=set(),
     )  # fmt: skip
+    style_take: bpy.props.EnumProperty(
+        name="Take",
+        description="The performance that a style is learnt from; its sound is the one chosen above",
+        items=[
+            ("FACE", "This Face", "Its keyframes, where they lie beside the sound"),
+            ("FILE", "File", "A capture that begins with the sound: CSV or JSON of Live Link Face and other programs"),
+        ],
+        options=set(),
+    )
+    style_capture: bpy.props.StringProperty(
+        name="Capture", description="A capture that begins with the sound", subtype="FILE_PATH",
+        options=compat.RELATIVE_PATH,
+    )  # fmt: skip
+    style_name: bpy.props.StringProperty(
+        name="Name", description="What the style will be called", default="My Style", options=set()
+    )
+    style_licence: bpy.props.StringProperty(
+        name="Licence", description="Under which terms the take may be used; a style is made from a person's "
+        "performance. It goes into the style's card", options=set(),
+    )  # fmt: skip
     mouth: _strength("Mouth", "How far the lips, cheeks and tongue move")
     jaw: _strength("Jaw", "How far the jaw opens")
     brows: _strength("Brows", "How much of the brows' motion that the sound brings is used")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -34,6 +35,7 @@ from dnpm.core.backend.requests import (
     TaskEnded,
     WeightsInfo,
 )  # fmt: skip
+from dnpm.core.backend.style_requests import StyleEnd, StyleMade, StyleOpen, StyleOpened, StyleStep, StyleStepped
 from dnpm.core.backend.transfer_requests import (
     TransferEnd,
     TransferFace,
@@ -239,6 +241,20 @@ class FakeClient:
         curves[:, ARKIT_NAMES.index("browInnerUp")] = 0.25
         return curves
 
+    def _open_style(self, request: StyleOpen) -> StyleOpened:
+        self.style, self.steps = request, 0
+        return StyleOpened(seconds=request.seconds or self.sound_s)
+
+    def _step_style(self, request: StyleStep) -> StyleStepped:
+        """Three steps; the card is written as the worker's is."""
+        self.steps += 1
+        if self.steps < 3:
+            return StyleStepped(share=self.steps / 3)
+        path = Path(self.style.out) / f"{self.style.name}.style.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+        return StyleStepped(share=1.0, made=StyleMade(str(path), "jaw 0.70 (default style 0.60)", ("90 frames",)))
+
     def _map(self, ticket, channel, request: MapRequest) -> Reply:
         if self.error:
             return Reply(ticket, channel, request, error=self.error)
@@ -249,6 +265,7 @@ class FakeClient:
         PortraitRequest: _portrait, InfoRequest: _info, MapRequest: _one_map, MapsRequest: _maps,
         TransferOpen: _open_transfer, TransferStep: _step_transfer, TransferEnd: _end,
         PhotoOpen: _open_photos, PhotoStep: _step_photos, PhotoEnd: _end,
+        StyleOpen: _open_style, StyleStep: _step_style, StyleEnd: _end,
         SpeechOpen: _open_speech, SpeechStep: _step_speech, SpeechEnd: _end,
     }  # fmt: skip
 

@@ -60,24 +60,38 @@ def read_pair(curves: Path, sound: Path, fps: float | None = None, scale: float 
     return take_of(Path(curves), read_open(curves, fps, scale), Path(sound))
 
 
+def read_take(curves: Path, sound: Path, seconds: float) -> Take:
+    """One take whose sound is a part, of so many seconds, of a file. Raises DnpmError when it cannot be used."""
+    capture = read_open(curves)
+    return take_of_track(curves.stem, sound, _fitting(curves, capture.from_zero(), sound, seconds), capture.line())
+
+
 def _sound_of(path: Path) -> Path | None:
     return next((path.with_suffix(suffix) for suffix in SOUNDS if path.with_suffix(suffix).is_file()), None)
 
 
 def take_of(curves: Path, capture: Capture, sound: Path) -> Take:
     """One take. Raises DnpmError when the curves last longer than the sound by more than a second."""
-    track = capture.from_zero()
-    seconds = open_sound(sound).seconds
+    track = _fitting(curves, capture.from_zero(), sound, open_sound(sound).seconds)
+    return take_of_track(curves.stem, sound, track, capture.line())
+
+
+def _fitting(curves: Path, track: CurveTrack, sound: Path, seconds: float) -> CurveTrack:
     if track.times[-1] - seconds > _APART_S:
         raise DnpmError(
             f"{curves}: lasts {track.times[-1]:.1f} s, its sound {sound.name} {seconds:.1f} s: not one take"
         )
+    return track
+
+
+def take_of_track(name: str, sound: Path, track: CurveTrack, line: str) -> Take:
+    """One take by its curves. Raises DnpmError when they hold nothing."""
     expression = np.clip(track.expression, 0, 1)
     carried = np.array([name not in track.missing for name in ARKIT_NAMES]) & (expression.max(0) > 1e-4)
     if not carried.any():
-        raise DnpmError(f"{curves}: all of its columns are 0")
+        raise DnpmError(f"{name}: all of its columns are 0")
     track = CurveTrack(track.times, expression, track.missing, track.rotations)
-    return Take(curves.stem, sound, track, carried, capture.line())
+    return Take(name, sound, track, carried, line)
 
 
 def resampled_curves(track: CurveTrack, times: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ networks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,16 +19,14 @@ import numpy as np
 
 from ...errors import DnpmError
 from ...face_model.arkit import ARKIT_NAMES
-from ...speech.audio import load
+from ...speech.audio import RATE, load
 from ...speech.decoder import SpeechDecoder
 from ...speech.encoders import SpeechEncoder
 from ...speech.encoders.windows import at_rate
 from ...speech.speaking import speak
-from ...speech.style import HEARD, LEARNT, Style, shifted
+from ...speech.style import HEARD, LEARNT, LEAST_S, Style, shifted
 from .captures import Take, resampled_curves
 
-LEAST_S = 20.0
-"""Of takes: a fifth of less tells nothing."""
 DIRECTIONS = 128
 HELD_OUT = 0.2
 _MOVES = 5e-3
@@ -37,6 +35,7 @@ _FOLDS = 4
 _RIDGES = (10.0, 30.0, 100.0, 300.0, 1000.0)
 """For every hundred frames."""
 _GAIN = (0.8, 1.6)
+_BLOCK = 4 * RATE
 
 
 @dataclass(frozen=True)
@@ -75,12 +74,41 @@ class _Directions:
 
 def hear(take: Take, encoder: SpeechEncoder, decoder: SpeechDecoder) -> Heard:
     """Run the networks over a take's sound; what lies beyond the curves' end is left out."""
+    work = hearing(take, encoder, decoder)
+    while True:
+        try:
+            next(work)
+        except StopIteration as end:
+            return end.value
+
+
+def hearing(
+    take: Take, encoder: SpeechEncoder, decoder: SpeechDecoder, begin: float = 0.0, seconds: float | None = None
+) -> Generator[float, None, Heard]:
+    """`hear` in steps of some seconds of sound: yields the share done, 0 to 1. begin, seconds: the part of the sound
+    that belongs to the take."""
     rate = decoder.config.rate
-    features = np.concatenate(list(at_rate(encoder.stream([load(take.sound)]), encoder.rate, rate)))
-    motion = np.concatenate(list(speak(decoder, [features], 0)))
-    count = min(len(motion), int(take.track.times[-1] * rate) + 1)
+    samples = load(take.sound)[round(begin * RATE) :]
+    if seconds is not None:
+        samples = samples[: round(seconds * RATE)]
+    blocks = np.split(samples, range(_BLOCK, len(samples), _BLOCK))
+    total, given = max(1, round(len(samples) / RATE * rate)), 0
+    features: list[np.ndarray] = []
+
+    def frames() -> Iterator[np.ndarray]:
+        for part in at_rate(encoder.stream(blocks), encoder.rate, rate):
+            features.append(part)
+            yield part
+
+    motion = []
+    for part in speak(decoder, frames(), 0):
+        motion.append(part)
+        given += len(part)
+        yield min(1.0, given / total)
+    spoken = np.concatenate(motion)
+    count = min(len(spoken), int(take.track.times[-1] * rate) + 1)
     truth = resampled_curves(take.track, np.arange(count) / rate)
-    return Heard(features[:count], motion[:count], truth, take.carried)
+    return Heard(np.concatenate(features)[:count], spoken[:count], truth, take.carried)
 
 
 Score = Callable[[list[np.ndarray], list[np.ndarray], np.ndarray], dict[str, float]]

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dnpm.core.backend import portrait_requests, requests, transfer_requests, video_requests
+from dnpm.core.backend import portrait_requests, requests, style_requests, transfer_requests, video_requests
 from dnpm.core.backend.messages import Message
 from dnpm.core.backend.requests import (
     Curves,
@@ -112,7 +112,7 @@ def test_every_kind_is_answered() -> None:
         importlib.import_module(f"{handlers.__name__}.{module.name}")
     asked = [
         cls
-        for module in (requests, portrait_requests, transfer_requests, video_requests)
+        for module in (requests, portrait_requests, style_requests, transfer_requests, video_requests)
         for cls in vars(module).values()
         if isinstance(cls, type)
         and issubclass(cls, Request)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 STEP_S = 0.3
 """A step ends with the piece of sound in which so much time has passed."""
 _TASKS = 4
-_TEXELS = 1024 * 1024
+TEXELS = 1024 * 1024
 """The encoder's work, as maps count it: several threads are good."""
 
 
@@ -50,7 +50,7 @@ def _speech(engine: Engine) -> _Speech:
 def open_speech(engine: Engine, request: SpeechOpen, job: Job) -> SpeechOpened:
     """Open a sound and check all that can be checked before computing."""
     sound = _sound(request)
-    animator = _animator(engine, request.weights, request.encoder)
+    animator = animator_of(engine, request.weights, request.encoder)
     from ....speech.animate import steps
 
     animator.voice(request.speaker)
@@ -65,7 +65,7 @@ def open_speech(engine: Engine, request: SpeechOpen, job: Job) -> SpeechOpened:
 def step_speech(engine: Engine, request: SpeechStep, job: Job) -> SpeechStepped:
     """Go on with a sound for about STEP_S."""
     if engine.device.type == "cpu":
-        devices.use_threads_for(_TEXELS)
+        devices.use_threads_for(TEXELS)
     share, curves = _speech(engine).tasks.advance(request.task, job, STEP_S)
     return SpeechStepped(share=1.0 if share is None else share, curves=curves)
 
@@ -80,7 +80,8 @@ def end_speech(engine: Engine, request: SpeechEnd, job: Job) -> TaskEnded:
 def _curves(work: Generator[float, None, Animation], weights: str) -> Generator[float, None, Curves]:
     """The work with its result as it travels."""
     made = yield from work
-    return Curves(made.track.times, made.track.expression, made.track.rotations, weights, tuple(made.notes))
+    track = made.track
+    return Curves(track.times, track.expression, track.rotations, weights, tuple(made.notes), track.tip_up)
 
 
 def _sound(request: SpeechOpen) -> Sound | Samples:
@@ -99,8 +100,8 @@ def _sound(request: SpeechOpen) -> Sound | Samples:
     return sound
 
 
-def _animator(engine: Engine, weights: str | None, encoder: str | None) -> Animator:
-    """The networks, loaded once. A folder of weights that holds no speech leaves the shipped ones in use."""
+def animator_of(engine: Engine, weights: str | None, encoder: str | None) -> Animator:
+    """The speech networks, loaded once. A folder of weights that holds no speech leaves the shipped ones in use."""
     from ....speech.animate import open_animator
     from ....speech.card import CARD
 
