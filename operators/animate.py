@@ -100,12 +100,12 @@ class DNPM_OT_animate_from_audio(FileOperator, bpy.types.Operator):
     ) -> str:
         """Write it all, or nothing."""
         group, model = getattr(face, names.SPEECH), models.model_of(face)
-        frames, expression, rotations = apply_curves.joined(timings, parts)
+        frames, expression, rotations, tip_up = apply_curves.joined(timings, parts)
         label = f"{face.name} {bpy.path.display_name_from_filepath(sources[0].path)}"
         with ExitStack() as undo:
             written = apply_curves.key_expression(
                 face, model, label, frames, expression, group.tolerance, layered=group.target == "LAYER",
-                into=group.into,
+                into=group.into, tip_up=tip_up,
             )  # fmt: skip
             undo.callback(written.undo)
             if rotations is not None:

@@ -10,7 +10,7 @@ import numpy as np
 from mathutils import Quaternion
 
 from ..core.capture.read import SUFFIXES, Capture, read_capture
-from ..core.capture.resample import resampled
+from ..core.capture.resample import resampled, sampled
 from ..core.capture.track import CurveTrack
 from ..core.capture.write import write_live_link
 from ..core.errors import DnpmError
@@ -97,7 +97,7 @@ class DNPM_OT_import_live_link(KeyframeOptions, FaceOperator, bpy.types.Operator
         with ExitStack() as undo:
             written = apply_curves.key_expression(
                 face, model, label, frames, np.clip(expression, 0, 1), self.tolerance,
-                layered=self.target == "LAYER", missing=track.missing, into=self.into,
+                layered=self.target == "LAYER", missing=track.missing, into=self.into, tip_up=_tip_up(track, times),
             )  # fmt: skip
             undo.callback(written.undo)
             if self.head != "NONE":
@@ -171,6 +171,14 @@ class DNPM_OT_export_live_link(FileOperator, bpy.types.Operator):
         rotations = None if turning is None else head.angles([entry[1] for entry in found.values()])
         write_live_link(path, CurveTrack(np.arange(len(values)) / fps, expression, (), rotations))
         return f"{len(values)} frames written to {path}"
+
+
+def _tip_up(track: CurveTrack, times: np.ndarray) -> np.ndarray | None:
+    """Its column at times (T,) from the first, where the file has one."""
+    if track.tip_up is None:
+        return None
+    begun = track.times - track.times[0] if track.clocked else track.times
+    return sampled(begun, track.tip_up[:, None], times)[:, 0].clip(0, 1)
 
 
 def _turning(kind: str, face: bpy.types.Object, scene: bpy.types.Scene) -> int | None:

@@ -114,8 +114,9 @@ class DNPM_OT_key_expression(FaceOperator, bpy.types.Operator):
             count = board_keys.key_now(face)
             self.report({"INFO"}, f"Keyed {count} channels of the face board at frame {context.scene.frame_current}")
             return
-        for name in model.expression_names:
-            slider_values.key_blocks(face)[name].keyframe_insert("value", group="DNPM Expression")
+        for name in models.table_of(face).names:
+            if (block := slider_values.key_blocks(face).get(name)) is not None:
+                block.keyframe_insert("value", group="DNPM Expression")
         self.report({"INFO"}, f"Keyed {model.n_exp} expressions at frame {context.scene.frame_current}")
 
 
@@ -171,6 +172,7 @@ def preset_of(face: bpy.types.Object) -> presets.Preset:
         wrinkles.text_of(face),
         corrective_shape.text_of(face),
         skin_settings.of(face),
+        slider_values.tip_up(face),
     )
 
 
@@ -188,7 +190,8 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
         raise DnpmError(f"the preset is another model's: none of {', '.join(unknown[:6])} is a slider here")
     if preset.corrective is not None:
         corrective_shape.write(face, preset.corrective)
-    identity.set_sliders(face, identity=person, expression=expression, strength=preset.strength)
+    identity.set_sliders(face, identity=person, expression=expression, strength=preset.strength,
+                          tip_up=presets.tip_up_of(preset))  # fmt: skip
     if preset.look is not None:
         looks.set_look(face, preset.look)
     if preset.w_offset is not None:

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import DnpmError
 from ..face_model.looks import DEFAULT_LOOK, Look
 from ..face_model.model import FaceModel
-from ..face_model.presets import read_preset, vectors
+from ..face_model.presets import read_preset, tip_up_of, vectors
 from ..face_model.sampling import random_expression, random_person
 from ..face_model.skin_settings import SkinSettings
 from .job import Item, Spec
@@ -59,6 +59,11 @@ def corrective_of(item: Item) -> str:
     """The corrective shape of the item's preset as text, empty where there is none. Raises DnpmError when it is
     damaged."""
     return (read_preset(item.preset).corrective or "") if item.preset is not None else ""
+
+
+def tongue_of(item: Item) -> float:
+    """How far the tongue's tip is up in the item's preset. Raises DnpmError when it is damaged."""
+    return tip_up_of(read_preset(item.preset)) if item.preset is not None else 0.0
 
 
 def skin_of(item: Item) -> SkinSettings:

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..errors import DnpmError
 from ..files.inputs import brief
-from .names import channel_of
+from .names import is_read
 from .stamps import kind_of
 from .table import Column, NotACaptureError, Table
 
@@ -80,7 +80,7 @@ def _matrix(value: object) -> Table | None:
     if names is None or rows is None or not isinstance(names[1], list) or not isinstance(rows[1], list):
         return None
     titles = [str(name) for name in names[1][: _MOST_NAMES + 1]]
-    channels = [k for k, title in enumerate(titles) if channel_of(title) is not None]
+    channels = [k for k, title in enumerate(titles) if is_read(title)]
     _check_titles(titles, channels)
     weights = [_entry(row, _SHAPES) if isinstance(row, Mapping) else ("", row) for row in rows[1]]
     out = np.full((len(weights), len(channels)), np.nan)
@@ -110,7 +110,7 @@ def _curves(value: object) -> Table | None:
     curves = inner[1] if inner and isinstance(inner[1], Mapping) else value
     if not isinstance(curves, Mapping):
         return None
-    known = {str(k): v for k, v in curves.items() if channel_of(str(k)) is not None and isinstance(v, list)}
+    known = {str(k): v for k, v in curves.items() if is_read(str(k)) and isinstance(v, list)}
     if not known:
         return None
     lengths = {len(values) for values in known.values()}
@@ -192,7 +192,7 @@ def _shapes(frame: object, number: int) -> dict[str, float]:
         return {}
     else:
         raise DnpmError(f"frame {number}: its values are {brief(within)}, not names with numbers")
-    known = [(str(name), value) for name, value in named if channel_of(str(name)) is not None]
+    known = [(str(name), value) for name, value in named if is_read(str(name))]
     return {name: _number(value, name, number) for name, value in known if not isinstance(value, Mapping | list)}
 
 

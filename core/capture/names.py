@@ -14,7 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..errors import DnpmError
-from ..face_model.arkit import ARKIT_NAMES
+from ..face_model.arkit import ARKIT_NAMES, TIP_UP
 from ..files.inputs import one_line
 from .track import ROTATION_NAMES
 
@@ -59,6 +59,8 @@ class Columns:
     targets: np.ndarray
     shares: np.ndarray
     unknown: tuple[str, ...]
+    tip_up: int | None = None
+    """The column of `TIP_UP`, which is no channel: few files have it."""
 
     @property
     def present(self) -> np.ndarray:
@@ -90,13 +92,26 @@ def channel_of(title: str) -> tuple[int, bool] | None:
     return None
 
 
+def is_tip_up(title: str) -> bool:
+    """Whether a column is `TIP_UP`, which is none of the channels."""
+    return _BARE.sub("", _PARTS.split(title.lower())[-1]) == TIP_UP.lower()
+
+
+def is_read(title: str) -> bool:
+    """Whether a column holds values that are read: a channel's, or the tongue's tip."""
+    return channel_of(title) is not None or is_tip_up(title)
+
+
 def columns_of(titles: list[str]) -> Columns:
     """Raises DnpmError when two columns are the same channel."""
     found: dict[int, list[tuple[int, bool]]] = {}
     unknown = []
+    tip_up = None
     for place, title in enumerate(titles):
         channel = channel_of(title)
-        if channel is None:
+        if is_tip_up(title):
+            tip_up = place
+        elif channel is None:
             if title.strip() and _BARE.sub("", title.lower()) not in _OTHERS:
                 unknown.append(one_line(title, 40))
         else:
@@ -109,4 +124,4 @@ def columns_of(titles: list[str]) -> Columns:
         places += [place for place, _ in uses]
         targets += [target] * len(uses)
         shares += [1 / len(uses)] * len(uses)
-    return Columns(np.array(places, np.int64), np.array(targets, np.int64), np.array(shares), tuple(unknown))
+    return Columns(np.array(places, np.int64), np.array(targets, np.int64), np.array(shares), tuple(unknown), tip_up)

@@ -194,6 +194,10 @@ def interpreted(table: Table, source: str, fps: float | None = None, scale: floa
     if unknown:
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         notes.append(f"unrecognised: {', '.join(unknown[:_SHOWN])}{more}")
+    tip_up = None
+    if columns.tip_up is not None:
+        column, _ = bridged(clock.times, table.values[clock.rows][:, [columns.tip_up]] / unit)
+        tip_up = column[:, 0].astype(np.float32)
     inside = values[:, :_EXPRESSIONS][:, present[:_EXPRESSIONS]]
     counts = (
         (int(lost.sum()), "without a face"), (partly, "with empty values"), (clock.repeated, "repeated"),
@@ -202,6 +206,7 @@ def interpreted(table: Table, source: str, fps: float | None = None, scale: floa
     track = CurveTrack(
         clock.times, values[:, :_EXPRESSIONS].astype(np.float32),
         tuple(name for name, there in zip(ARKIT_NAMES, present, strict=False) if not there), rotations, clock.clocked,
+        tip_up,
     )  # fmt: skip
     return Capture(
         source, table.form, track, clock.fps, clock.how, int(present[:_EXPRESSIONS].sum()),

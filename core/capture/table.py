@@ -25,7 +25,7 @@ class Column:
 class Table:
     """The rows of a file before they are interpreted.
 
-    values: (N, C) float64 under `titles`, each a channel that `names.channel_of` knows, NaN where there is no value;
+    values: (N, C) float64 under `titles`, each one that `names.is_read`, NaN where there is no value;
     numbers: (N,) line or frame numbers for messages, counted in `unit`s; stamps: the time columns; rate: frames per
     second stated by the file under `rate_title`.
     """

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import DnpmError
 from ..files.inputs import one_line
-from .names import channel_of
+from .names import channel_of, is_read
 from .stamps import kind_of
 from .table import Column, NotACaptureError, Table
 
@@ -62,7 +62,7 @@ class _Rows:
 
     def __init__(self, titles: list[str]) -> None:
         self.titles = titles
-        self.channels = [k for k, title in enumerate(titles) if channel_of(title) is not None]
+        self.channels = [k for k, title in enumerate(titles) if is_read(title)]
         self.places = [k for k, title in enumerate(titles) if kind_of(title) is not None]
         self.count = next((k for k, title in enumerate(titles) if title.lower() == "blendshapecount"), -1)
         self.stamps = [Column(titles[k]) for k in self.places]

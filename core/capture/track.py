@@ -26,6 +26,8 @@ class CurveTrack:
     rotations: np.ndarray | None = None
     clocked: bool = False
     """Times are a time of day (a `Timecode` column), not seconds from the start of the sound."""
+    tip_up: np.ndarray | None = None
+    """(T,) float32 of `TIP_UP`, which is none of ARKit's; None where nothing is known of it."""
 
     @property
     def rate(self) -> float:

@@ -6,11 +6,13 @@ The latter is what Unreal's Live Link Face importer, Faceit and others read: `Ti
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from ..face_model.arkit import ARKIT_NAMES
+from ..face_model.arkit import ARKIT_NAMES, TIP_UP
+from ..face_model.tongue import arkit_alone
 from ..files.writing import write_text
 from .track import DAY_S, ROTATION_NAMES, CurveTrack
 
@@ -19,13 +21,17 @@ LIVE_LINK_RATE = 60.0
 
 
 def write_track(path: Path, track: CurveTrack) -> None:
-    """The layout with a `time` column in seconds, ARKit's order, six decimals; rotations follow where there are any.
+    """The layout with a `time` column in seconds, ARKit's order, six decimals; rotations follow where there are any,
+    and the tongue's tip.
 
     Written beside its place and renamed. Raises DnpmError when it cannot be written.
     """
+    rows = _rows(track, track.rotations is not None)
     names = ["time", *ARKIT_NAMES, *(ROTATION_NAMES if track.rotations is not None else ())]
+    if track.tip_up is not None:
+        names, rows = [*names, TIP_UP], np.concatenate([rows, track.tip_up[:, None]], 1)
     lines = [",".join(names)]
-    for time, row in zip(track.times, _rows(track, track.rotations is not None), strict=True):
+    for time, row in zip(track.times, rows, strict=True):
         lines.append(f"{time:.6f}," + ",".join(f"{value:.6f}" for value in row))
     _write(Path(path), lines)
 
@@ -35,7 +41,8 @@ def write_live_link(path: Path, track: CurveTrack) -> None:
 
     The timecode counts 60 frames per second with thousandths of a frame, so any frame rate is preserved. It starts at
     the track's own time; a clip within one second is shifted across a second boundary, from which a reader can infer
-    the count. Rotations that the track lacks are written as 0. Raises DnpmError when it cannot be written.
+    the count. Rotations that the track lacks are written as 0. A tongue's tip that is up, for which the layout has no
+    column, becomes a little of tongueOut. Raises DnpmError when it cannot be written.
     """
     times = np.asarray(track.times, np.float64)
     if np.floor(times[0]) == np.floor(times[-1]) and len(times) > 1:
@@ -44,6 +51,8 @@ def write_live_link(path: Path, track: CurveTrack) -> None:
     titles = [name[0].upper() + name[1:] for name in (*(ARKIT_NAMES[k] for k in order), *ROTATION_NAMES)]
     lines = [",".join(["Timecode", "BlendShapeCount", *titles])]
     picks = [*order, *range(len(ARKIT_NAMES), len(ARKIT_NAMES) + len(ROTATION_NAMES))]
+    if track.tip_up is not None:
+        track = replace(track, expression=arkit_alone(track.expression, track.tip_up))
     for time, row in zip(times, _rows(track, True), strict=True):
         lines.append(f"{_timecode(float(time))},{len(titles)}," + ",".join(f"{value:.6f}" for value in row[picks]))
     _write(Path(path), lines)

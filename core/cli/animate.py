@@ -14,9 +14,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from .. import logs
 from .. import progress as bars
@@ -27,6 +25,9 @@ from ..options import add_emotion, device_of
 from ..speech.controls import USUAL
 from ..speech.formats import READ
 from .batch import start_blender
+
+if TYPE_CHECKING:
+    from ..capture.track import CurveTrack
 
 log = logs.logger(__name__)
 
@@ -93,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         log.warning("%s: %s", args.audio, note)
     write_track(args.out / "curves.csv", track)
     write_live_link(args.out / "live_link.csv", track)
-    _write_json(args.out / "curves.json", track.expression, args.fps)
+    _write_json(args.out / "curves.json", track, args.fps)
     result: dict[str, Any] = {
         "audio": str(args.audio), "seconds": round(float(track.times[-1]), 3), "fps": args.fps,
         "frames": len(track.times), "weights": animator.name, "speaker": args.speaker, "out": str(args.out),
@@ -125,10 +126,11 @@ def strengths(texts: list[str]) -> dict[str, float]:
     return found
 
 
-def _write_json(path: Path, expression: np.ndarray, fps: float) -> None:
-    from ..face_model.arkit import ARKIT_NAMES
+def _write_json(path: Path, track: CurveTrack, fps: float) -> None:
+    from ..face_model.arkit import ARKIT_NAMES, TIP_UP
 
-    curves = {
-        name: [round(float(v), 5) for v in column] for name, column in zip(ARKIT_NAMES, expression.T, strict=True)
-    }
-    write_text(path, json.dumps({"fps": fps, "frames": len(expression), "curves": curves}))
+    columns = dict(zip(ARKIT_NAMES, track.expression.T, strict=True))
+    if track.tip_up is not None:
+        columns[TIP_UP] = track.tip_up
+    curves = {name: [round(float(v), 5) for v in column] for name, column in columns.items()}
+    write_text(path, json.dumps({"fps": fps, "frames": len(track.times), "curves": curves}))

@@ -22,6 +22,7 @@ from . import (
     train_restoration,
     train_speech,
     train_style,
+    train_teeth,
 )
 from .train_options import add_training, command_line, training_of
 
@@ -65,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train_speech.add_subparser(what)
     train_readout.add_subparser(what)
     train_lips.add_subparser(what)
+    train_teeth.add_subparser(what)
     train_style.add_subparser(what)
     train_photo.add_subparser(what)
     train_restoration.add_subparser(what)

@@ -60,7 +60,11 @@ def run(args: argparse.Namespace) -> int:
     heard = bilabials.spoken(encoder, voices, args.sentences, args.seed)
     weight, bias, scores = bilabials.train(itertools.chain(heard, real))
     first = len(LEARNT_FIRST)
-    made = Readout(np.vstack([before.weight[:first], weight]), np.append(before.bias[:first], np.float32(bias)))
+    rest = before.weight[first + 1 :], before.bias[first + 1 :]
+    made = Readout(
+        np.vstack([before.weight[:first], weight, rest[0]]),
+        np.concatenate([before.bias[:first], [np.float32(bias)], rest[1]]),
+    )
     about = {
         "command": command_line(), "voices": [voice.name for voice in voices], "languages": list(bilabials.SENTENCES),
         "takes": [take.name for take in takes], "hold_out": sorted(args.hold_out), "scores": scores,

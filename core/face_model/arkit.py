@@ -33,3 +33,9 @@ def mirror_name(name: str) -> str:
     if name.endswith("Right"):
         return name[: -len("Right")] + "Left"
     return name
+
+
+TIP_UP = "tongueTipUp"
+"""A movement beside ARKit's 52, which know none of a tongue that rises (`tongue.py`): its curve, its shape key."""
+BEHIND_TEETH = 0.22
+"""tongueOut that stands for TIP_UP at 1 where nothing but ARKit's is known: the tip at the lower teeth."""

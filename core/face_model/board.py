@@ -1,4 +1,5 @@
-"""The face board: which control moves which of ARKit's 52 expressions, and the way back. numpy alone.
+"""The face board: which control moves which of ARKit's 52 expressions and the tongue's tip, and the way back. numpy
+alone.
 
 Every control has up to two axes, and an axis has an expression in either direction, or in one. With a the axis from -1
 to 1, m the axis of a control that moves several along (the mouth's for both corners), and b what both directions have
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .arkit import ARKIT_NAMES
+from .arkit import ARKIT_NAMES, TIP_UP
 
 ACROSS, UP = 0, 1
 _LETTERS = "xy"
@@ -96,6 +97,7 @@ AXES: tuple[Axis, ...] = (
     Axis("shrug_upper", UP, "mouthShrugUpper"),
     Axis("shrug_lower", UP, "mouthShrugLower"),
     Axis("tongue", UP, "tongueOut"),
+    Axis("tongue_tip", UP, TIP_UP),
 )
 """Beside these there is the mouth's UP axis, from -1 to 1, which moves both corners along."""
 
@@ -110,8 +112,9 @@ def channel(axis: Axis) -> Channel:
 
 
 def channels_of(expression: np.ndarray) -> dict[Channel, np.ndarray]:
-    """(T, 52) from 0 to 1 in ARKit's order -> (T,) of every channel, from -1 to 1."""
-    values = dict(zip(ARKIT_NAMES, np.clip(np.asarray(expression, np.float64), 0.0, 1.0).T, strict=True))
+    """(T, 52) from 0 to 1 in ARKit's order, or (T, 53) with tongueTipUp -> (T,) of every channel, from -1 to 1."""
+    columns = np.clip(np.asarray(expression, np.float64), 0.0, 1.0).T
+    values = dict(zip((*ARKIT_NAMES, TIP_UP)[: max(len(columns), len(ARKIT_NAMES))], columns, strict=True))
     rest = np.zeros(len(expression))
     found: dict[Channel, np.ndarray] = {}
     for axis in AXES:
@@ -127,7 +130,7 @@ def channels_of(expression: np.ndarray) -> dict[Channel, np.ndarray]:
 
 
 def expression_of(channels: dict[Channel, np.ndarray]) -> np.ndarray:
-    """The reverse: (T, 52). Channels that are missing rest."""
+    """The reverse: (T, 52), without the tongue's tip. Channels that are missing rest."""
     count = len(next(iter(channels.values())))
     rest = np.zeros(count)
     found = np.zeros((count, len(ARKIT_NAMES)))
@@ -137,7 +140,7 @@ def expression_of(channels: dict[Channel, np.ndarray]) -> np.ndarray:
             place = place + channels.get((axis.along, _LETTERS[axis.axis]), rest)
         both = channels.get((axis.control, axis.both), rest)
         for name, way in ((axis.plus, place), (axis.minus, -place)):
-            if name:
+            if name in ARKIT_NAMES:
                 found[:, ARKIT_NAMES.index(name)] = np.minimum(1.0, np.maximum(way, 0.0) + both)
     return found
 

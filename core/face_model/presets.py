@@ -30,8 +30,9 @@ from ..files.names import is_reserved
 from ..files.writing import write_text
 from . import corrective as correctives
 from . import relief as reliefs
-from . import skin_settings
+from . import skin_settings, tongue
 from . import w_offset as steps
+from .arkit import TIP_UP
 from .looks import Look, read_look
 from .model import FaceModel
 from .skin_settings import SkinSettings
@@ -86,12 +87,15 @@ def preset_of(
     relief: str | None = None,
     corrective: str | None = None,
     skin: SkinSettings | None = None,
+    tip_up: float = 0.0,
 ) -> Preset:
-    """A preset from slider vectors (n_id,), (n_exp,); zeros are left out, which means 0 when it is read."""
+    """A preset from slider vectors (n_id,), (n_exp,); zeros are left out, which means 0 when it is read. tip_up: of the
+    tongue, named among the expressions though it is none of the model's."""
+    beside = {TIP_UP: round(float(tip_up), 6)} if tip_up and TIP_UP not in model.expression_index else {}
     return Preset(
         model.name,
         None if identity is None else _named(identity_names(model.identity_labels), identity),
-        None if expression is None else _named(model.expression_names, expression),
+        None if expression is None else _named(model.expression_names, expression) | beside,
         None if strength is None else float(strength),
         look,
         w_offset,
@@ -113,7 +117,14 @@ def vectors(preset: Preset, model: FaceModel) -> tuple[np.ndarray | None, np.nda
     places |= {label: k for k, label in reversed(list(enumerate(model.identity_labels)))}
     identity = _vector(preset.identity, places, model.n_id, unknown)
     expression = _vector(preset.expression, model.expression_index, model.n_exp, unknown)
+    if TIP_UP in unknown and tongue.names(model):
+        unknown.remove(TIP_UP)
     return identity, expression, unknown
+
+
+def tip_up_of(preset: Preset) -> float:
+    """How far up the tongue's tip is in the preset."""
+    return 0.0 if preset.expression is None else preset.expression.get(TIP_UP, 0.0)
 
 
 def to_text(preset: Preset) -> str:

@@ -11,10 +11,11 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import DnpmError
-from ..face_model import corrective, relief, w_offset
+from ..face_model import corrective, relief, tongue, w_offset
+from ..face_model.arkit import TIP_UP
 from ..face_model.looks import DEFAULT_LOOK, Look
 from ..face_model.model import FaceModel
-from ..face_model.presets import Preset, vectors
+from ..face_model.presets import Preset, tip_up_of, vectors
 from ..face_model.sampling import average_adult
 from .camera import Camera
 from .render import Lights, Paint, render
@@ -84,6 +85,9 @@ def portrait_of(
         raise DnpmError(
             f"the preset's corrective shape has {len(added)} vertices, this face model {len(model.neutral)}"
         )
+    tip = tongue.of(model, identity, {TIP_UP: tip_up_of(preset)})
+    if tip is not None:
+        added = tip if added is None else added + tip
     strength = 1.0 if preset.strength is None else preset.strength
     return portrait(model, identity, expression, look, strength * heights, size, added)
 

@@ -17,7 +17,7 @@ from . import contact, emotions, readout, style, voice_emotion
 from .acting import act
 from .audio import RATE, Samples, Sound, survey
 from .card import speech_dir, withdrawn
-from .controls import SPEAKING, Controls, apply, gate
+from .controls import SPEAKING, Controls, apply, gate, tongue_tip
 from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
 from .encoders.windows import at_rate
@@ -182,24 +182,32 @@ def steps(
     meet, teeth = contact.meant(motion)
     if said is not None:
         meet = np.maximum(meet, readout.lips(said) * (1 - teeth))
+        at_teeth, apart = readout.teeth(said)
+        meet, teeth = meet * (1 - apart), np.maximum(teeth, at_teeth)
     meant = meet, teeth
     if learnt is not None:
         motion = learnt.spoken(np.concatenate(given)[: len(motion)], motion)
+    ridge = np.zeros(len(times))
     if said is not None and controls.tongue:
-        motion[:, _TONGUE] = np.maximum(motion[:, _TONGUE], readout.tongue(said, motion[:, _JAW]))
+        out, ridge = readout.tongue(said, motion[:, _JAW])
+        motion[:, _TONGUE] = np.maximum(motion[:, _TONGUE], out)
     curves = apply(motion, times, level, controls, meant)
     speech = gate(level, times)
     lips = meet * speech if controls.contact else np.zeros(len(times))
+    ridge = tongue_tip(ridge, times, speech, controls)
     target = config.rate if fps is None else fps
     wanted = first + np.arange(max(0, int(np.ceil((seconds - first) * target - 1e-6))) + 1) / target
     curves = at_frames(times, curves, wanted)
-    beside = at_frames(times, np.stack([lips, speech], 1).astype(np.float32), wanted)
+    beside = at_frames(times, np.stack([lips, speech, ridge], 1).astype(np.float32), wanted)
     strengths = emotions.strengths_at(controls.emotions, wanted)
     feeling = strengths[:, :-1]
     if strengths[:, -1].any():
         feeling = np.minimum(feeling + strengths[:, -1:] * voice_emotion.felt(prosody, wanted), 1)
     curves, turns = act(curves, wanted, prosody, beside[:, 0], beside[:, 1], feeling, controls)
-    track = CurveTrack(wanted, curves, (), turns)
+    up = None
+    if said is not None and controls.tongue:
+        up = readout.tip_up(beside[:, 2], curves[:, _TONGUE], curves[:, _JAW])
+    track = CurveTrack(wanted, curves, (), turns, tip_up=up)
     yield 1.0
     notes = facts.notes
     if len(level) and heard_level.max() < ABSOLUTE_DB:

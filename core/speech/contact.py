@@ -39,6 +39,9 @@ TUCKED_OPENING = 0.3
 """What an f or v leaves of the opening: the lower lip is at the teeth, the tongue is not seen."""
 LIFTED = 0.2
 """mouthUpperUp of an f or v: the upper lip clears the teeth that the lower one is at."""
+TEETH_APART = 0.02
+"""The least opening of an f or v (0.6 mm), to which the lifted upper lip adds: whoever shut the lips, the decoder or a
+style, took it for an m."""
 SEAL = 0.02
 """By how much lips that meet go beyond an opening of 0: at rest their rims are 0.6 mm apart."""
 _REST = 0.02
@@ -68,7 +71,9 @@ def meet(expression: np.ndarray, lips: np.ndarray, teeth: np.ndarray) -> np.ndar
     apart = np.asarray(result, np.float64) @ _WEIGHTS
     part = (1 - lips) * (1 - TUCKED_OPENING) * teeth
     close = lips * np.maximum(apart + SEAL, 0) + part * np.maximum(apart, 0)
-    result[:, _COLUMN["mouthClose"]] += close.astype(np.float32)
+    shut = (1 - lips) * teeth * np.maximum(TEETH_APART - (apart - close), 0)
+    closed = result[:, _COLUMN["mouthClose"]] + close
+    result[:, _COLUMN["mouthClose"]] = np.maximum(closed - shut, np.minimum(closed, 0)).astype(np.float32)
     for name in ("mouthUpperUpLeft", "mouthUpperUpRight"):
         result[:, _COLUMN[name]] = np.maximum(result[:, _COLUMN[name]], LIFTED * teeth * (1 - lips))
     return result

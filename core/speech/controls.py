@@ -95,6 +95,16 @@ def apply(
     return np.clip(result, 0, 1)
 
 
+def tongue_tip(ridge: np.ndarray, times: np.ndarray, speech: np.ndarray, controls: Controls) -> np.ndarray:
+    """How far the tongue's tip is on its way up (T,), as `readout.tongue` says -> the same under these controls; speech
+    (T,): 1 in speech, 0 in silence."""
+    result = np.asarray(ridge, np.float64)
+    if controls.smoothing > 0 and len(times) > 1:
+        result = smoothed(result[:, None], controls.smoothing / float(times[1] - times[0]))[:, 0]
+    # Beyond the teeth it has no way to go.
+    return result * min(controls.mouth, 1.0) * (speech if controls.gate else 1.0)
+
+
 def smoothed(values: np.ndarray, sigma: float) -> np.ndarray:
     """(T, C) -> the same, by a Gaussian of `sigma` frames, the ends held."""
     reach = int(np.ceil(3 * sigma))

@@ -11,37 +11,49 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..face_model.tongue import reach
 from .silence import LEVEL_RATE
 
 LEARNT_FIRST = ("voice", "dental", "coronal")
 """Somebody speaks; the tongue is between the teeth (th); its tip is behind them (t, d, n, l, s, z)."""
-ROWS = (*LEARNT_FIRST, "bilabial")
-"""And the lips meet (m, b, p, of any language). Older weights have the first three."""
+ROWS = (*LEARNT_FIRST, "bilabial", "labiodental")
+"""And the lips meet (m, b, p, of any language); the lower lip is at the upper teeth (f, v). Older weights have the
+first three or four."""
+COUNTS = (len(LEARNT_FIRST), len(ROWS) - 1, len(ROWS))
+_LIPS, _AT_TEETH = ROWS.index("bilabial"), ROWS.index("labiodental")
 NAMES = ("readout.weight", "readout.bias")
-"""Arrays in the weights' file: (3 or 4, width) and (3 or 4,) float32."""
+"""Arrays in the weights' file: (3 to 5, width) and (3 to 5,) float32."""
 _SPEAKS, _SURELY, _AROUND_S, _OVER_S = 0.12, 0.35, 0.16, 0.10
 """A moment is speech when within so many seconds the probability, averaged over a tenth, is above a low threshold, in a
 stretch that somewhere is above the higher one: a word that is lost is worse than a mouth that closes late, and the
 onset of a noise is unsure for a frame or two."""
 _NOTHING_DB = -120.0
-_SURE = 0.6
+_BETWEEN, _BEHIND = (0.4, 0.65), 0.2
+"""Probability of th from which the tongue begins to come out, and from which it is out; where t, d, n, l, s, z are as
+likely or up to so much more, else it is one of those. Chosen on four synthetic voices."""
+_TIP = (0.4, 0.7)
+"""Probability of t, d, n, l, s, z from which the tongue's tip begins to rise, and from which it is up."""
 _MEET = (0.6, 0.75)
 """Probability from which lips begin to meet, and from which they do."""
-_OUT = {"dental": 0.42, "coronal": 0.22}
-"""tongueOut of each, as far as the mouth is open."""
+_TEETH = (0.7, 0.85)
+"""Probability of f and v from which the lower lip is on its way to the upper teeth, and from which it is there."""
+_OUT = 0.42
+"""tongueOut of a th, as far as the mouth is open."""
+DENTAL_UP = 0.2
+"""How far up the tip is then: over the lower teeth, under the upper ones."""
 _OPEN = (0.03, 0.12)
 """jawOpen from which the tongue begins to show, and from which it shows wholly."""
 
 
 @dataclass(frozen=True)
 class Readout:
-    """weight (3 or 4, width), bias (3 or 4,)."""
+    """weight (3 to 5, width), bias (3 to 5,)."""
 
     weight: np.ndarray
     bias: np.ndarray
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Features (n, width) -> probabilities (n, 3 or 4) float32, in the order of ROWS."""
+        """Features (n, width) -> probabilities (n, 3 to 5) float32, in the order of ROWS."""
         score = features.astype(np.float32) @ self.weight.T + self.bias
         return (1 / (1 + np.exp(-score.clip(-30, 30)))).astype(np.float32)
 
@@ -68,22 +80,47 @@ def without_speech(level: np.ndarray, speaks: np.ndarray) -> np.ndarray:
 
 
 def lips(probabilities: np.ndarray) -> np.ndarray:
-    """Probabilities (T, 3 or 4) -> how much the lips are heard to meet (T,): at the surest frame of each m, b and p,
+    """Probabilities (T, 3 to 5) -> how much the lips are heard to meet (T,): at the surest frame of each m, b and p,
     and half at its neighbours; 0 where the weights cannot tell."""
     heard = np.zeros(len(probabilities))
-    if probabilities.shape[1] < len(ROWS) or not len(heard):
+    if probabilities.shape[1] <= _LIPS or not len(heard):
         return heard
-    chance = probabilities[:, ROWS.index("bilabial")].astype(np.float64)
+    chance = probabilities[:, _LIPS].astype(np.float64)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(chance, 2), 5).max(1)
     surest = np.where(chance >= around, ((chance - _MEET[0]) / (_MEET[1] - _MEET[0])).clip(0, 1), 0)
     beside = np.pad(surest, 1)
     return np.maximum(surest, 0.5 * np.maximum(beside[:-2], beside[2:]))
 
 
-def tongue(probabilities: np.ndarray, jaw: np.ndarray) -> np.ndarray:
-    """Probabilities (T, 3 or 4) and jawOpen (T,) -> tongueOut (T,)."""
-    sure = ((probabilities[:, 1:3] - _SURE) / (1 - _SURE)).clip(0, 1)
-    out = np.maximum(_OUT["dental"] * sure[:, 0], _OUT["coronal"] * sure[:, 1])
+def teeth(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (T, 3 to 5) -> how much the lower lip is heard at the upper teeth (T,), and how much the lips
+    therefore do not meet (T,), a frame longer at either end; 0 where the weights cannot tell."""
+    if probabilities.shape[1] <= _AT_TEETH or not len(probabilities):
+        return np.zeros(len(probabilities)), np.zeros(len(probabilities))
+    chance = probabilities[:, _AT_TEETH].astype(np.float64)
+    heard = ((chance - _TEETH[0]) / (_TEETH[1] - _TEETH[0])).clip(0, 1)
+    return heard, np.lib.stride_tricks.sliding_window_view(np.pad(heard, 1), 3).max(1)
+
+
+def tongue(probabilities: np.ndarray, jaw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (T, 3 to 5) and jawOpen (T,) -> how far the tongue comes out, tongueOut (T,), and how far its tip
+    is on its way to the ridge behind the upper teeth (T,), 0 to 1, however far that is (`tip_up`)."""
+    dental, rising = (
+        ((probabilities[:, k].astype(np.float64) - low) / (high - low)).clip(0, 1)
+        for k, (low, high) in ((1, _BETWEEN), (2, _TIP))
+    )
+    dental = dental * ((probabilities[:, 1] - probabilities[:, 2].astype(np.float64)) / _BEHIND + 1).clip(0, 1)
     room = ((jaw - _OPEN[0]) / (_OPEN[1] - _OPEN[0])).clip(0, 1)
-    kernel = np.array([0.25, 0.5, 0.25])
-    return np.convolve(np.pad(out * room, 1, mode="edge"), kernel, "valid")
+    # A t lasts two or three frames: the tip arrives in them, and is under way in those beside.
+    held = np.lib.stride_tricks.sliding_window_view(np.pad(rising, 1), 3).max(1)
+    return _blurred(_OUT * dental * room), _blurred(held * (1 - dental))
+
+
+def _blurred(values: np.ndarray) -> np.ndarray:
+    return np.convolve(np.pad(values, 1, mode="edge"), [0.25, 0.5, 0.25], "valid")
+
+
+def tip_up(ridge: np.ndarray, out: np.ndarray, jaw: np.ndarray) -> np.ndarray:
+    """How far the tip is on its way to the ridge (T,), tongueOut and jawOpen (T,) -> tongueTipUp (T,) float32."""
+    dental = DENTAL_UP * (out / _OUT).clip(0, 1)
+    return np.maximum(ridge * reach(jaw), dental).astype(np.float32)

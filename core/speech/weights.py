@@ -18,7 +18,7 @@ from ..files.network_file import built
 from .card import CARD, FILE, FORMAT, KIND, read_speech_card
 from .config import from_json, to_json
 from .decoder import SpeechDecoder
-from .readout import LEARNT_FIRST, NAMES, ROWS, Readout
+from .readout import COUNTS, NAMES, Readout
 
 
 def save_speech(
@@ -75,6 +75,6 @@ def load_readout(folder: str | os.PathLike[str]) -> Readout | None:
     with reading(folder / CARD, KIND.again):
         width = from_json(card["config"]).feature_width
     weight, bias = (arrays.get(name, np.zeros(0)).astype(np.float32) for name in NAMES)
-    if len(weight) not in (len(LEARNT_FIRST), len(ROWS)) or weight.shape != (len(bias), width) or bias.ndim != 1:
+    if len(weight) not in COUNTS or weight.shape != (len(bias), width) or bias.ndim != 1:
         raise DnpmError(f"{path}: its readout does not fit its description; {KIND.again}")
     return Readout(weight, bias)

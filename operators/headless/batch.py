@@ -15,7 +15,7 @@ from typing import TextIO
 from ...core import logs
 from ...core.batch import arguments, ledger
 from ...core.batch.job import Item, Job
-from ...core.batch.sliders import corrective_of, look_of, relief_of, skin_of, w_offset_of
+from ...core.batch.sliders import corrective_of, look_of, relief_of, skin_of, tongue_of, w_offset_of
 from ...core.errors import DnpmError
 from ...core.files.writing import cannot_write, sweep
 from ...core.files.writing import folder as made_folder
@@ -89,6 +89,8 @@ def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | N
         more["relief"] = wrinkles
     if shape := corrective_of(item):
         more["corrective"] = shape
+    if tip := tongue_of(item):
+        more["tongue"] = str(tip)
     if skin := skin_of(item).as_json():
         more["skin"] = str(skin)
     wanted = ledger.fingerprint(item, identity, expression, maker.made_with | more)

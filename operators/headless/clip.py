@@ -94,7 +94,8 @@ def build(
     frames = _FIRST + np.arange(len(track.times))
     scene.frame_start, scene.frame_end = int(frames[0]), int(frames[-1])
     label = args.audio.stem
-    apply_curves.key_expression(face, maker.model, label, frames, track.expression, 0.0, layered=False)
+    apply_curves.key_expression(face, maker.model, label, frames, track.expression, 0.0, layered=False,
+                                tip_up=track.tip_up)  # fmt: skip
     if track.rotations is not None:
         with ExitStack() as undo:
             apply_curves.key_head(face, scene, "OBJECT", label, frames, track.rotations, 0.0, undo)

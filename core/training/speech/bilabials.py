@@ -72,7 +72,7 @@ def spoken(
     for k, (samples, bounds, language, held) in enumerate(_said(voices, sentences, seed, rng)):
         heard = in_noise(rng, samples, rng.uniform(10, 30)) if k % 3 == 1 else samples
         features = encoder.features(np.asarray(heard, np.float32))
-        yield features, _truth(len(features), encoder.rate, bounds), language, held
+        yield features, truth_of(len(features), encoder.rate, bounds), language, held
 
 
 def _said(
@@ -97,7 +97,7 @@ def _said(
             yield said.samples, named, "en", v % 5 == 2
 
 
-def _truth(count: int, rate: float, bounds: list[tuple[float, float, str]]) -> np.ndarray:
+def truth_of(count: int, rate: float, bounds: list[tuple[float, float, str]]) -> np.ndarray:
     """(count,): 1 while the lips are shut, NaN around."""
     times, truth = np.arange(count) / rate, np.zeros(count)
     spans = [(begin - (0.0 if name == "m" else _LEAD_S), end) for begin, end, name in bounds]

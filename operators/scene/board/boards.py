@@ -17,8 +17,9 @@ from . import build, drivers, following, posing
 from .joints import Joints, measure
 
 MODIFIER = "DNPM Board"
-_BEFORE, _GROUP, _HAD_DATA = "dnpm_before", "dnpm_active_group", "dnpm_had_animation"
-"""On the armature: the expressions before there was a board, and the active vertex group."""
+_BEFORE, _TIP = "dnpm_before", "dnpm_tip_before"
+_GROUP, _HAD_DATA = "dnpm_active_group", "dnpm_had_animation"
+"""On the armature: the expressions and the tongue's tip before there was a board, and the active vertex group."""
 _GROUPS = {"neck": build.NECK, "head": build.HEAD, "jaw": build.JAW}
 
 
@@ -30,7 +31,7 @@ def add(face: bpy.types.Object, scene: bpy.types.Scene, *, bones: bool) -> list[
     if posing.board_of(face) is not None:
         raise DnpmError(f"{face.name}: has a face board already")
     model = models.model_of(face)
-    before = slider_values.expression_vector(face, model)
+    before, tip = slider_values.expression_vector(face, model), slider_values.tip_up(face)
     if not set(ARKIT_NAMES) & set(model.expression_names):
         raise DnpmError(f"{face.name}: its face model {model.name} has none of ARKit's expressions")
     if face.mode != "OBJECT":
@@ -50,13 +51,14 @@ def add(face: bpy.types.Object, scene: bpy.types.Scene, *, bones: bool) -> list[
         armature[_BEFORE] = [
             float(slider_values.shape_keys(face).key_blocks[name].value) for name in model.expression_names
         ]
+        armature[_TIP] = tip
         armature[_GROUP] = face.vertex_groups.active_index
         armature[_HAD_DATA] = slider_values.shape_keys(face).animation_data is not None
         undo.callback(drivers.remove, face)
         left = drivers.add(face, armature, joints)
         if build.JAW in posing.bones_of(armature):
             drivers.add_jaw(armature, joints)
-        posing.pose(armature, posing.arkit_of(before, model.expression_index))
+        posing.pose(armature, posing.arkit_of(before, model.expression_index), tip)
         following.remember(face, armature, build.places(joints, joints.unit, bones=bones))
         if bones:
             _add_weights(face, armature, joints)
@@ -93,7 +95,7 @@ def remove(face: bpy.types.Object, *, keep: bool) -> None:
     if armature is None:
         raise DnpmError(f"{face.name}: has no face board")
     model = models.model_of(face)
-    now = slider_values.expression_vector(face, model)
+    now, tip = slider_values.expression_vector(face, model), slider_values.tip_up(face)
     before = armature.get(_BEFORE)
     group = getattr(face, names.FACE)
     group.board, group.board_drives = None, False
@@ -112,8 +114,10 @@ def remove(face: bpy.types.Object, *, keep: bool) -> None:
     face.vertex_groups.active_index = int(armature.get(_GROUP, 0))
     if keep:
         slider_values.set_expression(face, model, now)
+        slider_values.set_tip_up(face, tip)
     elif before is not None and len(before) == model.n_exp:
         slider_values.set_expression(face, model, np.array(before, np.float32))
+        slider_values.set_tip_up(face, float(armature.get(_TIP, 0.0)))
     # A duplicate may follow the same board.
     if not any(posing.board_of(other) == armature for other in slider_values.faces()):
         _remove_armature(armature)

@@ -39,12 +39,14 @@ def _range(data: bpy.types.AnimData | None) -> tuple[int, int] | None:
 def sampled(
     face: bpy.types.Object, scene: bpy.types.Scene, frames: range
 ) -> Generator[float, None, tuple[np.ndarray, np.ndarray]]:
-    """What the face does at these frames, whatever moves it: (T,) and (T, 52). Yields the share done."""
+    """What the face does at these frames, whatever moves it: (T,) and (T, 53), the tongue's tip last. Yields the share
+    done."""
     model, uid, name = models.model_of(face), face.session_uid, face.name
 
     def read(graph: bpy.types.Depsgraph) -> np.ndarray:
-        values = slider_values.expression_vector(slider_values.still_there(uid, name), model, graph)
-        return posing.arkit_of(values, model.expression_index)
+        face = slider_values.still_there(uid, name)
+        values = posing.arkit_of(slider_values.expression_vector(face, model, graph), model.expression_index)
+        return np.append(values, np.float32(slider_values.tip_up(face, graph)))
 
     found = yield from baked.through(face, scene, frames, read)
     return np.array(list(found)), np.stack(list(found.values()))
@@ -70,7 +72,9 @@ def keys_to_board(
         if found is not None:
             drivers.mute(found, muted=posing.drives(found) is None)
     face = slider_values.still_there(uid, name)
-    written = board_keys.key_board(face, face.name, frames, expression, tolerance, layered=False)
+    written = board_keys.key_board(
+        face, face.name, frames, expression[:, :-1], tolerance, layered=False, tip_up=expression[:, -1]
+    )
     boards.refresh(face)
     return written
 
@@ -89,7 +93,15 @@ def board_to_keys(
     frames, expression = yield from sampled(face, scene, range(span[0], span[1] + 1))
     face = slider_values.still_there(uid, name)
     written = apply_curves.key_expression(
-        face, models.model_of(face), name, frames, expression, tolerance, layered=False, into="KEYS"
+        face,
+        models.model_of(face),
+        name,
+        frames,
+        expression[:, :-1],
+        tolerance,
+        layered=False,
+        into="KEYS",
+        tip_up=expression[:, -1],
     )
     if remove:
         boards.remove(face, keep=True)

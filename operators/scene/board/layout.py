@@ -61,6 +61,7 @@ _PLACES: dict[str, tuple[float, float, str]] = {
     "jaw": (0.0, -10.05, "Jaw"),
     "jaw_forward": (-4.9, -11.05, "Forward"),
     "tongue": (4.9, -11.05, "Tongue"),
+    "tongue_tip": (7.35, -11.05, "Tip"),
 }
 
 

@@ -12,6 +12,8 @@ from ....core.face_model import board
 from ....core.face_model.arkit import ARKIT_NAMES
 from .. import names
 
+TIP = "tongue_tip"
+"""The control of the tongue's tip."""
 VARIABLE = "dnpm_"
 """The variables of the board's drivers begin so."""
 _PLACES = {"x": 0, "y": 1}
@@ -57,10 +59,11 @@ def path_of(one: board.Channel) -> tuple[str, int]:
     return (f"{prefix}.location", _PLACES[what]) if what in _PLACES else (f'{prefix}["{what}"]', 0)
 
 
-def pose(armature: bpy.types.Object, expression: np.ndarray) -> None:
-    """Put the controls so that the face does (52,) in ARKit's order; the eyes' target and the jaw's bone rest."""
+def pose(armature: bpy.types.Object, expression: np.ndarray, tip_up: float = 0.0) -> None:
+    """Put the controls so that the face does (52,) in ARKit's order, with the tongue's tip so far up; the eyes' target
+    and the jaw's bone rest."""
     bones = bones_of(armature)
-    for (name, what), values in board.channels_of(np.asarray(expression)[None]).items():
+    for (name, what), values in board.channels_of(np.append(expression, tip_up)[None]).items():
         bone = bones.get(name)
         if bone is None:
             continue
@@ -70,6 +73,14 @@ def pose(armature: bpy.types.Object, expression: np.ndarray) -> None:
             bone[what] = float(values[0])
     _rest_bones(armature, RESTING)
     armature.update_tag()
+
+
+def pose_tip(armature: bpy.types.Object, tip_up: float) -> None:
+    """Put the control of the tongue's tip alone; a board of an older version has none."""
+    bone = bones_of(armature).get(TIP)
+    if bone is not None:
+        bone.location[1] = tip_up
+        armature.update_tag()
 
 
 def rest(armature: bpy.types.Object, *, whole: bool = False) -> None:

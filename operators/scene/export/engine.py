@@ -84,7 +84,8 @@ def export(taken: snapshot.Snapshot, out: Path, options: Options) -> Generator[t
             written.append(files.FILES[kind])
     joints = {name: (from_blender(place) / MM_PER_M).tolist() for name, place in taken.joints().items()}
     exported = manifest.Exported(
-        files=written, keys=list(taken.keys), visemes={name: VISEMES[name] for name in taken.visemes}, joints=joints,
+        files=written, keys=[*taken.keys, *taken.beside], joints=joints,
+        visemes={name: VISEMES[name] for name in taken.visemes},
         materials={used[part]: textures.get(part, {}) for part in used},
         groups={name: _group_file(name) for name in made.groups} if made else {}, rest=_REST, mask=_MASK,
         weights=made.weights if made else None, fidelity=made.fidelity if made else {},

@@ -66,7 +66,7 @@ def finish_mesh(
         used[part] = material.name
     mesh.polygons.foreach_set("material_index", places)
     obj.shape_key_add(name=names.BASIS, from_mix=False)
-    for name, points in (snapshot.keys | snapshot.visemes).items():
+    for name, points in (snapshot.keys | snapshot.beside | snapshot.visemes).items():
         block = obj.shape_key_add(name=name, from_mix=False)
         block.slider_min, block.slider_max, block.value = 0.0, 1.0, 0.0
         block.data.foreach_set("co", np.ascontiguousarray(points, np.float32).ravel())

@@ -10,6 +10,7 @@ import numpy as np
 from ....core.backend.requests import MapRequest
 from ....core.errors import DnpmError
 from ....core.export.visemes import VISEMES, viseme_mixtures
+from ....core.face_model import tongue
 from ....core.face_model.model import FaceModel
 from ....core.face_model.units import from_blender
 from .. import names
@@ -32,6 +33,8 @@ class Snapshot:
     keys: dict[str, np.ndarray]
     """Expression -> (V, 3), absolute: at 1."""
     visemes: dict[str, np.ndarray]
+    beside: dict[str, np.ndarray]
+    """As `keys`: movements that are no expressions of the model's (`core/face_model/tongue.py`)."""
     request: MapRequest
     """Of the map at rest, with all that steers the face's detail."""
     strength: float
@@ -81,8 +84,9 @@ def take(face: bpy.types.Object, *, visemes: bool) -> Snapshot:
     request = MapRequest(
         identity=slider_values.identity_vector(face), expression=np.zeros(model.n_exp, np.float32)
     )  # fmt: skip
+    beside = {name: _points(blocks[name]) * np.float32(scale) for name in tongue.names(model) if name in blocks}
     return Snapshot(
-        face.session_uid, face.name, model, rest, read, mixed, controls.added_to(request, face),
+        face.session_uid, face.name, model, rest, read, mixed, beside, controls.added_to(request, face),
         float(getattr(face, names.FACE).strength),
     )  # fmt: skip
 

@@ -42,8 +42,8 @@ def new_face(
         vertex_groups.add(obj, model)
         _fill_properties(obj, table, scale)
         obj.shape_key_add(name=names.BASIS, from_mix=False)
-        for expression in model.expression_names:
-            add_key(obj, expression)
+        for key in table.names:
+            add_key(obj, key)
         add_subdivision(obj)
         add_displacement(obj)
         identity.set_sliders(obj, identity=start, expression=expression_values, strength=strength)

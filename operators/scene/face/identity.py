@@ -8,6 +8,7 @@ import bpy
 import numpy as np
 
 from ....core.errors import DnpmError
+from ....core.face_model.arkit import TIP_UP
 from .. import compat, names
 from . import models, own_heads, slider_values
 
@@ -91,15 +92,36 @@ def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:
     keys = slider_values.shape_keys(obj)
     slider_values.expression_vector(obj, table.model)
     scale = getattr(obj, names.FACE).unit_scale
-    wanted = _coordinates(table, identity, scale)
-    targets = [keys.reference_key, *(keys.key_blocks[name] for name in table.model.expression_names)]
+    targets, rows = _targets(keys, table)
+    wanted = _coordinates(table, identity, scale)[rows]
     before = applied(obj)
     if before is not None:
         before = _padded(before, len(identity))
     if before is not None and before.shape == identity.shape:
-        wanted = wanted + _sculpted(targets, _coordinates(table, before, scale), _SCULPTED_M / scale)
+        wanted = wanted + _sculpted(targets, _coordinates(table, before, scale)[rows], _SCULPTED_M / scale)
     write(obj, targets, wanted)
     obj.data[names.APPLIED_IDENTITY] = [float(value) for value in identity]
+
+
+def has_tip_up(obj: bpy.types.Object) -> bool:
+    """Whether the face can raise the tongue's tip. A face of an older version gets the shape key, at 0; not one that
+    is linked or an override, whose keys are the library's."""
+    blocks = slider_values.key_blocks(obj)
+    if TIP_UP in blocks:
+        return True
+    table = models.table_of(obj)
+    before = applied(obj)
+    if TIP_UP not in table.names or obj.library or obj.override_library or obj.data.library or before is None:
+        return False
+    block = obj.shape_key_add(name=TIP_UP, from_mix=False)
+    block.slider_min, block.slider_max, block.value = 0.0, 1.0, 0.0
+    places = _coordinates(table, _padded(before, table.model.n_id), getattr(obj, names.FACE).unit_scale)
+    points = np.empty(places[0].size, np.float32)
+    slider_values.shape_keys(obj).reference_key.points.foreach_get("co", points)
+    # On what was sculpted since.
+    moved = places[1 + table.names.index(TIP_UP)] - places[0]
+    block.points.foreach_set("co", points + np.ascontiguousarray(moved, np.float32).ravel())
+    return True
 
 
 def forget(mesh: bpy.types.Mesh) -> None:
@@ -117,11 +139,19 @@ def add(obj: bpy.types.Object, change: np.ndarray) -> None:
     check_vertex_count(obj, table)
     keys = slider_values.shape_keys(obj)
     slider_values.expression_vector(obj, table.model)
-    targets = [keys.reference_key, *(keys.key_blocks[name] for name in table.model.expression_names)]
+    targets, _ = _targets(keys, table)
     found = np.empty((len(targets), 3 * len(change)), np.float32)
     for target, points in zip(targets, found, strict=True):
         target.points.foreach_get("co", points)
     write(obj, targets, found.reshape(len(targets), -1, 3) + np.asarray(change, np.float32))
+
+
+def _targets(keys: bpy.types.Key, table: models.KeyTable) -> tuple[list[bpy.types.ShapeKey], list[int]]:
+    """The Basis and the keys of the table's names, and their places in its coordinates. A face of an older version
+    lacks those of movements that are no expressions."""
+    blocks = keys.key_blocks
+    there = [k for k, name in enumerate(table.names) if k < table.model.n_exp or name in blocks]
+    return [keys.reference_key, *(blocks[table.names[k]] for k in there)], [0, *(k + 1 for k in there)]
 
 
 def write(obj: bpy.types.Object, keys: list[bpy.types.ShapeKey], coordinates: np.ndarray) -> None:
@@ -142,7 +172,7 @@ def write(obj: bpy.types.Object, keys: list[bpy.types.ShapeKey], coordinates: np
 
 
 def _sculpted(targets: list[bpy.types.ShapeKey], written: np.ndarray, tolerance: float) -> np.ndarray:
-    """What the keys hold beyond `written`: (n_exp + 1, V, 3). A sculpted Basis has moved the other keys along."""
+    """What the keys hold beyond `written`: (len(targets), V, 3). A sculpted Basis has moved the other keys along."""
     found = np.empty((len(targets), written[0].size), np.float32)
     for target, points in zip(targets, found, strict=True):
         target.points.foreach_get("co", points)
@@ -167,8 +197,10 @@ def set_sliders(
     identity: np.ndarray | None = None,
     expression: np.ndarray | None = None,
     strength: float | None = None,
+    tip_up: float = 0.0,
 ) -> None:
-    """Set what is given, and the mesh with it; the map is left as it is. Raises DnpmError with nothing changed."""
+    """Set what is given, and the mesh with it; the map is left as it is. tip_up: of the tongue, along with an
+    expression. Raises DnpmError with nothing changed."""
     model = models.model_of(obj)
     before = slider_values.expression_vector(obj, model)
     if expression is not None:
@@ -180,5 +212,7 @@ def set_sliders(
     except DnpmError:
         slider_values.set_expression(obj, model, before)
         raise
+    if expression is not None:
+        slider_values.set_tip_up(obj, tip_up)
     if strength is not None:
         getattr(obj, names.FACE).strength = strength

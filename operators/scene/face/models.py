@@ -15,7 +15,7 @@ import numpy as np
 
 from ....core import logs
 from ....core.errors import DnpmError
-from ....core.face_model import units
+from ....core.face_model import tongue, units
 from ....core.face_model.bilinear import IdentityTables
 from ....core.face_model.locate import VARIABLE, face_model_path
 from ....core.face_model.model import FaceModel
@@ -31,6 +31,11 @@ class KeyTable:
     model: FaceModel
 
     @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The shape keys beside the Basis: the model's expressions, then movements that are made of it (`tongue`)."""
+        return (*self.model.expression_names, *tongue.names(self.model))
+
+    @cached_property
     def _tables(self) -> IdentityTables:
         model = self.model
         return IdentityTables(model.neutral, model.core[: model.n_shape + 1], model.moved, units.to_blender)
@@ -41,13 +46,22 @@ class KeyTable:
         return rest if unit_scale == 1.0 else rest / np.float32(unit_scale)
 
     def coordinates(self, identity: np.ndarray, unit_scale: float) -> np.ndarray:
-        """(n_id,) -> (n_exp + 1, V, 3) float32 Blender units: the rest, then each expression at 1 (absolute)."""
+        """(n_id,) -> (1 + len(names), V, 3) float32 Blender units: the rest, then each key at 1 (absolute)."""
         shape = np.asarray(identity, np.float32)[: self.model.n_shape]
         with _making:
             rest, keys = self._tables.rest(shape), self._tables.deltas(shape)
+        beside = self._beside(rest, keys)
         keys += rest
-        result = np.concatenate([rest[None], keys])
+        result = np.concatenate([rest[None], keys, *([beside + rest] if len(beside) else [])])
         return result if unit_scale == 1.0 else result / np.float32(unit_scale)
+
+    def _beside(self, rest: np.ndarray, keys: np.ndarray) -> np.ndarray:
+        """(V, 3), (n_exp, V, 3) -> what the movements that no expression is add at 1, in Blender's axes."""
+        if len(self.names) == self.model.n_exp:
+            return np.zeros((0, *rest.shape), np.float32)
+        opened = keys[self.model.expression_index["jawOpen"]]
+        made = tongue.deltas(self.model, units.from_blender(rest), units.from_blender(opened))
+        return units.to_blender(made).astype(np.float32)
 
     def prepare(self) -> None:
         """Make what only dragging needs, in a thread of its own: most of it is numpy's, which lets Blender go on."""

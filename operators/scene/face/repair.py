@@ -61,12 +61,12 @@ def _renamed_keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
         return []
     blocks = obj.data.shape_keys.key_blocks
     expected = table.coordinates(before, getattr(obj, names.FACE).unit_scale)[1:]
-    missing = [name for name in table.model.expression_names if name not in blocks]
+    missing = [name for name in table.names if name not in blocks]
     done = []
-    for block in [b for b in blocks[1:] if b.name not in table.model.expression_index] if missing else []:
+    for block in [b for b in blocks[1:] if b.name not in table.names] if missing else []:
         points = np.empty(expected[0].size, np.float32)
         block.points.foreach_get("co", points)
-        off = [np.abs(expected[table.model.expression_index[name]].ravel() - points).max() for name in missing]
+        off = [np.abs(expected[table.names.index(name)].ravel() - points).max() for name in missing]
         if off and min(off) < _SAME_M / getattr(obj, names.FACE).unit_scale:
             name = missing.pop(int(np.argmin(off)))
             done.append(f"shape key {block.name} is {name} again")
@@ -89,7 +89,7 @@ def _keys(obj: bpy.types.Object, table: models.KeyTable) -> list[str]:
     if obj.data.shape_keys is None:
         obj.shape_key_add(name=names.BASIS, from_mix=False)
     blocks = slider_values.key_blocks(obj)
-    for name in table.model.expression_names:
+    for name in table.names:
         if name not in blocks:
             create.add_key(obj, name)
             missing.append(name)

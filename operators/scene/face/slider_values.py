@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ....core.errors import DnpmError
-from ....core.face_model.arkit import ARKIT_NAMES
+from ....core.face_model.arkit import ARKIT_NAMES, TIP_UP
 from ....core.face_model.model import FaceModel
 from .. import names
 from ..board import posing
@@ -216,6 +216,27 @@ def set_arkit(obj: bpy.types.Object, model: FaceModel, expression: np.ndarray) -
         if name in model.expression_index:
             values[model.expression_index[name]] = expression[k]
     set_expression(obj, model, values)
+
+
+def tip_up(obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None) -> float:
+    """How far the tongue's tip is up, 0 to 1; 0 for a face that cannot."""
+    keys = obj.data.shape_keys
+    if keys is None or TIP_UP not in keys.key_blocks or own_heads.is_own(obj):
+        return 0.0
+    block = (keys if depsgraph is None else keys.evaluated_get(depsgraph)).key_blocks[TIP_UP]
+    return 0.0 if block.mute else min(max(block.value, 0.0), 1.0)
+
+
+def set_tip_up(obj: bpy.types.Object, value: float) -> None:
+    """Write it, where the face can, and to the board that moves it."""
+    keys = obj.data.shape_keys
+    if keys is None or TIP_UP not in keys.key_blocks or own_heads.is_own(obj):
+        return
+    keys.key_blocks[TIP_UP].value = value
+    armature = posing.drives(obj)
+    if armature is not None:
+        posing.pose_tip(armature, value)
+    keys.update_tag()
 
 
 def set_identity_sliders(obj: bpy.types.Object, identity: np.ndarray) -> None:

@@ -12,12 +12,13 @@ import numpy as np
 from ....core.backend.requests import Curves
 from ....core.capture.track import ROTATION_NAMES
 from ....core.errors import DnpmError
-from ....core.face_model.arkit import ARKIT_NAMES
+from ....core.face_model import tongue
+from ....core.face_model.arkit import ARKIT_NAMES, TIP_UP
 from ....core.face_model.keys import thinned
 from ....core.face_model.model import FaceModel
 from .. import compat, names
 from ..board import board_keys, posing
-from ..face import slider_values
+from ..face import identity, slider_values
 from . import head, keyframes, sounds
 
 REST_S = 0.15
@@ -82,48 +83,59 @@ def animated(face: bpy.types.Object, model: FaceModel) -> list[str]:
 
 def joined(
     timings: list[FrameTiming], parts: list[Curves]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:  # fmt: skip
-    """Several sounds as one: frames (T,), expression (T, 52), rotations (T, 9) or None.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:  # fmt: skip
+    """Several sounds as one: frames (T,), expression (T, 52), rotations (T, 9) or None, tongueTipUp (T,) or None.
 
     Between them the face comes to rest within REST_S, and the head goes on to where the next has it; where two are
     heard at once the larger value counts, and the later's head.
     """
     if len(parts) == 1:
-        return timings[0].frame + np.arange(len(parts[0].times)), parts[0].expression, parts[0].rotations
+        one = parts[0]
+        return timings[0].frame + np.arange(len(one.times)), one.expression, one.rotations, one.tip_up
     spans = [(timing.frame, timing.frame + len(part.times)) for timing, part in zip(timings, parts, strict=True)]
     first, last = min(span[0] for span in spans), max(span[1] for span in spans)
     frames, rest = np.arange(first, last), max(1, round(REST_S * timings[0].fps))
-    expression = np.zeros((len(frames), len(ARKIT_NAMES)), np.float32)
+    whole = np.zeros((len(frames), len(ARKIT_NAMES) + 1), np.float32)
     fade = np.linspace(1, 0, rest + 1, dtype=np.float32)[1:, None]
     rotations = None if parts[0].rotations is None else np.zeros((len(frames), len(ROTATION_NAMES)), np.float32)
     known = np.zeros(len(frames), bool)
     for (begin, end), part in zip(spans, parts, strict=True):
-        values = np.concatenate([part.expression[:1] * fade[::-1], part.expression, part.expression[-1:] * fade])
+        tip = np.zeros(len(part.times), np.float32) if part.tip_up is None else part.tip_up
+        values = np.concatenate([part.expression, tip[:, None]], 1)
+        values = np.concatenate([values[:1] * fade[::-1], values, values[-1:] * fade])
         low, high = begin - rest - first, end + rest - first
         inside = slice(max(0, -low), len(values) - max(0, high - len(frames)))
         place = slice(max(0, low), min(high, len(frames)))
-        expression[place] = np.maximum(expression[place], values[inside])
+        whole[place] = np.maximum(whole[place], values[inside])
         if rotations is not None and part.rotations is not None:
             rotations[begin - first : end - first] = part.rotations
             known[begin - first : end - first] = True
     if rotations is not None:
         for k in range(rotations.shape[1]):
             rotations[:, k] = np.interp(frames, frames[known], rotations[known, k])
-    return frames, expression, rotations
+    tip_up = whole[:, -1] if any(part.tip_up is not None for part in parts) else None
+    return frames, whole[:, :-1], rotations, tip_up
 
 
 def key_expression(
     face: bpy.types.Object, model: FaceModel, label: str, frames: np.ndarray, expression: np.ndarray,
     tolerance: float, *, layered: bool, missing: tuple[str, ...] = (), into: str = "BOARD",
+    tip_up: np.ndarray | None = None,
 ) -> keyframes.Written:  # fmt: skip
     """Keyframes for (T, 52) values in ARKit's order at frames (T,), rising: of the shape keys (`into` KEYS), or of the
     face board where one moves the face (BOARD).
 
     What rests at 0 all the time gets one key; in a layer none, so that what lies below moves it on. `missing`: columns
-    that hold nothing. Raises DnpmError as `keyframes.write`.
+    that hold nothing. tip_up: tongueTipUp (T,), which goes to its shape key where the face has one, or can be given
+    one; else a little of tongueOut stands for it. Raises DnpmError as `keyframes.write`.
     """
-    if into == "BOARD" and posing.drives(face) is not None:
-        return board_keys.key_board(face, label, frames, expression, tolerance, layered=layered, missing=missing)
+    on_board = into == "BOARD" and posing.drives(face) is not None
+    if on_board:
+        return board_keys.key_board(
+            face, label, frames, expression, tolerance, layered=layered, missing=missing, tip_up=tip_up
+        )
+    if tip_up is not None and not identity.has_tip_up(face):
+        expression, tip_up = tongue.arkit_alone(expression, tip_up), None
     kept = thinned(frames, expression, tolerance)
     curves = []
     for k, name in enumerate(ARKIT_NAMES):
@@ -135,6 +147,9 @@ def key_expression(
                 continue
             column = np.arange(len(frames)) == 0
         curves.append(keyframes.Curve(path_of(name), frames[column], expression[column, k]))
+    if tip_up is not None and (tip_up.any() or not layered):
+        column = thinned(frames, tip_up[:, None], tolerance)[:, 0] if tip_up.any() else np.arange(len(frames)) == 0
+        curves.append(keyframes.Curve(path_of(TIP_UP), frames[column], tip_up[column]))
     if not curves:
         raise DnpmError(f"{face.name}: nothing moves in this: no keyframe was made")
     return keyframes.write(slider_values.shape_keys(face), label, curves, layered=layered)

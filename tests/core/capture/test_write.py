@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dnpm.core.capture.read import read_capture
 from dnpm.core.capture.track import CurveTrack
 from dnpm.core.capture.write import write_live_link, write_track
 from dnpm.core.errors import DnpmError
+from dnpm.core.face_model.arkit import ARKIT_NAMES
 
 
 def test_live_link_layout_is_apples(tmp_path: Path):
@@ -34,3 +36,17 @@ def test_a_place_that_cannot_be_written(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DnpmError, match="cannot be written"):
         write_track(tmp_path / "file" / "a.csv", CurveTrack(np.arange(2.0), np.zeros((2, 52), np.float32)))
+
+
+def test_the_tongues_tip_goes_where_a_file_has_a_place_for_it(tmp_path):
+    up = np.array([0.0, 0.5, 1.0], np.float32)
+    track = CurveTrack(np.arange(3) / 30, np.zeros((3, 52), np.float32), tip_up=up)
+    write_track(tmp_path / "ours.csv", track)
+    read = read_capture(tmp_path / "ours.csv")
+    np.testing.assert_allclose(read.track.tip_up, up, atol=1e-6)
+    assert read.channels == 52
+    assert "unrecognised" not in read.line()
+    write_live_link(tmp_path / "theirs.csv", track)
+    other = read_capture(tmp_path / "theirs.csv").track
+    assert other.tip_up is None
+    np.testing.assert_allclose(other.expression[:, ARKIT_NAMES.index("tongueOut")], [0, 0.11, 0.22], atol=1e-6)

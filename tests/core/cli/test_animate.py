@@ -48,6 +48,7 @@ def test_three_files_agree(parts: Path, tmp_path: Path, capsys: pytest.CaptureFi
     out = tmp_path / "new" / "o"
     first, second = read_capture(out / "curves.csv").track, read_capture(out / "live_link.csv").track
     np.testing.assert_allclose(first.expression, second.expression, atol=1e-5)
+    assert second.tip_up is None
     third = read_capture(out / "curves.json")
     np.testing.assert_allclose(first.expression, third.track.expression, atol=1e-5)
     assert third.fps_from == "stated (fps)"

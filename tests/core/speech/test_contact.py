@@ -150,3 +150,12 @@ def test_smoothing_and_a_mumbling_mouth_still_close():
     assert opening(left)[5] > 0.1
     still = apply(spoken, TIMES, LOUD, Controls(mouth=0.0))
     assert still[:, COLUMN["mouthClose"]].max() == 0
+
+
+def test_an_f_that_was_taken_for_an_m_opens():
+    """The decoder shut the lips; the sound says that the lower one is at the teeth."""
+    shut = curves(2, jawOpen=0.12, mouthClose=0.13)
+    made = meet(shut, np.array([1.0, 0.0]), np.array([0.0, 1.0]))
+    assert opening(made)[0] == 0, "an m stays one"
+    assert opening(made)[1] > 0.03
+    assert made[1, COLUMN["mouthRollLower"]] > made[0, COLUMN["mouthRollLower"]] + 0.4

@@ -38,11 +38,27 @@ def test_a_word_is_kept_whole_and_a_flicker_is_none():
 def test_the_tongue_shows_in_an_open_mouth():
     said = np.zeros((150, 3), np.float32)
     said[50:60, 1], said[100:110, 2] = 0.95, 0.95
-    out = tongue(said, np.full(150, 0.15))
-    assert out[55] > 1.5 * out[105] > 0.1
-    assert out[:45].max() == out[120:].max() == 0
-    assert tongue(said, np.zeros(150)).max() == 0
-    assert tongue(np.full((150, 3), 0.5, np.float32), np.ones(150)).max() == 0, "unsure"
+    jaw = np.full(150, 0.15)
+    out, ridge = tongue(said, jaw)
+    assert out[55] > 0.3
+    assert out[70:].max() == out[:45].max() == 0, "it comes out in th alone"
+    assert ridge[105] == 1
+    assert ridge[:97].max() == ridge[114:].max() == 0
+    assert np.abs(np.diff(ridge)).max() <= 0.5, "on its way for three frames"
+    assert tongue(said, np.zeros(150))[0].max() == 0
+    assert tongue(np.full((150, 3), 0.35, np.float32), np.ones(150))[1].max() == 0, "unsure"
+    up = readouts.tip_up(ridge, out, jaw)
+    assert 0.1 < up[55] < 0.25, "between the teeth"
+    assert up[105] > 0.5
+    assert readouts.tip_up(ridge, out, jaw + 0.1)[105] > up[105], "further to go"
+    assert up[:45].max() == up[120:].max() == 0
+
+
+def test_a_short_t_is_reached():
+    """A tap of one frame (33 ms) still brings the tip to the teeth."""
+    said = np.zeros((30, 3), np.float32)
+    said[15, 2] = 0.9
+    assert tongue(said, np.full(30, 0.1))[1][15] == 1
 
 
 def test_lips_meet_at_the_surest_frame():
@@ -93,9 +109,9 @@ def test_it_travels_with_the_weights(tmp_path: Path):
     again = load_readout(tmp_path / "four")
     assert again is not None
     assert again.weight.shape == (4, 16)
-    save_speech(tmp_path / "five", decoder, ABOUT, Readout(np.zeros((5, 16), np.float32), np.zeros(5, np.float32)))
+    save_speech(tmp_path / "six", decoder, ABOUT, Readout(np.zeros((6, 16), np.float32), np.zeros(6, np.float32)))
     with pytest.raises(DnpmError, match="its readout does not fit"):
-        load_readout(tmp_path / "five")
+        load_readout(tmp_path / "six")
     got = load_readout(tmp_path / "with")
     np.testing.assert_allclose(got.weight, made.weight, atol=2e-3)
     assert load_readout(tmp_path / "without") is None
@@ -118,3 +134,16 @@ def test_the_shipped_weights_hear_no_speech_in_noise_and_tones(encoder_file: Pat
         made = animate(Samples(sound.astype(np.float32), 16000), animator, controls=USUAL)
         assert np.sqrt(np.square(made.track.expression[:, SPEAKING]).mean()) < 0.01
         assert any("nothing that sounds like speech" in note for note in made.notes)
+
+
+def test_the_lip_at_the_teeth_keeps_the_lips_apart():
+    said = np.zeros((60, 5), np.float32)
+    said[20:23, 4] = 0.95
+    said[40, 4] = 0.6
+    heard, apart = readouts.teeth(said)
+    np.testing.assert_array_equal(np.flatnonzero(heard == 1), [20, 21, 22])
+    np.testing.assert_array_equal(np.flatnonzero(apart == 1), [19, 20, 21, 22, 23])
+    assert heard[40] == apart[50] == 0
+    older, wider = readouts.teeth(said[:, :4])
+    assert not older.any()
+    assert not wider.any()

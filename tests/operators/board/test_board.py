@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dnpm.core.face_model import board
-from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.arkit import ARKIT_NAMES, TIP_UP
 from dnpm.operators.scene.board import boards, build, posing
 from dnpm.operators.scene.face import models, slider_values
 
@@ -37,7 +37,7 @@ def state(face) -> tuple:
 def test_every_expression_is_a_place_of_the_controls():
     """And of no other: a table that swapped two expressions fails."""
     names = [name for axis in board.AXES for name in axis.names]
-    assert sorted(names) == sorted(ARKIT_NAMES)
+    assert sorted(names) == sorted([*ARKIT_NAMES, TIP_UP])
     values = np.random.default_rng(0).uniform(0, 1, (200, 52))
     values[:20] = np.eye(52)[:20]
     channels = board.channels_of(values)

@@ -19,7 +19,7 @@ JAW = ARKIT_NAMES.index("jawOpen")
 
 
 def test_frames_of_a_bilabial_count_and_its_neighbours_do_not():
-    truth = bilabials._truth(50, 50.0, [(0.40, 0.50, "m"), (0.81, 0.812, "p")])
+    truth = bilabials.truth_of(50, 50.0, [(0.40, 0.50, "m"), (0.81, 0.812, "p")])
     np.testing.assert_array_equal(np.flatnonzero(truth == 1), [20, 21, 22, 23, 24, 39, 40])
     assert np.isnan(truth[[17, 19, 25, 27, 38, 43]]).all()
     assert (truth[[0, 10, 30, 35, 49]] == 0).all()

@@ -1,0 +1,55 @@
+"""Teach speech weights which frames are an f or v: a row of their readout, in minutes.
+
+dnpm train speech-teeth --out build/weights
+
+It needs installed voices (`dnpm data speech --list`). Decoder and the readout's other rows stay as they are.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..errors import DnpmError
+from ..options import add_device, device_of
+from .train_options import command_line, training_parser
+
+
+def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`speech-teeth` beside the networks."""
+    parser = training_parser(what, "speech-teeth", "which frames are an f or v", __doc__, run)
+    parser.add_argument("--weights", metavar="DIR", help="the speech weights (default: the shipped ones)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where they are written with the row")
+    parser.add_argument(
+        "--sentences", type=int, default=6, metavar="N", help="of the grammar, of each voice (%(default)s)"
+    )
+    parser.add_argument("--encoder-file", metavar="PLACE", help="the speech encoder's file")
+    parser.add_argument("--seed", type=int, default=0, help="of sentences and noises (default %(default)s)")
+    add_device(parser, of="the speech encoder")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, save, print the scores."""
+    import numpy as np
+
+    from ..speech.card import speech_dir
+    from ..speech.encoders import open_encoder
+    from ..speech.readout import ROWS, Readout
+    from ..speech.weights import load_readout, load_speech, save_speech
+    from ..training.speech import labiodentals
+    from ..training.speech.voices import choose
+
+    folder = speech_dir(args.weights)
+    before = load_readout(folder)
+    first = len(ROWS) - 1
+    if before is None or len(before.weight) < first:
+        raise DnpmError(f"{folder}: its readout has no row for m, b and p yet; make it with `dnpm train speech-lips`")
+    decoder, card = load_speech(folder)
+    encoder = open_encoder(decoder.config.encoder, args.encoder_file, str(device_of(args)))
+    voices = choose(None)
+    weight, bias, scores = labiodentals.train(labiodentals.spoken(encoder, voices, args.sentences, args.seed))
+    made = Readout(np.vstack([before.weight[:first], weight]), np.append(before.bias[:first], np.float32(bias)))
+    about = {"command": command_line(), "voices": [voice.name for voice in voices], "scores": scores}
+    save_speech(args.out, decoder, dict(card) | {"teeth": about}, made)
+    print("\n".join(f"{name:<40}{value:.4f}" for name, value in scores.items()))
+    return 0
