@@ -264,7 +264,7 @@ def _photo_habits(args: argparse.Namespace) -> int:
     portraits = portraits_of(people, networks)
     with bars.share("photo habits") as tell:
         habits = measure_bias(fitter, networks.canonical, portraits, tell)
-        second = Fitter(model, networks.canonical, photos=habits, shading=False)
+        second = Fitter(model, networks.canonical, photos=habits, shading=False, smiles=False)
         habits = measure_bias(second, networks.canonical, portraits, tell)
     sexes = [one.sex for one in portraits]
     habits.save(path, model, {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..face_model.looks import DEFAULT_LOOK
+from ..face_model.looks import DEFAULT_LOOK, TONES
 from ..face_model.model import FaceModel
 from .camera import Camera, turned
 from .degrade import resized
@@ -18,12 +18,17 @@ _CLAY = np.array([0.72, 0.71, 0.7], np.float32)
 _DARK = np.array([0.11, 0.11, 0.12], np.float32)
 _ROOM = 1.75
 """Side of what is shown over the face's height."""
+_FRONTAL = Lights(np.array([[-0.35, -0.5, -0.8]]), np.full((1, 3), 0.6), np.full(3, 0.36), 0.03)
 _RAKING = Lights(np.array([[-0.75, -0.45, -0.5]]), np.full((1, 3), 0.8), np.full(3, 0.2), 0.03)
+"""Shows the map's lines; a coarse face looks gaunt in it."""
 _SOFT = Lights(np.array([[-0.45, -0.5, -0.75]]), np.full((1, 3), 0.35), np.full(3, 0.85), 0.02)
 _BUMPS = 512
 """Texels a side of the map that a picture of this size shows."""
 _VIEWS = ((0.0, 0.0), (40.0, 0.0), (-40.0, 0.0))
 """Yaw and pitch, degrees."""
+_PAINT = 256
+"""Texels a side of what is painted on the clay."""
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 def sheet(result: Reconstruction, model: FaceModel, side: int = 400) -> np.ndarray:
@@ -39,10 +44,10 @@ def sheet(result: Reconstruction, model: FaceModel, side: int = 400) -> np.ndarr
         bumps = bumps.reshape(_BUMPS, block, _BUMPS, block).mean((1, 3))
     camera = result.camera.cropped(corner[0], corner[1], (1, 1)).scaled(side / square)
     camera = Camera(camera.rotation, camera.translation, camera.focal, camera.centre, (side, side))
-    clay = Paint(np.broadcast_to(_CLAY, (8, 8, 3)), _CLAY, to_linear(_CLAY * 0.6))
+    clay = painted_clay(model)
     above = [
         photo,
-        smooth(model, result.vertices, camera, clay, _RAKING, None, _DARK),
+        smooth(model, result.vertices, camera, clay, _FRONTAL, None, _DARK),
         smooth(model, result.vertices, camera, clay, _RAKING, bumps, _DARK),
     ]
     front = result.vertices[model.vertex_groups.get("face", np.arange(len(result.vertices)))]
@@ -62,6 +67,19 @@ def write_sheet(path: Path, result: Reconstruction, model: FaceModel, side: int 
     """The sheet as a PNG. Raises DnpmError when it cannot be written."""
     write_png(path, sheet(result, model, side))
     return path
+
+
+def painted_clay(model: FaceModel) -> Paint:
+    """Clay with the brows and lips of a new face, as dark against the skin as they are there, and the same on
+    everybody. Without them women are taken for men: how much eyes, brows and lips stand out tells the sex as much as
+    shape does (Russell 2009)."""
+    paint, base = Paint.of(model, DEFAULT_LOOK, _PAINT), np.array(TONES[DEFAULT_LOOK.tone].base)
+    against = to_linear(_CLAY) / (to_linear(base) @ _LUMINANCE)
+
+    def grey(colour: np.ndarray) -> np.ndarray:
+        return from_linear((to_linear(colour) @ _LUMINANCE)[..., None] * against)
+
+    return Paint(grey(paint.skin), _CLAY, to_linear(_CLAY * 0.6), None if paint.lips is None else grey(paint.lips))
 
 
 def photo_paint(result: Reconstruction) -> Paint:

@@ -24,6 +24,7 @@ from .calibrate import load_offsets
 from .cues import CueReader, Cues
 from .field import LandmarkField
 from .landmark_errors import LandmarkErrorModel, LandmarkErrorModels, level
+from .neck import UnseenNeck
 from .part import DISTANCE_SPREAD, Part, far
 from .photo_bias import PhotoLandmarkBias
 from .photo_regressor import PersonRows, PhotoRegressor, joined
@@ -32,6 +33,7 @@ from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivat
 from .response import features, measured
 from .shading import ShadingReader, UsualSkin
 from .shared import weight
+from .smile import smiled
 from .visible import VisibleFeatures
 
 SPREAD = 0.012
@@ -99,13 +101,14 @@ class Fitter:
     def __init__(
         self, model: FaceModel, canonical: np.ndarray, offsets: np.ndarray | None = None, error_models:
         LandmarkErrorModels | None = None, photos: PhotoLandmarkBias | None = None, regressor: bool = True,
-        shading: bool = True,
+        shading: bool = True, smiles: bool = True,
     ) -> None:  # fmt: skip
         """canonical (468, 3) mm (`LandmarkNetworks`); offsets (468, 3) mm (`calibrate.py`) and error models of the
         network's errors: None stands for the shipped ones. photos: what photos add to these errors; None stands for
         the shipped ones, which belong to the shipped error model: for none where other models are given. Whoever fits
         renders gives `PhotoLandmarkBias.none()`. regressor: whether fits of photos count what pixels say of the person;
-        shading: whether they count how light lies on the skin.
+        shading: whether they count how light lies on the skin; smiles: whether the expression gets what a smile in a
+        photo adds to it (`smile.py`), which measuring the landmarks' bias leaves out.
 
         Raises DnpmError when the model lacks landmarks, or offsets or error models are missing.
         """
@@ -120,6 +123,7 @@ class Fitter:
         self.cues = CueReader(model, eyes) if self.photos.bias.any() else None
         self.field = LandmarkField(model, self.bilinear.rest, eyes) if self.photos.bias.any() else None
         self.visible = VisibleFeatures(self.bilinear.rest)
+        self.neck, self.smiles = UnseenNeck(model), smiles and self.cues is not None
         self.regressor = PhotoRegressor.load(model) if regressor and self.photos.bias.any() else None
         usual = UsualSkin.load(model) if shading and self.photos.bias.any() else None
         self.shading = ShadingReader(model, usual) if usual is not None else None
@@ -166,6 +170,14 @@ class Fitter:
             ]
             identity, expressions, states = self._solve(seen, identity, expressions, states, locks, pictures, shades)
             cameras, found, corrective = self._shaped(observed, identity, expressions, states, locks, pictures)
+        if self.smiles and corrective is not None:
+            # What the artist has pinned stays where it is, which the field would not see to.
+            expressions = [
+                expression if picture.pins
+                else smiled(expression, self.model.expression_names, picture.face.scores, locks.expression)
+                for expression, picture in zip(expressions, pictures, strict=True)
+            ]  # fmt: skip
+            cameras, found, corrective = self._shaped(observed, identity, expressions, states, locks, pictures)
         errors = [
             float(np.linalg.norm(pixels - one.pixels, axis=1).mean() / one.eye_distance)
             for (pixels, _), one in zip(found, observed, strict=True)
@@ -192,7 +204,7 @@ class Fitter:
             return cameras, found, None
         pinned = [[pin.vertex for pin in picture.pins] for picture in pictures]
         turns = [level(one.pixels)[0] for one in observed]
-        corrective = field.of([left for _, left in found], turns, cameras, pinned)
+        corrective = field.of([left for _, left in found], turns, cameras, pinned) + self.neck.of(identity)
         return cameras, [
             self._left(one, identity, expression, camera, picture.face, corrective, visible=True)
             for one, expression, camera, picture in together
