@@ -11,7 +11,7 @@ import json
 import sys
 from pathlib import Path
 
-from dnpm.core.detail.card import CARD, ENCODER, GENERATOR, face_model_entry
+from dnpm.core.detail.card import CARD, ENCODER, GENERATOR, MAPPING, face_model_entry
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
 
@@ -58,6 +58,12 @@ def page(card: dict, detail: dict, sliders: dict, spectrum: dict, people: dict) 
     sets = "\n\n".join(table(detail[name], title) for name, title in SETS.items() if name in detail)
     regions = "\n".join(f"| {k} | {v['own']:.2f} | {v['elsewhere']:.2f} |" for k, v in sliders["regions"].items())
     history = f"- **Initialisation**: {card['history']}\n" if "history" in card else ""
+    since = "".join(
+        f"- **{title} since**: `{card[part]['command']}`, {card[part]['steps']:,} steps in {card[part]['hours']} hours.\n"
+        for part, title in (("encoder_training", "E"), ("mapping_training", "f"))
+        if part in card
+    )
+    codes = card["scores"]["random_codes"]
     steps, back = detail["temporal"], detail["read_back"]
     return f"""# Default weights
 
@@ -72,10 +78,11 @@ Programs read the card `{CARD}` (configuration, checksums, scores). This page is
   No scan and no photograph was used. The levels of relief were compared with one real map (`dnpm evaluate spectrum`).
 - **Licence**: GPL-3.0-or-later, as the project.
 - **Command**: `{card["command"]}`, seed {card["seed"]}, about {card["hours"]} hours on two busy CPU cores, including painting.
-{history}- **Limit**: without those stages the convolutions' features have weight 0 in every ToRGB. All that G paints lies in its
+{history}{since}- **Limit**: without those stages the convolutions' features have weight 0 in every ToRGB. All that G paints lies in its
   registered maps, each scaled by the style of its w: a linear decoder of w+. Such features are not computed
   (`SynthesisNetwork`), which makes a map about ten times quicker; training them further brings them back.
-- **Files**: generator {files[GENERATOR]["bytes"] / 1e6:.1f} MB, encoder {files[ENCODER]["bytes"] / 1e6:.1f} MB.
+- **Files**: generator {files[GENERATOR]["bytes"] / 1e6:.1f} MB, encoder {files[ENCODER]["bytes"] / 1e6:.1f} MB,
+  mapping network {files[MAPPING]["bytes"] / 1e6:.1f} MB (the one in the generator's file is older and not used).
 
 ### Scores on held-out people
 `dnpm evaluate detail`, at {detail["resolution"]}, inside the face mask, against the teacher; PSNR and SSIM on heights of
@@ -118,8 +125,8 @@ The worst of the examined maps: the teacher's, ours, and the difference.
   have the same signs resemble each other still, less than before (correlation of the teacher's foreheads 0.52, it was 0.79).
 - Where two layouts are mixed half and half, both show, more softly.
 - The finest furrows of strong expressions are a little softer than the teacher's.
-- Random z through the mapping network are not plausible faces (Fréchet distance 449; random sliders 40, the set's other half 31:
-  [Random codes](../docs/detail_model.md#random-codes)). Use sliders.
+- Random z through the mapping network are less like the set than random sliders (Fréchet distance {codes["frechet"]:.0f}; random sliders
+  {codes["sliders"]["frechet"]:.0f}, the set's other half {codes["held_out"]["frechet"]:.0f}: [Random codes](../docs/detail_model.md#random-codes)).
 """
 
 

@@ -2,6 +2,7 @@
 
 dnpm train detail --weights build/weights            about two hours on two cores
 dnpm train detail --small --weights build/try        a minute: shows that every stage works
+dnpm train detail --only encoder --begin weights --weights build/try    E goes on, G stays as it is
 """
 
 from __future__ import annotations
@@ -46,6 +47,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="weights whose E goes on learning; its heads are fitted to this training's components",
     )  # fmt: skip
     detail.add_argument(
+        "--only", choices=("encoder", "mapping"),
+        help="this network of --begin goes on alone, on coefficients; all else stays as it is (a G that paints bands "
+        "of components, as the shipped one)",
+    )  # fmt: skip
+    detail.add_argument("--encoder-rate", type=float, default=8e-4, help="Adam's, with --only encoder (%(default)s)")
+    detail.add_argument("--mapping-seconds", type=float, help="time for the mapping network's stage")
+    detail.add_argument(
         "--encoder-seconds", type=float, help="time for the encoder's stage (default: as long as it takes)"
     )
     detail.add_argument(
@@ -82,6 +90,7 @@ def _stages(texts: list[str], option: str) -> tuple[tuple[int, int, float], ...]
 
 def run(args: argparse.Namespace) -> int:
     """Train; the weights' folder holds the newest stage at any time. 130 when it was stopped before the end."""
+    from ..training.detail.alone import Task, encoder_alone, mapping_alone
     from ..training.detail.joint import JointTrainer
     from ..training.detail.run import SMALL, Plan, train
     from ..training.parallel import join_ranks
@@ -100,9 +109,22 @@ def run(args: argparse.Namespace) -> int:
         plan = replace(plan, train_jointly=tuple(stage for stage in _stages(args.joint, "--joint") if stage[0]))
     if args.crisp:
         plan = replace(plan, train_adversarial=tuple(stage for stage in _stages(args.crisp, "--crisp") if stage[0]))
+    if args.mapping_seconds is not None:
+        plan = replace(plan, mapping_seconds=args.mapping_seconds)
+    if args.only and args.begin is None:
+        raise DnpmError(f"--only {args.only}: give --begin, the weights whose {args.only} goes on")
     with join_ranks(device) as rank:
         if rank.count > 1:
             raise DnpmError("`dnpm train detail` goes by the clock and runs in one process: start it without torchrun")
+        if args.only:
+            seconds = plan.encoder_seconds if args.only == "encoder" else plan.mapping_seconds
+            task = Task(
+                face_model_path(args.face_model), args.folder, args.begin, args.weights, seconds, command_line(),
+                args.seed, args.processes, device, precision,
+            )  # fmt: skip
+            meshes = {"train": plan.meshes, "validation": plan.check_meshes}
+            done = encoder_alone(task, meshes, args.encoder_rate) if args.only == "encoder" else mapping_alone(task)
+            return 0 if done else 130
         done = train(
             face_model_path(args.face_model), args.folder, args.weights, plan, command_line(), device=device,
             begin=args.begin, precision=precision,

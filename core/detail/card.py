@@ -22,6 +22,8 @@ from .config import GeneratorConfig, from_json
 
 FORMAT = "dnpm-detail-1"
 CARD, GENERATOR, ENCODER = "detail.json", "generator.safetensors", "encoder.safetensors"
+MAPPING = "mapping.safetensors"
+"""The mapping network f. Weights that were written before it had a file of its own keep it in the generator's."""
 _AGAIN = "fetch the weights again, or train them with `dnpm train`"
 _PROBED, _PROBE_LANDMARKS, _PROBE_TOLERANCE_MM = 16, (8, 30, 48), 0.2
 _LAYOUT_LANDMARKS, _LAYOUT_TOLERANCE = (8, 19, 27, 30, 33, 36, 45, 48, 54, 57), 0.004
@@ -73,7 +75,8 @@ def checked_files(folder: str | os.PathLike[str], card: Mapping[str, Any]) -> di
 
     Raises DnpmError when one is missing, truncated, or not the one that the card speaks of.
     """
-    return {name: KIND.checked(folder, name, card["files"].get(name)) for name in (GENERATOR, ENCODER)}
+    names = (GENERATOR, ENCODER, *((MAPPING,) if MAPPING in card["files"] else ()))
+    return {name: KIND.checked(folder, name, card["files"].get(name)) for name in names}
 
 
 def face_model_entry(model: FaceModel) -> dict[str, Any]:

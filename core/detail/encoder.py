@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from ..errors import DnpmError
 from .config import EncoderConfig
@@ -33,11 +30,10 @@ class Encoder(nn.Module):
             nn.Linear(n_in, rows * config.w_dim) for n_in, rows in zip(n[2:], config.groups, strict=True)
         )
 
-    def forward(self, identity: Tensor, expression: Tensor, rows: Sequence[int] | None = None) -> Tensor:
+    def forward(self, identity: Tensor, expression: Tensor) -> Tensor:
         """(B, n_id) in standard deviations, (B, n_exp) 0 to 1 -> (B, rows, w_dim), rows coarse to fine.
 
-        rows: these alone, in rising order; most of the work is in the heads. Raises DnpmError when a width is not the
-        configuration's.
+        Raises DnpmError when a width is not the configuration's.
         """
         for name, vector, width in (
             ("identity", identity, self.config.n_id),
@@ -47,18 +43,9 @@ class Encoder(nn.Module):
                 raise DnpmError(f"encoder: {name} must be (batch, {width}), is {tuple(vector.shape)}")
         x = self.layers[0](torch.cat([identity, expression], 1))
         x = torch.cat([x, expression], 1)
-        styles, first = [], 0
+        styles = []
         for k, layer in enumerate(self.layers[1:], start=1):
             x = layer(x)
             if k >= 2:
-                head, count = self.heads[k - 2], self.config.groups[k - 2]
-                assert isinstance(head, nn.Linear)
-                chosen = range(count) if rows is None else [row - first for row in rows if 0 <= row - first < count]
-                first += count
-                if len(chosen) == count:
-                    styles.append(head(x).unflatten(1, (-1, self.config.w_dim)))
-                elif chosen:
-                    weight = head.weight.unflatten(0, (count, -1))[list(chosen)].flatten(0, 1)
-                    bias = head.bias.unflatten(0, (count, -1))[list(chosen)].flatten()
-                    styles.append(functional.linear(x, weight, bias).unflatten(1, (-1, self.config.w_dim)))
+                styles.append(self.heads[k - 2](x).unflatten(1, (-1, self.config.w_dim)))
         return torch.cat(styles, 1)

@@ -1,5 +1,7 @@
-"""Weights on disk: a card (`detail.json`), `generator.safetensors` and `encoder.safetensors` in one folder.
+"""Weights on disk: a card (`detail.json`), `generator.safetensors`, `encoder.safetensors` and `mapping.safetensors` in
+one folder.
 
+The mapping network f has a file of its own: it can be learnt anew without the generator's 28 MB.
 Numbers are stored as float16; registered maps, most of the generator, as int8 with one float32 scale a channel. A noise
 map whose strength is 0 does nothing and is not stored.
 """
@@ -22,11 +24,12 @@ from ..files.card_file import entry_of
 from ..files.inputs import reading
 from ..files.network_file import check_state, shapes_only
 from . import config
-from .card import CARD, ENCODER, FORMAT, GENERATOR, KIND, checked_files, read_card
+from .card import CARD, ENCODER, FORMAT, GENERATOR, KIND, MAPPING, checked_files, read_card
 from .encoder import Encoder
 from .generator import Generator, Noise
 
 _W_MEAN = "w_mean"
+_OF_MAPPING = "mapping."
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,9 @@ def save_detail(
     """
     folder = Path(folder)
     tensors = {
-        GENERATOR: _packed(generator, skip=_silent_noise(generator)),
+        GENERATOR: _packed(generator, skip=_silent_noise(generator) | _names_of_mapping(generator)),
         ENCODER: _packed(encoder) | {_W_MEAN: _half(_W_MEAN, w_mean)},
+        MAPPING: _packed(generator.mapping),
     }
     full = dict(card) | {
         "format": FORMAT,
@@ -111,6 +115,11 @@ def load_detail(folder: str | os.PathLike[str]) -> Detail:
     with shapes_only():  # The arrays are assigned: no time is spent on random numbers.
         generator, encoder = Generator(generator_config), Encoder(encoder_config)
     state = _unpacked(files[GENERATOR])
+    if MAPPING in files:
+        f = _unpacked(files[MAPPING])
+        check_state(generator.mapping.state_dict(), f, files[MAPPING], KIND.again)
+        # An older f may still lie in the generator's file.
+        state |= {_OF_MAPPING + name: value for name, value in f.items()}
     for name in _silent_noise_names(generator, state):
         state[name] = torch.zeros(generator.get_buffer(name).shape)
     _assign(generator, state, files[GENERATOR])
@@ -180,6 +189,10 @@ def _unpacked(path: Path) -> dict[str, Tensor]:
 def _assign(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
     check_state(module.state_dict(), state, path, KIND.again)
     module.load_state_dict(state, assign=True)
+
+
+def _names_of_mapping(generator: Generator) -> frozenset[str]:
+    return frozenset(name for name in generator.state_dict() if name.startswith(_OF_MAPPING))
 
 
 def _silent_noise(generator: Generator) -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 bfloat16 has float32's range, so that no loss must be scaled. float16 overflows in G's demodulation (squares of styles):
 it is offered only by trainings without G, whose losses are scaled then (`loop.Trainer.descend`).
+
+On processors with matrix units for bfloat16 (AMX) it may be asked for as well; "auto" leaves it to GPUs.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ def choose(wanted: str, device: torch.device, allowed: Sequence[Precision]) -> P
     Raises DnpmError when the training or the device does not allow what was asked for.
     """
     if wanted == "auto":
-        return "bf16" if "bf16" in allowed and _quick(device, "bf16") else "fp32"
+        return "bf16" if "bf16" in allowed and device.type == "cuda" and _quick(device, "bf16") else "fp32"
     for precision in allowed:
         if precision == wanted:
             if precision != "fp32" and not _quick(device, precision):
@@ -43,6 +45,8 @@ def precision_entry(precision: Precision) -> dict[str, str]:
 
 def _quick(device: torch.device, precision: Precision) -> bool:
     """Whether the device has units for it."""
+    if device.type == "cpu":
+        return precision == "bf16" and bool(torch.cpu.get_capabilities().get("amx_bf16"))
     if device.type != "cuda":
         return False
     return precision == "fp16" or torch.cuda.is_bf16_supported(including_emulation=False)

@@ -26,6 +26,7 @@ _KINDS = [
     Kind("detail card", "detail.json", "json", k.make_detail, k.read_detail),
     Kind("generator", "generator.safetensors", "tensors", k.make_detail, k.read_detail, k.sealed(*_CARDS)),
     Kind("encoder", "encoder.safetensors", "tensors", k.make_detail, k.read_detail, k.sealed(*_CARDS)),
+    Kind("mapping network", "mapping.safetensors", "tensors", k.make_detail, k.read_detail, k.sealed(*_CARDS)),
     Kind("speech card", "speech.json", "json", k.make_speech, k.read_speech),
     Kind("speech weights", "speech.safetensors", "tensors", k.make_speech, k.read_speech, k.sealed("speech.json")),
     Kind("style card", "ann.style.json", "json", k.make_style, k.read_style),

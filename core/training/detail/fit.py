@@ -1,4 +1,4 @@
-"""Encoder and mapping network on the bands' coefficients: seconds a pass, because no pixel is painted."""
+"""The encoder on the bands' coefficients: seconds a pass, because no pixel is painted."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...detail.config import w_layers
 from ...detail.encoder import Encoder
-from ...detail.generator import Generator
-from ...errors import DnpmError
-from ...face_model.model import FaceModel
 from ..checkpoint import Arrays
 from ..loop import Scalars, TimedTrainer
+from ..precision import Precision
 from .principal import Band
 
 
@@ -40,17 +38,16 @@ def torgb_row(resolution: int) -> int:
 
 
 _BATCH = 256
-MAPPING_RATE = 0.1
-"""Adam's step for the mapping network: its weights are drawn from N(0, 100^2) and scaled by .01 in use."""
+OTHER_ROWS = 0.03
+"""What a wrong code counts in the rows that no ToRGB reads it from."""
 
 
 class CoefficientLoss:
     """Squared error of the map (mm^2 per texel, relative to its variance) that wrong coefficients cause.
 
     A band's components have unit norm at their own resolution, so an error of one standard deviation weighs sigma^2
-    times
-    the area that one of its texels covers. Rows of w that no ToRGB of a band reads are pulled softly to the same code,
-    because the convolutions read their styles from them.
+    times the area that one of its texels covers. Rows of w that no ToRGB of a band reads are pulled softly to the same
+    code, because the convolutions read their styles from them.
     """
 
     def __init__(self, bands: list[Band], places: Tensor, full: int = 1024) -> None:
@@ -71,34 +68,32 @@ class CoefficientLoss:
         other.places, other.weights = self.places.to(device), self.weights.to(device)
         return other
 
-    def some_rows(self, rows: int) -> list[int]:
-        """Those that a ToRGB of a band reads, and two more at random: what a step of training needs of `rows`."""
-        return sorted({row for row, _, _ in self.slices} | set(torch.randint(rows, (2,)).tolist()))
+    def of_groups(self, answers: Tensor, coefficients: Tensor, groups: Sequence[int]) -> Tensor:
+        """(B, groups, C), what the rows of each group say, against (B, C). groups: rows in each, coarse to fine."""
+        counts = self.weights.new_tensor(groups)
+        counted = OTHER_ROWS * counts[:, None] / counts.sum() * self.weights
+        first = 0
+        for k, count in enumerate(groups):
+            for row, part, _ in self.slices:
+                if first <= row < first + count:
+                    counted[k, part] += self.weights[part]
+            first += count
+        return ((answers - coefficients[:, None]).square().mean(0) * counted).sum()
 
-    def __call__(self, w_plus: Tensor, coefficients: Tensor, rows: Sequence[int] | None = None) -> Tensor:
-        """(B, rows, w_dim) against (B, C' <= C), the finest bands may be missing. rows: which w_plus has; None: all."""
-        known = coefficients.shape[1]
-        place = {row: k for k, row in enumerate(rows if rows is not None else range(w_plus.shape[1]))}
-        loss = w_plus.new_zeros(())
-        for row, part, weight in self.slices:
-            if part.stop <= known:
-                error = w_plus[:, place[row]] @ self.places[part].T - coefficients[:, part]
-                loss = loss + (error.square() @ weight).mean() / self.total
-        # Two rows at random a step speak for all: the code is the same for every row.
-        two = torch.randint(w_plus.shape[1], (2,))
-        error = w_plus[:, two] @ self.places[:known].T - coefficients[:, None]
-        return loss + 0.03 * (error.square() @ self.weights[:known]).mean()
+    def chosen(self, answers: Tensor, groups: Sequence[int]) -> Tensor:
+        """(B, groups, C), as `CompactEncoder` gives them -> (B, C): each coefficient as its own ToRGB reads it."""
+        ends = np.cumsum(groups)
+        of = {row: int(np.searchsorted(ends, row, side="right")) for row, _, _ in self.slices}
+        return torch.cat([answers[:, of[row], part] for row, part, _ in self.slices], 1)
 
     def predicted(self, w_plus: Tensor) -> Tensor:
         """(B, rows, w_dim) -> (B, C): each coefficient as its own ToRGB reads it."""
         return torch.cat([w_plus[:, row] @ self.places[part].T for row, part, _ in self.slices], 1)
 
-    def r2(self, w_plus: Tensor, coefficients: Tensor) -> float:
-        """1 - squared error / variance, over the bands that `coefficients` has."""
-        known = coefficients.shape[1]
-        error = (self.predicted(w_plus)[:, :known] - coefficients).square().mean(0) @ self.weights[:known]
-        spread = coefficients.var(0) @ self.weights[:known]
-        return 1.0 - float(error / spread)
+    def r2(self, predicted: Tensor, coefficients: Tensor) -> float:
+        """1 - squared error / variance of the map, (N, C) each."""
+        error = (predicted - coefficients).square().mean(0) @ self.weights
+        return 1.0 - float(error / (coefficients.var(0) @ self.weights))
 
 
 @torch.no_grad()
@@ -116,7 +111,7 @@ def fit_heads(encoder: Encoder, places: Tensor, codes: Codes, count: int = 20_00
         x = layer(x)
         if k >= 2:
             head = encoder.heads[k - 2]
-            assert isinstance(head, torch.nn.Linear)
+            assert isinstance(head, nn.Linear)
             known = torch.cat([x, torch.ones(len(x), 1)], 1).double()
             gram = known.T @ known
             gram.diagonal().add_(ridge * float(gram.diagonal().mean()))
@@ -125,20 +120,76 @@ def fit_heads(encoder: Encoder, places: Tensor, codes: Codes, count: int = 20_00
             head.bias.copy_(found[:, -1].repeat(len(head.bias) // len(found)))
 
 
+class CompactEncoder(nn.Module):
+    """E on coefficients: its layers, and one head of C numbers for each of the three groups of rows.
+
+    The rows of a group read the same features, and the same coefficients are wanted of each. So this says all that the
+    rows' own heads would, for a third of the work.
+    """
+
+    def __init__(self, encoder: Encoder, loss: CoefficientLoss) -> None:
+        """The heads start as the rows that the coefficients are read from, or else as the group's first row."""
+        super().__init__()
+        self.config, self.layers = encoder.config, deepcopy(encoder.layers)
+        self.heads = nn.ModuleList()
+        first = 0
+        for head, count in zip(encoder.heads, encoder.config.groups, strict=True):
+            assert isinstance(head, nn.Linear)
+            rows = torch.full((len(loss.places),), 0)
+            for row, part, _ in loss.slices:
+                if first <= row < first + count:
+                    rows[part] = row - first
+            first += count
+            places = loss.places.cpu()
+            compact = nn.Linear(head.in_features, len(places))
+            with torch.no_grad():
+                weight, bias = head.weight.unflatten(0, (count, -1)), head.bias.unflatten(0, (count, -1))
+                for row in rows.unique().tolist():
+                    compact.weight[rows == row] = places[rows == row] @ weight[row]
+                    compact.bias[rows == row] = places[rows == row] @ bias[row]
+            self.heads.append(compact)
+
+    def forward(self, identity: Tensor, expression: Tensor) -> Tensor:
+        """(B, n_id), (B, n_exp) -> (B, 3, C)."""
+        x = self.layers[0](torch.cat([identity, expression], 1))
+        x = torch.cat([x, expression.to(x.dtype)], 1)
+        answers = []
+        for k, layer in enumerate(self.layers[1:], start=1):
+            x = layer(x)
+            if k >= 2:
+                answers.append(self.heads[k - 2](x))
+        return torch.stack(answers, 1)
+
+    @torch.no_grad()
+    def whole(self, loss: CoefficientLoss) -> Encoder:
+        """E, on the CPU, whose rows say this."""
+        encoder = Encoder(self.config)
+        encoder.layers.load_state_dict(self.layers.state_dict())
+        places = loss.places.cpu()
+        for head, compact, count in zip(encoder.heads, self.heads, self.config.groups, strict=True):
+            assert isinstance(head, nn.Linear)
+            assert isinstance(compact, nn.Linear)
+            head.weight.copy_((places.T @ compact.weight.cpu()).repeat(count, 1))
+            head.bias.copy_((places.T @ compact.bias.cpu()).repeat(count))
+        return encoder.eval()
+
+
 class CoefficientTrainer(TimedTrainer):
     """E on coefficients: AdamW, its rate a cosine by the clock. The best E on the check is what counts."""
 
+    precisions: ClassVar[tuple[Precision, ...]] = ("fp32", "bf16")
     unit: ClassVar[str] = "samples"
 
     def __init__(
         self, encoder: Encoder, loss: CoefficientLoss, many: Codes, check: Codes, seconds: float, seed: int,
         device: torch.device | str = "cpu", rate: float = 1e-3, clock: Callable[[], float] | None = None,
+        precision: Precision = "fp32", batch: int = _BATCH,
     ) -> None:  # fmt: skip
-        super().__init__(seconds, _BATCH, rate, device, clock=clock)
-        self.encoder, self.loss = encoder.to(self.device), loss.to(self.device)
+        super().__init__(seconds, batch, rate, device, precision, clock)
+        self.encoder, self.loss = CompactEncoder(encoder, loss).to(self.device), loss.to(self.device)
         self.many, self.check = many.to(self.device), check.to(self.device)
         self.seed = seed
-        self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=rate, weight_decay=2e-3)
+        self.optimizer = torch.optim.AdamW(self.encoder.parameters(), lr=rate, weight_decay=2e-3, fused=True)
         self.best, self.best_r2 = deepcopy(self.encoder), -np.inf
         self.networks, self.optimizers = {"encoder": self.encoder, "best": self.best}, {"adam": self.optimizer}
 
@@ -153,12 +204,12 @@ class CoefficientTrainer(TimedTrainer):
     def timed_step(self) -> Scalars:
         """One step on random samples."""
         torch.manual_seed(step_seed(self.seed, self.step))
-        self.optimizer.param_groups[0]["lr"] = self.rate * _cosine(self.fraction) + 1e-6
+        self.optimizer.param_groups[0]["lr"] = self.rate * cosine(self.fraction) + 1e-6
         self.encoder.train()
-        indices = torch.randint(len(self.many.identity), (_BATCH,))
-        rows = self.loss.some_rows(self.encoder.config.w_layers)
-        codes = self.encoder(self.many.identity[indices], self.many.expression[indices], rows)
-        value = self.loss(codes, self.many.coefficients[indices], rows)
+        indices = torch.randint(len(self.many.identity), (self.batch_size,))
+        with self.autocast():
+            answers = self.encoder(self.many.identity[indices], self.many.expression[indices])
+        value = self.loss.of_groups(answers.float(), self.many.coefficients[indices], self.encoder.config.groups)
         self.descend(value, self.optimizer, self.encoder)
         return {"loss": float(value.detach())}
 
@@ -166,7 +217,8 @@ class CoefficientTrainer(TimedTrainer):
         """R2 on the check; keeps the best."""
         self.encoder.eval()
         with torch.no_grad():
-            r2 = self.loss.r2(self.encoder(self.check.identity, self.check.expression), self.check.coefficients)
+            answers = self.encoder(self.check.identity, self.check.expression)
+            r2 = self.loss.r2(self.loss.chosen(answers, self.encoder.config.groups), self.check.coefficients)
         if r2 > self.best_r2:
             self.best_r2 = r2
             self.best.load_state_dict(self.encoder.state_dict())
@@ -174,58 +226,7 @@ class CoefficientTrainer(TimedTrainer):
 
     def result(self) -> Encoder:
         """The best so far, on the CPU; the newest before any check."""
-        return deepcopy(self.best if np.isfinite(self.best_r2) else self.encoder).cpu().eval()
-
-
-class MappingTrainer(TimedTrainer):
-    """The mapping network f: z -> w learns to give the codes of faces like the training set's.
-
-    The first coordinates of z stand for the identity, the next for the expression (their positive tails, so that most
-    muscles rest); the target is the one code w that holds all of E's coefficients. So every z is a plausible map, and
-    one w serves all rows.
-    """
-
-    unit: ClassVar[str] = "samples"
-
-    def __init__(
-        self, generator: Generator, encoder: Encoder, w_mean: Tensor, loss: CoefficientLoss, model: FaceModel,
-        seconds: float, seed: int, device: torch.device | str = "cpu", clock: Callable[[], float] | None = None,
-    ) -> None:  # fmt: skip
-        """Raises DnpmError when z is shorter than identity and expression together."""
-        super().__init__(seconds, _BATCH, MAPPING_RATE, device, clock=clock)
-        self.z_dim, self.n_id, self.n_exp, self.seed = generator.config.z_dim, model.n_id, model.n_exp, seed
-        if self.z_dim < self.n_id + self.n_exp:
-            raise DnpmError(
-                f"z_dim {self.z_dim} is too small for {self.n_id} identity and {self.n_exp} expression values"
-            )
-        self.mapping = generator.mapping.to(self.device).requires_grad_(True)
-        self.encoder, self.loss, self.w_mean = encoder.to(self.device), loss.to(self.device), w_mean.to(self.device)
-        self.optimizer = torch.optim.Adam(self.mapping.parameters(), lr=MAPPING_RATE, betas=(0.9, 0.99))
-        self.networks, self.optimizers = {"mapping": self.mapping}, {"adam": self.optimizer}
-
-    def timed_step(self) -> Scalars:
-        """One step on random z."""
-        torch.manual_seed(step_seed(self.seed, self.step))
-        self.optimizer.param_groups[0]["lr"] = self.rate * _cosine(self.fraction) + 1e-6
-        z = torch.randn(_BATCH, self.z_dim).to(self.device)
-        with torch.no_grad():
-            identity = z[:, : self.n_id].clamp(-3, 3)
-            tail = (z[:, self.n_id : self.n_id + self.n_exp] - 1.0).clamp_min(0)
-            codes = self.encoder(identity, (0.8 * tail).clamp_max(1))
-            target = self.loss.predicted(self.w_mean + codes) @ self.loss.places
-        w = self.mapping(z)
-        error = ((w - target) @ self.loss.places.T).square() @ self.loss.weights
-        value = error.mean() + 1e-4 * (w - target).square().mean()
-        self.descend(value, self.optimizer, self.mapping)
-        return {"loss": float(value.detach())}
-
-    def finish(self) -> None:
-        """Set the mean w; everything goes back to the CPU."""
-        torch.manual_seed(self.seed)
-        with torch.no_grad():
-            self.mapping.w_avg.copy_(self.mapping(torch.randn(8192, self.z_dim).to(self.device)).mean(0))
-        self.mapping.cpu()
-        self.encoder.cpu()
+        return (self.best if np.isfinite(self.best_r2) else self.encoder).whole(self.loss)
 
 
 def step_seed(seed: int, step: int) -> int:
@@ -233,6 +234,6 @@ def step_seed(seed: int, step: int) -> int:
     return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0]) >> 1
 
 
-def _cosine(fraction: float) -> float:
+def cosine(fraction: float) -> float:
     """From 1 to 0."""
     return 0.5 + 0.5 * float(np.cos(np.pi * fraction))

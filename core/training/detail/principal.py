@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ...detail.generator import Generator, upsample
+from ...errors import DnpmError
 
 
 @dataclass(frozen=True)
@@ -160,3 +161,37 @@ def init_registered_maps(generator: Generator, bands: list[Band], places: Tensor
         affine.bias[features] = 1.0
         affine.weight[features + 1 : features + 1 + count] = places[start : start + count] / affine.weight_gain
         start += count
+
+
+@torch.no_grad()
+def bands_of(generator: Generator) -> tuple[list[Band], Tensor]:
+    """The bands and their directions (C, w_dim) in w that G paints, read back from what `init_registered_maps` wrote.
+
+    They are those of the stored numbers (int8 maps), so that coefficients taken by them are what this G paints best.
+    Raises DnpmError when G is more than a linear decoder: when a ToRGB reads features, or a band has no mean.
+    """
+    config, bands, places = generator.config, [], []
+    for resolution in config.resolutions:
+        block = generator.synthesis.block(resolution)
+        torgb, features = block.torgb, config.channels(resolution)
+        count = config.registered_count(resolution)
+        style, bias = torgb.affine.weight[features:] * torgb.affine.weight_gain, torgb.affine.bias[features:]
+        mean_first = count == 0 or (float(style[0].abs().max()) == 0 and float(bias[0]) == 1)
+        if torgb.reads(features) or torgb.bias.any() or bias[1:].any() or not mean_first:
+            raise DnpmError(
+                f"this generator's block at {resolution} paints more than bands of components: it was trained beyond "
+                "them. Its encoder learns from maps: `dnpm train encoder`"
+            )
+        if count == 0:
+            continue
+        maps = block.registered * (torgb.weight[0, features:] * torgb.gain * config.output_scale_mm)
+        sigma = maps[1:].flatten(1).norm(dim=1)
+        # Maps that were not needed are 0 and come last.
+        used = int((sigma > 0).sum())
+        components = maps[1 : used + 1] / sigma[:used, None, None]
+        weight = torch.ones(resolution, resolution)
+        bands.append(Band(resolution, maps[0].clone(), components.contiguous(), sigma[:used].clone(), weight))
+        places.append(style[1 : used + 1])
+    if not bands:
+        raise DnpmError("this generator has no registered maps: its encoder learns from maps, `dnpm train encoder`")
+    return bands, torch.cat(places)

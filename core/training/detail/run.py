@@ -4,10 +4,10 @@
     bands       principal components band by band            (bands.safetensors)
     linear      what the teacher's layers are in these       (linear.safetensors)
     codes       coefficients of very many people             (codes/)
-    encoder     E on these                                   (encoder.safetensors, generator.safetensors)
+    encoder     E on these                                   (encoder.safetensors, generator.safetensors, ...)
     joint       G and E together on maps                     (the same files, replaced)
     crisp       G's fine blocks against a discriminator      (the same files, replaced)
-    mapping     f: z -> w on E's codes                       (the same files, replaced)
+    mapping     f: z -> w on E's codes                       (mapping.safetensors)
 
 The stages' files lie in one folder, by default build/training; `weights` is written with each stage's state and at its
 end, so that the best so far can always be used. A stage that was stopped goes on from its state.
@@ -42,10 +42,12 @@ from ..precision import Precision, precision_entry
 from ..teacher import Teacher
 from . import cache
 from .adversarial import AdversarialTrainer
-from .fit import CoefficientLoss, CoefficientTrainer, MappingTrainer, fit_heads
+from .copula import Copula
+from .fit import CoefficientLoss, CoefficientTrainer, fit_heads
 from .joint import JointTrainer, place_weights
 from .levels import band_gains, scale_bands
 from .linear import LinearView, make_codes
+from .mapping import MappingTrainer
 from .principal import Band, directions, init_registered_maps, learn_bands, project
 
 log = logs.logger(__name__)
@@ -65,7 +67,7 @@ class Plan:
     """(identity, expression) pairs whose coefficients E learns from, each with `linear.SKINS` people's skins."""
     check_meshes: int = 150
     encoder_seconds: float = 1500
-    mapping_seconds: float = 90
+    mapping_seconds: float = 600
     train_jointly: tuple[tuple[int, int, float], ...] = ((256, 8, 900),)
     """(resolution, batch, seconds) one after the other."""
     train_adversarial: tuple[tuple[int, int, float], ...] = ((1024, 2, 480),)
@@ -167,7 +169,7 @@ def train(
         w_mean = torch.zeros(generator_config.w_dim)
         fitter = CoefficientTrainer(
             encoder, loss, codes["train"], codes["validation"], plan.encoder_seconds, plan.seed, device,
-            rate=1e-3 if begin is None else 8e-4,
+            rate=1e-3 if begin is None else 8e-4, precision=precision,
         )  # fmt: skip
 
         def save_encoder() -> None:
@@ -216,9 +218,10 @@ def train(
     if "mapping" not in state.done:
         detail = load_detail(weights)
         mapping = MappingTrainer(
-            detail.generator, detail.encoder, detail.w_mean, loss, model, plan.mapping_seconds, plan.seed, device
-        )
-        if not done("mapping", mapping, lambda: None):
+            detail.generator, detail.encoder, detail.w_mean, loss, Copula.of(model, plan.seed), plan.mapping_seconds,
+            plan.seed, device, precision,
+        )  # fmt: skip
+        if not done("mapping", mapping, lambda: None, Hook(mapping.checked, every(250))):
             return False
         mapping.finish()
         save_detail(weights, detail.generator, detail.encoder, detail.w_mean, card({}))

@@ -14,7 +14,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dnpm.core.detail.card import CARD, ENCODER, GENERATOR, check_face_model, face_model_entry, read_card, weights_dir
+from dnpm.core.detail.card import (
+    CARD,
+    ENCODER,
+    GENERATOR,
+    MAPPING,
+    check_face_model,
+    face_model_entry,
+    read_card,
+    weights_dir,
+)
 from dnpm.core.detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig, from_json, to_json
 from dnpm.core.detail.weights import load_detail, save_detail
 from dnpm.core.errors import DnpmError
@@ -57,15 +66,34 @@ def test_saving_what_was_loaded_gives_the_same_files(folder, tmp_path):
     """Nothing is lost by a second turn, and the same numbers give the same bytes."""
     detail = load_detail(folder)
     save_detail(tmp_path / "again", detail.generator, detail.encoder, detail.w_mean, detail.card)
-    for name in (GENERATOR, ENCODER, CARD):
+    for name in (GENERATOR, ENCODER, MAPPING, CARD):
         assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes(), name
 
 
 def test_it_writes_over_old_weights_and_leaves_nothing_else(folder, generator, encoder):
     (folder / "README.md").write_text("mine")
     save_detail(folder, generator, encoder, torch.zeros(SMALL.w_dim), ABOUT)
-    assert sorted(p.name for p in folder.iterdir()) == ["README.md", CARD, ENCODER, GENERATOR]
+    assert sorted(p.name for p in folder.iterdir()) == ["README.md", CARD, ENCODER, GENERATOR, MAPPING]
     assert load_detail(folder).w_mean.abs().sum() == 0
+
+
+def test_the_mapping_network_has_a_file_of_its_own_and_may_lie_in_the_generators(folder, generator):
+    """A card that names no mapping.safetensors is older: f is in the generator's file then. Where both have one, the
+    file of its own counts."""
+    z = torch.randn(2, SMALL.z_dim)
+    stored, metadata = tensor_file.load(folder / GENERATOR)
+    assert not [name for name in stored if name.startswith("mapping.")]
+    old = {f"mapping.{n}": np.full_like(a, 0.5) for n, a in tensor_file.load(folder / MAPPING)[0].items()}
+    expected = load_detail(folder).generator.mapping(z)
+    tensor_file.save(folder / GENERATOR, {n: a.copy() for n, a in stored.items()} | old, metadata)
+    _restamp(folder, GENERATOR)
+    assert torch.equal(load_detail(folder).generator.mapping(z), expected)
+    assert torch.allclose(expected, generator.mapping(z), atol=0.02 * float(expected.std()))
+    card = json.loads((folder / CARD).read_text())
+    del card["files"][MAPPING]
+    (folder / CARD).write_text(json.dumps(card))
+    (folder / MAPPING).unlink()
+    assert float(load_detail(folder).generator.mapping.fc0.weight.mean()) == 0.5
 
 
 def test_noise_without_strength_is_left_out(tmp_path, generator, encoder):
@@ -142,6 +170,11 @@ DAMAGE = {
     "card without files": (lambda f: _card(f, files={}), "does not name generator"),
     "no generator": (lambda f: (f / GENERATOR).unlink(), "generator.safetensors: no such file"),
     "truncated generator": (lambda f: _cut(f, GENERATOR), "generator.safetensors: truncated"),
+    "no mapping network": (lambda f: (f / MAPPING).unlink(), "mapping.safetensors: no such file"),
+    "a mapping network too many": (
+        lambda f: _rewrite(f, MAPPING, lambda t: t.update(fc9=np.zeros(3, np.float16))),
+        "mapping.safetensors: does not fit its description: fc9 is not the network's",
+    ),
     "truncated encoder": (lambda f: _cut(f, ENCODER), "encoder.safetensors: truncated"),
     "one bit": (lambda f: _flip(f, GENERATOR), "damaged or another file"),
     "foreign file": (lambda f: _foreign(f, GENERATOR), "not a safetensors file"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from dnpm.core.detail.config import GeneratorConfig
 from dnpm.core.detail.generator import Generator
 from dnpm.core.detail.generator_files import save_generator
 from dnpm.core.errors import DnpmError
+from dnpm.core.evaluation import distance
 from dnpm.core.measures import distribution
 
 
@@ -95,3 +97,36 @@ def test_command(tmp_path: Path, capsys):
     assert main([*command, "--weights", str(tmp_path / "g")]) == 0
     assert "not FID" in capsys.readouterr().out
     assert len(MapDataset.open(tmp_path / "set")) == 20
+
+
+def test_command_with_the_teachers_maps(monkeypatch, tmp_path: Path, capsys):
+    """Without --data the teacher paints; E's maps of random sliders and the mean map stand beside z's."""
+    model = SimpleNamespace(detail_mask=np.ones((64, 64), np.float32))
+    rng = np.random.default_rng(5)
+    generator = Generator(GeneratorConfig(256, 8, resolution=64, z_dim=16, w_dim=16, mapping_layers=2))
+
+    class Detail(SimpleNamespace):
+        def displacement(self, identity, expression, resolution):
+            assert identity.shape == expression.shape == (len(identity), 2)
+            return torch.from_numpy(rng.normal(0, 0.1, (len(identity), 1, resolution, resolution)).astype(np.float32))
+
+    class Teacher(SimpleNamespace):
+        def map(self, identity, expression):
+            return rng.normal(0, 0.1, (self.size, self.size)).astype(np.float32)
+
+    detail = Detail(generator=generator, card={"seed": 3})
+    monkeypatch.setattr(
+        distance, "Painter", SimpleNamespace(of=lambda args: SimpleNamespace(model=model, detail=detail))
+    )
+    monkeypatch.setattr(distance, "Teacher", lambda model, size, seed: Teacher(size=size, seed=seed))
+    monkeypatch.setattr(distance.samples, "draw", lambda *arguments: (np.zeros(2, np.float32), np.zeros(2, np.float32)))
+    command = ["evaluate", "distance", "--samples", "20", "--features", "random"]
+    assert main([*command, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["data"], result["resolution"], result["real"]) == ("the teacher", 64, 20)
+    assert result["sliders"]["maps"] == result["held_out"]["maps"] == 20
+    assert result["sliders"]["frechet"] < result["mean_map"]["frechet"]
+    assert result["held_out"]["frechet"] < result["frechet"]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    assert all(title in printed for title in ("random z", "random sliders", "held-out real", "mean map"))

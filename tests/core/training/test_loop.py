@@ -221,8 +221,12 @@ def test_lower_precision_learns_and_goes_on_exactly(tmp_path: Path, kind: precis
     assert ("loss_scale" in through.state()) == (kind == "fp16")
 
 
-def test_a_precision_that_is_not_allowed_is_refused_in_one_line():
+def test_a_precision_that_is_not_allowed_is_refused_in_one_line(monkeypatch):
     cpu = torch.device("cpu")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    assert precision.choose("bf16", cpu, ("fp32", "bf16")) == "bf16"
+    assert precision.choose("auto", cpu, ("fp32", "bf16")) == "fp32", "it must be asked for"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": False})
     assert precision.choose("auto", cpu, ("fp32", "bf16")) == "fp32"
     assert precision.choose("fp32", cpu, ("fp32",)) == "fp32"
     for wanted, says in (
