@@ -4,6 +4,8 @@ Nearest places with a check of the normals pull the sheet onto the skin along it
 that it may slide; landmarks hold it along the skin. The person is solved for first (the bilinear model's identity at
 rest), then every vertex may leave that shape, neighbours together, ever more freely (Amberg et al. 2007): the less the
 person's shape explains of the head, the more freely, as its residual tells how far heads like this one lie from it.
+A head that it explains whole is gone on with as one of the model's people: there the shape tells where along the skin a
+place lies, which neither the surface nor the landmarks do to a millimetre.
 """
 
 from __future__ import annotations
@@ -25,14 +27,17 @@ from .views import Found
 
 _IDENTITY_ROUNDS = 30
 _MARKS_LATE, _PRIOR_LATE = 0.1, 20.0
+_MORE_ROUNDS, _PRIOR_SURE = 10, 2.0
 _STIFFNESS = (100.0, 30.0, 30.0, 30.0)
 _FAR_MM = (8.0, 8.0, 6.0, 6.0)
 _LEAST_COSINE = 0.35
-_LANDMARK = 0.1
-"""Weight of a landmark beside a place of the sheet while it moves freely; they err by about two millimetres."""
+_LANDMARK, _LANDMARK_MOST = 0.02, 0.1
+"""Weight of a landmark beside a place of the sheet while it moves freely; they err by about two millimetres. The less
+stiff the sheet is, the more they count: the person's shape then tells as much less of where a place lies."""
 _EXPLAINED_MM, _FREEST = 0.25, 0.1
 """Root mean square distance that the person's shape leaves on people of ours: at more, the sheet is as much less stiff
-as the square of that distance is larger (a prior's precision is one over its variance), down to a tenth."""
+as the square of that distance is larger (a prior's precision is one over its variance), down to a tenth. At less, the
+head is one of our model's people as far as can be told, and its own points outweigh what people are like on average."""
 PINNED = 5000.0
 """Trust of a landmark that an artist put in its place, beside 1 for one that was seen well."""
 
@@ -62,12 +67,16 @@ def register(
         yield f"person, step {k + 1} of {_IDENTITY_ROUNDS}"
         late = k >= _IDENTITY_ROUNDS // 3
         state.fit_person(10.0 if late else 18.0, _MARKS_LATE if late else 2.0, _PRIOR_LATE if late else 12.0)
+    if state.misfit(_FAR_MM[0]) < _EXPLAINED_MM:
+        for k in range(_MORE_ROUNDS):
+            yield f"person, once more, step {k + 1} of {_MORE_ROUNDS}"
+            state.fit_person(10.0, _MARKS_LATE, _PRIOR_SURE)
     coarse = template.rest(state.full)
     if free:
         give = np.clip((_EXPLAINED_MM / max(state.misfit(_FAR_MM[0]), 1e-9)) ** 2, _FREEST, 1.0)
         for k, (stiffness, far) in enumerate(zip(_STIFFNESS, _FAR_MM, strict=True)):
             yield f"shape, step {k + 1} of {len(_STIFFNESS)}"
-            coarse = state.loosened(coarse, stiffness * give, far)
+            coarse = state.loosened(coarse, stiffness * give, far, min(_LANDMARK / give, _LANDMARK_MOST))
     turned = state.aligned()
     return Registration(state.full, template.finer @ coarse, turned, state.scale, state.rotation, state.shift)
 
@@ -171,7 +180,7 @@ class _State:
         self.shift = grow * turn @ (self.shift - middle) + middle + step[n + 3 : n + 6]
         self.rotation, self.scale = turn @ self.rotation, grow * self.scale
 
-    def loosened(self, coarse: np.ndarray, stiffness: float, far: float) -> np.ndarray:
+    def loosened(self, coarse: np.ndarray, stiffness: float, far: float, landmark: float) -> np.ndarray:
         """One step of the free shape: (n, 3) coarse -> (n, 3). Its offsets from the person's shape are kept smooth."""
         template = self.template
         sheet = template.finer @ coarse
@@ -183,7 +192,7 @@ class _State:
         marks = self.scale * self.raw @ self.rotation.T + self.shift
         picks, known = self._landmark_rows()
         off = np.linalg.norm(picks @ coarse - marks[known], axis=1)
-        share = _LANDMARK * self.trust[known]
+        share = landmark * self.trust[known]
         share = np.where(self.trust[known] < PINNED, share / (1 + (off / 3.0) ** 2), share)
         regular = stiffness * template.smooth + 1e-4 * sparse.identity(n)
         each = picks.T @ sparse.diags(share) @ picks + regular
