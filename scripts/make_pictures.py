@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 import OpenEXR
+import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from dnpm.core.batch.demo import ACTOR, ACTOR_LOOK, EXPRESSIONS, VIEW
@@ -33,7 +34,9 @@ from dnpm.core.capture.track import CurveTrack
 from dnpm.core.capture.write import write_live_link
 from dnpm.core.cli import main as cli
 from dnpm.core.cli.batch import start_blender
+from dnpm.core.detail.card import weights_dir
 from dnpm.core.detail.mesh import surface_mesh
+from dnpm.core.detail.weights import load_detail
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model import presets
 from dnpm.core.face_model.arkit import ARKIT_NAMES
@@ -42,12 +45,17 @@ from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.readers import read_registered
 from dnpm.core.face_model.sampling import random_identity
+from dnpm.core.face_model.skin_settings import SkinSettings
 from dnpm.core.files import contact_sheet
 from dnpm.core.files.meshes import write_obj
+from dnpm.core.geometry.uv_map import mask_at
 from dnpm.core.photo.camera import Camera
-from dnpm.core.photo.relief import SIDE, ReliefReader
+from dnpm.core.photo.reconstruct import with_gain, with_relief
 from dnpm.core.photo.render import Lights, Paint, render
+from dnpm.core.photo.restore.pipeline import open_restorer
 from dnpm.core.photo.skin_view import SkinViewer
+from dnpm.core.photo.skin_zones import SIDE
+from dnpm.core.photo.texture import fill_mirrored, unwrap
 
 ROOT = Path(__file__).resolve().parents[1]
 FROM_DEMO = ("expressions", "identities", "closeup", "displacement")
@@ -244,28 +252,40 @@ def converted_picture(model: FaceModel) -> Image.Image:
 
 
 def wrinkles_picture() -> Image.Image:
-    """A smooth face with grooves that nothing else knows: its photo, the face without them, what the photo gave, and
-    both heights."""
-    model = FaceModel.load(face_model_path(None))
-    reader = ReliefReader(SkinViewer(model))
-    vertices = model.vertices(random_identity(model, 4), np.zeros(model.n_exp, np.float32))
+    """A face with grooves that its sliders do not know: its photo, the sliders' face, what the photo gave, and the
+    heights that were drawn and read."""
+    model, folder = FaceModel.load(face_model_path(None)), weights_dir(None)
+    detail, viewer = load_detail(folder), SkinViewer(model)
+    restorer = open_restorer(model, detail, folder)
+    if restorer is None:
+        raise DnpmError(f"{folder}: has no photo networks")
+    identity, still = random_identity(model, 4), np.zeros(model.n_exp, np.float32)
+    vertices = model.vertices(identity, still)
     size, tone = 640, np.array([0.74, 0.56, 0.46], np.float32)
     camera = Camera.before((size, size), 900.0, 0.86, 190.0, vertices[model.landmarks68[27]] * [1, 1, 0])
-    drawn = _grooves(landmark_uv(model), reader.mm)
+    rows = (torch.from_numpy(np.asarray(a, np.float32))[None] for a in (identity, still))
+    with torch.inference_mode():
+        known = detail.displacement(*rows, resolution=SIDE)[0, 0].numpy() * mask_at(model.detail_mask, SIDE)
+    drawn = _grooves(landmark_uv(model), viewer.mm)
     # The renderer knows no shadow in a groove, which sees less of the room: it is painted.
     skin = (tone * np.exp(0.35 * drawn)[..., None]).astype(np.float32)
     soft = Lights(np.array([[-0.4, -0.7, -0.7]]), np.full((1, 3), 0.6), np.full(3, 0.5), 0.02)
     raking = Lights(np.array([[-0.75, -0.45, -0.5]]), np.full((1, 3), 0.8), np.full(3, 0.2), 0.02)
     grey, eyes = np.full((8, 8, 3), 0.7, np.float32), np.array([0.1, 0.08, 0.06], np.float32)
     paper = np.array(contact_sheet.PAPER) / 255
-    photo, _ = render(model, vertices, camera, Paint(skin, tone, eyes), soft, drawn, paper)
-    found = reader.read(reader.viewer.look(photo, vertices, camera), np.zeros((SIDE, SIDE), np.float32)).displacement
+    photo, _ = render(model, vertices, camera, Paint(skin, tone, eyes), soft, known + drawn, paper)
+    texture = fill_mirrored(unwrap(photo, vertices, camera, model, SIDE))
+    made = restorer(texture, viewer.look(photo, vertices, camera), identity, still, SIDE)
+    read = made.displacement if made.relief is None else with_relief(made.displacement, made.relief)
+    read = with_gain(read, SkinSettings(0.0, made.regions).gain(model)) * mask_at(model.detail_mask, SIDE)
     clay = Paint(grey, grey[0, 0], eyes)
-    without, _ = render(model, vertices, camera, clay, raking, None, paper)
-    with_them, _ = render(model, vertices, camera, clay, raking, found, paper)
-    heights = [np.repeat(np.clip(0.5 + image / 0.8, 0, 1)[60:470, 51:461, None], 3, 2) for image in (drawn, found)]
+    without, _ = render(model, vertices, camera, clay, raking, known, paper)
+    with_them, _ = render(model, vertices, camera, clay, raking, read, paper)
+    heights = [
+        np.repeat(np.clip(0.5 + image / 0.8, 0, 1)[60:470, 51:461, None], 3, 2) for image in (drawn, read - known)
+    ]
     named = zip(
-        ("photo", "without its wrinkles", "with what was read", "heights, drawn", "heights, read"),
+        ("photo", "by its sliders", "with what was read", "heights, drawn", "heights, read"),
         (photo, without, with_them, *heights),
         strict=True,
     )

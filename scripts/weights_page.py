@@ -190,13 +190,13 @@ def photo_page(card: dict) -> str:
     commands = "\n".join(f"- `{command}`" for command in card["commands"])
     return f"""
 ## Photo networks ({", ".join(card["files"])}; {size:.1f} MB together)
-pix2pixHD (texture to a rough map) and the restoration encoder (Eq. 11 to 15). Data: {card["data"]}. Perceptual term:
+pix2pixHD (a photo's skin and the sliders' map to a corrected map) and the restoration encoder (Eq. 11 to 15). Data: {card["data"]}. Perceptual term:
 {card["perceptual"]}; identity term: {card["identity"]}; weights: {weights}{f" ({note})" if note else ""}. Rows of w+ that
 were trained: {rows}. Licence: {card["licence"]}. About {card["hours"]} hours.
 
 {commands}
 
-| held-out people's pictures | |
+| held-out people's simulated photos (pix2pix), maps (restoration) | |
 |---|---|
 {scores}
 

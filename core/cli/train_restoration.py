@@ -39,6 +39,10 @@ if TYPE_CHECKING:
 
 FINE = 256
 """The side at which maps are compared, where the network's own is not smaller."""
+_LEARNT_FROM = {
+    False: "pictures of our own faces (teacher's maps, CC0 face data), rendered and degraded",
+    True: "people of the face networks, as photos: lit as portraits, over the skin of young sitters",
+}
 _FACES = 4
 """People whose pictures are restored at the size of use for the card."""
 
@@ -84,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     from ..photo.restore.pix2pix import CONFIGS, GlobalGenerator
     from ..training.checkpoint import restore_network
     from ..training.parallel import join_ranks
-    from ..training.photo.material import material_of
+    from ..training.photo.material import material_of, simulated_material
     from ..training.photo.pairs import open_pairs
     from ..training.photo.restoration import RestorationTrainer, validate
     from ..training.photo.run import STATE, fit
@@ -107,10 +111,15 @@ def run(args: argparse.Namespace) -> int:
     generator = GlobalGenerator(CONFIGS[args.config])
     with reading(state, "train pix2pixHD again"):
         restore_network("generator", generator, tensor_file.load(state)[0])
-    pairs, held = open_pairs(folder / "pairs", "train"), open_pairs(folder / "pairs", "validation")
     generator.eval().to(device)
-    material = material_of(generator, pairs, mask, args.maps)
-    test = material_of(generator, held, mask, None)
+    if generator.config.corrects:
+        material, test = (
+            simulated_material(folder / "people", split, mask, args.maps) for split in ("train", "validation")
+        )
+    else:
+        pairs, held = open_pairs(folder / "pairs", "train"), open_pairs(folder / "pairs", "validation")
+        material = material_of(generator, pairs, mask, args.maps)
+        test = material_of(generator, held, mask, None)
     network = _network(args, detail, model, mask)
     digest = tensor_file.sha256(weights / GENERATOR)
     belongs = {"plan": plain(asdict(plan)), "begin": str(args.begin or ""),
@@ -133,8 +142,7 @@ def run(args: argparse.Namespace) -> int:
         first = {key: first[key] for key in ("pairs", "command", "hours", "scores")}
     card = {
         "name": args.name, "licence": "GPL-3.0-or-later", "generator_sha256": digest,
-        "data": f"{first['pairs']} pictures of our own faces (teacher's maps, CC0 face data), rendered and degraded; "
-                f"{len(material.maps)} maps of the teacher",
+        "data": f"{first['pairs']} {_LEARNT_FROM[generator.config.corrects]}; {len(material.maps)} maps",
         "commands": [first["command"], command_line()],
         "hours": round(first["hours"] + (time.monotonic() - started) / 3600, 2),
         "scores": {"pix2pix": first["scores"], "restoration": scores},

@@ -6,7 +6,7 @@ fine skin, and how strong which region is. The paper has none of these.
 * Truncation (Karras et al. 2019): w = w_mean + psi E; below 1 nearer to the average skin, above 1 more of the person's.
 * Style mixing (Karras et al. 2019): the first rows of w_plus from one person, the rest from another, so folds from the
   one and pores from the other.
-* Relief: heights added to the map, a photo's own wrinkles (core/photo/relief.py).
+* Relief: heights added to the map, a photo's own wrinkles (core/photo/restore/).
 * Gain: a map of factors on the displacement, relief and all.
 """
 

@@ -2,7 +2,7 @@
 through the fitted camera under one light, and their oriented line energy (`line_energy.py`) is held against the
 photos'.
 
-For each of "read" (the product), "fitted" (components, age and regions not read from the photo), and baselines that
+For each of "read" (the product), "fitted" (the sliders' map of the fit alone), and baselines that
 must lose: "mean" (the mean person's map on everybody), "random" (the next person's map), "coarse" (no map); "photo" is
 the photo itself, where that makes sense:
 
@@ -93,8 +93,11 @@ def evaluate(args: argparse.Namespace) -> dict:
     folder = weights_dir(args.weights)
     detail = load_detail(folder)
     check_face_model(detail.card, model)
-    networks, restorer = LandmarkNetworks.load(), open_restorer(model, detail, folder)
-    tools = {kind: Reconstructor(model, networks, detail, restorer, lines=kind == "read") for kind in KINDS[:2]}
+    networks = LandmarkNetworks.load()
+    tools = {
+        "read": Reconstructor(model, networks, detail, open_restorer(model, detail, folder)),
+        "fitted": Reconstructor(model, networks, detail, lines=False),
+    }  # fmt: skip
     viewer, seen, left_out, before = _Viewer(model, tools), list[Seen](), list[dict[str, str]](), None
     for person in progress.each(people, "people"):
         try:

@@ -25,12 +25,15 @@ from ..detail.weights import Detail, load_detail
 from ..errors import DnpmError
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
+from ..face_model.skin_settings import SkinSettings
 from ..geometry.uv_map import mask_at
 from ..photo.choices import TRUST
+from ..photo.reconstruct import with_gain, with_relief
 from ..photo.restore.pipeline import PhotoRestorer
 from ..photo.restore.weights import PhotoNetworks, load_photo
+from ..photo.skin_view import SkinView, SkinViewer
 from ..photo.texture import Texture
-from ..training.photo.pairs import seen_face
+from ..training.photo.pairs import SeenFace, seen_face
 from ..training.teacher import Teacher
 
 PURPOSE = "restoration: rendered photos of known faces to maps at the size of use (mm), beside the sliders' own"
@@ -79,20 +82,28 @@ def measure(
         restorers[f"all rows, trust {TRUST:g}"] = PhotoRestorer(model, detail, everything, TRUST)
     teacher, mask = Teacher(model, resolution, 0), mask_at(model.detail_mask, resolution)
     side = networks.pix2pix.config.resolution
-    truths: list[np.ndarray] = []
+    viewer, truths = SkinViewer(model), list[np.ndarray]()
     sums: dict[str, _Sums] = {}
     for number in range(faces):
         seen = seen_face(model, teacher, _SPLIT, number, side, seed)
         true = seen.target.astype(np.float32)
         truths.append(true)
-        still = PhotoRestorer(model, detail, networks, 0.0)
-        own = still(seen.textures[0], seen.identity, seen.expression, resolution).displacement
+        sliders = [torch.from_numpy(np.asarray(x, np.float32))[None] for x in (seen.identity, seen.expression)]
+        with torch.inference_mode():
+            own = detail.displacement(*sliders, resolution=resolution)[0, 0].numpy()
         sums.setdefault("the sliders' own", _Sums(mask)).add(own, true)
-        for texture in seen.textures:
+        for texture, picture, camera in zip(seen.textures, seen.pictures, seen.cameras, strict=True):
+            view = viewer.look(picture, seen.vertices, camera)
             for name, restorer in restorers.items():
-                made = restorer(texture, seen.identity, seen.expression, resolution).displacement
-                sums.setdefault(name, _Sums(mask)).add(made, true)
-            rough = _rough(restorers["photo"], texture, seen.identity, seen.expression, resolution)
+                made = restorer(texture, view, seen.identity, seen.expression, resolution)
+                sums.setdefault(name, _Sums(mask)).add(made.displacement, true)
+                if made.relief is not None:
+                    whole = with_relief(made.displacement, made.relief)
+                    settings = SkinSettings(0.0, made.regions)
+                    sums.setdefault(f"{name}, with its wrinkles", _Sums(mask)).add(
+                        with_gain(whole, settings.gain(model)), true
+                    )
+            rough = _rough(restorers["photo"], texture, view, seen, resolution)
             sums.setdefault("pix2pixHD's rough map", _Sums(mask)).add(rough, true)
         if progress is not None:
             progress((number + 1) / faces)
@@ -143,10 +154,10 @@ def _fine(image: np.ndarray) -> np.ndarray:
 
 
 def _rough(
-    restorer: PhotoRestorer, texture: Texture, identity: np.ndarray, expression: np.ndarray, resolution: int
-) -> np.ndarray:
+    restorer: PhotoRestorer, texture: Texture, view: SkinView, seen: SeenFace, resolution: int
+) -> np.ndarray:  # fmt: skip
     with torch.inference_mode():
-        rough = restorer.rough(texture, identity, expression)
+        rough = restorer.rough(texture, view, seen.identity, seen.expression)
         return functional.interpolate(rough, (resolution, resolution), mode="bicubic", align_corners=False)[
             0, 0
         ].numpy()

@@ -9,13 +9,14 @@ room; both are linear in the heights, and blur and masks are the photo's (`skin_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from scipy import fft, ndimage
 
 from ..face_model.landmark_uv import landmark_uv
 from ..geometry.uv_map import mask_at
-from .skin_view import SkinView, SkinViewer, mean_around
+from .skin_view import HIGH_PASS_MM, SkinView, SkinViewer, bounded, mean_around
 
 SIDE = 256
 """Texels a side; about .9 mm each on the default face."""
@@ -25,8 +26,6 @@ DIRECTIONS, CELLS = 8, 24
 _OCCLUSION = 0.45
 """Logarithm of light that a groove as deep as it is wide loses to the room it does not see."""
 _BANDS_MM = (0.4, 0.9, 1.8, 3.6, 7.0)
-_HIGH_PASS_MM = 7.0
-_DARKEST, _BRIGHTEST = -0.5, 0.12
 _WEAKER = 4
 """An isotropic answer (a mole, stubble, noise) is the mean of so many weakest directions."""
 _PART = 0.3
@@ -76,18 +75,11 @@ class LineFilter:
 
     def shading(self, heights: np.ndarray, view: SkinView, clutter: np.ndarray | None = None) -> np.ndarray:
         """(SIDE, SIDE): `SkinView.flat` of a map."""
-        small = halved(heights)
-        rise = np.gradient(small, self.mm)
-        light = -halved(view.slope[0]) * rise[1] - halved(view.slope[1]) * rise[0]
-        smooth = [ndimage.gaussian_filter(small, sigma / self.mm) for sigma in _BANDS_MM]
-        for k in range(len(_BANDS_MM) - 1):
-            light = light + _OCCLUSION * (smooth[k] - smooth[k + 1]) / np.sqrt(_BANDS_MM[k] * _BANDS_MM[k + 1])
-        light = ndimage.gaussian_filter(light, view.blur_mm / self.mm)
+        slope = halved(view.slope[0]), halved(view.slope[1])
+        light = light_of(halved(heights), slope, view.blur_mm, self.mm)
         if clutter is not None:
             light = light + clutter
-        trust = halved(view.trust)
-        flat = light - mean_around(light, np.maximum(trust, 1e-3), _HIGH_PASS_MM / self.mm)
-        return np.asarray(np.clip(flat, _DARKEST, _BRIGHTEST) * trust)
+        return shown(light, halved(view.trust), self.mm)
 
     def _lines(self, flat: np.ndarray, trust: np.ndarray) -> Lines:
         spectrum = fft.rfft2(flat.astype(np.float32))
@@ -100,6 +92,29 @@ class LineFilter:
             left = np.maximum(answer - weakest, 0) * believed
             total += np.stack([pooled(one)[self.cells] for one in left], 1)
         return Lines(total / np.maximum(part, 1e-3)[:, None], np.clip(part / self.whole, 0, 1))
+
+
+def light_of(
+    heights: np.ndarray, slope: tuple[np.ndarray, np.ndarray], blur_mm: float, mm: float,
+    occlusion: float = _OCCLUSION,
+) -> np.ndarray:  # fmt: skip
+    """(H, W): by how much a map (H, W) mm, mm a texel, changes the logarithm of light, in a photo of that blur."""
+    transform = fft.rfft2(np.asarray(heights, np.float32))
+    rows, columns = np.fft.fftfreq(heights.shape[0])[:, None], np.fft.rfftfreq(heights.shape[1])[None]
+    square = (2 * np.pi) ** 2 * (rows**2 + columns**2)
+    soft = lambda sigma: np.exp(-0.5 * square * (sigma / mm) ** 2)  # noqa: E731
+    room = sum((soft(a) - soft(b)) / np.sqrt(a * b) for a, b in pairwise(_BANDS_MM))
+    turns = (1j * np.sin(2 * np.pi * columns), 1j * np.sin(2 * np.pi * rows), room)
+    across, down, hollow = (fft.irfft2(transform * turn.astype(np.complex64), heights.shape) for turn in turns)
+    light = occlusion * hollow - (slope[0] * across + slope[1] * down) / mm
+    blurred = fft.rfft2(light.astype(np.float32)) * soft(blur_mm).astype(np.float32)
+    return np.asarray(fft.irfft2(blurred, heights.shape))
+
+
+def shown(light: np.ndarray, trust: np.ndarray, mm: float) -> np.ndarray:
+    """(H, W): `SkinView.flat` of a change (H, W) of the logarithm of light, mm a texel."""
+    around = mean_around(light, np.maximum(trust, 1e-3), HIGH_PASS_MM / mm)
+    return np.asarray(bounded(light - around) * trust)
 
 
 def halved(image: np.ndarray) -> np.ndarray:

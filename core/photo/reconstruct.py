@@ -4,14 +4,14 @@
 
 The detail comes from a restorer (`Restorer`) when there is one: it looks at the texture. Without one it is what the
 sliders say: the encoder's E(identity, expression), as for a face that was never photographed. Before that the photo's
-lines tell the skin's components and age (`skin_lines.py`). The photo's own wrinkles (`relief.py`) are added, and last
-the regions get their strengths.
+lines tell the skin's components and age (`skin_lines.py`). What the restorer leaves over, the photo's own wrinkles, is
+added, and last the regions get the strengths that it found.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -34,7 +34,6 @@ from .image_file import Picture
 from .iris import iris_colour
 from .landmarks.detect import Face, find_faces
 from .landmarks.networks import LandmarkNetworks
-from .relief import ReliefReader
 from .skin import skin_only
 from .skin_lines import SkinLineReader, SkinRegression
 from .skin_view import SkinView, SkinViewer
@@ -48,20 +47,25 @@ _SLIDERS = "the sliders (the encoder's guess for this identity and expression)"
 
 @dataclass(frozen=True)
 class Restored:
-    """displacement (R, R) float32 mm; w_offset (18, 512) to add to the encoder's code, or None; source: in words."""
+    """displacement (R, R) float32 mm; w_offset (18, 512) to add to the encoder's code, or None; source: in words;
+    relief (512, 512) mm: the photo's own wrinkles, to be added, or None; regions: name -> strength, where it is not
+    1."""
 
     displacement: np.ndarray
     w_offset: np.ndarray | None
     source: str
+    relief: np.ndarray | None = None
+    regions: Mapping[str, float] = field(default_factory=dict)
 
 
 class Restorer(Protocol):
     """What makes detail from a texture."""
 
     def __call__(
-        self, texture: Texture, identity: np.ndarray, expression: np.ndarray, resolution: int
+        self, texture: Texture, view: SkinView, identity: np.ndarray, expression: np.ndarray, resolution: int
     ) -> Restored:  # fmt: skip
-        """texture: filled, with what was seen; identity (n_id,), expression (n_exp,)."""
+        """texture: filled, with what was seen; view: the skin without its light; identity (n_id,), expression
+        (n_exp,)."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,8 @@ class Reconstruction:
     displacement: np.ndarray
     """(R, R) mm, masked, the relief included."""
     relief: np.ndarray | None
-    """(512, 512) mm: the photo's own wrinkles, as they are at a strength of 1; None where they were not asked for."""
+    """(512, 512) mm: the photo's own wrinkles, as they are at a strength of 1; None where they were not asked for, or
+    no restorer reads them."""
     w_offset: np.ndarray | None
     detail_from: str
     seconds: dict[str, float]
@@ -137,16 +142,15 @@ class Reconstructor:
         self, model: FaceModel, networks: LandmarkNetworks, detail: Detail, restorer: Restorer | None = None,
         wrinkles: float = WRINKLES, lines: bool = True,
     ) -> None:  # fmt: skip
-        """wrinkles: by how much the photo's own wrinkles are multiplied, 0 (none) to 2. lines: the skin's components,
-        age and regions are read from the photo's lines, else they stay as fitted. Raises DnpmError when the face
+        """wrinkles: by how much the photo's own wrinkles are multiplied, 0 (none) to 2. lines: the skin's components
+        and age are read from the photo's lines, else they stay as fitted. Raises DnpmError when the face
         model lacks the landmarks that a fit needs, or the strength is out of range."""
         if not 0 <= wrinkles <= 2:
             raise DnpmError(f"the strength of the photo's wrinkles must be 0 to 2, is {wrinkles:g}")
         self.model, self.networks, self.detail, self.restorer = model, networks, detail, restorer
         self.wrinkles = wrinkles
         self.viewer = SkinViewer(model)
-        self.relief = ReliefReader(self.viewer) if wrinkles else None
-        self.lines = SkinLineReader(self.viewer, SkinRegression.load(model), self.guessed) if lines else None
+        self.lines = SkinLineReader(self.viewer, SkinRegression.load(model)) if lines else None
         self.fitter = Fitter(model, networks.canonical)
 
     def run(
@@ -229,16 +233,14 @@ class Reconstructor:
         yield "detail"
         with watch("detail"):
             if self.restorer is not None:
-                restored = self.restorer(texture, identity, expression, resolution)
+                restored = self.restorer(texture, skin.view, identity, expression, resolution)
             else:
                 restored = Restored(self.guessed(identity, expression, resolution), None, _SLIDERS)
-            displacement, relief = restored.displacement, None
-            if self.relief is not None:
-                rest = self.guessed(identity, np.zeros_like(expression), resolution)
-                relief = self.relief.read(skin.view, displacement, rest).displacement
-                displacement = _sum(displacement, self.wrinkles * relief)
-            settings = SkinSettings(skin.age, {} if self.lines is None else self.lines.regions(skin.view, displacement))
-            displacement = _gained(displacement, settings.gain(self.model))
+            displacement, relief = restored.displacement, restored.relief if self.wrinkles else None
+            if relief is not None:
+                displacement = with_relief(displacement, self.wrinkles * relief)
+            settings = SkinSettings(skin.age, restored.regions)
+            displacement = with_gain(displacement, settings.gain(self.model))
         return Reconstruction(
             picture, face, count, fit.identity, expression, camera, fit.errors[k], fit.residuals[k], vertices, shown,
             alpha, tone,
@@ -280,13 +282,13 @@ def find_wanted(
     return faces[options.which], len(faces)
 
 
-def _sum(displacement: np.ndarray, relief: np.ndarray) -> np.ndarray:
+def with_relief(displacement: np.ndarray, relief: np.ndarray) -> np.ndarray:
     """(R, R) mm: both, as the worker adds them."""
     rows = (torch.from_numpy(np.asarray(image, np.float32)) for image in (displacement[None, None], relief))
     return np.asarray(add_relief(*rows)[0, 0].numpy())
 
 
-def _gained(displacement: np.ndarray, gain: np.ndarray | None) -> np.ndarray:
+def with_gain(displacement: np.ndarray, gain: np.ndarray | None) -> np.ndarray:
     """(R, R) mm times the regions' factors, as the worker does it."""
     rows = torch.from_numpy(np.asarray(displacement, np.float32))[None, None]
     return np.asarray(apply_gain(rows, None if gain is None else torch.from_numpy(gain))[0, 0].numpy())

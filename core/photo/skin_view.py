@@ -1,4 +1,5 @@
-"""A photo's skin on the detail UV without its light: what `relief.py` and `skin_lines.py` look for lines in.
+"""A photo's skin on the detail UV without its light: what `skin_lines.py` and pix2pixHD (`restore/`) look
+for lines in.
 
 The picture is unwrapped. Its light, spherical harmonics of the second order on the coarse normals (Ramamoorthi and
 Hanrahan 2001), is fitted to the logarithm of luminance and taken out; a high-pass of 7 mm takes what is left of it.
@@ -20,12 +21,12 @@ from ..geometry.uv_map import mask_at
 from .camera import Camera
 from .degrade import resized
 from .harmonics import harmonics
-from .relief_zones import SIDE, Zones
 from .render import to_linear
 from .skin import skin_only
+from .skin_zones import SIDE, Zones
 from .texture import Texture, unwrap, uv_table
 
-_HIGH_PASS_MM = 7.0
+HIGH_PASS_MM = 7.0
 _LUMINANCE = np.array([0.3, 0.55, 0.15])
 _DARKEST, _BRIGHTEST = -0.5, 0.12
 """Logarithms of shading beyond which it is a hole or a highlight, not a wrinkle."""
@@ -77,8 +78,8 @@ class SkinViewer:
             return SkinView(nothing, nothing, (nothing, nothing), blur, self.mm)
         left = np.clip(light - shading.level, -0.9, 0.5)
         trust = self._trust(texture, left, seen)
-        flat = left - mean_around(left, np.maximum(trust, 1e-3), _HIGH_PASS_MM / self.mm)
-        flat = np.clip(flat, _DARKEST, _BRIGHTEST) * trust
+        flat = left - mean_around(left, np.maximum(trust, 1e-3), HIGH_PASS_MM / self.mm)
+        flat = bounded(flat) * trust
         slope = shading.slopes(places, camera)
         return SkinView(flat, trust * self.zones.beside_nose(slope), slope, blur, self.mm)
 
@@ -98,7 +99,7 @@ class SkinViewer:
         colour = to_linear(texture.colour)
         total = colour.sum(-1) + 0.03
         chroma = np.stack([(colour[..., 0] - colour[..., 1]) / total, (colour[..., 1] - colour[..., 2]) / total], -1)
-        around = np.stack([mean_around(chroma[..., k], skin, _HIGH_PASS_MM / mm) for k in (0, 1)], -1)
+        around = np.stack([mean_around(chroma[..., k], skin, HIGH_PASS_MM / mm) for k in (0, 1)], -1)
         odd = np.clip((np.linalg.norm(chroma - around, axis=-1) - 0.06) / 0.05, 0, 1)
         odd = ndimage.gaussian_filter(ndimage.maximum_filter(odd, _odd(1.5 / mm)), 0.6 / mm)
         # Strands, frames of glasses, deep shadows; a beard is told below.
@@ -222,6 +223,11 @@ def _not_finer(image: np.ndarray, camera: Camera, scale: float, mm: float) -> tu
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
     small = camera.scaled(size[0] / width)
     return resized(image, size), Camera(small.rotation, small.translation, small.focal, small.centre, size)
+
+
+def bounded(light: np.ndarray) -> np.ndarray:
+    """Logarithms of shading without holes and highlights."""
+    return np.asarray(np.clip(light, _DARKEST, _BRIGHTEST))
 
 
 def mean_around(values: np.ndarray, weight: np.ndarray, sigma: float) -> np.ndarray:

@@ -1,9 +1,16 @@
-"""A photo's texture to detail (Eq. 11): a rough map by pix2pixHD, a code by E_deg, G's map of it.
+"""A photo to detail (Eq. 11): a rough map by pix2pixHD, a code by E_deg, G's map of it.
 
-What the photo does not show (`visible`) is not made up by pix2pixHD: there the rough map is the encoder's own guess for
-these sliders. Likewise the code is a step from the sliders' one, as long as `trust` says; so that the sliders keep
-working the step is kept as an offset: w = w_mean + E(identity, expression) + offset. Rows of w+ that the restoration
-was never trained for keep the sliders' own code (`trained.py`).
+The shipped pix2pixHD corrects the sliders' own map by what the skin shows (`skin_input.py`). The correction is spent
+three ways, each taking what the one before cannot say:
+
+1. Regions: by what the sliders' lines have to be multiplied, so that expressions crease this person as the photo shows.
+2. The code: E_deg's of the corrected map less E_deg's of the sliders' own, as far as `trust` says, is kept as an
+   offset: w = w_mean + E(identity, expression) + offset. So the sliders keep working, where nothing is corrected
+   nothing moves, and E_deg's own error cancels. Rows of w+ that it was never trained for keep still (`trained.py`).
+3. The photo's own wrinkles: what of the correction G does not show at the usual trust, as heights on the detail UV.
+
+A pix2pixHD that makes maps from colours (the paper's, Eq. 11 as it stands) is read as well. What the photo does not
+show is then the encoder's own guess, the code is a step from the sliders' one, and nothing is left over.
 """
 
 from __future__ import annotations
@@ -14,20 +21,32 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
 from ...detail.weights import Detail
 from ...errors import DnpmError
+from ...face_model.landmark_uv import landmark_uv
 from ...face_model.model import FaceModel
+from ...face_model.regions import EXPRESSIONS_BY_REGION, region_gain, region_masks
 from ...geometry.uv_map import mask_at
 from ..choices import TRUST
+from ..line_features import SIDE
 from ..reconstruct import Restored
+from ..skin_view import SkinView
 from ..texture import Texture, normalise
 from .pix2pix import as_input
+from .skin_input import WINDOW, Seen
 from .weights import CARD, PhotoNetworks, check_generator, load_photo
 
 SOURCE = "the photo (pix2pixHD and restoration)"
+_FADE = 8
+"""Texels over which a correction ends at WINDOW's border."""
+_LINES_MM = (0.5, 5.0)
+"""Blurs between which wrinkles lie; pores and forms are not theirs."""
+_FEWEST, _MOST, _FAINT_MM, _SAME = 0.4, 1.15, 0.008, 0.04
+"""Strengths of regions; lines that are so faint say nothing of theirs; strengths so near to 1 are 1."""
 
 
 @dataclass(frozen=True)
@@ -46,20 +65,88 @@ class PhotoRestorer:
             raise DnpmError(f"trust must be 0 to 1 and refine 0 to 1000 steps (got {self.trust:g}, {self.refine})")
         check_generator(self.networks, self.detail.card)
 
-    def __call__(self, texture: Texture, identity: np.ndarray, expression: np.ndarray, resolution: int) -> Restored:
+    def __call__(
+        self, texture: Texture, view: SkinView, identity: np.ndarray, expression: np.ndarray, resolution: int
+    ) -> Restored:  # fmt: skip
         """See `Restorer`."""
+        given, synthesis = _rows(identity, expression), self.detail.generator.synthesis
+        mm = view.texel_mm * len(view.flat) / SIDE
+        regions: dict[str, float] = {}
         with torch.inference_mode():
-            rough = self.rough(texture, identity, expression)
-            start = self.detail.encoder(*_rows(identity, expression))
-            code = self.networks.code(_sized(rough, self.networks.restoration.config.resolution), start)
+            start = self.detail.encoder(*given)
+            if self.networks.pix2pix.config.corrects:
+                known = self._known(identity, expression)
+                regions, rough = self._shared(known, self._corrected(view, known), mm)
+                code = start + self._code(rough, start) - self._code(known, start)
+            else:
+                rough = self._of_colours(texture, identity, expression)
+                code = self._code(rough, start)
             offset = self.trust * (code - start)
         if self.refine:
             offset = fit_code(self.detail, start + offset, rough, self._mask(rough.shape[-1]), self.refine) - start
         with torch.inference_mode():
-            image = self.detail.generator.synthesis(self.detail.w_mean + start + offset, resolution)
-        return Restored(image[0, 0].float().numpy(), offset[0].numpy().astype(np.float32), SOURCE)
+            image = synthesis(self.detail.w_mean + start + offset, resolution)
+            own = None
+            if self.networks.pix2pix.config.corrects:
+                # Blender asks for the whole offset, and shows as much of it as a slider says.
+                usual = TRUST * offset / max(self.trust, 1e-6)
+                shown = synthesis(self.detail.w_mean + start + usual, SIDE) * self._mask(SIDE)
+                still = self._known(identity, np.zeros_like(expression))
+                own = _sized(self._own(rough - shown, shown, still, mm), 2 * SIDE)[0, 0].numpy()
+        moved = offset[0].numpy().astype(np.float32)
+        return Restored(image[0, 0].float().numpy(), moved, SOURCE, own, regions)
 
-    def rough(self, texture: Texture, identity: np.ndarray, expression: np.ndarray) -> Tensor:
+    def rough(self, texture: Texture, view: SkinView, identity: np.ndarray, expression: np.ndarray) -> Tensor:
+        """(1, 1, r, r) mm: pix2pixHD's map, the sliders' where the photo does not show the skin."""
+        if self.networks.pix2pix.config.corrects:
+            return self._corrected(view, self._known(identity, expression))
+        return self._of_colours(texture, identity, expression)
+
+    def _corrected(self, view: SkinView, known: Tensor) -> Tensor:
+        """(1, 1, SIDE, SIDE) mm: the sliders' map as a photo's view corrects it."""
+        seen, inner = Seen.of(view), known[0, 0][WINDOW]
+        given = torch.from_numpy(seen.channels(inner.numpy()))[None]
+        change = self.networks.pix2pix(given, inner[None, None]) - inner
+        ramps = [torch.arange(n).minimum(torch.arange(n).flip(0)).div(_FADE).clamp(max=1) for n in inner.shape]
+        result = known.clone()
+        result[0, 0][WINDOW] += change[0, 0] * ramps[0][:, None] * ramps[1]
+        return result * self._mask(SIDE)
+
+    def _shared(self, known: Tensor, corrected: Tensor, mm: float) -> tuple[dict[str, float], Tensor]:
+        """Strengths of the regions, where they are not 1, and (1, 1, SIDE, SIDE) mm that then give the corrected
+        map."""
+        places = landmark_uv(self.model)
+        ours, wanted = (self._lines(x[0, 0].numpy(), mm) for x in (known, corrected))
+        found = {}
+        for name, mask in region_masks(places, SIDE).items():
+            if name in EXPRESSIONS_BY_REGION:
+                faint = _FAINT_MM**2 * mask.sum()
+                share = (float((mask * ours * wanted).sum()) + faint) / (float((mask * ours**2).sum()) + faint)
+                found[name] = round(float(np.clip(share, _FEWEST, _MOST)), 2)
+        found = {name: strength for name, strength in found.items() if abs(strength - 1) > _SAME}
+        gain = torch.from_numpy(region_gain(places, found, SIDE)).clamp(min=_FEWEST)
+        return found, known + (corrected - gain * known) / gain
+
+    def _own(self, left: Tensor, shown: Tensor, still: Tensor, mm: float) -> Tensor:
+        """(1, 1, SIDE, SIDE) mm: what of a correction is left, to be added to all expressions' maps. Lines that the
+        expression alone creases are not filled: at rest they would stand out as ridges."""
+        lines, rest = (torch.from_numpy(self._lines(x[0, 0].numpy(), mm)) for x in (shown, still))
+        grooves = torch.where(rest < 0, -torch.maximum(lines, rest), torch.zeros_like(rest)).clamp(min=0)
+        return torch.minimum(left, torch.where(lines < 0, grooves, left.abs())) * self._mask(SIDE)
+
+    @staticmethod
+    def _lines(heights: np.ndarray, mm: float) -> np.ndarray:
+        """(R, R) mm: what of a map, mm a texel, is as wide as wrinkles."""
+        narrow, wide = (ndimage.gaussian_filter(heights, sigma / mm) for sigma in _LINES_MM)
+        return np.asarray(narrow - wide, np.float32)
+
+    def _known(self, identity: np.ndarray, expression: np.ndarray) -> Tensor:
+        return self.detail.displacement(*_rows(identity, expression), resolution=SIDE) * self._mask(SIDE)
+
+    def _code(self, rough: Tensor, start: Tensor) -> Tensor:
+        return self.networks.code(_sized(rough, self.networks.restoration.config.resolution), start)
+
+    def _of_colours(self, texture: Texture, identity: np.ndarray, expression: np.ndarray) -> Tensor:
         """(1, 1, r, r) mm: pix2pixHD's map where the photo shows the skin, the sliders' elsewhere."""
         size = self.networks.pix2pix.config.resolution
         small = Texture(_shrunk(texture.colour, size), _shrunk(texture.visible[..., None], size)[..., 0])

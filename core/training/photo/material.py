@@ -17,6 +17,7 @@ from ..detail import samples
 from ..teacher.teacher import resize
 from .pairs import Pairs, mapped, open_note
 from .restoration import Material
+from .simulated import HELD, open_people
 
 _MOST = 4000
 """Maps that are held in memory."""
@@ -37,6 +38,18 @@ def material_of(generator: GlobalGenerator, pairs: Pairs, mask: np.ndarray, maps
     if maps is not None:
         true = np.stack([resize(one, len(mask)) * mask for one in _maps_of(Path(maps))])
     return Material(true.astype(np.float16), mask, rough, np.asarray(pairs.maps))
+
+
+def simulated_material(folder: Path, split: str, mask: np.ndarray, maps: Path | None) -> Material:
+    """Maps of a data set, else those of simulated people; nothing rough: a network that corrects the sliders' map makes
+    maps much like theirs. split: "train", or "validation", the people whom nothing is learnt from. Raises DnpmError
+    when there is neither."""
+    if maps is not None and split == "train":
+        true = np.stack([resize(one, len(mask)) * mask for one in _maps_of(Path(maps))])
+    else:
+        part = slice(None, -HELD) if split == "train" else slice(-HELD, None)
+        true = open_people(folder).creased[part] * mask
+    return Material(true.astype(np.float16), mask)
 
 
 def _maps_of(folder: Path) -> Iterator[np.ndarray]:

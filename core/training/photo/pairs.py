@@ -141,13 +141,16 @@ def degraded(image: np.ndarray, face: float, rng: np.random.Generator) -> np.nda
 @dataclass(frozen=True)
 class SeenFace:
     """A known face and what its pictures show: identity (n_id,), expression (n_exp,), map (S, S) mm as the teacher
-    paints it, VIEWS degraded pictures (h, w, 3) in [0, 1] and their textures, filled."""
+    paints it, vertices (V, 3) mm, VIEWS degraded pictures (h, w, 3) in [0, 1], the cameras that a fit might find, and
+    textures, filled."""
 
     identity: np.ndarray
     expression: np.ndarray
     target: np.ndarray
     textures: list[Texture]
     pictures: list[np.ndarray]
+    cameras: list[Camera]
+    vertices: np.ndarray
 
 
 def seen_face(model: FaceModel, teacher: Teacher, split: str, number: int, resolution: int, seed: int) -> SeenFace:
@@ -159,7 +162,7 @@ def seen_face(model: FaceModel, teacher: Teacher, split: str, number: int, resol
     vertices = model.vertices(identity, expression)
     front = vertices[model.vertex_groups.get("face", np.arange(len(vertices)))]
     bumped = skin_normals(uv_table(model, len(target)), vertices, model.faces, target)
-    textures, pictures = [], []
+    textures, pictures, cameras = [], [], list[Camera]()
     for _ in range(VIEWS):
         face = float(np.exp(rng.uniform(np.log(90), np.log(300))))
         side = round(1.3 * face)
@@ -176,8 +179,9 @@ def seen_face(model: FaceModel, teacher: Teacher, split: str, number: int, resol
             focal=camera.focal * float(np.exp(rng.normal(0, 0.008))),
         )  # fmt: skip
         pictures.append(degraded(picture, face, rng))
+        cameras.append(wrong)
         textures.append(fill_mirrored(unwrap(pictures[-1], vertices, wrong, model, resolution)))
-    return SeenFace(identity, expression, target, textures, pictures)
+    return SeenFace(identity, expression, target, textures, pictures, cameras, vertices)
 
 
 def pictures_of(

@@ -11,8 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,29 +28,23 @@ from ...face_model import skin_components
 from ...face_model.checks import age_regression
 from ...face_model.locate import face_model_path
 from ...face_model.model import FaceModel
-from ...face_model.regions import EXPRESSIONS_BY_REGION
 from ...paths import ROOT
 from ...photo.fit.solve import Fitter
-from ...photo.fit.solve import Picture as FitPicture
-from ...photo.image_file import read_picture
-from ...photo.landmarks.detect import find_faces
 from ...photo.landmarks.networks import LandmarkNetworks
 from ...photo.line_features import SIDE, LineFilter, halved
-from ...photo.portraits import Person, chosen, people_of
+from ...photo.portraits import chosen, people_of
 from ...photo.skin_lines import (
     FILE,
     LEVELS_MM,
-    PLACES,
     TARGETS,
-    SkinLineReader,
     SkinRegression,
-    at_level,
     blurred_to,
     features,
     standardised,
 )
-from ...photo.skin_view import SkinView, SkinViewer
+from ...photo.skin_view import SkinViewer
 from ..painters import claim, open_grown
+from .sitters import SkinSitter, mirrored, sitters_of
 
 LEAST_PORTRAITS, LEAST_PICTURES = 12, 100
 MIDDLE_YEARS = 50.0
@@ -66,32 +59,6 @@ _NOISE = 0.07
 """How far fitted expressions are off, in sliders."""
 _RATIO = (0.7, 1.8)
 """How strong lines look against the simulated light, logarithmically even: rooms are softer or harder than fitted."""
-
-
-@dataclass(frozen=True)
-class SkinSitter:
-    """A portrait's view, the fitted identity (n_id,) and expression (n_exp,), and the sitter's age by eye; None where
-    it is not known."""
-
-    view: SkinView
-    identity: np.ndarray
-    expression: np.ndarray
-    years: float | None
-
-
-def sitter_of(
-    person: Person, model: FaceModel, fitter: Fitter, networks: LandmarkNetworks, viewer: SkinViewer
-) -> SkinSitter | None:
-    """Of a person's first portrait; None where no face is found. Raises DnpmError when it cannot be read."""
-    image = read_picture(person.files[0]).image
-    faces = find_faces(image, networks)
-    if not faces:
-        return None
-    fit = fitter.fit([FitPicture(faces[0], (image.shape[1], image.shape[0]), image=image)])
-    vertices = model.vertices(fit.identity, fit.expressions[0])
-    if fit.corrective is not None:
-        vertices = vertices + fit.corrective
-    return SkinSitter(viewer.look(image, vertices, fit.cameras[0]), fit.identity, fit.expressions[0], person.age)
 
 
 class Simulator:
@@ -158,14 +125,6 @@ class Simulator:
         return layer * rng.uniform(0.5, 1.1)
 
 
-def mirrored(view: SkinView) -> SkinView:
-    """The view as a mirror shows it."""
-    across, down = view.slope
-    return SkinView(
-        view.flat[:, ::-1], view.trust[:, ::-1], (-across[:, ::-1], down[:, ::-1]), view.blur_mm, view.texel_mm
-    )
-
-
 def rows_of(
     folder: Path, simulator: Simulator, count: int, recipe: dict[str, Any],
     progress: Callable[[float], None] | None = None,
@@ -218,26 +177,6 @@ def learn(rows: np.ndarray, sitters: Sequence[SkinSitter], lines: LineFilter, n_
             found[name].append(value)
     return SkinRegression(**{name: np.stack(values) for name, values in found.items()},
                           centre=centre, scale=scale, expression=usual_expression)  # fmt: skip
-
-
-def usual_strengths(reader: SkinLineReader, sitters: Sequence[SkinSitter], *, depths: bool) -> dict[str, float]:
-    """Region -> the strength that the sitters' photos give it, after their skin has been read, or with `depths` before
-    depths are moved: what a photo that hides it gets. Raises DnpmError when the model has no age."""
-    direction = age_direction(reader.model)
-    sums = dict.fromkeys(PLACES if depths else EXPRESSIONS_BY_REGION, (0.3, 0.3))
-    for one in sitters:
-        same = at_level(one.view)
-        if same is None:
-            continue
-        if depths:
-            identity, years = reader.regressed(one.identity, [(*same, one.expression)])
-        else:
-            identity, years = reader.skin(one.identity, [one.view], [one.expression])
-        read = reader.compared(identity + np.float32(years) * direction, same[0], one.expression)
-        for name, (total, weight) in sums.items():
-            strength, believed = read[name]
-            sums[name] = total + believed * strength, weight + believed
-    return {name: round(total / weight, 3) for name, (total, weight) in sums.items()}
 
 
 def map_of(detail: Detail, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:
@@ -317,10 +256,7 @@ def build(args: argparse.Namespace) -> Path:
     people = chosen(people_of(args.photos, args.labels), args.half, args.people)
     fitter, viewer = Fitter(model, networks.canonical), SkinViewer(model)
     lines = LineFilter(viewer)
-    sitters = [
-        one for person in bars.each(people, "sitters")
-        if (one := sitter_of(person, model, fitter, networks, viewer)) is not None
-    ]  # fmt: skip
+    sitters = sitters_of(people, model, fitter, networks, viewer)
     with bars.share("simulated photos") as tell:
         rows = rows_of(
             folder, Simulator(model, detail, lines, sitters, args.seed), args.count,
@@ -329,9 +265,6 @@ def build(args: argparse.Namespace) -> Path:
             tell,
         )  # fmt: skip
     learnt = learn(rows, sitters, lines, model.n_exp)
-    paint = partial(map_of, detail)
-    learnt = replace(learnt, depths=usual_strengths(SkinLineReader(viewer, learnt, paint), sitters, depths=True))
-    learnt = replace(learnt, regions=usual_strengths(SkinLineReader(viewer, learnt, paint), sitters, depths=False))
     told = {name: round(float(value), 2) for name, value in zip(TARGETS, learnt.told[0], strict=True)}
     learnt.save(path, model, {
         "command": f"dnpm build skin-lines DIR --half {args.half} --count {args.count} --seed {args.seed}",

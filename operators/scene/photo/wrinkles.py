@@ -1,4 +1,4 @@
-"""A photo's own wrinkles (core/photo/relief.py), kept with the face as text, so that they undo, copy and save with it.
+"""A photo's own wrinkles (core/photo/restore/), kept with the face as text, so that they undo, copy and save with it.
 
 They are added to whatever map the sliders give, as heights on the detail UV: they move with the face.
 """

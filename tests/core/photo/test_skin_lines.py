@@ -1,5 +1,4 @@
-"""A photo's lines: those of a map are told where they are; a region without lines gets less, blur says nothing; the
-regression finds what simulated photos were made of, and its file comes back."""
+"""A photo's lines: those of a map are told where they are, blur says nothing; the regression's file comes back."""
 
 from __future__ import annotations
 
@@ -15,16 +14,12 @@ from dnpm.core.photo.camera import Camera
 from dnpm.core.photo.line_features import LineFilter
 from dnpm.core.photo.render import Lights, Paint, render
 from dnpm.core.photo.skin_lines import (
-    LEAST,
     LEVELS_MM,
-    MOST_SD,
     TARGETS,
-    RegionRule,
     SkinLineReader,
     SkinRegression,
     at_level,
     blurred_to,
-    depth_step,
     features,
 )
 from dnpm.core.photo.skin_view import SkinView, SkinViewer
@@ -84,35 +79,14 @@ def test_a_map_looks_like_its_photo(viewer: SkinViewer, lines: LineFilter) -> No
     assert not np.isfinite(features(lines.nothing())).any()
 
 
-def test_false_lines_are_damped_and_true_ones_stay(viewer: SkinViewer, lines: LineFilter) -> None:
-    heights, rule = frown(viewer, 0.3), RegionRule(lines)
-    view = seen(viewer, heights)
-    true = rule.read(lines.of_photo(view), lines.of_map(heights, view))
-    smooth = seen(viewer, None)
-    false = rule.read(lines.of_photo(smooth), lines.of_map(heights, smooth))
-    for region in ("forehead", "glabella"):
-        assert true[region][0] > 0.7
-        assert false[region][0] < 0.4
-        assert false[region][1] > 0.6
-    assert min(strength for strength, _ in false.values()) >= LEAST
-
-
-def test_what_is_hidden_or_blurred_says_nothing(viewer: SkinViewer, lines: LineFilter) -> None:
-    heights = frown(viewer, 0.3)
+def test_what_is_blurred_says_nothing(viewer: SkinViewer, lines: LineFilter) -> None:
     blurred = seen(viewer, None, 6.0)
     assert at_level(blurred) is None
-    reader = SkinLineReader(viewer, None, lambda identity, expression, size: np.zeros((size, size)))
-    assert reader.regions(blurred, heights) == {}
+    reader = SkinLineReader(viewer, regression(viewer.model, len(features(lines.nothing()))))
     identity = np.full(viewer.model.n_id, 0.3, np.float32)
     same, years = reader.skin(identity, [blurred], [np.zeros(viewer.model.n_exp)])
     assert (same == identity).all()
     assert years == 0
-    sharp = seen(viewer, None)
-    hidden = SkinView(0 * sharp.flat, 0 * sharp.trust, sharp.slope, sharp.blur_mm, sharp.texel_mm)
-    assert all(
-        believed == 0
-        for _, believed in reader.rule.read(lines.of_photo(hidden), lines.of_map(heights, hidden)).values()
-    )
 
 
 def test_levels_only_blur(viewer: SkinViewer) -> None:
@@ -124,14 +98,6 @@ def test_levels_only_blur(viewer: SkinViewer) -> None:
     assert softer.flat.std() < found[0].flat.std() < view.flat.std() * 1.01
 
 
-def test_depth_steps_scale_the_teachers_depth() -> None:
-    depth = lambda x: np.exp(1.0 * np.tanh(0.8 * x))  # noqa: E731
-    assert depth(depth_step(0.2, 0.6)) == pytest.approx(0.6 * depth(0.2), rel=1e-6)
-    assert depth_step(0.7, 1.0) == pytest.approx(0.7)
-    assert abs(depth_step(-1.5, 0.1)) <= MOST_SD
-    assert abs(depth_step(1.9, 9.0)) <= MOST_SD
-
-
 def regression(model: FaceModel, count: int) -> SkinRegression:
     rng, targets = np.random.default_rng(3), len(TARGETS)
     shape = (len(LEVELS_MM), count)
@@ -139,7 +105,6 @@ def regression(model: FaceModel, count: int) -> SkinRegression:
         rng.normal(size=shape), rng.uniform(0.5, 1, shape),
         rng.normal(0, 0.01, (len(LEVELS_MM), count + model.n_exp, targets)),
         rng.uniform(0, 1, (len(LEVELS_MM), targets)), np.zeros(targets), np.ones(targets), np.zeros(model.n_exp),
-        {"glabella": 0.5}, {"cheek": 0.7},
     )  # fmt: skip
 
 
@@ -149,9 +114,6 @@ def test_the_file_comes_back(face_model: FaceModel, lines: LineFilter, tmp_path:
     again = SkinRegression.load(face_model, path)
     assert again is not None
     np.testing.assert_allclose(again.weights, made.weights, atol=1e-3)
-    assert again.regions["glabella"] == pytest.approx(0.5)
-    assert again.regions["chin"] == 1
-    assert again.depths["cheek"] == pytest.approx(0.7)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DnpmError, match="lines"):
         SkinRegression.load(face_model, path)
@@ -162,7 +124,7 @@ def test_the_file_comes_back(face_model: FaceModel, lines: LineFilter, tmp_path:
 def test_kept_components_stay(viewer: SkinViewer, lines: LineFilter) -> None:
     model = viewer.model
     made = regression(model, len(features(lines.nothing())))
-    reader = SkinLineReader(viewer, made, lambda identity, expression, size: np.zeros((size, size)))
+    reader = SkinLineReader(viewer, made)
     view, still = seen(viewer, frown(viewer, 0.3)), np.zeros(model.n_exp)
     identity = np.zeros(model.n_id, np.float32)
     assert reader.places is not None

@@ -58,6 +58,23 @@ def test_pix2pix_gives_a_map_of_the_pictures_side_within_its_scale(downs: int, b
     assert (made + 2.0).isclose(network(given)).all()
 
 
+def test_a_network_that_corrects_adds_to_the_map_that_it_is_given():
+    config = replace(PIX["default"], width=4, blocks=1)
+    network = GlobalGenerator(config).eval()
+    given, known = torch.randn(1, config.channels_in, 48, 32), torch.randn(1, 1, 48, 32)
+    made = network(given, known)
+    assert made.shape == (1, 1, 48, 32), "any part of a map"
+    assert (made - known).abs().max() <= config.scale_mm
+    assert torch.allclose(network(given, known + 1), made + 1, atol=1e-5)
+    # What skips remember is as fine as the map: without them one texel's change is lost on the innermost grid.
+    plain = GlobalGenerator(replace(config, skips=False)).eval()
+    plain.load_state_dict(network.state_dict())
+    assert not torch.allclose(plain(given, known), made)
+    for wrong in ({"ends": 4}, {"fold": 0}, {"fold": 64}, {"fold": 3}):
+        with pytest.raises(DnpmError, match="pix2pix configuration"):
+            replace(config, **wrong)
+
+
 def test_restoration_gives_nine_five_and_four_styles_of_its_basis():
     network = DegradedEncoder(CONFIGS["tiny"]).eval()
     codes = torch.randn(40, 18, 8)

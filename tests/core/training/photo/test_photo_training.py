@@ -10,14 +10,19 @@ import pytest
 import torch
 
 from dnpm.core.errors import DnpmError
+from dnpm.core.photo.line_features import SIDE
 from dnpm.core.photo.restore.degraded_encoder import CONFIGS, DegradedEncoder
 from dnpm.core.photo.restore.pix2pix import CONFIGS as PIX
+from dnpm.core.photo.restore.skin_input import CHANNELS
+from dnpm.core.photo.skin_view import SkinView
 from dnpm.core.training.photo.carried import fit_heads
 from dnpm.core.training.photo.discriminator import MultiScaleDiscriminator, matching_loss, scores_loss
 from dnpm.core.training.photo.pairs import Pairs, degraded
-from dnpm.core.training.photo.pix2pix import Pix2PixPlan, Pix2PixTrainer, validate
+from dnpm.core.training.photo.pix2pix import Pix2PixPlan, Pix2PixTrainer, corrected, validate, validate_corrected
 from dnpm.core.training.photo.restoration import Material, RestorationPlan, RestorationTrainer, degrade
 from dnpm.core.training.photo.run import fit
+from dnpm.core.training.photo.simulated import HELD, SHAPE, People, SimulatedPhotos, blank_photos, both_of
+from dnpm.core.training.photo.sitters import SkinSitter, mirrored
 
 MASK = np.ones((32, 32), np.float32)
 PLAN = Pix2PixPlan(PIX["tiny"], steps=60, batch=2, discriminator_width=4, scales=1, adversarial_from=0.5)
@@ -66,6 +71,61 @@ def test_what_is_learnt_from_is_never_mirrored():
         for wanted, maps in ((trainer.batch()[1], data.maps), (second.batch()[1], second.material.maps)):
             for one in wanted[:, 0].numpy():
                 assert any(np.allclose(one, m, atol=1e-3) for m in maps)
+
+
+LINES = replace(PLAN, config=replace(PIX["default"], width=8, blocks=1), steps=30, batch=3, rate=6e-3, adversarial=0.0)
+
+
+@pytest.fixture(scope="module")
+def photos(face_model) -> tuple[SimulatedPhotos, SimulatedPhotos]:
+    """Lit from the side, smooth sitters; people of whom each has level lines, which the sliders' map does not know."""
+    rng = np.random.default_rng(0)
+    view = SkinView(
+        rng.normal(0, 0.01, (512, 512)), np.ones((512, 512)), (0.2 * np.ones((512, 512)), 0.5 * np.ones((512, 512))),
+        0.6, 0.46,
+    )  # fmt: skip
+    sitter = SkinSitter(view, np.zeros(face_model.n_id), np.zeros(face_model.n_exp), 30.0)
+    y = np.arange(SIDE)[:, None] * np.ones(SIDE)
+    deep = rng.uniform(0, 0.3, 2 * HELD)
+    rest = np.stack([-d * np.exp(-0.5 * ((y % 24 - 12) / 1.5) ** 2) for d in deep]).astype(np.float16)
+    flat = np.zeros_like(rest)
+    return both_of(People(flat, rest, rest, flat), face_model, [sitter], 0)
+
+
+def test_corrections_are_learnt_from_simulated_photos(photos):
+    """Of people whom it has not seen, too; and it begins at the sliders' map."""
+    learnt, held = photos
+    trainer = Pix2PixTrainer(learnt, learnt.mask, LINES)
+    before = corrected(trainer.generator, held, 8)
+    assert np.allclose(before.made, before.known, atol=1e-6)
+    losses = list(trainer.run())
+    scores = validate_corrected(corrected(trainer.generator, held, 8), held)
+    assert scores["mae_mm"] < 0.8 * scores["mae_mm_sliders"]
+    assert scores["r2_seen"] > scores["r2_sliders_seen"] + 0.2
+    assert losses[-1]["l1_mm"] < losses[-1]["known_mm"]
+
+
+def test_simulated_photos_are_the_same_for_a_number_and_others_for_another(photos):
+    learnt, held = photos
+    one, two, other, of_held = learnt.draw(3), learnt.draw(3), learnt.draw(4), held.draw(3)
+    assert [a.shape for a in one] == [(CHANNELS, *SHAPE), SHAPE, SHAPE]
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+    assert not np.array_equal(one[0], other[0])
+    assert not np.array_equal(one[1], of_held[1])
+    assert all(np.isfinite(a).all() for a in one)
+
+
+def test_what_simulated_photos_need_is_told(face_model, photos):
+    with pytest.raises(DnpmError, match="at least 96"):
+        both_of(photos[0].people.part(slice(4)), face_model, [], 0)
+    view = SkinView(*[np.zeros((512, 512))] * 2, (np.zeros((512, 512)),) * 2, 1.0, 0.46)
+    old = SkinSitter(mirrored(view), np.zeros(face_model.n_id), np.zeros(face_model.n_exp), 70.0)
+    with pytest.raises(DnpmError, match="no portrait shows"):
+        SimulatedPhotos(face_model, photos[0].people, [old], 0)
+    with pytest.raises(DnpmError, match="learns from simulated photos"):
+        Pix2PixTrainer(pairs(), MASK, LINES)
+    with pytest.raises(DnpmError, match="from rendered ones"):
+        Pix2PixTrainer(blank_photos(face_model), MASK, PLAN)
 
 
 def test_pix2pix_goes_on_bit_for_bit(tmp_path):

@@ -19,7 +19,8 @@ from dnpm.core.face_model.model import FaceModel
 from dnpm.core.photo.line_features import SIDE, LineFilter
 from dnpm.core.photo.skin_lines import TARGETS, features
 from dnpm.core.photo.skin_view import SkinView, SkinViewer
-from dnpm.core.training.photo.skin_lines import LEAST_PICTURES, Simulator, SkinSitter, learn, mirrored, rows_of
+from dnpm.core.training.photo.sitters import SkinSitter, mirrored
+from dnpm.core.training.photo.skin_lines import LEAST_PICTURES, Simulator, learn, rows_of
 
 FROWN = skin_components.LABELS.index("Frown lines")
 

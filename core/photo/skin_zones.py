@@ -1,4 +1,4 @@
-"""Where on a face a photo's wrinkles are looked for, and in which directions they run there (`relief.py`)."""
+"""Where on a face a photo's wrinkles are looked for (`skin_view.py`)."""
 
 from __future__ import annotations
 
@@ -11,20 +11,18 @@ from scipy import ndimage
 from ..face_model.regions import region_masks
 
 SIDE = 512
-"""Texels a side of the relief: about .46 mm each on the default face."""
-DIRECTIONS = 12
+"""Texels a side of a photo's view: about .46 mm each on the default face."""
 
 
 @dataclass(frozen=True)
 class Zones:
     """keep (R, R): 0 on eyes, brows, mouth, nostrils and ears, with margins; forehead, low (below the nose), cheeks;
-    directions (DIRECTIONS, R, R): how far a groove across that direction is believed; near_nose: left and right."""
+    near_nose: left and right."""
 
     keep: np.ndarray
     forehead: np.ndarray
     low: np.ndarray
     cheeks: np.ndarray
-    directions: np.ndarray
     near_nose: tuple[np.ndarray, np.ndarray]
 
     @classmethod
@@ -62,7 +60,7 @@ class Zones:
         soft = lambda x: ndimage.gaussian_filter(x.astype(float), 1.5 / mm)  # noqa: E731
         return cls(
             keep, above, low, region_masks(p, SIDE)["under_eye"] + np.clip(_disc(u, v, p, unit), 0, 1),
-            _expected(p, u, v, unit, above), (soft(left), soft(right)),
+            (soft(left), soft(right)),
         )  # fmt: skip
 
     def beside_nose(self, slope: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -77,35 +75,6 @@ def _disc(u: np.ndarray, v: np.ndarray, p: np.ndarray, unit: float) -> np.ndarra
     """Both cheeks."""
     centre = 0.5 * (p[46] + p[54]) + np.array([6 / unit, 0])
     return np.clip(2 - np.hypot(np.abs(u - 0.5) - (centre[0] - 0.5), v - centre[1]) * unit / 8, 0, 1)
-
-
-def _expected(p: np.ndarray, u: np.ndarray, v: np.ndarray, unit: float, above: np.ndarray) -> np.ndarray:
-    """(DIRECTIONS, R, R): 1 for grooves as a region has them, little for those across: lines of the forehead lie level,
-    those of the glabella stand or lie, crow's feet point at the eye's corner, folds run from the nose to the jaw."""
-    angles = np.arange(DIRECTIONS) * np.pi / DIRECTIONS
-    across = np.stack([np.cos(angles), -np.sin(angles)], 1)
-    """Directions in (u, v) across which a groove lies."""
-    free = np.ones((DIRECTIONS, SIDE, SIDE))
-    level = np.abs(across[:, 1])[:, None, None]
-    between = np.clip(1.3 - np.abs(u - 0.5) * unit / 11, 0, 1) * np.clip(2 - (v - p[21, 1]) * unit / 9, 0, 1)
-    lying = np.clip((level - 0.75) / 0.18, 0, 1)
-    weight = above * (1 - between)
-    free = weight * (0.05 + 0.95 * lying) + (1 - weight) * free
-    side = np.sign(u - 0.5)
-    corner = np.where(side > 0, p[45, 0], p[36, 0])
-    towards = np.stack([u - corner, v - 0.5 * (p[45, 1] + p[36, 1])])
-    length = np.linalg.norm(towards, axis=0)
-    towards = towards / np.maximum(length, 1e-6)
-    near = np.clip(2.2 - length * unit / 14, 0, 1) * (np.abs(u - 0.5) > p[45, 0] - 0.5 + 2 / unit)
-    radial = 1 - np.abs(np.einsum("dc,cij->dij", across, towards))
-    radial = np.clip((radial - 0.3) / 0.3, 0, 1)
-    free = near * (0.1 + 0.9 * radial) + (1 - near) * free
-    # Beside the mouth folds run downwards and outwards.
-    fold = np.stack([0.55 * side, -0.83 * np.ones_like(u)])
-    beside = np.clip((p[33, 1] + 8 / unit - v) * unit / 6, 0, 1) * np.clip((np.abs(u - 0.5) * unit - 14) / 5, 0, 1)
-    running = 1 - np.abs(np.einsum("dc,cij->dij", across, fold))
-    running = np.clip((running - 0.25) / 0.3, 0, 1)
-    return np.asarray(beside * (0.1 + 0.9 * running) + (1 - beside) * free, np.float32)
 
 
 def _away(points: np.ndarray, mm: float, closed: bool = False) -> np.ndarray:
