@@ -4,8 +4,8 @@
 
 Of the first files the portraits themselves are shown: they must be free to publish. Of --renders only the faces are.
 Each row: portrait, coarse face, with its displacement map, with its colours from the front and from the side. Rows of
-people_wrinkles.jpg: portrait, the face as it was fitted, with the lines that the photo tells, and
-the photo's own wrinkles as a map. With --wrinkled alone only that sheet is made. Minutes.
+people_wrinkles.jpg: portrait, the corrected face with the skin's age as it was fitted, and as it was
+read, and the photo's own wrinkles as a map. With --wrinkled alone only that sheet is made. Minutes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from dnpm.core.photo.sheet import sheet
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADS = ("portrait", "coarse", "with its map", "with its colours", "from the side")
-WRINKLE_HEADS = ("portrait", "as fitted", "with the photo's lines", "its own wrinkles")
+WRINKLE_HEADS = ("portrait", "corrected, age as fitted", "corrected, age read", "its own wrinkles")
 LIMIT_MM = 0.3
 """Heights that are white and black in the maps."""
 
@@ -70,7 +70,7 @@ def main() -> int:
 
 
 def reconstructor(*, lines: bool = True) -> Reconstructor:
-    """With the weights that ship; lines: the photo's lines are read."""
+    """With the weights that ship; lines: the skin's components and age are read."""
     model, folder = FaceModel.load(face_model_path(None)), weights_dir(None)
     detail = load_detail(folder)
     return Reconstructor(model, LandmarkNetworks.load(None), detail, open_restorer(model, detail, folder), lines=lines)

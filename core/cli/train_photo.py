@@ -75,10 +75,10 @@ def run(args: argparse.Namespace) -> int:
     from ..geometry.uv_map import mask_at
     from ..photo.restore.pix2pix import CONFIGS
     from ..training.parallel import join_ranks
-    from ..training.photo.pairs import blank_pairs, make_pairs
+    from ..training.photo.pairs import Pairs, blank_pairs, make_pairs
     from ..training.photo.pix2pix import Pix2PixPlan, Pix2PixTrainer, corrected, validate, validate_corrected
     from ..training.photo.run import fit
-    from ..training.photo.simulated import blank_photos
+    from ..training.photo.simulated import SimulatedPhotos, blank_photos
     from ..training.rehearsal import META
 
     device, precision = training_of(args, Pix2PixTrainer.precisions)
@@ -94,17 +94,21 @@ def run(args: argparse.Namespace) -> int:
     plan = replace(plan, rate=args.rate) if args.rate else plan
     model = FaceModel.load(path)
     mask = mask_at(model.detail_mask, size)
+    pairs: Pairs | SimulatedPhotos
+    held: Pairs | SimulatedPhotos
     if args.dry_run:
-        blank = blank_photos(model) if corrects else blank_pairs(size)
-        rehearsed = Pix2PixTrainer(blank, blank.mask if corrects else mask, plan, META)
+        pairs = blank_photos(model) if corrects else blank_pairs(size)
+        if isinstance(pairs, SimulatedPhotos):
+            mask = pairs.mask
+        rehearsed = Pix2PixTrainer(pairs, mask, plan, META)
         rehearsed.step = plan.steps - 1  # With everything that comes in later.
         print(json.dumps(estimate(rehearsed, rehearsed.generator, plan, device), indent=2))
         return 0
     with join_ranks(device) as rank:
         with rank.first_before_others():
             if corrects:
-                pairs, held = _simulated(args, folder, model)
-                mask = pairs.mask
+                photos, held = _simulated(args, folder, model)
+                pairs, mask = photos, photos.mask
             else:
                 pairs, held = (
                     make_pairs(folder / "pairs", path, split, count, size, args.processes, args.seed)
@@ -118,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
             return 130
     if not rank.first:
         return 0
-    if corrects:
+    if isinstance(held, SimulatedPhotos):
         scores = validate_corrected(corrected(trainer.generator, held, _CHECKED), held)
     else:
         scores = validate(trainer.generator, held, mask)

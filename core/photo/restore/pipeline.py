@@ -6,7 +6,8 @@ three ways, each taking what the one before cannot say:
 1. Regions: by what the sliders' lines have to be multiplied, so that expressions crease this person as the photo shows.
 2. The code: E_deg's of the corrected map less E_deg's of the sliders' own, as far as `trust` says, is kept as an
    offset: w = w_mean + E(identity, expression) + offset. So the sliders keep working, where nothing is corrected
-   nothing moves, and E_deg's own error cancels. Rows of w+ that it was never trained for keep still (`trained.py`).
+   nothing moves, and E_deg's own error cancels; the step is as long as suits the correction best. Rows of w+ that it
+   was never trained for keep still (`trained.py`).
 3. The photo's own wrinkles: what of the correction G does not show at the usual trust, as heights on the detail UV.
 
 A pix2pixHD that makes maps from colours (the paper's, Eq. 11 as it stands) is read as well. What the photo does not
@@ -77,7 +78,7 @@ class PhotoRestorer:
             if self.networks.pix2pix.config.corrects:
                 known = self._known(identity, expression)
                 regions, rough = self._shared(known, self._corrected(view, known), mm)
-                code = start + self._code(rough, start) - self._code(known, start)
+                code = start + self._step(start, self._code(rough, start) - self._code(known, start), rough - known)
             else:
                 rough = self._of_colours(texture, identity, expression)
                 code = self._code(rough, start)
@@ -126,6 +127,16 @@ class PhotoRestorer:
         found = {name: strength for name, strength in found.items() if abs(strength - 1) > _SAME}
         gain = torch.from_numpy(region_gain(places, found, SIDE)).clamp(min=_FEWEST)
         return found, known + (corrected - gain * known) / gain
+
+    def _step(self, start: Tensor, away: Tensor, change: Tensor) -> Tensor:
+        """As much of a step (1, rows, w_dim) from the sliders' code as brings G's map nearest to a change (1, 1, SIDE,
+        SIDE) mm: G is linear in w, E_deg goes too far."""
+        before, after = (
+            self.detail.generator.synthesis(self.detail.w_mean + code, SIDE) * self._mask(SIDE)
+            for code in (start, start + away)
+        )
+        made = after - before
+        return away * ((made * change).sum() / made.square().sum().clamp(min=1e-9)).clamp(0, 1)
 
     def _own(self, left: Tensor, shown: Tensor, still: Tensor, mm: float) -> Tensor:
         """(1, 1, SIDE, SIDE) mm: what of a correction is left, to be added to all expressions' maps. Lines that the
