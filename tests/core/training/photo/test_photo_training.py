@@ -73,7 +73,7 @@ def test_what_is_learnt_from_is_never_mirrored():
                 assert any(np.allclose(one, m, atol=1e-3) for m in maps)
 
 
-LINES = replace(PLAN, config=replace(PIX["default"], width=8, blocks=1), steps=30, batch=3, rate=6e-3, adversarial=0.0)
+LINES = replace(PLAN, config=replace(PIX["default"], width=8, blocks=1), steps=60, batch=4, rate=4e-3, adversarial=0.0)
 
 
 @pytest.fixture(scope="module")
