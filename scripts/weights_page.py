@@ -63,7 +63,7 @@ def page(card: dict, detail: dict, sliders: dict, spectrum: dict, people: dict) 
         for part, title in (("encoder_training", "E"), ("mapping_training", "f"))
         if part in card
     )
-    codes = card["scores"]["random_codes"]
+    codes = card["scores"]["random_codes"]  # What `dnpm evaluate distance --json` said.
     steps, back = detail["temporal"], detail["read_back"]
     return f"""# Default weights
 
@@ -223,12 +223,14 @@ def main() -> None:
     detail, sliders, spectrum, people = (json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[2:6])
     card = json.loads((folder / CARD).read_text(encoding="utf-8"))
     card["face_model"] = face_model_entry(FaceModel.load(face_model_path(None)))
+    codes = card["scores"].get("random_codes")
     card["scores"] = {
         **{name: detail[name] for name in SETS if name in detail},
         "resolution": detail["resolution"], "range_mm": detail["range_mm"], "temporal": detail["temporal"],
         "read_back": detail["read_back"], "spectrum_within_db": spectrum["ours_minus_teacher"]["within_db"],
         "people": {k: people[k] for k in ("rest", "expressions", "one_set_of_lines", "age")},
         "sliders": {k: {"own": v["own"], "elsewhere": v["elsewhere"]} for k, v in sliders["regions"].items()},
+        **({"random_codes": codes} if codes else {}),
     }  # fmt: skip
     (folder / CARD).write_text(json.dumps(card, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     text = page(card, detail, sliders, spectrum, people)
