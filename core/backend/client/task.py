@@ -39,6 +39,9 @@ from ..transfer_requests import TransferEnd, TransferFace, TransferOpen, Transfe
 from ..types import UNKNOWN_TASK, BackendStatus, Pending
 
 _ATTEMPTS = 3
+STEP_S = 900.0
+"""For one step before the worker counts as hung. A photo's fit takes seconds; on a slow machine that is busy it took more
+than the two minutes of a single request. Whoever does not want to wait can cancel."""
 _TICK_S = 0.02
 _numbers = itertools.count(1)
 Opened = TypeVar("Opened", bound=Message)
@@ -104,7 +107,7 @@ class Task(Generic[Opened, Stepped, Result]):
         elif (result := self.stepped(reply.answer)) is not None:
             self._over, self.share = True, 1.0
             return result
-        self._pending = self._client.submit(self._channel, self._step)
+        self._pending = self._client.submit(self._channel, self._step, timeout=STEP_S)
         return None
 
     def wait(self, progress: Callable[[float], None] | None = None) -> Result:
@@ -130,7 +133,7 @@ class Task(Generic[Opened, Stepped, Result]):
     def _open(self) -> Pending[Any]:
         self._attempts += 1
         self.share, self._is_open = 0.0, False
-        return self._client.submit(self._channel, self._opening)
+        return self._client.submit(self._channel, self._opening, timeout=STEP_S)
 
 
 class SpeechTask(Task[SpeechOpened, SpeechStepped, Curves]):
