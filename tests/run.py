@@ -28,7 +28,7 @@ ROOT = TESTS.parent
 USES_BLENDER = re.compile(
     r"^\s*(import|from) (bpy|mathutils)\b|^USES_BLENDER = True|importorskip\([\"']bpy", re.MULTILINE
 )
-PROCESS_LIMIT_S = 30 * 60
+PROCESS_LIMIT_S = 60 * 60
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,8 @@ def tongue(probabilities: np.ndarray, jaw: np.ndarray) -> tuple[np.ndarray, np.n
         ((probabilities[:, k].astype(np.float64) - low) / (high - low)).clip(0, 1)
         for k, (low, high) in ((1, _BETWEEN), (2, _TIP))
     )
-    dental = dental * ((probabilities[:, 1] - probabilities[:, 2].astype(np.float64)) / _BEHIND + 1).clip(0, 1)
+    lead = probabilities[:, 1].astype(np.float64) - probabilities[:, 2]
+    dental = dental * np.clip(lead / _BEHIND + 1, 0, 1)
     room = ((jaw - _OPEN[0]) / (_OPEN[1] - _OPEN[0])).clip(0, 1)
     # A t lasts two or three frames: the tip arrives in them, and is under way in those beside.
     held = np.lib.stride_tricks.sliding_window_view(np.pad(rising, 1), 3).max(1)
