@@ -40,8 +40,8 @@ from ..types import UNKNOWN_TASK, BackendStatus, Pending
 
 _ATTEMPTS = 3
 STEP_S = 900.0
-"""For one step before the worker counts as hung. A photo's fit takes seconds; on a slow machine that is busy it took more
-than the two minutes of a single request. Whoever does not want to wait can cancel."""
+"""For one step before the worker counts as hung. A photo's fit takes seconds; on a slow machine that is busy it took
+more than the two minutes of a single request. Whoever does not want to wait can cancel."""
 _TICK_S = 0.02
 _numbers = itertools.count(1)
 Opened = TypeVar("Opened", bound=Message)
