@@ -60,7 +60,7 @@ class Columns:
     shares: np.ndarray
     unknown: tuple[str, ...]
     tip_up: int | None = None
-    """The column of `TIP_UP`, which is no channel: few files have it."""
+    """The column of `TIP_UP`, which is not a channel: few files have it."""
 
     @property
     def present(self) -> np.ndarray:
