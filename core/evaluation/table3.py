@@ -1,13 +1,14 @@
 """Table III: degraded photos of known faces to their maps. The photos are our own renders (no licence-clean set of
 scanned faces with photos is at hand): pix2pixHD's rough map of each is restored by every method; pix2pixHD alone is the
-baseline. See `restoring.py`; the rough maps are those of the shipped pix2pixHD, or of --photo-weights.
+baseline. See `restoring.py`; the rough maps are those of the shipped pix2pixHD, or of --photo-weights. Where that one
+corrects the sliders' map, the sliders are off as fitted ones are, and their map is a baseline too.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,9 @@ from ..face_model.model import FaceModel
 from ..files.contact_sheet import save
 from ..files.writing import folder as made_folder
 from ..geometry.uv_map import mask_at
-from ..photo.restore.weights import load_photo, photo_dir
+from ..photo.restore.weights import PhotoNetworks, load_photo, photo_dir
 from ..progress import Progress
+from ..training.photo.corrected_pairs import corrected_pairs
 from ..training.photo.material import material_of
 from ..training.photo.pairs import VIEWS, make_pairs, seen_face
 from ..training.photo.restoration import Material
@@ -33,6 +35,7 @@ from . import restoring, table2
 from .restoring import CHECKED, Bench, parameters
 from .spread import cell, last_rise, mean_and_spread
 
+OWN = "the sliders' map"
 PURPOSE = "Table III: degraded photos of known faces (rendered) to maps, every method trained alike"
 
 
@@ -72,17 +75,13 @@ def evaluate(args: argparse.Namespace) -> dict:
     peers = {name: peer_maps(name, Path(where), count, size) for name, where in map(_named, args.peer)}
     bench = Bench.open(args)
     mask = mask_at(bench.model.detail_mask, size)
-    # Other people than those that the shipped pix2pixHD was trained on.
-    pairs = [
-        make_pairs(args.folder / f"photos_{split}", path, split, n, size, args.processes, args.seed + 1)
+    train, check, test = (
+        photo_maps(bench, networks, path, split, n)
         for split, n in (("train", args.photos), ("validation", CHECKED), ("test", count))
-    ]
-    networks.pix2pix.to(bench.device)
-    train, check, test = (material_of(networks.pix2pix, p, mask, None) for p in pairs)
-    rough, true = np.asarray(test.rough, np.float32), np.asarray(test.maps)
+    )
+    rough, true = np.asarray(test.rough, np.float32), test.maps
     bench = replace(bench, test=true)
-    assert check.rough is not None, "material_of makes them"
-    material = Material(bench.train, mask, train.rough, train.rough_maps, (check.rough, check.maps))
+    material = Material(bench.train, mask, train.rough, train.maps, (check.rough, check.maps))
 
     def scored(call: Callable[[Tensor], Tensor]) -> dict[str, Any]:
         return {"photos": bench.score(lambda k, _: call(torch.from_numpy(rough[k])[None, None].to(bench.device)))}
@@ -96,14 +95,47 @@ def evaluate(args: argparse.Namespace) -> dict:
         for name in table2.METHODS
     }  # fmt: skip
     rows["pix2pixHD alone"] = mean_and_spread([scored(lambda low: low)])
+    if test.known is not None:
+        rows[OWN] = mean_and_spread([{"photos": bench.score(_each(test.known, bench))}])
     rows["mean map"] = mean_and_spread([scored(lambda _: bench.mean_map())])
     for name, maps in peers.items():
-        given = torch.from_numpy(maps * mask)[:, None].to(bench.device)
-        made = {"photos": bench.score(lambda k, _, given=given: given[k : k + 1])}  # type: ignore[misc]
-        rows[name] = mean_and_spread([made])
+        rows[name] = mean_and_spread([{"photos": bench.score(_each(maps * mask, bench))}])
     result = {"rows": rows, "about": bench.about() | {"photos": args.photos, "pix2pix": networks.card["name"]}}
     restoring.write(args.out, "table3", result, table(result))
     return result
+
+
+@dataclass(frozen=True)
+class PhotoMaps:
+    """rough, maps (n, R, R) float16 mm: pix2pixHD's and the true ones; known: the sliders', where it corrects them."""
+
+    rough: np.ndarray
+    maps: np.ndarray
+    known: np.ndarray | None
+
+
+def photo_maps(bench: Bench, networks: PhotoNetworks, path: Path, split: str, count: int) -> PhotoMaps:
+    """What pix2pixHD makes of `count` rendered photos, of other people than those that the shipped one was trained on.
+    Raises DnpmError when the folder holds others."""
+    args, seed = bench.args, bench.args.seed + 1
+    if networks.pix2pix.config.corrects:
+        folder, whole = args.folder / f"corrected_{split}", -(-count // VIEWS) * VIEWS
+        found = corrected_pairs(folder, bench.model, bench.detail.to("cpu"), networks, split, whole, seed)
+        bench.detail.to(bench.device)
+        return PhotoMaps(found.rough, found.maps, found.known)
+    pairs = make_pairs(
+        args.folder / f"photos_{split}", path, split, count, networks.pix2pix.config.resolution, args.processes, seed
+    )
+    networks.pix2pix.to(bench.device)
+    made = material_of(networks.pix2pix, pairs, bench.mask, None)
+    assert made.rough is not None, "material_of makes them"
+    return PhotoMaps(made.rough, made.maps, None)
+
+
+def _each(maps: np.ndarray, bench: Bench) -> Callable[[int, Tensor], Tensor]:
+    """Gives the k-th of maps (n, R, R) mm."""
+    given = torch.from_numpy(np.asarray(maps, np.float32))[:, None].to(bench.device)
+    return lambda k, _: given[k : k + 1]
 
 
 def _named(text: str) -> tuple[str, str]:
@@ -111,7 +143,7 @@ def _named(text: str) -> tuple[str, str]:
     name, sign, where = text.partition("=")
     if not sign or not name.strip() or not where:
         raise DnpmError(f"--peer {text}: give NAME=DIR, as in --peer DECA=results/deca")
-    if name in (*table2.METHODS, "pix2pixHD alone", "mean map"):
+    if name in (*table2.METHODS, "pix2pixHD alone", OWN, "mean map"):
         raise DnpmError(f"--peer {text}: {name} is a row of the table already; give another name")
     return name.strip(), where
 

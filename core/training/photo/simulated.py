@@ -41,7 +41,8 @@ YOUNG_YEARS = 46.0
 _YEARS = (18.0, 86.0)
 _TOLD = (0.0, 0.6)
 """What of the skin components the sliders' map knows already, and how far it errs beside."""
-_YEARS_OFF = 9.0
+YEARS_OFF = 9.0
+"""Standard deviation of a fitted age."""
 _NOISE = 0.07
 """How far fitted expressions are off, in sliders."""
 _CREASED = (0.1, 1.1)
@@ -119,18 +120,26 @@ def _person(
     shape[: model.n_shape] = rng.normal(size=model.n_shape)
     true, known = shape.copy(), shape.copy()
     components = np.clip(rng.normal(size=len(places)), -2.5, 2.5)
-    told = rng.uniform(*_TOLD)
-    true[places] = components
-    known[places] = told * components + np.sqrt(told * (1 - told)) * rng.normal(size=len(places))
+    true[places], known[places] = components, skin_as_known(rng, components)
     years = rng.uniform(*_YEARS)
     young, true, known = (
-        aged(true, _YEARS[0]), aged(true, years), aged(known, years + _YEARS_OFF * rng.normal())
+        aged(true, _YEARS[0]), aged(true, years), aged(known, years + YEARS_OFF * rng.normal())
     )  # fmt: skip
     expression = expressions[int(rng.integers(len(expressions)))] * rng.uniform(0.3, 1.1)
     expression = np.clip(expression, 0, 1)
-    fitted = np.clip(expression + rng.normal(0, _NOISE, len(expression)) * (expression > 0.01), 0, 1)
     still = np.zeros_like(expression)
-    return [(young, still), (true, still), (true, expression), (known, fitted)]
+    return [(young, still), (true, still), (true, expression), (known, expression_as_fitted(rng, expression))]
+
+
+def skin_as_known(rng: np.random.Generator, components: np.ndarray) -> np.ndarray:
+    """Skin components (n,) as a fit knows them: a part of them, and as much of chance as keeps their spread."""
+    told = rng.uniform(*_TOLD)
+    return np.asarray(told * components + np.sqrt(told * (1 - told)) * rng.normal(size=len(components)))
+
+
+def expression_as_fitted(rng: np.random.Generator, expression: np.ndarray) -> np.ndarray:
+    """An expression (n_exp,) as a fit finds it; what rests stays at rest."""
+    return np.clip(expression + rng.normal(0, _NOISE, len(expression)) * (expression > 0.01), 0, 1)
 
 
 class SimulatedPhotos:
