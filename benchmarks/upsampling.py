@@ -1,4 +1,4 @@
-"""Four exact ways to compute StyleGAN2's upsampling convolution, timed: why `generator.upsampling_conv` is what it is.
+"""Five exact ways to compute StyleGAN2's upsampling convolution, timed: why `upsampling_conv` is what it is.
 
 All give the same picture: a transposed 3x3 convolution of stride 2, then the filter [1, 3, 3, 1] in both directions.
 """
@@ -13,7 +13,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ..core.detail.config import GENERATORS
-from ..core.detail.generator import upsample, upsampling_conv
+from ..core.detail.upsampling import upsample, upsampling_conv
 
 _TAPS = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 4
 _KERNEL = torch.outer(_TAPS, _TAPS)
@@ -22,6 +22,12 @@ _KERNEL = torch.outer(_TAPS, _TAPS)
 def _merged(weight: Tensor) -> Tensor:
     """Kernel and filter in one: (O, I, 3, 3) -> (O, I, 6, 6)."""
     return F.conv2d(weight.flatten(0, 1)[:, None], _KERNEL[None, None], padding=3).reshape(*weight.shape[:2], 6, 6)
+
+
+def convolve_then_filter(x: Tensor, weight: Tensor) -> Tensor:
+    """What training uses; with gradients `upsampling_conv` goes this way."""
+    x = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+    return F.conv2d(x, _KERNEL.expand(x.shape[1], 1, 4, 4), padding=1, groups=x.shape[1])
 
 
 def one_kernel(x: Tensor, weight: Tensor) -> Tensor:
@@ -43,7 +49,8 @@ def filter_first(x: Tensor, weight: Tensor) -> Tensor:
 
 
 WAYS = {
-    "convolve_then_filter": upsampling_conv,
+    "ours": upsampling_conv,  # rows first where there are few output channels
+    "convolve_then_filter": convolve_then_filter,
     "one_kernel": one_kernel,
     "four_phases": four_phases,
     "filter_first": filter_first,

@@ -18,7 +18,7 @@ from ..geometry.mesh import as_quads, corner_sampler
 from ..geometry.uv_map import mask_at
 from . import bilinear
 from .card import check_face_model
-from .generator import Noise
+from .layers import Noise
 from .weights import Detail
 
 

@@ -26,7 +26,8 @@ from ..files.network_file import check_state, shapes_only
 from . import config
 from .card import CARD, ENCODER, FORMAT, GENERATOR, KIND, MAPPING, checked_files, read_card
 from .encoder import Encoder
-from .generator import Generator, Noise
+from .generator import Generator
+from .layers import Noise
 
 _W_MEAN = "w_mean"
 _OF_MAPPING = "mapping."
@@ -128,7 +129,8 @@ def load_detail(folder: str | os.PathLike[str]) -> Detail:
     if w_mean.shape not in ((encoder_config.w_dim,), (encoder_config.w_layers, encoder_config.w_dim)):
         raise DnpmError(f"{files[ENCODER]}: w_mean is missing or has the shape {tuple(w_mean.shape)}")
     _assign(encoder, state, files[ENCODER])
-    return Detail(generator.eval().requires_grad_(False), encoder.eval().requires_grad_(False), w_mean, card)
+    generator.eval().synthesis.settle()
+    return Detail(generator.requires_grad_(False), encoder.eval().requires_grad_(False), w_mean, card)
 
 
 def _packed(module: nn.Module, skip: frozenset[str] = frozenset()) -> dict[str, np.ndarray]:
@@ -174,9 +176,7 @@ def _unpacked(path: Path) -> dict[str, Tensor]:
             scale = arrays.get(f"{name}.scale")
             if array.dtype != np.int8 or array.ndim != 3 or scale is None or scale.shape != array.shape[:1]:
                 raise DnpmError(f"{path}: {name} is not stored as int8 with a scale a channel")
-            # The channels last in memory, as the generator makes them.
-            maps = np.ascontiguousarray(array.transpose(1, 2, 0)) * scale.astype(np.float32)
-            state[name] = torch.from_numpy(maps).permute(2, 0, 1)
+            state[name] = torch.from_numpy(array * scale.astype(np.float32)[:, None, None])
         elif array.dtype in (np.float16, np.float32):
             state[name] = torch.from_numpy(array.astype(np.float32))
         elif array.dtype == np.int64:

@@ -25,9 +25,11 @@ def _main() -> None:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     incoming, outgoing = _take_over_streams()
     from ... import logs
+    from .allocator import keep_freed_memory
     from .process import Worker
 
     logs.configure("worker", strict=False)
+    keep_freed_memory()
 
     Worker(incoming, outgoing).run()
 

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ...detail.encoder import Encoder
-from ...detail.generator import FullyConnected, Generator
+from ...detail.generator import Generator
+from ...detail.layers import FullyConnected
 from ..loop import Scalars, TimedTrainer
 from ..precision import Precision
 from .copula import Copula

@@ -15,7 +15,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from ...detail.generator import Generator, upsample
+from ...detail.generator import Generator
+from ...detail.upsampling import upsample
 from ...errors import DnpmError
 
 

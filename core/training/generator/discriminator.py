@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ...detail.generator import FullyConnected, autocast_enabled
+from ...detail.layers import FullyConnected, autocast_enabled
 from ...errors import DnpmError
 
 _SLOPE, _GAIN = 0.2, math.sqrt(2)
