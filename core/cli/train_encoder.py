@@ -159,11 +159,22 @@ def finish(
     """Measure on the validation samples and write what was learnt, with its card."""
     import numpy as np
 
+    from ..detail.config import w_layers
     from ..detail.weights import save_detail
+    from ..face_model.model import FaceModel
     from ..measures.metrics import Score
+    from ..training.encoder.held_rows import hold_rows
     from ..training.encoder.inputs import PointInputs
-    from ..training.encoder.store import plan_json, save_points
+    from ..training.encoder.store import encoder_of, plan_json, save_points
 
+    reached = w_layers(trainer.plan.resolution)
+    rows = source.generator.config.w_layers
+    if args.begin is not None and reached < rows and not isinstance(inputs, PointInputs):
+        before = encoder_of(args.begin, trainer.plan.config)
+        left = hold_rows(trainer.encoder, before, reached, FaceModel.load(face_model_path(args.face_model)), args.seed)
+        trainer.encoder.to(trainer.device)
+        about["held_rows"] = f"{reached} to {rows - 1}, {100 * left:.2g} % of their variance lost"
+        log.info("rows %s: held where they were", about["held_rows"])
     indices = np.arange(min(len(check), 200))
     truth, ours = trainer.truth(check, indices), trainer.predict(check, indices)
     score = Score(trainer.mask.cpu().numpy(), truth.mean(0))

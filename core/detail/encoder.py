@@ -35,6 +35,12 @@ class Encoder(nn.Module):
 
         Raises DnpmError when a width is not the configuration's.
         """
+        features = self.features(identity, expression)
+        styles = [head(x).unflatten(1, (-1, self.config.w_dim)) for head, x in zip(self.heads, features, strict=True)]
+        return torch.cat(styles, 1)
+
+    def features(self, identity: Tensor, expression: Tensor) -> list[Tensor]:
+        """What the three heads read: (B, width) of layers 3, 4 and 5. Raises DnpmError as `forward` does."""
         for name, vector, width in (
             ("identity", identity, self.config.n_id),
             ("expression", expression, self.config.n_exp),
@@ -43,9 +49,9 @@ class Encoder(nn.Module):
                 raise DnpmError(f"encoder: {name} must be (batch, {width}), is {tuple(vector.shape)}")
         x = self.layers[0](torch.cat([identity, expression], 1))
         x = torch.cat([x, expression], 1)
-        styles = []
+        found = []
         for k, layer in enumerate(self.layers[1:], start=1):
             x = layer(x)
             if k >= 2:
-                styles.append(self.heads[k - 2](x).unflatten(1, (-1, self.config.w_dim)))
-        return torch.cat(styles, 1)
+                found.append(x)
+        return found

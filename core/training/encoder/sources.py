@@ -22,6 +22,9 @@ from ..detail import cache
 from ..teacher.teacher import resize
 from .trainer import Samples
 
+_FULL = 1024
+"""Side of the maps that the teacher was made for."""
+
 
 class Subset:
     """Some of the samples, counted from 0."""
@@ -52,7 +55,9 @@ class TeacherSamples:
     def __init__(
         self, folder: Path, model_path: Path, split: str, count: int, resolution: int, processes: int, seed: int
     ) -> None:  # fmt: skip
-        self._cache = cache.fill(folder, model_path, split, count, resolution, resolution, processes, seed)
+        # The teacher's lines are up to 6 % deeper where they are painted as coarsely as they are kept.
+        painted = max(resolution, min(_FULL, 2 * resolution))
+        self._cache = cache.fill(folder, model_path, split, count, resolution, painted, processes, seed)
         self.resolution = resolution
         self.mask = resize(FaceModel.load(model_path).detail_mask, resolution)
 

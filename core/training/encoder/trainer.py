@@ -4,7 +4,8 @@ Adam at 5e-4 with a cosine to 0, batches of 8, 100 epochs. Both terms see the ma
 millimetres are white, inside the face mask. The order of samples is drawn anew each epoch from (seed, epoch) and
 nothing else is random, so that a state (weights, Adam's moments, the step) is all that an exact continuation needs.
 
-A resolution below G's trains the rows of w_plus that reach it. The heads start at 0, hence the other rows stay w_mean.
+A resolution below G's trains the rows of w_plus that reach it. The heads of a new E start at 0, hence the other rows
+stay w_mean; where a trained E goes on they are held (`held_rows.py`).
 """
 
 from __future__ import annotations
