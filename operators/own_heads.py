@@ -16,7 +16,7 @@ from .base import FaceOperator, Result
 from .long import BackgroundOperator, Work, scene_of
 from .scene import names, session
 from .scene.detail import live, map_image
-from .scene.face import head_setup, own_heads
+from .scene.face import head_setup, own_heads, rig_motion
 
 _POINT_MM = 2.0
 """A point's size on a head of the average size."""
@@ -115,6 +115,47 @@ class DNPM_OT_find_sources(_OwnHeadOperator, bpy.types.Operator):
         self.report({"INFO"}, f"{count} sources found" if count else "No shape key was recognised")
 
 
+class DNPM_OT_measure_rig(BackgroundOperator, bpy.types.Operator):
+    """Move each control of the mesh's rig a little and see what it does to the skin: then the controls drive the
+    expressions, whatever they are called: Rigify, Auto-Rig Pro, rigs of your own. The rig must be at rest"""
+
+    bl_idname = "dnpm.measure_rig"
+    bl_label = "Measure Rig"
+    holds = True
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        obj = context.active_object
+        if obj is None or not own_heads.is_own(obj):
+            return "Select a mesh that was given detail (Add Detail to Selected Mesh)"
+        return "" if rig_motion.armatures_of(obj) else f"{obj.name} has no armature that moves it"
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
+        return self.start(context)
+
+    def work(self, context: bpy.types.Context, face: bpy.types.Object) -> Work:
+        uid, name = face.session_uid, face.name
+        channels, reading = yield from rig_motion.measure(face)
+        if not channels:
+            raise DnpmError(f"{name}: no control of its rig bends the face")
+        obj = _object(uid, name)
+        rig_motion.keep(obj, channels, reading)
+        live.on_sliders_changed(obj)
+        return f"{name}: {len({channel.bone for channel in channels})} controls of its rig move the face"
+
+
+class DNPM_OT_forget_rig(_OwnHeadOperator, bpy.types.Operator):
+    """Let the rig that was measured no longer drive the expressions; the list of sources stays"""
+
+    bl_idname = "dnpm.forget_rig"
+    bl_label = "Forget Rig"
+
+    def apply(self, context: bpy.types.Context, face: bpy.types.Object) -> None:
+        getattr(face, names.FACE).rig_channels.clear()
+        getattr(face, names.FACE).rig_reading = ""
+        live.on_sliders_changed(face)
+
+
 class DNPM_OT_add_source(_OwnHeadOperator, bpy.types.Operator):
     """Add a source of an expression: a shape key by its name, a bone's channel or a custom property by its data path"""
 
@@ -198,14 +239,7 @@ def own_maps(face: bpy.types.Object, uv_layer: str, size: int) -> dict[int, np.n
         one.uv.foreach_get("vector", values)
         return values.reshape(-1, 2)
 
-    weight = np.zeros(len(mesh.vertices), np.float32)
-    group = face.vertex_groups.get(names.REGION)
-    if group is None:
-        raise DnpmError(f"{face.name}: its vertex group {names.REGION!r} was deleted: press Add Detail again")
-    for vertex in mesh.vertices:
-        for entry in vertex.groups:
-            if entry.group == group.index:
-                weight[vertex.index] = entry.weight
+    weight = own_heads.region_weights(face)
     # By corners: the layer holds for every corner its own place.
     triangles = loops.reshape(-1, 3)
     strength = getattr(face, names.FACE).strength
@@ -215,6 +249,6 @@ def own_maps(face: bpy.types.Object, uv_layer: str, size: int) -> dict[int, np.n
 
 
 CLASSES = (
-    DNPM_OT_add_detail, DNPM_OT_remove_detail, DNPM_OT_find_sources, DNPM_OT_add_source, DNPM_OT_remove_source,
-    DNPM_OT_save_own_maps,
+    DNPM_OT_add_detail, DNPM_OT_remove_detail, DNPM_OT_find_sources, DNPM_OT_measure_rig, DNPM_OT_forget_rig,
+    DNPM_OT_add_source, DNPM_OT_remove_source, DNPM_OT_save_own_maps,
 )  # fmt: skip

@@ -6,7 +6,7 @@ import bpy
 
 from ..core.backend import needs
 from ..operators.scene import names, registration
-from ..operators.scene.face import head_setup, own_heads, slider_values
+from ..operators.scene.face import head_setup, own_heads, rig_motion, slider_values
 from . import status
 from .tab import FaceTab, Tab
 
@@ -76,6 +76,13 @@ class DNPM_PT_sources(FaceTab, bpy.types.Panel):
         column.operator("dnpm.add_source", text="", icon="ADD")
         column.operator("dnpm.remove_source", text="", icon="REMOVE")
         column.operator("dnpm.find_sources", text="", icon="VIEWZOOM")
+        if rig_motion.armatures_of(slider_values.active_face(context)):
+            row = layout.row(align=True)
+            count = len(face.rig_channels)
+            row.operator("dnpm.measure_rig", text=f"Measure Rig Again ({count} channels)" if count else "Measure Rig",
+                         icon="ARMATURE_DATA")  # fmt: skip
+            if count:
+                row.operator("dnpm.forget_rig", text="", icon="X")
         if 0 <= face.active_source < len(face.sources):
             item = face.sources[face.active_source]
             layout.use_property_split = True

@@ -140,6 +140,14 @@ class ExpressionSource(bpy.types.PropertyGroup):
     )
 
 
+class RigChannel(bpy.types.PropertyGroup):
+    """A number of a rig that was measured, which drives a head of another program; `name` is a title."""
+
+    owner: bpy.props.PointerProperty(type=bpy.types.Object, options={"HIDDEN"})
+    data_path: bpy.props.StringProperty(options={"HIDDEN"})
+    rest: bpy.props.FloatProperty(options={"HIDDEN"})
+
+
 class FaceProperties(bpy.types.PropertyGroup):
     """What makes an object a DNPM face."""
 
@@ -147,6 +155,8 @@ class FaceProperties(bpy.types.PropertyGroup):
     detail_only: bpy.props.BoolProperty(options={"HIDDEN"})
     sources: bpy.props.CollectionProperty(type=ExpressionSource)
     active_source: bpy.props.IntProperty(options={"HIDDEN"})
+    rig_channels: bpy.props.CollectionProperty(type=RigChannel)
+    rig_reading: bpy.props.StringProperty(options={"HIDDEN"})
     fit_report: bpy.props.StringProperty(options={"HIDDEN"})
     bump_scale: bpy.props.FloatProperty(default=1.0, options={"HIDDEN"})
     model: bpy.props.StringProperty(options={"HIDDEN"})
@@ -234,7 +244,7 @@ class FaceProperties(bpy.types.PropertyGroup):
     )
 
 
-CLASSES = (IdentityValue, LinkedValue, ExpressionSource, FaceProperties)
+CLASSES = (IdentityValue, LinkedValue, ExpressionSource, RigChannel, FaceProperties)
 
 
 _STEPS = registration.with_property(CLASSES, names.FACE, FaceProperties)

@@ -2,11 +2,13 @@
 
 Such an object is a face like ours to everything that computes, shows, renders and bakes maps, except that its mesh is
 never written to and that its expressions come from its sources: its own shape keys, found by their names, or any other
-number of an object (a bone's channel, a custom property) by its data path.
+number of an object (a bone's channel, a custom property) by its data path; and from a rig that was measured.
 """
 
 from __future__ import annotations
 
+import functools
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 
 from ....core.capture.sources import expressions_of
 from ....core.errors import DnpmError
+from ....core.transfer.motion import Reading
 from .. import names
 
 
@@ -48,6 +51,19 @@ def find_sources(obj: bpy.types.Object) -> int:
         item = _add(group, name, expression, weight)
         item.owner, item.data_path = owner, path
     return len(group.sources)
+
+
+def region_weights(obj: bpy.types.Object) -> np.ndarray:
+    """(V,) float32: how much of the detail each vertex takes. Raises DnpmError without the vertex group."""
+    group = obj.vertex_groups.get(names.REGION)
+    if group is None:
+        raise DnpmError(f"{obj.name}: its vertex group {names.REGION!r} was deleted: press Add Detail again")
+    weight = np.zeros(len(obj.data.vertices), np.float32)
+    for vertex in obj.data.vertices:
+        for entry in vertex.groups:
+            if entry.group == group.index:
+                weight[vertex.index] = entry.weight
+    return weight
 
 
 def _add(group: Any, name: str, expression: str, weight: float) -> Any:
@@ -89,13 +105,40 @@ def expression_vector(
                 f"{obj.name}: shape key {item.name!r}, which drives {item.expression}, is gone: press Find Sources"
             )
         values[place] += item.weight * value
+    if len(getattr(obj, names.FACE).rig_channels):
+        _add_rig(obj, values, index, depsgraph)
     return np.clip(values, 0.0, 1.0)
+
+
+def _add_rig(
+    obj: bpy.types.Object, values: np.ndarray, index: Mapping[str, int], depsgraph: bpy.types.Depsgraph | None
+) -> None:
+    """Add what the rig's controls make (`rig_motion.py`) to values (n_exp,)."""
+    group = getattr(obj, names.FACE)
+    reading = _reading(group.rig_reading)
+    moved = [_number(obj, item, depsgraph) - item.rest for item in group.rig_channels]
+    if len(moved) != len(reading.pull):
+        raise DnpmError(f"{obj.name}: the rig's measurement is damaged: press Measure Rig again")
+    for name, value in zip(reading.names, reading.of(np.array(moved)), strict=True):
+        if name in index:
+            values[index[name]] += value
+
+
+@functools.lru_cache(maxsize=16)
+def _reading(text: str) -> Reading:
+    """What `rig_motion.keep` wrote. Raises DnpmError when it is damaged."""
+    try:
+        found = json.loads(text)
+        return Reading(tuple(found["names"]), np.array(found["gram"], float), np.array(found["pull"], float))
+    except (ValueError, TypeError, KeyError) as error:
+        raise DnpmError("the rig's measurement is damaged: press Measure Rig again") from error
 
 
 def other_values(obj: bpy.types.Object) -> np.ndarray:
     """(n,) float32: the numbers of the sources that are no shape keys; NaN for one that is gone."""
     found = []
-    for item in getattr(obj, names.FACE).sources:
+    group = getattr(obj, names.FACE)
+    for item in (*group.sources, *group.rig_channels):
         if item.data_path:
             try:
                 found.append(_number(obj, item, None))
@@ -112,8 +155,8 @@ def _number(obj: bpy.types.Object, item: Any, depsgraph: bpy.types.Depsgraph | N
         return float(owner.path_resolve(item.data_path))
     except (ValueError, TypeError) as error:
         raise DnpmError(
-            f"{obj.name}: {item.data_path!r} of {owner.name}, which drives {item.expression}, is no number: correct "
-            "the path or remove the source"
+            f"{obj.name}: {item.data_path!r} of {owner.name}, which drives {getattr(item, 'expression', 'the face')}, "
+            "is no number: correct or remove the source, or press Measure Rig again"
         ) from error
 
 
