@@ -45,6 +45,7 @@ MOUTH = (0.20, 0.54, 0.60, 0.84)
 MOMENTS = ("m, b, p", "f, v", "open", "round", "wide", "th", "l, t, d, n")
 PHONES = ("L", "T", "D", "N", "S", "TH")
 MAPS = 12
+BLINK = 0.2
 
 
 def main() -> int:
@@ -85,13 +86,21 @@ def _row(text: str, animator: Animator, painter: Painter, style: str | None) -> 
     up = np.zeros(len(curves)) if track.tip_up is None else track.tip_up
     identity = random_identity(painter.model, ACTOR)
     tiles = [_mouth(painter, identity, curves[k], up[k]) for k in moments(curves, up)]
-    strongest = int(np.abs(curves - np.median(curves, 0)).sum(1).argmax())
+    places = _with_open_eyes(curves)
+    made = np.stack([painter.map(identity, as_sliders(painter, curves[k]), RESOLUTION) for k in places])
+    strongest = places[int(np.square(made - made.mean(0)).mean((1, 2)).argmax())]
     tiles.append(_face(painter, identity, curves[strongest], up[strongest]).resize((TILE[1], TILE[1])))
-    places = np.linspace(0, len(curves) - 1, MAPS).round().astype(int)
-    made = [painter.map(identity, as_sliders(painter, curves[k]), RESOLUTION) for k in places]
-    grey = (np.stack(made).std(0) / 0.06).clip(0, 1) * 255
+    grey = (made.std(0) / 0.06).clip(0, 1) * 255
     tiles.append(Image.fromarray(grey.astype(np.uint8)).convert("RGB").resize((TILE[1], TILE[1])))
     return label, tiles
+
+
+def _with_open_eyes(curves: np.ndarray) -> np.ndarray:
+    """MAPS frames of curves (T, 52), evenly spaced over those without a blink: two shut lids would outdo all else that
+    a face does."""
+    lids = curves[:, [ARKIT_NAMES.index("eyeBlinkLeft"), ARKIT_NAMES.index("eyeBlinkRight")]].max(1)
+    free = np.flatnonzero(lids <= max(BLINK, float(np.median(lids))))
+    return free[np.linspace(0, len(free) - 1, MAPS).round().astype(int)]
 
 
 def _tongue(text: str, animator: Animator, painter: Painter) -> list[tuple[str, list[Image.Image]]]:

@@ -28,16 +28,17 @@ _TABLES: dict[str, str] = {
     "anger": "browDown 1.0 eyeWide .30 eyeSquint .60 noseSneer .62 mouthPress .40 mouthFrown .30 mouthShrugLower .20 "
     "mouthUpperUp .14 mouthStretch .14 jawForward .30 cheekSquint .14 mouthRollLower .06 mouthLowerDown .10",
     # AU 1 + 4 + 15 + 17, 64: inner brows up, corners down. The lids hang a little: gaze and accents close them further.
-    "sadness": "browInnerUp 1.0 browDown .24 mouthFrown .90 mouthShrugLower .42 eyeSquint .08 eyeBlink .03 "
+    "sadness": "browInnerUp 1.0 browDown .34 mouthFrown 1.0 mouthShrugLower .50 eyeSquint .08 eyeBlink .03 "
     "eyeLookDown .08 cheekSquint .10 mouthStretch .10 mouthPress .08",
-    # AU 1 + 2 + 4 + 5 + 20 + 26.
-    "fear": "browInnerUp .95 browOuterUp .45 browDown .30 eyeWide 1.0 mouthStretch .70 jawOpen .07 mouthLowerDown .18 "
-    "mouthFrown .22 eyeSquint .06 mouthDimple .06",
+    # AU 1 + 2 + 4 + 5 + 20 + 26: brows up and drawn together, hence flat, where surprise has them in an arch; the mouth
+    # wide, where surprise has it tall.
+    "fear": "browInnerUp .95 browOuterUp .25 browDown .48 eyeWide 1.0 mouthStretch .95 jawOpen .07 mouthLowerDown .28 "
+    "mouthFrown .30 eyeSquint .10 mouthDimple .10",
     # AU 9 + 10 + 15 + 16, 4 and 7 as the nose wrinkles.
     "disgust": "noseSneer 1.0 mouthUpperUp .42 cheekSquint .55 eyeSquint .55 browDown .55 mouthFrown .40 "
     "mouthLowerDown .14 mouthShrugLower .16 mouthShrugUpper .10",
     # AU 1 + 2 + 5 + 26.
-    "surprise": "browInnerUp 1.0 browOuterUp 1.0 eyeWide .90 jawOpen .16 mouthFunnel .08 mouthUpperUp .05",
+    "surprise": "browInnerUp 1.0 browOuterUp 1.0 eyeWide .80 jawOpen .24 mouthFunnel .20 mouthUpperUp .05",
     # AU 14, on one side (R14 or L14), with the lids a little down and the head back.
     "contempt": "mouthDimple .26 mouthSmile .12 mouthPress .24 noseSneer .10 eyeSquint .12 eyeBlink .03 browDown .22 "
     "cheekSquint .08 mouthShrugLower .14 eyeLookDown .03",

@@ -87,19 +87,21 @@ class Reader:
         return features[:, : 2 * _SLIDERS + _IRISES] / np.maximum(self.scale[: 2 * _SLIDERS + _IRISES], 1e-3)
 
     def expression(self, features: np.ndarray, rest: np.ndarray | None = None) -> np.ndarray:
-        """(T, INPUTS), the features at rest (INPUTS,) or None (those of people in general) -> (T, 52), 0 to 1."""
+        """(T, INPUTS), the features at rest (INPUTS,) or None (those of people in general) -> (T, 52). Not limited to 0
+        to 1, so that what flickers around 0 can be told to be noise: limited, a slider at rest would be 0 in most
+        pictures, and each that is not would pass for a movement (`smoothing.py`)."""
         base = self.usual if rest is None else rest
         if self.straight is None or self.first is None or self.bias is None or self.second is None:
-            fit = features[:, :_SLIDERS] - (0.0 if rest is None else rest[:_SLIDERS])
-            return np.clip(fit, 0, 1)
+            fit: np.ndarray = features[:, :_SLIDERS] - (0.0 if rest is None else rest[:_SLIDERS])
+            return fit
         apart = features - base
         apart[:, -_TURN:] = features[:, -_TURN:]  # How the head is turned counts as it is.
         apart = apart / self.scale
         at_rest = np.maximum(self.bias, 0) @ self.second
         hidden = np.maximum(apart @ self.first + self.bias, 0)
-        read = apart @ self.straight + hidden @ self.second - at_rest
+        read: np.ndarray = apart @ self.straight + hidden @ self.second - at_rest
         read[:, _BLINKS] *= self.lids
-        return np.clip(read, 0, 1)
+        return read
 
     @classmethod
     def plain(cls, model: FaceModel) -> Reader:

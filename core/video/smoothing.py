@@ -41,7 +41,8 @@ def smoothed(
     times: np.ndarray, values: np.ndarray, doubt: np.ndarray | None = None, amount: float = 1.0
 ) -> np.ndarray:  # fmt: skip
     """(T,) seconds, (T, C) -> (T, C). doubt (T,): how many times as noisy a picture is as usual; amount: 0 changes
-    nothing, 1 is usual, more rests more."""
+    nothing, 1 is usual, more rests more. Values must not be limited before: noise is measured by what is below 0, too.
+    """
     count = len(values)
     if count < 3 or amount <= 0:
         return np.array(values, float)

@@ -80,8 +80,9 @@ def test_a_click_opens_no_mouth():
 @given(st.integers(0, 1000))
 def test_blinks_are_a_persons(seed):
     blinks = blink_times(600, levels_of((0, 600), seconds=600), seed)
-    assert 8 < len(blinks) / 10 < 26  # a minute
-    assert np.diff(blinks).min() >= 0.7
+    assert 12 < len(blinks) / 10 < 22  # a minute
+    assert np.diff(blinks).min() > 1.69
+    assert np.diff(blinks).max() < 7.01
     times = np.arange(18000) / 30
     curve = blink_curve(times, blinks)
     assert curve.min() == 0
@@ -89,6 +90,14 @@ def test_blinks_are_a_persons(seed):
     slow = blink_curve(np.arange(60000) / 100, blinks)
     np.testing.assert_allclose(curve[::3], slow[::10], atol=1e-5)  # the frame rate changes nothing
     assert slow.max() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("seconds", [3.5, 5, 10])
+def test_short_sounds_blink_too_and_not_all_the_time(seconds: float):
+    level = levels_of((0, 2.2), (2.6, 6), (6.4, 10))[: round(seconds * 100)]
+    counts = [len(blink_times(seconds, level, seed)) for seed in range(200)]
+    assert min(counts) >= 1
+    assert max(counts) <= 1 + seconds / 1.7
 
 
 def test_blinks_like_pauses():

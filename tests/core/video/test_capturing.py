@@ -23,6 +23,7 @@ from dnpm.core.video.reader import INPUTS, Reader
 from dnpm.core.video.readings import Readings
 
 JAW = ARKIT_NAMES.index("jawOpen")
+WIDE = ARKIT_NAMES.index("eyeWideLeft")
 PERSON = Person(np.zeros(3, np.float32), 500.0, 0.006, 5, 0.02)
 GOOD = np.array([1.0, 0.01, 0.008])
 
@@ -62,6 +63,17 @@ def test_the_rest_is_taken_out(video, tools) -> None:
     assert as_it_is.rest_s == ()
     chosen = finished(video, tools, read(), Choices(neutral_s=2.0), [])
     assert chosen.track.expression[:, JAW].max() < 0.02
+
+
+def test_a_slider_that_flickers_around_zero_is_still(video, tools) -> None:
+    """Read below 0 in most pictures: limited first, the others would stand out and pass for movements."""
+    rng, readings = np.random.default_rng(1), read()
+    flicker = rng.normal(-0.05, 0.05, 100)
+    for features, value in zip(readings.features, flicker, strict=True):
+        features[WIDE] = value
+    still = finished(video, tools, readings, Choices(neutral=False), []).track.expression[:, WIDE]
+    assert np.diff(flicker.clip(0)).std() > 0.01
+    assert np.diff(still).std() < 0.001
 
 
 def test_lost_faces_are_bridged_and_told(video, tools) -> None:
