@@ -54,7 +54,7 @@ class DNPM_OT_add_face(AddObjectHelper, bpy.types.Operator):
             other.select_set(False)
         face.select_set(True)
         context.view_layer.objects.active = face
-        live.on_sliders_changed(face)
+        live.show_new(face)
         if not compat.in_background():
             models.table_of(face).prepare()
         if self.frame_view:

@@ -42,18 +42,19 @@ def _depsgraph_update(scene: bpy.types.Scene, depsgraph: bpy.types.Depsgraph) ->
         registry.is_empty() or not (depsgraph.id_type_updated("OBJECT") or depsgraph.id_type_updated("IMAGE"))
     ):
         return
-    faces, new = registry.look_again() if keys else (registry.faces(), False)
+    faces, new = registry.look_again() if keys else (registry.faces(), None)
     if keys and any(posing.board_of(face) for face in faces):
         following.soon()
-    moved = faces if new else live.moved(faces, depsgraph, keys=keys)
+    moved = faces if new is not None else live.moved(faces, depsgraph, keys=keys)
     if not moved or compat.is_rendering(depsgraph):
         return
     _busy = True
     try:
         for face in moved:
-            if new:
+            if new is not None:
                 live.own_data(face)
-                dragging.rest(face)
+                if face.session_uid in new:  # a duplicate of one that was coarse
+                    dragging.rest(face)
             with live.as_drag(face):
                 live.on_sliders_changed(face)
     finally:

@@ -63,7 +63,8 @@ class DnpmPreferences(bpy.types.AddonPreferences):
     lighter_drag: bpy.props.BoolProperty(
         name="Lighter While Dragging",
         description="While a slider is dragged, subdivide the face less where the whole mesh would hold Blender up "
-        "(more than 40 ms a step). It comes back when the slider rests; undo, files and renders never see it",
+        "(more than 40 ms a step), and a new face for its first moment. It comes back when the slider rests; undo, "
+        "files and renders never see it",
         default=True,
     )
     stop_render: bpy.props.BoolProperty(

@@ -314,6 +314,7 @@ def window(monkeypatch):
 
     monkeypatch.setattr(compat, "in_background", lambda: False)
     monkeypatch.setattr(dragging, "TARGET_MS", 1e9)  # A busy machine is not to change what a test sees.
+    monkeypatch.setattr(dragging, "lighten_new", lambda obj: False)
     monkeypatch.setattr(live, "run_timer", lambda: None)
     monkeypatch.setattr(live, "QUIET_S", 0.0)
 

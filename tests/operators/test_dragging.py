@@ -8,6 +8,8 @@ import pytest
 from dnpm.operators.scene import names, settings
 from dnpm.operators.scene.detail import dragging, live, map_state
 
+LIGHTEN_NEW = dragging.lighten_new
+
 
 def move(face, value, name="jawOpen"):
     face.data.shape_keys.key_blocks[name].value = value
@@ -52,6 +54,27 @@ def test_a_drag_lowers_the_level_and_rest_gives_it_back(slow, face, monkeypatch)
             break
     assert levels(face) == wanted
     assert not dragging.is_light(face)
+
+
+def test_a_new_face_is_drawn_coarse_first(slow, monkeypatch):
+    """...and the level that is its own comes with the first rest."""
+    monkeypatch.setattr(dragging, "lighten_new", LIGHTEN_NEW)
+    assert bpy.ops.dnpm.add_face() == {"FINISHED"}
+    face = bpy.context.object
+    assert levels(face) == 0
+    assert getattr(face, names.FACE).resting_level == 2
+    assert live.tick() is not None
+    monkeypatch.setattr(dragging, "is_over", lambda _: True)
+    for _ in range(20):
+        if live.tick() is None:
+            break
+    assert levels(face) == 2
+    settings.override(settings.Settings(lighter_drag=False))
+    try:
+        bpy.ops.dnpm.add_face()
+    finally:
+        settings.override(None)
+    assert levels(bpy.context.object) == 2
 
 
 def test_identity_sliders_are_dragged_too(slow, face):

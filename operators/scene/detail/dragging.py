@@ -1,4 +1,5 @@
-"""A coarser mesh while sliders are dragged: subdividing and displacing the whole one takes longer than a hand waits.
+"""A coarser mesh while sliders are dragged, and for a new face's first picture: subdividing and displacing the whole
+one takes longer than a hand waits.
 
 Only the viewport's level of subdivision changes, and only where an evaluation was too slow. `resting_level` of the face
 remembers what the artist has set. It stands in the undo step that Blender takes when the slider is let go, and in what
@@ -67,6 +68,17 @@ def lighten(obj: bpy.types.Object, since_last_s: float) -> bool:
         modifier.levels = level
         return True
     return was_light
+
+
+def lighten_new(obj: bpy.types.Object) -> bool:
+    """A face that was just made is shown at its coarsest first: subdividing it takes as long as everything else, and
+    its map is flat until the backend has answered. Returns whether it is coarser now."""
+    modifier = _subdivision(obj)
+    if modifier is None or compat.in_background() or not settings.current().lighter_drag or modifier.levels == 0:
+        return False
+    getattr(obj, names.FACE).resting_level = modifier.levels
+    modifier.levels = 0
+    return True
 
 
 def is_over(resting_s: float) -> bool:

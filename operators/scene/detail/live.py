@@ -116,6 +116,13 @@ def as_drag(obj: bpy.types.Object) -> Iterator[None]:
         run_timer()
 
 
+def show_new(obj: bpy.types.Object) -> None:
+    """`on_sliders_changed` of a face that was just made, which is shown coarse until it rests."""
+    on_sliders_changed(obj)
+    if dragging.lighten_new(obj):
+        run_timer()
+
+
 def _read_request(
     obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None, claims: Claims | None = None
 ) -> MapRequest:  # fmt: skip

@@ -61,8 +61,9 @@ def find(session_uid: int) -> bpy.types.Object | None:
     return obj if obj is not None and _is_alive(session_uid, obj) else None
 
 
-def look_again() -> tuple[list[bpy.types.Object], bool]:
-    """All faces, after an update of shape keys; and whether the file was looked through, as there may be new ones.
+def look_again() -> tuple[list[bpy.types.Object], frozenset[int] | None]:
+    """All faces, after an update of shape keys; and, where the file was looked through, as there may be new ones, the
+    uids of those that nobody has told of (`add`).
 
     A face that was not shown before brings its shape keys into the depsgraph, so this need not be asked more often.
     """
@@ -70,9 +71,9 @@ def look_again() -> tuple[list[bpy.types.Object], bool]:
     if _faces is not None:
         found = faces()
         if _signature(found) == _seen:
-            return found, False
-        _faces = None
-    return faces(), True
+            return found, None
+    known, _faces = frozenset(_faces or ()), None
+    return faces(), frozenset(_known()) - known
 
 
 def touched(depsgraph: bpy.types.Depsgraph, among: list[bpy.types.Object]) -> list[bpy.types.Object]:
