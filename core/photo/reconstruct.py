@@ -28,6 +28,7 @@ from ..face_model.skin_settings import SkinSettings
 from .camera import Camera
 from .choices import WRINKLES
 from .delight import without_light
+from .even import evened, surely_skin
 from .fit.solve import Fit, Fitter, Locks, Pin
 from .fit.solve import Picture as FitPicture
 from .image_file import Picture
@@ -227,7 +228,8 @@ class Reconstructor:
             seen = unwrap(picture.image, vertices, camera, self.model, resolution)
             bare = skin_only(seen, self.model)
             texture = fill_mirrored(bare)
-            shown = fill_mirrored(without_light(bare, vertices, self.model))
+            shown = fill_mirrored(without_light(surely_skin(bare, self.model), vertices, self.model))
+            shown = evened(shown, self.model)
             alpha, tone = photo_alpha(shown, self.model), skin_colour(shown, self.model)
             shown = meeting(shown, alpha, tone)
         yield "detail"

@@ -37,11 +37,11 @@ def without_hair(texture: Texture, model: FaceModel) -> Texture:
         return texture
     size = len(texture.visible)
     colour, visible = reduced_by(texture.colour, texture.visible)
-    cheeks = _cheeks(model, len(colour))
-    unlike = _unlike(colour, visible, cheeks)
-    hair = _regions(model, len(colour)) * unlike
+    beside = cheeks(model, len(colour))
+    unlike = _unlike(colour, visible, beside)
+    hair = hair_regions(model, len(colour)) * unlike
     hair = np.maximum(hair, _over_a_brow(model, hair) * unlike)
-    hair = _widened(hair * (1 - _shines(hair, colour, visible, cheeks)))
+    hair = _widened(hair * (1 - _shines(hair, colour, visible, beside)))
     keep = 1 - enlarged(hair[..., None], size)[..., 0]
     return Texture(texture.colour, (texture.visible * np.clip(keep, 0, 1)).astype(np.float32))
 
@@ -66,7 +66,7 @@ def _features(colour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.log(total), (colour[..., 0] - colour[..., 1]) / total, (colour[..., 1] - colour[..., 2]) / total
 
 
-def _regions(model: FaceModel, size: int) -> np.ndarray:
+def hair_regions(model: FaceModel, size: int) -> np.ndarray:
     """(N, N) 0 to 1: above the brows, and beside the eyes and cheeks."""
     points = landmark_uv(model)
     u, v = _grid(size)
@@ -115,7 +115,7 @@ def _shines(hair: np.ndarray, colour: np.ndarray, visible: np.ndarray, cheeks: n
     return np.concatenate([[0.0], (lighter & free & skin).astype(float)])[labels]
 
 
-def _cheeks(model: FaceModel, size: int) -> np.ndarray:
+def cheeks(model: FaceModel, size: int) -> np.ndarray:
     """(N, N) bool: between the eyes and the mouth, as wide as the brows."""
     points = landmark_uv(model)
     u, v = _grid(size)

@@ -34,6 +34,8 @@ _SOFT = 0.025
 """Shares of the layer's side over which a photo's colours go out."""
 _MEETING = 0.06
 """Shares of the layer's side over which broad colours lead over to the head's."""
+_UNLIKE = 0.2
+"""Logarithm of brightness against the skin's by which a colour counts a quarter as skin."""
 _COARSE = 256
 """Texels a side at which colours are spread and light is compared: both are smooth."""
 
@@ -183,7 +185,10 @@ def meeting(texture: Texture, alpha: np.ndarray, skin: np.ndarray) -> Texture:
     where the photo's colours go out, and what is fine on the skin stays."""
     size = len(alpha)
     colour, weight = reduced_by(texture.colour, np.maximum(alpha, 1e-3))
-    broad = _smooth(colour * weight[..., None], _MEETING) / np.maximum(_smooth(weight[..., None], _MEETING), 1e-6)
+    # Eyes, brows and hair say nothing of the skin beside them: counted in, they would leave bright spots at the temples.
+    unlike = np.log((colour.mean(-1) + 0.02) / (float(skin.mean()) + 0.02)) / _UNLIKE
+    counted = weight / (1 + unlike**2) ** 2
+    broad = _smooth(colour * counted[..., None], _MEETING) / np.maximum(_smooth(counted[..., None], _MEETING), 1e-6)
     inner = np.clip(2 * _smooth(np.pad(weight, len(weight) // 2)[..., None], _MEETING / 2)[..., 0] - 1, 0, 1)
     quarter = len(weight) // 2
     inner = inner[quarter : quarter + len(weight), quarter : quarter + len(weight)]
