@@ -2,9 +2,9 @@
 temples.
 
 The networks that look for lines read the skin up to the hair (`skin.py`). Colours that are shown need more care: skin
-next to hair is half hair, and between strands lie islands that nothing tells from skin. Here both go unseen, and what is broad
-on the forehead is drawn to the person's own usual colour. What is narrow stays: moles, wrinkles, pores; brows, eyes,
-cheeks and beards lie elsewhere. Approximate: a mark on the forehead that is broader than some 12 mm fades, too.
+next to hair is half hair, and between strands lie islands that nothing tells from skin. Here both go unseen, and what
+is broad on the forehead is drawn to the person's own usual colour. What is narrow stays: moles, wrinkles, pores; brows,
+eyes, cheeks and beards lie elsewhere. Approximate: a mark on the forehead that is broader than some 12 mm fades, too.
 """
 
 from __future__ import annotations

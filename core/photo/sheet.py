@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from scipy import ndimage
 
-from ..face_model.looks import DEFAULT_LOOK, TONES
+from ..face_model.landmark_uv import landmark_uv
+from ..face_model.looks import DEFAULT_LOOK
 from ..face_model.model import FaceModel
 from .camera import Camera, turned
 from .degrade import resized
 from .image_file import write_png
 from .reconstruct import Reconstruction
 from .render import Lights, Paint, from_linear, render, to_linear
+from .skin_zones import SIDE as ZONES
+from .skin_zones import away_from
+from .texture import reduced_by, uv_scale
 
 _CLAY = np.array([0.72, 0.71, 0.7], np.float32)
 _DARK = np.array([0.11, 0.11, 0.12], np.float32)
@@ -26,8 +31,12 @@ _BUMPS = 512
 """Texels a side of the map that a picture of this size shows."""
 _VIEWS = ((0.0, 0.0), (40.0, 0.0), (-40.0, 0.0))
 """Yaw and pitch, degrees."""
-_PAINT = 256
-"""Texels a side of what is painted on the clay."""
+_BROW_MM, _LASH_MM, _LIP_MM, _SOFT_MM = 5.5, 1.0, 0.5, 1.5
+"""How far from their landmarks brows, lashes and lips reach, and over what they end."""
+_AROUND_MM = 8.0
+"""Standard deviation of the skin that they are held against."""
+_AGAINST = (0.1, 1.15)
+"""Share of the skin's light that they have at least and at most."""
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
@@ -44,7 +53,7 @@ def sheet(result: Reconstruction, model: FaceModel, side: int = 400) -> np.ndarr
         bumps = bumps.reshape(_BUMPS, block, _BUMPS, block).mean((1, 3))
     camera = result.camera.cropped(corner[0], corner[1], (1, 1)).scaled(side / square)
     camera = Camera(camera.rotation, camera.translation, camera.focal, camera.centre, (side, side))
-    clay = painted_clay(model)
+    clay = painted_clay(result, model)
     above = [
         photo,
         smooth(model, result.vertices, camera, clay, _FRONTAL, None, _DARK),
@@ -69,17 +78,27 @@ def write_sheet(path: Path, result: Reconstruction, model: FaceModel, side: int 
     return path
 
 
-def painted_clay(model: FaceModel) -> Paint:
-    """Clay with the brows and lips of a new face, as dark against the skin as they are there, and the same on
-    everybody. Without them women are taken for men: how much eyes, brows and lips stand out tells the sex as much as
+def painted_clay(result: Reconstruction, model: FaceModel) -> Paint:
+    """Clay with the person's own brows, lashes and lips, as dark against the skin beside them as the photo's colours
+    have them. Without them women are taken for men: how much eyes, brows and lips stand out tells the sex as much as
     shape does (Russell 2009)."""
-    paint, base = Paint.of(model, DEFAULT_LOOK, _PAINT), np.array(TONES[DEFAULT_LOOK.tone].base)
-    against = to_linear(_CLAY) / (to_linear(base) @ _LUMINANCE)
-
-    def grey(colour: np.ndarray) -> np.ndarray:
-        return from_linear((to_linear(colour) @ _LUMINANCE)[..., None] * against)
-
-    return Paint(grey(paint.skin), _CLAY, to_linear(_CLAY * 0.6), None if paint.lips is None else grey(paint.lips))
+    colour, _ = reduced_by(photo_paint(result).skin, np.ones_like(result.alpha))
+    light = to_linear(colour) @ _LUMINANCE
+    places, mm = landmark_uv(model), uv_scale(model) / ZONES
+    painted, lips = np.zeros((ZONES, ZONES)), away_from(places[48:60], mm, closed=True)
+    for first, last, closed, reach in ((17, 22, False, _BROW_MM), (22, 27, False, _BROW_MM), (36, 42, True, _LASH_MM),
+                                       (42, 48, True, _LASH_MM), (48, 60, True, _LIP_MM)):  # fmt: skip
+        away = away_from(places[first:last], mm, closed)
+        painted = np.maximum(painted, np.clip((reach + _SOFT_MM - away) / _SOFT_MM, 0, 1))
+    painted, lips = (resized(image[..., None].astype(np.float32), light.shape)[..., 0] for image in (painted, lips))
+    broad = _AROUND_MM / mm * len(light) / ZONES
+    skin = ndimage.gaussian_filter((1 - painted) * light, broad) / np.maximum(
+        ndimage.gaussian_filter(1 - painted, broad), 1e-3
+    )
+    dark = np.clip(light / np.maximum(skin, 1e-3), *_AGAINST)
+    clay = to_linear(_CLAY) * (1 + painted * (dark - 1))[..., None]
+    inner = to_linear(_CLAY) * float(np.median(dark[lips <= 0]))
+    return Paint(from_linear(clay).astype(np.float32), _CLAY, to_linear(_CLAY * 0.6), from_linear(inner))
 
 
 def photo_paint(result: Reconstruction) -> Paint:

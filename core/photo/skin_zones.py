@@ -32,18 +32,18 @@ class Zones:
         u, v = np.meshgrid(centre, 1 - centre)
         unit = mm * SIDE
         """Millimetres of one unit of UV."""
-        eyes = np.minimum(_away(p[36:42], mm, closed=True), _away(p[42:48], mm, closed=True))
+        eyes = np.minimum(away_from(p[36:42], mm, closed=True), away_from(p[42:48], mm, closed=True))
         corners = np.min([np.hypot(u - a, v - b) * unit for a, b in p[[36, 45]]], 0)
         """Lashes and make-up."""
-        brows = np.minimum(_away(p[17:22], mm), _away(p[22:27], mm))
-        mouth = _away(p[48:60], mm, closed=True)
+        brows = np.minimum(away_from(p[17:22], mm), away_from(p[22:27], mm))
+        mouth = away_from(p[48:60], mm, closed=True)
         nostrils = np.min([np.hypot(u - a, v - b) * unit for a, b in p[31:36] - [0, 2 / unit]], 0)
         ears = (np.abs(u - 0.5) - 0.74 * (p[45, 0] - p[36, 0])) * unit
         keep = np.ones((SIDE, SIDE))
         below = np.hypot(np.maximum(np.abs(u - 0.5) * unit - 11, 0), (v - p[57, 1]) * unit + 9)
         """The furrow between lip and chin is the coarse face's."""
-        nose = _away(p[[27, 31, 33, 35]], mm, closed=True)
-        sides = np.minimum(_away(p[[21, 39, 31]], mm), _away(p[[22, 42, 35]], mm))
+        nose = away_from(p[[27, 31, 33, 35]], mm, closed=True)
+        sides = np.minimum(away_from(p[[21, 39, 31]], mm), away_from(p[[22, 42, 35]], mm))
         for away, border in (
             (eyes, 5.0), (corners, 7.5), (brows, 4.5), (mouth, 4.0), (below, 4.0), (nostrils, 4.5), (nose, 1.0),
             (sides, 4.0),
@@ -77,7 +77,7 @@ def _disc(u: np.ndarray, v: np.ndarray, p: np.ndarray, unit: float) -> np.ndarra
     return np.clip(2 - np.hypot(np.abs(u - 0.5) - (centre[0] - 0.5), v - centre[1]) * unit / 8, 0, 1)
 
 
-def _away(points: np.ndarray, mm: float, closed: bool = False) -> np.ndarray:
+def away_from(points: np.ndarray, mm: float, closed: bool = False) -> np.ndarray:
     """(SIDE, SIDE) mm from a line through points (N, 2) in UV, 0 within a closed one."""
     from PIL import Image, ImageDraw
 

@@ -185,7 +185,7 @@ def meeting(texture: Texture, alpha: np.ndarray, skin: np.ndarray) -> Texture:
     where the photo's colours go out, and what is fine on the skin stays."""
     size = len(alpha)
     colour, weight = reduced_by(texture.colour, np.maximum(alpha, 1e-3))
-    # Eyes, brows and hair say nothing of the skin beside them: counted in, they would leave bright spots at the temples.
+    # Eyes, brows and hair say nothing of the skin beside them: they would leave bright spots at the temples.
     unlike = np.log((colour.mean(-1) + 0.02) / (float(skin.mean()) + 0.02)) / _UNLIKE
     counted = weight / (1 + unlike**2) ** 2
     broad = _smooth(colour * counted[..., None], _MEETING) / np.maximum(_smooth(counted[..., None], _MEETING), 1e-6)

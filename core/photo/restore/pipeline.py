@@ -1,7 +1,8 @@
 """A photo to detail (Eq. 11): a rough map by pix2pixHD, a code by E_deg, G's map of it.
 
-The shipped pix2pixHD corrects the sliders' own map by what the skin shows (`skin_input.py`). The correction is spent
-three ways, each taking what the one before cannot say:
+The shipped pix2pixHD corrects the sliders' own map by what the skin shows (`skin_input.py`), and the photo says how
+deep its lines have to be (`line_strength.py`). The correction is spent three ways, each taking what the one before
+cannot say:
 
 1. Regions: by what the sliders' lines have to be multiplied, so that expressions crease this person as the photo shows.
 2. The code: E_deg's of the corrected map less E_deg's of the sliders' own, as far as `trust` says, is kept as an
@@ -37,6 +38,7 @@ from ..line_features import SIDE
 from ..reconstruct import Restored
 from ..skin_view import SkinView
 from ..texture import Texture, normalise
+from .line_strength import line_strength
 from .pix2pix import as_input
 from .skin_input import WINDOW, Seen
 from .weights import CARD, PhotoNetworks, check_generator, load_photo
@@ -107,10 +109,12 @@ class PhotoRestorer:
         """(1, 1, SIDE, SIDE) mm: the sliders' map as a photo's view corrects it."""
         seen, inner = Seen.of(view), known[0, 0][WINDOW]
         given = torch.from_numpy(seen.channels(inner.numpy()))[None]
-        change = self.networks.pix2pix(given, inner[None, None]) - inner
+        change = self.networks.pix2pix(given, inner[None, None])[0, 0] - inner
+        lines = self._lines((inner + change).numpy(), seen.mm)
+        change = change + torch.from_numpy((line_strength(seen, lines) - 1) * lines)
         ramps = [torch.arange(n).minimum(torch.arange(n).flip(0)).div(_FADE).clamp(max=1) for n in inner.shape]
         result = known.clone()
-        result[0, 0][WINDOW] += change[0, 0] * ramps[0][:, None] * ramps[1]
+        result[0, 0][WINDOW] += change * ramps[0][:, None] * ramps[1]
         return result * self._mask(SIDE)
 
     def _shared(self, known: Tensor, corrected: Tensor, mm: float) -> tuple[dict[str, float], Tensor]:
