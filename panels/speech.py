@@ -79,6 +79,10 @@ def _draw_emotion(layout: bpy.types.UILayout, group: SpeechProperties) -> None:
             column.prop(group, name, slider=True)
     elif group.emotion != "NEUTRAL":
         column.prop(group, "emotion_strength", slider=True)
+    if group.emotion == "AUTO":
+        # What it can do, where it is chosen: of eight kinds two could be tested (docs/speech.md).
+        status.paragraph(layout, "A rough guess: a harsh voice is angry. Joy, sadness and surprise are untested; "
+                  "fear, disgust and contempt are never guessed", icon="INFO")  # fmt: skip
 
 
 def _draw_motion(layout: bpy.types.UILayout, group: SpeechProperties) -> None:

@@ -2,7 +2,8 @@
 
     make_speech_pictures.py --audio sentence.wav [--work build/speech_pictures] [--out docs/pictures] [--emotion joy:.5]
 
-- speech_emotions.jpg: the eight emotions at the sentence's loudest moments, rendered;
+- speech_emotions.jpg: the eight emotions at two moments of the sentence, the lips a little and wide apart, as the small
+  renderer draws them;
 - speech_maps.jpg: how much the wrinkles move, per emotion: deviation of the displacement map over the sentence;
 - speaking.webp: the sentence, ten frames a second, with --film (renders for some minutes).
 """
@@ -10,7 +11,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import sys
 from dataclasses import replace
@@ -21,23 +21,25 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dnpm.core.batch.demo import ACTOR, ACTOR_LOOK
 from dnpm.core.capture.track import CurveTrack
-from dnpm.core.cli.batch import start_blender
 from dnpm.core.cli.main import main as dnpm
 from dnpm.core.errors import DnpmError
 from dnpm.core.evaluation.painter import Painter
 from dnpm.core.evaluation.performance import RESOLUTION, as_sliders
 from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.looks import read_look
+from dnpm.core.face_model.sampling import random_identity
 from dnpm.core.files import contact_sheet
-from dnpm.core.speech import emotions
+from dnpm.core.photo.portrait import portrait
+from dnpm.core.speech import contact, emotions
 from dnpm.core.speech.animate import Animator, animate, open_animator
 from dnpm.core.speech.audio import open_sound
 from dnpm.core.speech.controls import USUAL
 
 ROOT = Path(__file__).resolve().parents[1]
-TILE = (220, 264)
-MOMENTS = 2
+TILE, SIDE, OFF = (220, 264), 330, (-18, 8)
+"""A tile, the portrait that it is cut from, and how far the face lies off that one's middle; pixels."""
+OPEN, BLINK = (0.4, 0.85), 0.15
 FILM_FPS, FILM_SIZE, FILM_BYTES = 10, (240, 288), 1_500_000
-VIEW = {"name": "face", "azimuth": 8, "elevation": 2, "target": "face", "zoom": 0.95}
 
 
 def main() -> int:
@@ -59,8 +61,9 @@ def main() -> int:
         else:
             animator = open_animator()
             tracks = {name: spoken(args.audio, animator, name) for name in emotions.CHOICES}
-            contact_sheet.save(faces(tracks, args.work), args.out / "speech_emotions.jpg")
-            contact_sheet.save(maps(tracks), args.out / "speech_maps.jpg")
+            painter = Painter.of(argparse.Namespace(face_model=None, weights=None))
+            contact_sheet.save(faces(tracks, painter), args.out / "speech_emotions.jpg")
+            contact_sheet.save(maps(tracks, painter), args.out / "speech_maps.jpg")
     except (DnpmError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -73,32 +76,31 @@ def spoken(audio: Path, animator: Animator, emotion: str) -> CurveTrack:
     return animate(open_sound(audio), animator, fps=30.0, controls=controls).track
 
 
-def faces(tracks: dict[str, CurveTrack], work: Path) -> Image.Image:
-    """A row for each moment, a column for each emotion, with the curves as they are there."""
-    jaw = tracks[emotions.NEUTRAL].expression[:, ARKIT_NAMES.index("jawOpen")]
-    halves = np.array_split(np.arange(len(jaw)), MOMENTS)
-    frames = [int(half[jaw[half].argmax()]) for half in halves]
-    items = [
-        {"name": f"{name}_{k}", "identity": {"seed": ACTOR}, "look": ACTOR_LOOK,
-         "expression": dict(zip(ARKIT_NAMES, track.expression[frame].round(4).tolist(), strict=True))}
-        for name, track in tracks.items() for k, frame in enumerate(frames)
-    ]  # fmt: skip
-    settings = {"size": list(TILE), "samples": 12, "views": [VIEW]}
-    (work / "job.json").write_text(json.dumps({"settings": settings, "items": items}), encoding="utf-8")
-    if start_blender([str(work / "job.json"), f"--out={work / 'items'}"], None, None):
-        raise DnpmError(f"{work / 'items'}: not all pictures were made; see the lines above")
-    tiles = {
-        name: [
-            Image.open(work / "items" / f"{name}_{k}" / f"{VIEW['name']}.png").convert("RGB") for k in range(MOMENTS)
-        ]
-        for name in tracks
-    }
+def faces(tracks: dict[str, CurveTrack], painter: Painter) -> Image.Image:
+    """A row for each moment, a column for each emotion, with the curves as they are there; by `core/photo/portrait.py`,
+    not by Blender."""
+    identity, look = random_identity(painter.model, ACTOR), read_look(ACTOR_LOOK)
+    left, top = (SIDE - TILE[0]) // 2 + OFF[0], (SIDE - TILE[1]) // 2 + OFF[1]
+    tiles: dict[str, list[Image.Image]] = {name: [] for name in tracks}
+    for frame in moments(tracks[emotions.NEUTRAL].expression):
+        for name, track in tracks.items():
+            sliders = as_sliders(painter, track.expression[frame])
+            heights = painter.map(identity, sliders, 512)
+            picture = portrait(painter.model, identity, sliders, look, displacement=heights, size=SIDE)
+            tiles[name].append(Image.fromarray(picture).crop((left, top, left + TILE[0], top + TILE[1])))
     return _sheet(tiles)
 
 
-def maps(tracks: dict[str, CurveTrack]) -> Image.Image:
+def moments(curves: np.ndarray) -> list[int]:
+    """Frames of curves (T, 52) at which the lips are apart as in OPEN of its frames, without a blink."""
+    lids = curves[:, [ARKIT_NAMES.index("eyeBlinkLeft"), ARKIT_NAMES.index("eyeBlinkRight")]].max(1)
+    free = np.flatnonzero(lids < BLINK)
+    by_opening = free[np.argsort(contact.opening(curves[free]), kind="stable")]
+    return [int(by_opening[round(share * (len(free) - 1))]) for share in OPEN]
+
+
+def maps(tracks: dict[str, CurveTrack], painter: Painter) -> Image.Image:
     """Deviation of the displacement map over time: white is 0.06 mm."""
-    painter = Painter.of(argparse.Namespace(face_model=None, weights=None))
     identity = np.zeros(painter.model.n_id, np.float32)
     tiles = {}
     for name, track in tracks.items():

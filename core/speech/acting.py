@@ -51,7 +51,7 @@ def act(
     turns = head_turns(heard, controls.head_life) if controls.head_life > 0 else None
     added = np.zeros(spoken.shape, np.float64)
     if controls.brow_life > 0:
-        added += 2 * controls.brow_life * face_life.brows(heard) * (1 - 0.3 * feeling.max(1, initial=0))[:, None]
+        added += 2 * controls.brow_life * face_life.brows(heard)
     if controls.face_life > 0:
         life = face_life.cheeks(heard) + face_life.corners(heard) + face_life.jaw(heard)
         added += 2 * controls.face_life * life

@@ -18,17 +18,20 @@ _MEDIAN_S, _SPREAD, _LEAST_S, _MOST_S = 3.3, 0.45, 2.2, 6.0
 _FIRST_S = (0.3, 2.6)
 _NEAR_PAUSE_S = 0.5
 _APART_S = _LEAST_S - _NEAR_PAUSE_S
+_A_MINUTE = 25
+"""At most, over the whole sound: it holds for short ones, in which two soon blinks would count for many."""
 
 
 def blink_times(seconds: float, level: np.ndarray, seed: int) -> np.ndarray:
     """When the lids begin to close, seconds; a blink near a pause's begin moves there. Between two of them lie 1.7 to
-    7 s."""
+    7 s, and they are not more than 25 a minute, or one."""
     rng = np.random.default_rng([seed, 1])
     quiet = silence.silent(level) if len(level) else np.zeros(0, bool)
     pauses = np.flatnonzero(np.diff(quiet.astype(np.int8)) == 1) / silence.LEVEL_RATE
     blinks: list[float] = []
+    most = max(1, int(seconds * _A_MINUTE / 60))
     at = float(rng.uniform(*_FIRST_S))
-    while at < seconds:
+    while at < seconds and len(blinks) < most:
         since = blinks[-1] if blinks else -np.inf
         near = pauses[(np.abs(pauses - at) < _NEAR_PAUSE_S) & (pauses - since >= _APART_S)]
         blinks.append(float(near[0]) if len(near) else at)

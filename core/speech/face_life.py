@@ -70,7 +70,8 @@ def accent_curves(heard: Heard) -> tuple[np.ndarray, np.ndarray]:
     for accent in heard.accents:
         chance, size, hold, lead = rng.random(), rng.uniform(0.55, 1.0), rng.uniform(0.03, 0.16), rng.uniform(0, 0.05)
         felt = dict(zip(names, heard.feeling[_frame(heard.times, accent.time)], strict=True))
-        frowns = 0.24 + 0.6 * max(felt["anger"], felt["disgust"]) - 0.2 * max(felt["joy"], felt["surprise"])
+        # An angry speaker's brows go up as well as down: the recorded angry take has browInnerUp .15 +- .20.
+        frowns = 0.24 + 0.35 * max(felt["anger"], felt["disgust"]) - 0.2 * max(felt["joy"], felt["surprise"])
         height = accent.weight * size
         where = (heard.times, height, accent.time - _LEAD_S - lead, 0.15, hold, 0.38)
         if chance < frowns:
