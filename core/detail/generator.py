@@ -82,7 +82,7 @@ class SynthesisBlock(nn.Module):
             x = self.const.expand(len(ws), -1, -1, -1).contiguous(memory_format=torch.channels_last)
         else:
             assert x is not None
-            if self._in_strips(x):
+            if self._in_strips(x, is_last=is_last):
                 return self._strips(x, ws, noise, onto, is_last=is_last)
             x = self.conv0(x, ws[:, 0], noise)
         x = self.conv1(x, ws[:, -2], noise)
@@ -93,10 +93,11 @@ class SynthesisBlock(nn.Module):
             x = torch.cat([x.permute(0, 2, 3, 1), maps], 3).permute(0, 3, 1, 2)
         return x, self.torgb(x, ws[:, -1], None, onto)
 
-    def _in_strips(self, x: Tensor) -> bool:
+    def _in_strips(self, x: Tensor, *, is_last: bool) -> bool:
         """Whether the features are so many that passes over them, and fresh memory for them, take longer than what is
-        computed twice at the borders of strips."""
-        large = self.n_features * self.resolution**2 >= _STRIPS_FROM
+        computed twice at the borders of strips; and, where several threads share each strip and meet at its end, than
+        those meetings."""
+        large = self.n_features * self.resolution**2 >= _STRIPS_FROM and (is_last or torch.get_num_threads() == 1)
         return large and len(x) == 1 and x.device.type == "cpu" and not torch.is_grad_enabled()
 
     def _strips(

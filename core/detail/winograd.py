@@ -28,12 +28,17 @@ _OF_KERNEL = torch.tensor([
 _OUT = torch.tensor([[1.0, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]])
 _FEW_CHANNELS, _FEW_PIXELS = 64, 256
 """Below these the passes over the features, or the kernels, take longer than what is saved."""
+_SHARED = 2**16
+"""Numbers of a strip's features that several threads share, at the least. Threads meet at the end of each step: on a
+busy machine every meeting waits for the one that was not running, so there must not be many."""
 
 
 def pays(x: Tensor, n_out: int) -> bool:
     """Whether a 3x3 convolution of x (B, n_in, h, w) to so many channels is quicker this way."""
     n_in, height, width = x.shape[1:]
-    enough = min(n_in, n_out) >= _FEW_CHANNELS and height * width >= _FEW_PIXELS
+    # Strips that several threads share leave the caches: it takes more channels to make up for that.
+    few = _FEW_CHANNELS if torch.get_num_threads() == 1 else 2 * _FEW_CHANNELS
+    enough = min(n_in, n_out) >= few and height * width >= _FEW_PIXELS
     return enough and width % 4 == 0 and is_quiet_cpu(x)
 
 
@@ -57,7 +62,10 @@ def convolve(
     n_out = kernel.shape[2]
     out = x.new_empty(batch, height, width, n_out)
     across = width // 4
-    down = min(-(-n_in // (4 * across)), -(-height // 4))  # As many tiles as make reading the kernel again worth while.
+    wanted = n_in // 4  # As many tiles as make reading the kernel again worth while.
+    if torch.get_num_threads() > 1:
+        wanted = max(wanted, _SHARED // n_in)
+    down = min(-(-wanted // across), -(-height // 4))
     tiles = down * across
     # The rows of pixels under the tiles, one more on each side; the columns at both ends stay 0.
     rows = x.new_zeros(4 * down + 2, width + 2, n_in)

@@ -13,9 +13,11 @@ from dnpm.core.detail.generator import Generator
 from dnpm.tests.core.detail.networks import fill
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("shape", [(1, 8, 4, 4), (2, 130, 16, 8), (1, 5, 23, 12), (1, 16, 1, 4)])
-def test_it_is_the_convolution(shape, layout):
+def test_it_is_the_convolution(shape, layout, threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     batch, n_in, height, _ = shape
     x = torch.randn(shape).contiguous(memory_format=layout)
     weight, bias = torch.randn(7, n_in, 3, 3), torch.randn(7)
@@ -33,18 +35,23 @@ def test_it_is_the_convolution(shape, layout):
     assert rows == list(range(height)) * batch
 
 
-def test_where_it_pays():
+def test_where_it_pays(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     with torch.inference_mode():
         assert winograd.pays(torch.empty(1, 512, 64, 64), 512)
         assert not winograd.pays(torch.empty(1, 32, 1024, 1024), 32)  # too many pixels for the channels
         assert not winograd.pays(torch.empty(1, 512, 4, 4), 512)  # too few
         assert not winograd.pays(torch.empty(1, 512, 64, 62), 512)
+        assert winograd.pays(torch.empty(1, 64, 512, 512), 64)
+        monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+        assert not winograd.pays(torch.empty(1, 64, 512, 512), 64)  # too many meetings of the threads
         assert not winograd.pays(torch.empty(1, 512, 64, 64, dtype=torch.float64), 512)
     assert not winograd.pays(torch.empty(1, 512, 64, 64), 512)  # gradients
 
 
 def test_a_generator_that_uses_it_paints_the_same_map(monkeypatch):
     config = GeneratorConfig(resolution=32, channel_base=4096, channel_max=64, w_dim=16, z_dim=8)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
     made = Generator(config).eval()
     fill(made, 3)
     w_plus = torch.randn(1, config.w_layers, 16)
