@@ -12,7 +12,7 @@ from scipy.ndimage import gaussian_filter
 
 from ..face_model.looks import DEFAULT_LOOK, TONES, Look
 from ..face_model.model import FaceModel
-from ..face_model.mouth import MOUTH_KINDS, THROAT_LIGHT, mouth_depths
+from ..face_model.mouth import MOUTH_KINDS, light_at, mouth_depths
 from ..face_model.skin_paint import skin_paint
 from ..geometry.mesh import vertex_normals
 from ..geometry.rasteriser import interpolated, rasterise
@@ -24,6 +24,8 @@ _PLAIN = {
     "teeth": (0.86, 0.82, 0.74), "gums": (0.55, 0.3, 0.28), "tongue": (0.6, 0.34, 0.32), "mouth": (0.22, 0.1, 0.09),
     "lashes": (0.1, 0.08, 0.07),
 }  # fmt: skip
+_LINING = (0.36, 0.11, 0.1)
+"""Linear colour of the cheeks' inner side where `openings` darkens it; _PLAIN's is dark by itself."""
 _LIPS_MM, _LIDS_MM, _RIMS = 4.5, 2.5, 0.75
 """How far off lips and lids take light from what lies behind them; how much the lips take from each other's rims."""
 _SCLERA, _LIMBUS_UV, _PUPIL_UV = (0.86, 0.83, 0.81), 29.0 / 360.0, 9.5 / 360.0
@@ -127,10 +129,14 @@ def render(
     if bumped is not None:
         part = _at(mask_at(model.detail_mask, len(bumped))[..., None], uv)
         normals[skin] += part * (_at(bumped, uv) - normals[skin])
-    albedo = to_linear(colour)
+    albedo, gloss = to_linear(colour), np.where(eyes, 0.3, lights.gloss)
     if lights.openings:
-        albedo *= _opened(scene, model, camera.focal / float(np.median(depth)), shown, weights)[there][:, None]
-    shaded = shade(albedo, normals, camera, lights, np.where(eyes, 0.3, lights.gloss))
+        albedo[scene.kind[triangle] == "mouth"] = _LINING
+        left = _opened(scene, model, camera.focal / float(np.median(depth)), shown, weights)[there]
+        albedo *= left
+        # What lies in the dark does not shine.
+        gloss = np.where(np.isin(scene.kind[triangle], MOUTH_KINDS), gloss * left.mean(1), gloss)
+    shaded = shade(albedo, normals, camera, lights, gloss)
     image = np.broadcast_to(
         np.asarray([0.5, 0.55, 0.6] if background is None else background, np.float32), (*shown.shape, 3)
     ).copy()
@@ -200,7 +206,7 @@ class _Scene:
 def _opened(
     scene: _Scene, model: FaceModel, pixels_per_mm: float, shown: np.ndarray, weights: np.ndarray
 ) -> np.ndarray:
-    """(h, w): what is left of the light where a pixel shows an eye, or what is within the mouth; elsewhere 1.
+    """(h, w, 3): what is left of the light where a pixel shows an eye, or what is within the mouth; elsewhere 1.
 
     A rule: the more such pixels lie around one, the wider is what the light comes in by. In the mouth it falls off
     towards the throat, too.
@@ -214,15 +220,16 @@ def _opened(
         around = gaussian_filter(within.astype(np.float32), reach_mm * pixels_per_mm)
         left[within] = least + (1 - least) * np.clip(1.6 * around[within], 0, 1) ** 1.5
     inside = there & np.isin(kind, MOUTH_KINDS)
-    depth = mouth_depths(model)[scene.triangles[shown[inside]]].mean(1)
-    left[inside] *= 1 - (1 - THROAT_LIGHT) * depth
+    depth = np.einsum("nk,nk->n", weights[inside], mouth_depths(model)[scene.triangles[shown[inside]]])
     # Where the lips meet they shade each other.
     rims = np.zeros(len(model.neutral), np.float32)
     for name in ("lips_upper", "lips_lower"):
         rims[model.vertex_groups.get(name, np.zeros(0, np.int32))] = 1.0
     skin = there & (kind == "skin")
     left[skin] *= 1 - _RIMS * np.einsum("nk,nk->n", weights[skin], rims[scene.triangles[shown[skin]]])
-    return left
+    coloured = np.repeat(left[..., None], 3, 2)
+    coloured[inside] *= light_at(depth)
+    return coloured
 
 
 def _eye_colours(scene: _Scene, triangle: np.ndarray, weight: np.ndarray, iris: np.ndarray) -> np.ndarray:

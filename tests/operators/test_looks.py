@@ -8,7 +8,9 @@ import bpy
 import numpy as np
 import pytest
 
+from dnpm.core.face_model.locate import BUILT
 from dnpm.core.face_model.looks import TONES, Look
+from dnpm.core.face_model.model import FaceModel
 from dnpm.operators.scene import compat, names
 from dnpm.operators.scene.detail import map_image
 from dnpm.operators.scene.look import looks, materials, skin_material
@@ -215,3 +217,20 @@ def test_the_mouth_is_darker_in_eevee_alone(face):
         assert material[names.MATERIAL_KIND] == "teeth"
     finally:
         bpy.data.materials.remove(material)
+
+
+@pytest.mark.skipif(not BUILT.is_file(), reason="the default face model is not built")
+def test_teeth_further_back_are_darker_in_solid():
+    face_model = FaceModel.load(BUILT)
+    kinds, places = materials.slots(face_model)
+    teeth, back = kinds.index("teeth"), kinds.index(materials.BACK_TEETH)
+    z = face_model.neutral[face_model.faces[:, :3], 2].mean(1)
+    assert z[places == back].mean() < z[places == teeth].mean() - 15
+    assert (places == back).sum() % 15 == 0, "whole teeth"
+    front, behind = (materials._new(kinds[k], 1.0, face_model) for k in (teeth, back))
+    try:
+        assert max(behind.diffuse_color[:3]) < 0.6 * min(front.diffuse_color[:3])
+        assert min(behind.diffuse_color[:3]) > 0.1
+    finally:
+        for material in (front, behind):
+            bpy.data.materials.remove(material)

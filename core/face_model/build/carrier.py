@@ -8,13 +8,14 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..arkit import ARKIT_NAMES
-from .contacts import Rims, Spread, arch, clear_of_eye, close_lids, close_lips, seal_lips
+from .contacts import Rims, Spread, arch, clear_of_eye, close_lids, close_lips, hollow_lid, seal_lips
 from .data import BaseData, BaseMesh
 from .eyes import LOOK_DEGREES, Eyeball, eyeball, look_rotation, surface_radius
 from .head import Head
 from .identities import Population, Sample, Shaper, align
+from .mouth import TONGUE_SCALE, seat_teeth, seat_tongue, sunk_tongue, tongue_floor
 from .parts import Parts, make_parts
-from .smooth import CreaseSmoother
+from .smooth import CreaseSmoother, ramp
 from .transfer import DeformationTransfer
 from .units import INDEX, mended_units
 
@@ -27,11 +28,8 @@ _LID_MARGIN_MM, _CLOSED_MARGIN_MM = 0.5, 1.2
 # Subdivision draws both rims in: without this there would be a slit between closed lips.
 _SEAL_MM = np.array([0.0, -1.1, 0.0])
 _FORWARD = np.array([0.0, 0.0, 1.0])
-# The mouth's lining and what is in it, drawn in: on thin old cheeks they would come through the skin.
-_MOUTH_SCALE, _TEETH_SCALE, _TONGUE_SCALE = [0.84, 0.92, 0.94], [0.83, 1.0, 0.97], [0.92, 0.9, 0.95]
-# The base mesh's upper incisors end above the lip, so that no teeth would be seen but in a grin. Lips that part at rest
-# show two to three millimetres of them (Vig and Brundo 1978); and they stand before the lower ones.
-_UPPER_TEETH_MM = np.array([0.0, -2.6, 1.3])
+# The mouth's lining, drawn in: on thin old cheeks it would come through the skin.
+_MOUTH_SCALE = [0.84, 0.92, 0.94]
 
 
 @dataclass(frozen=True)
@@ -123,9 +121,9 @@ class Carrier:
         self._move_jaw(self.whole(rest), result)
         tongue = head.groups["tongue"]
         length = np.ptp(rest.head[tongue, 2]) / np.ptp(self.mean.head[tongue, 2])
-        floor = _tongue_floor(rest.head[tongue])
+        floor = tongue_floor(rest.head[tongue])
         # The unit was made for the tongue before it was drawn in.
-        full = floor + (rest.head[tongue] - floor) / _TONGUE_SCALE
+        full = floor + (rest.head[tongue] - floor) / TONGUE_SCALE
         result[INDEX["tongueOut"], tongue] = full + length * self.units[INDEX["tongueOut"], tongue] - rest.head[tongue]
         self._move_lashes(rest, result)
         start = self.n_vertices - 2 * len(self.template.vertices)
@@ -152,13 +150,9 @@ class Carrier:
         head += self._lining[:, None] * (np.array(_MOUTH_SCALE) - 1) * (head - mouth)
         for jaw in ("upper", "lower"):
             teeth = np.unique(self._head.cages[f"teeth_{jaw}"])
-            head[teeth] += (np.array(_TEETH_SCALE) - 1) * (head[teeth] - head[teeth].mean(0))
-            if jaw == "upper":
-                head[teeth] += _UPPER_TEETH_MM
+            head[teeth] = seat_teeth(head[teeth], jaw)
         tongue = self._head.groups["tongue"]
-        # Low in the mouth, behind the lower teeth.
-        floor = _tongue_floor(head[tongue])
-        head[tongue] = floor + (head[tongue] - floor) * _TONGUE_SCALE
+        head[tongue] = seat_tongue(head[tongue])
         eyes = {}
         for i, side in enumerate(SIDES):
             count = len(self._eye_source[0])
@@ -186,7 +180,7 @@ class Carrier:
         rim = np.concatenate([groups["lips_upper"], groups["lips_lower"]])
         lining = np.setdiff1d(groups["mouth"], rim)
         weight = np.zeros(len(position))
-        weight[lining] = _ramp(cKDTree(position[rim]).query(position[lining])[0], 6.0, 18.0)
+        weight[lining] = ramp(cKDTree(position[rim]).query(position[lining])[0], 6.0, 18.0)
         return weight
 
     def _jaw_vertices(self) -> np.ndarray:
@@ -217,7 +211,7 @@ class Carrier:
             groups["head"], np.concatenate([groups["mouth"], groups["socket_left"], groups["socket_right"]])
         )
         outside = np.union1d(outside, groups["neck"])
-        where[outside] = _ramp(cKDTree(mean[rims]).query(mean[outside])[0], 4.0, 9.0)
+        where[outside] = ramp(cKDTree(mean[rims]).query(mean[outside])[0], 4.0, 9.0)
         return CreaseSmoother(self._skin_faces, len(mean), where)
 
     def _mend_eyes(self, rest: Rest, skin: np.ndarray) -> None:
@@ -231,6 +225,9 @@ class Carrier:
             gaze |= {f"eyeLook{d}{side}": look_rotation(d, side) @ _FORWARD for d in LOOK_DEGREES}
             for name, direction in gaze.items():
                 moved = points + skin[INDEX[name]]
+                if name.startswith("eyeBlink"):
+                    upper = self._head.groups[f"lid_upper_{side.lower()}"]
+                    hollow_lid(moved, lid, upper, eye.centre, eye.radius)
                 # The rims of a closed eye are where they must be.
                 free = lid if name.startswith("eyeBlink") else open_lid
                 margin = _CLOSED_MARGIN_MM if name.startswith("eyeBlink") else _LID_MARGIN_MM
@@ -246,7 +243,7 @@ class Carrier:
         return near[distance > eye.radius * surface_radius(angle) + _LID_MARGIN_MM]
 
     def _move_jaw(self, whole: np.ndarray, result: np.ndarray) -> None:
-        """Lower teeth and tongue go with the jaw, rigidly."""
+        """Lower teeth and tongue go with the jaw, rigidly; where it opens, the tongue goes flat as well."""
         groups, n = self._head.groups, self._head.n_mesh
         moved = np.concatenate([self.parts.groups["teeth_lower"] + n, groups["tongue"]])
         for name in JAW_UNITS:
@@ -254,6 +251,8 @@ class Carrier:
             jaw = whole[self._jaw].astype(np.float64)
             rotation, shift = align(jaw, jaw + result[e, self._jaw], np.ones(len(jaw)))
             result[e, moved] = whole[moved] @ rotation.T + shift - whole[moved]
+            if name == "jawOpen":
+                result[e, groups["tongue"]] += sunk_tongue(whole[groups["tongue"]]) @ rotation.T
 
     def _bind_lashes(self, side: str) -> tuple[np.ndarray, np.ndarray]:
         """Three vertices of the lids' rims for every lash vertex, nearest to its strand's root, and their weights."""
@@ -287,15 +286,6 @@ def _turns(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     k[:, 0, 1], k[:, 0, 2], k[:, 1, 2] = -axis[:, 2], axis[:, 1], -axis[:, 0]
     k -= k.transpose(0, 2, 1)
     return np.eye(3) + k + (k @ k) / (1.0 + cosine)[:, None, None]
-
-
-def _tongue_floor(tongue: np.ndarray) -> np.ndarray:
-    return np.array([tongue[:, 0].mean(), tongue[:, 1].min(), tongue[:, 2].min()])
-
-
-def _ramp(x: np.ndarray, start: float, stop: float) -> np.ndarray:
-    t = np.clip((x - start) / (stop - start), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
 
 
 def _triangles(faces: np.ndarray) -> np.ndarray:

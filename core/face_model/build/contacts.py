@@ -12,9 +12,12 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.sparse.linalg import splu
 
 from .eyes import surface_radius
+from .smooth import ramp
 
 _OVERLAP_MM = np.array([0.0, -0.24, 0.18])
 _EVEN_ROUNDS = 3
+_FOLD_SHARE = 0.5
+"""How much of its distance from the eyeball the skin above a closed lid loses."""
 
 
 class Rims:
@@ -118,6 +121,30 @@ def clear_of_eye(
     angle = np.arccos(np.clip(unit @ gaze, -1, 1))
     lacks = radius * surface_radius(angle) + margin - distance
     moved[vertices] += np.maximum(lacks, 0.0)[:, None] * unit
+
+
+def hollow_lid(
+    moved: np.ndarray, vertices: np.ndarray, rim: np.ndarray, centre: np.ndarray, radius: float
+) -> None:  # fmt: skip
+    """moved (V, 3), a face with one eye shut, changed in place: above the closed upper lid `vertices` sink towards the
+    eyeball, so that the lid stands out as its dome with the fold above it, not as one plane up to the brow.
+
+    rim: the upper lid's, where it meets the lower.
+    """
+    offset = moved[vertices] - centre
+    distance = np.linalg.norm(offset, axis=1)
+    gap = distance - radius * surface_radius(np.arccos(np.clip(offset[:, 2] / distance, -1, 1)))
+    ends = moved[rim[[0, -1]], 0]
+    along = np.clip((moved[vertices, 0] - ends.min()) / max(float(np.ptp(ends)), 1e-6), 0.0, 1.0)
+    above = ramp(moved[vertices, 1] - np.interp(moved[vertices, 0], *_ascending(moved[rim])), 1.5, 4.5)
+    share = above * np.sin(np.pi * along) ** 0.5 * ramp(gap, 0.8, 2.5) * (1.0 - ramp(gap, 4.0, 7.5))
+    moved[vertices] -= (_FOLD_SHARE * share * np.maximum(gap - 0.8, 0.0))[:, None] * offset / distance[:, None]
+
+
+def _ascending(line: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of a rim's points, by x."""
+    order = np.argsort(line[:, 0])
+    return line[order, 0], line[order, 1]
 
 
 def arch(n: int) -> np.ndarray:

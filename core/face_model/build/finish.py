@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from .head import Head
+from .smooth import ramp
 
 # From the cut upwards, what a loop's vertices become: shares of the loops 0, 1, 2 ... above each other, the last of the
 # middle of the cut. The outermost loop turns in and up, so that a subdivided neck ends round.
@@ -73,15 +74,10 @@ def _ears(head: Head, mean: np.ndarray) -> np.ndarray:
     """(V, 3) mm that ears are moved by."""
     shift = np.zeros_like(mean)
     skin = mean[: head.n_skin]
-    ear = _ramp(np.abs(skin[:, 0]), _EAR_FROM_MM, _EAR_TO_MM)
+    ear = ramp(np.abs(skin[:, 0]), _EAR_FROM_MM, _EAR_TO_MM)
     y = skin[:, 1]
-    inwards = _LOBE_MM * _ramp(-y, 0.0, 36.0) + _TOP_MM * _ramp(y, 6.0, 22.0)
+    inwards = _LOBE_MM * ramp(-y, 0.0, 36.0) + _TOP_MM * ramp(y, 6.0, 22.0)
     # The neck's sides are as far from the middle as ears.
     ear = ear * (y > -45.0)
     shift[: head.n_skin, 0] = -np.sign(skin[:, 0]) * ear * inwards
     return shift
-
-
-def _ramp(x: np.ndarray, start: float, stop: float) -> np.ndarray:
-    t = np.clip((x - start) / (stop - start), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)

@@ -15,9 +15,16 @@ from .head import MATERIALS, Head
 TEETH_MM = (8.6, 6.8, 7.8, 7.2, 7.0, 10.2, 9.8)
 """Widths of one side's teeth from the middle out: incisors, canine, premolars, molars (Wheeler's averages, rounded)."""
 _LOWER_TEETH_MM = (5.6, 6.2, 7.0, 7.2, 7.4, 11.0, 10.6)
+# Profiles of incisors and canines, and of the teeth that chew: row on the strip, millimetres inwards of its front, and
+# 1 where they count from the tooth's back. The latter have a cusp on either side of a furrow.
+_CUTS = ((0.35, 0.5, 0), (1.05, -0.45, 0), (1.8, 0.0, 0), (2.02, 0.9, 0), (1.9, 0.0, 1), (0.2, 0.8, 1))
+_CHEWS = ((0.35, 0.5, 0), (1.1, -0.45, 0), (1.98, 0.7, 0), (1.84, 2.4, 0), (1.92, -0.9, 1), (0.2, 0.8, 1))
+_ROUNDED_MM = 0.9
 _STRANDS = {"upper": 66, "lower": 36}
 _STRAND_HALF_MM, _CLUMP = 0.11, 3
 """Half of a lash's width at its root; lashes stick together in bunches of about so many."""
+_ROOT_WIDER = {"upper": 2.6, "lower": 1.4}
+"""How much wider a lash is at its root: from afar, where no single hair is seen, the upper ones are one dark line."""
 _GUM_COLUMNS = 41
 
 
@@ -155,14 +162,15 @@ class _Maker:
             mixtures, uv = [], []
             # Rows run from the gum over the front and the biting edge down the back; columns across the tooth. Sides
             # are open, therefore a tooth is as thick there as its neighbour.
-            profile = ((0.35, 0.5, False), (1.05, -0.45, False), (1.8, 0.0, False), (2.02, 0.9, False),
-                       (1.9, 0.0, True), (0.2, 0.8, True))  # fmt: skip
+            profile = _CHEWS if tooth > 3 else _CUTS
             for row, inwards, at_back in profile:
                 for j, t in enumerate((-0.015, 0.3, 0.7, 1.015)):
                     side = j in (0, 3)
                     thick = _thickness(abs(k + t - 7))
-                    depth_mm = inwards + (thick * (0.9 if side else 1.0) if at_back else 0.9 if side else 0.0)
-                    edge = row >= 1.8
+                    # Towards its neighbours a tooth draws in, in front and behind: what tells one from the next.
+                    drawn = _ROUNDED_MM if side else 0.0
+                    depth_mm = inwards + at_back * thick + (1.0 - 2.0 * at_back) * drawn
+                    edge = row >= 1.5
                     short = 0.12 if side and edge else 0.0
                     point = 0.10 if abs(tooth - 2.5) < 0.1 and not side and edge else 0.0
                     mixtures.append(at(row - short + point, a + t * (b - a), depth_mm))
@@ -171,9 +179,9 @@ class _Maker:
             self._quads(table, "teeth", flip=not upwards)
 
         mixtures, uv = [], []
-        # The last row lies behind the teeth, which stand in the gum's upper side.
+        # From the lip over the ridge that the teeth stand in, and down behind them.
         for row, inwards, scallop, behind in (
-            (-1.1, 1.6, 0.0, 0.0), (-0.3, -1.0, 0.0, 0.0), (0.35, -0.85, 1.0, 0.0), (0.4, 1.8, 0.3, 1.0),
+            (-0.9, -0.6, 0.0, 0.0), (0.35, -0.85, 1.0, 0.0), (0.4, 0.9, 0.3, 1.0), (-1.0, 2.6, 0.0, 1.0),
         ):  # fmt: skip
             for s in np.linspace(borders[0], borders[-1], _GUM_COLUMNS):
                 k = int(np.clip(np.searchsorted(borders, s) - 1, 0, len(borders) - 2))
@@ -213,7 +221,11 @@ class _Maker:
             middle = 0.5 * (1.0 + tip)
             root = self._at(sheet, 0.85, column)
             mixtures = []
-            for row, shift, width in ((0.85, 0.0, half), (middle, 0.4 * lean, 0.75 * half), (tip, lean, 0.0)):
+            for row, shift, width in (
+                (0.95, 0.0, _ROOT_WIDER[lid] * half),
+                (middle, 0.4 * lean, 0.9 * half),
+                (tip, lean, 0.0),
+            ):
                 ends = (-width, width) if width else (0.0,)
                 mixtures += [self._at(sheet, row, column + direction * shift + end) for end in ends]
             uv = [(0.0, 0.0), (0.02, 0.0), (0.0, 0.5), (0.02, 0.5), (0.01, 1.0)]

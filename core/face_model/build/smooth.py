@@ -1,4 +1,4 @@
-"""Softens what an expression crushes: folds that would be hard creases on old faces."""
+"""Softens what an expression crushes: folds that would be hard creases on old faces. And the step that is soft."""
 
 from __future__ import annotations
 
@@ -72,3 +72,9 @@ class CreaseSmoother:
             [np.bincount(faces.ravel(), np.repeat(across[:, c], 4), len(points)) for c in range(3)], 1
         )  # fmt: skip
         return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-9)
+
+
+def ramp(x: np.ndarray, start: float, stop: float) -> np.ndarray:
+    """0 up to `start`, 1 from `stop` on, without a corner."""
+    t = np.clip((x - start) / (stop - start), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)

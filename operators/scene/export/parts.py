@@ -73,7 +73,9 @@ def parts_of(model: FaceModel) -> tuple[list[str], np.ndarray]:
 def _part(kind: str, *, within: bool) -> str:
     if kind in _SKIN_KINDS:
         return SKIN if within else SKIN_REST
-    return "dnpm_eyes" if kind in _EYE_KINDS else f"dnpm_{kind}"
+    if kind in _EYE_KINDS:
+        return "dnpm_eyes"
+    return "dnpm_teeth" if kind == materials.BACK_TEETH else f"dnpm_{kind}"
 
 
 def corner_uv(mesh: bpy.types.Mesh, model: FaceModel) -> np.ndarray:

@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from ....core.face_model.model import FaceModel
-from ....core.face_model.mouth import MOUTH_KINDS, THROAT_LIGHT, mouth_depths
+from ....core.face_model.mouth import MOUTH_KINDS, THROAT_LIGHT, light_at, mouth_depths, tooth_depths
 from .. import compat, names
 from ..detail import map_image
 from . import eye_material, nodes, skin_material
@@ -30,11 +30,21 @@ _PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
     "teeth": ((0.84, 0.77, 0.65, 1.0), 0.22, 0.25),
     "gums": ((0.42, 0.15, 0.135, 1.0), 0.3, 0.2),
     "tongue": ((0.47, 0.17, 0.15, 1.0), 0.4, 0.2),
-    "mouth": ((0.26, 0.07, 0.06, 1.0), 0.4, 0.1),
+    "mouth": ((0.5, 0.14, 0.12, 1.0), 0.4, 0.1),
     "brows": ((0.04, 0.026, 0.018, 1.0), 0.6, 0.0),
     "cornea": ((1.0, 1.0, 1.0, 1.0), 0.02, 0.0),
 }
 _OTHER = ((0.52, 0.30, 0.215, 1.0), 0.5, 0.0)
+BACK_TEETH = "teeth_back"
+"""Teeth whose place is so deep that little light comes there: shading without nodes (Solid) knows one colour a
+material, and side teeth would be as bright as the front ones."""
+_BACK_FROM = 0.55
+"""Depth from which a tooth is one of them."""
+_IN_SOLID = {BACK_TEETH: 0.72, "mouth": 0.6}
+"""The depth whose light these have in Solid."""
+_IN_NODES = 0.5
+"""How much of what the depth takes is taken from the base colour: Cycles finds the rest by itself, and engines by their
+occlusion. All of it made the open mouth a black hole."""
 _LIPS_M = 0.02
 """How far off the lips still take light from the teeth."""
 _LID_MM = 12.0
@@ -52,9 +62,19 @@ def set_up(mesh: bpy.types.Mesh, model: FaceModel, unit_scale: float) -> None:
 
 
 def slots(model: FaceModel) -> tuple[list[str], np.ndarray]:
-    """The materials' kinds, and (F,) int32: each face's. They are the model's parts; an eye's iris and pupil stand
-    apart, after them, because shading without nodes (Solid) knows one colour a material and eyes would be blank."""
-    kinds, places = list(model.material_names), model.face_material.astype(np.int32)
+    """The materials' kinds, and (F,) int32: each face's. They are the model's parts; an eye's iris and pupil and the
+    teeth further back stand apart, after them, because shading without nodes (Solid) knows one colour a material: eyes
+    would be blank and side teeth a bright wall."""
+    kinds, places = _eye_slots(list(model.material_names), model.face_material.astype(np.int32), model)
+    if "teeth" in kinds:
+        back = (places == kinds.index("teeth")) & (tooth_depths(model) > _BACK_FROM)
+        if back.any():
+            places = np.where(back, len(kinds), places).astype(np.int32)
+            kinds.append(BACK_TEETH)
+    return kinds, places
+
+
+def _eye_slots(kinds: list[str], places: np.ndarray, model: FaceModel) -> tuple[list[str], np.ndarray]:
     if "eye" not in kinds:
         return kinds, places
     corners = model.uv[model.faces_uv] - 0.5
@@ -136,12 +156,16 @@ def _new(kind: str, unit_scale: float, model: FaceModel) -> bpy.types.Material:
         _lashes(tree, shader, strips="lashes_left" not in model.vertex_groups)
         material.diffuse_color = _LASH
     else:
-        colour, roughness, subsurface = _PLAIN.get(kind, _OTHER)
+        part = "teeth" if kind == BACK_TEETH else kind
+        colour, roughness, subsurface = _PLAIN.get(part, _OTHER)
         shader.inputs["Base Color"].default_value = material.diffuse_color = colour
         shader.inputs["Roughness"].default_value = roughness
         nodes.subsurface(shader, subsurface, (1.0, 0.4, 0.3), 0.002 / unit_scale)
-        if kind in MOUTH_KINDS:
-            light = nodes.ranged(tree, nodes.attribute(tree, DEPTH).outputs["Fac"], (0.0, 1.0), (1.0, THROAT_LIGHT))
+        if kind in _IN_SOLID:
+            material.diffuse_color = (*(np.array(colour[:3]) * light_at(np.array([_IN_SOLID[kind]]))[0]), 1.0)
+        if part in MOUTH_KINDS:
+            deep = 1 - _IN_NODES * (1 - np.array(THROAT_LIGHT))
+            light = nodes.mix(tree, (1.0,) * 4, (*deep, 1.0), nodes.attribute(tree, DEPTH).outputs["Fac"])
             tree.links.new(nodes.multiplied(tree, colour, light), shader.inputs["Base Color"])
             _darken_in_eevee(tree, shader, unit_scale)
     return material

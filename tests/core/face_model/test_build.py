@@ -102,6 +102,33 @@ def test_lower_teeth_follow_the_jaw_rigidly(builder, old_person):
     assert np.abs(deltas[INDEX["jawOpen"], upper]).max() == 0
 
 
+def test_an_open_jaw_shows_a_tongue_on_its_floor(builder, old_person):
+    """Its middle comes down further than the teeth beside it, its tip with them."""
+    _, whole, deltas = old_person
+    groups, opens = builder.mesh().groups, INDEX["jawOpen"]
+    tongue, teeth = whole[groups["tongue"]], whole[groups["teeth_lower"]]
+    opened = tongue + deltas[opens, groups["tongue"]]
+    middle = np.abs(tongue[:, 0]) < 4
+    back = middle & (tongue[:, 2] < tongue[:, 2].max() - 25) & (tongue[:, 2] > teeth[:, 2].min())
+    top = back & (tongue[:, 1] > np.quantile(tongue[back, 1], 0.6))
+    # What a rigid jaw does to a place depends on how far from its joint it lies.
+    rigid = np.polyfit(teeth[:, 2], deltas[opens, groups["teeth_lower"], 1], 1)
+    further = (opened - tongue)[:, 1] - np.polyval(rigid, tongue[:, 2])
+    assert further[top].max() < -3
+    assert np.abs(further[middle & (tongue[:, 2] > tongue[:, 2].max() - 3)]).max() < 1.5
+
+
+def test_a_smile_gathers_the_cheek(builder, mean_expressions):
+    rest = builder.carrier.mean.head
+    lm = rest[builder.head.landmarks68]
+    apple = lm[[42, 45]].mean(0) + 0.42 * (lm[54] - lm[[42, 45]].mean(0)) + [7, 0, 0]
+    skin = np.setdiff1d(builder.head.groups["head"], builder.head.groups["mouth"])
+    near = skin[(np.linalg.norm((rest[skin] - apple)[:, :2], axis=1) < 6) & (rest[skin, 2] > 60)]
+    for name in ("mouthSmileLeft", "cheekSquintLeft"):
+        forward = mean_expressions[INDEX[name], near, 2].mean()
+        assert 0.7 < forward < 2.0, "ICT-FaceKit's: 1.0 to 1.6 mm"
+
+
 def test_eyes_turn_within_themselves(builder, old_person):
     rest, whole, deltas = old_person
     eye = builder.mesh().groups["eye_left"]
