@@ -24,6 +24,7 @@ from . import (
     train_speech,
     train_style,
     train_teeth,
+    train_tongue,
 )
 from .train_options import add_training, command_line, training_of
 
@@ -75,6 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     train_readout.add_subparser(what)
     train_lips.add_subparser(what)
     train_teeth.add_subparser(what)
+    train_tongue.add_subparser(what)
     train_style.add_subparser(what)
     train_photo.add_subparser(what)
     train_restoration.add_subparser(what)

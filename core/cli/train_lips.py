@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     made = Readout(
         np.vstack([before.weight[:first], weight, rest[0]]),
         np.concatenate([before.bias[:first], [np.float32(bias)], rest[1]]),
+        before.tongue,
     )
     about = {
         "command": command_line(), "voices": [voice.name for voice in voices], "languages": list(bilabials.SENTENCES),

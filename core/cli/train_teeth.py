@@ -48,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     encoder = open_encoder(decoder.config.encoder, args.encoder_file, str(device_of(args)))
     voices = choose(None)
     weight, bias, scores = labiodentals.train(labiodentals.spoken(encoder, voices, args.sentences, args.seed))
-    made = Readout(np.vstack([before.weight[:first], weight]), np.append(before.bias[:first], np.float32(bias)))
+    rows = np.vstack([before.weight[:first], weight]), np.append(before.bias[:first], np.float32(bias))
+    made = Readout(*rows, before.tongue)
     about = {"command": command_line(), "voices": [voice.name for voice in voices], "scores": scores}
     save_speech(args.out, decoder, dict(card) | {"teeth": about}, made)
     print("\n".join(f"{name:<40}{value:.4f}" for name, value in scores.items()))

@@ -22,7 +22,7 @@ from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
 from .encoders.windows import at_rate
 from .prosody import Prosody, ProsodyMeter
-from .readout import Readout
+from .readout import Readout, TongueListener
 from .silence import ABSOLUTE_DB
 from .speaking import speak
 from .weights import load_readout, load_speech
@@ -155,8 +155,17 @@ def steps(
     read: list[np.ndarray] = []
     given: list[np.ndarray] = []
 
+    layer = None if animator.readout is None else animator.readout.tongue
+    listener = None if layer is None else TongueListener(layer)
+
+    def encoded() -> Iterator[np.ndarray]:
+        for part in animator.encoder.stream(heard()):
+            if listener is not None:
+                listener.add(part)
+            yield part
+
     def frames() -> Iterator[np.ndarray]:
-        for part in at_rate(animator.encoder.stream(heard()), animator.encoder.rate, config.rate):
+        for part in at_rate(encoded(), animator.encoder.rate, config.rate):
             if animator.readout is not None:
                 read.append(animator.readout(part))
             if learnt is not None:
@@ -173,6 +182,8 @@ def steps(
     heard_level = prosody.level
     times = np.arange(len(motion)) / config.rate
     said = np.concatenate(read)[: len(times)] if read else None
+    if said is not None and listener is not None:
+        said[:, 1:3] = listener.at(times[: len(said)], animator.encoder.rate)
     if said is not None and controls.gate:
         speaks = readout.speaking(said[:, 0], times, len(prosody.level))
         prosody = replace(prosody, level=readout.without_speech(prosody.level, speaks))

@@ -1,8 +1,9 @@
-"""What a linear layer reads in the encoder's features: whether somebody speaks, where tongue and lips are. numpy alone.
+"""What small layers read in the encoder's features: whether somebody speaks, where tongue and lips are. numpy alone.
 
 Learnt by logistic regression (`core/training/speech/readout.py`), kept in the file of the speech weights. Weights of an
 older version, and of other encoders, have none: then every sound that is not silent counts as speech, and the tongue
-stays where it is.
+stays where it is. Where the tongue is, a layer of its own reads from a feature and those around it (`TongueLayer`),
+because th is told from t, d, f and v by how it begins and ends; older weights have two rows for it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ first three or four."""
 COUNTS = (len(LEARNT_FIRST), len(ROWS) - 1, len(ROWS))
 _LIPS, _AT_TEETH = ROWS.index("bilabial"), ROWS.index("labiodental")
 NAMES = ("readout.weight", "readout.bias")
+TONGUE_NAMES = ("tongue.hidden_weight", "tongue.hidden_bias", "tongue.weight", "tongue.bias")
+TONGUE_CLASSES = ("other", "dental", "coronal", "labiodental")
+"""Rows of `TongueLayer`. The last is there to be told from th, and not used: f and v have a row of the readout."""
+AROUND = 2
+"""Features before and after one that the tongue is read from, 20 ms each."""
 """Arrays in the weights' file: (3 to 5, width) and (3 to 5,) float32."""
 _SPEAKS, _SURELY, _AROUND_S, _OVER_S = 0.12, 0.35, 0.16, 0.10
 """A moment is speech when within so many seconds the probability, averaged over a tenth, is above a low threshold, in a
@@ -46,11 +52,62 @@ _OPEN = (0.03, 0.12)
 
 
 @dataclass(frozen=True)
+class TongueLayer:
+    """Which of TONGUE_CLASSES sounds, from 2 AROUND + 1 features in order of time, through a few rectified units:
+    hidden_weight (h, (2 AROUND + 1) width), hidden_bias (h,), weight (4, h), bias (4,)."""
+
+    hidden_weight: np.ndarray
+    hidden_bias: np.ndarray
+    weight: np.ndarray
+    bias: np.ndarray
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """Features (n, width) -> probabilities (max(n - 2 AROUND, 0), 4) float32: of all but the outermost."""
+        if len(features) <= 2 * AROUND:
+            return np.zeros((0, len(self.bias)), np.float32)
+        count, width = len(features) - 2 * AROUND, features.shape[1]
+        units = np.tile(self.hidden_bias, (count, 1)).astype(np.float32)
+        for k in range(2 * AROUND + 1):
+            part = self.hidden_weight[:, k * width : (k + 1) * width]
+            units += features[k : k + count].astype(np.float32) @ part.T
+        score = np.maximum(units, 0) @ self.weight.T + self.bias
+        score = np.exp(score - score.max(1, keepdims=True))
+        return (score / score.sum(1, keepdims=True)).astype(np.float32)
+
+
+class TongueListener:
+    """Hears features as they come, at the encoder's rate; the first and the last are taken to go on."""
+
+    def __init__(self, layer: TongueLayer) -> None:
+        self._layer, self._held = layer, np.zeros((0, 0), np.float32)
+        self._found: list[np.ndarray] = []
+
+    def add(self, features: np.ndarray) -> None:
+        """(n, width), the next ones."""
+        if not len(features):
+            return
+        before = self._held if len(self._held) else np.repeat(features[:1], AROUND, 0)
+        known = np.concatenate([before, features])
+        self._found.append(self._layer(known))
+        self._held = known[-2 * AROUND :]
+
+    def at(self, times: np.ndarray, rate: float) -> np.ndarray:
+        """(T, 2) float32: probabilities of th, and of t, d, n, l, s, z, at times (T,) s; rate: features a second."""
+        if not len(self._held):
+            return np.zeros((len(times), 2), np.float32)
+        end = self._layer(np.concatenate([self._held, np.repeat(self._held[-1:], AROUND, 0)]))
+        chance = np.concatenate([*self._found, end])
+        places = np.arange(len(chance)) / rate
+        return np.stack([np.interp(times, places, chance[:, k]) for k in (1, 2)], 1).astype(np.float32)
+
+
+@dataclass(frozen=True)
 class Readout:
-    """weight (3 to 5, width), bias (3 to 5,)."""
+    """weight (3 to 5, width), bias (3 to 5,); and where the tongue is, if the weights know it better."""
 
     weight: np.ndarray
     bias: np.ndarray
+    tongue: TongueLayer | None = None
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
         """Features (n, width) -> probabilities (n, 3 to 5) float32, in the order of ROWS."""

@@ -12,8 +12,9 @@ from dnpm.core.errors import DnpmError
 from dnpm.core.speech import readout as readouts
 from dnpm.core.speech.config import SpeechConfig
 from dnpm.core.speech.decoder import SpeechDecoder
-from dnpm.core.speech.readout import Readout, speaking, tongue
+from dnpm.core.speech.readout import AROUND, Readout, TongueLayer, TongueListener, speaking, tongue
 from dnpm.core.speech.weights import load_readout, load_speech, save_speech
+from dnpm.core.training.speech import dentals
 from dnpm.core.training.speech import readout as training
 
 ABOUT = {"name": "tiny", "data": "none", "licence": "CC0-1.0", "command": "test", "seed": 0, "hours": 0, "scores": {}}
@@ -147,3 +148,63 @@ def test_the_lip_at_the_teeth_keeps_the_lips_apart():
     older, wider = readouts.teeth(said[:, :4])
     assert not older.any()
     assert not wider.any()
+
+
+def _layer(width: int) -> TongueLayer:
+    rng = np.random.default_rng(1)
+    parts = (7, (2 * AROUND + 1) * width), (7,), (4, 7), (4,)
+    return TongueLayer(*(rng.standard_normal(shape).astype(np.float32) for shape in parts))
+
+
+def test_the_tongue_is_heard_alike_however_the_sound_arrives():
+    layer, features = _layer(6), np.random.default_rng(2).standard_normal((50, 6)).astype(np.float32)
+    whole = TongueListener(layer)
+    whole.add(features)
+    times = np.arange(30) / 30
+    expected = whole.at(times, 50.0)
+    for sizes in ([1] * 50, [3, 40, 0, 7], [49, 1]):
+        listener, begin = TongueListener(layer), 0
+        for size in sizes:
+            listener.add(features[begin : begin + size])
+            begin += size
+        np.testing.assert_allclose(listener.at(times, 50.0), expected, atol=1e-5)
+    padded = np.concatenate([features[:1]] * AROUND + [features] + [features[-1:]] * AROUND)
+    np.testing.assert_allclose(expected[::3], layer(padded)[::5, 1:3], atol=1e-5)
+    np.testing.assert_allclose(layer(padded).sum(1), 1, atol=1e-5)
+    assert not TongueListener(layer).at(times, 50.0).any()
+
+
+def test_the_layer_of_the_tongue_travels_with_the_weights(tmp_path: Path):
+    config = SpeechConfig("whisper-tiny.en", 16, width=16, heads=2, feedforward=16, past=8)
+    decoder, rows = SpeechDecoder(config), (np.zeros((5, 16), np.float32), np.zeros(5, np.float32))
+    save_speech(tmp_path / "with", decoder, ABOUT, Readout(*rows, _layer(16)))
+    again = load_readout(tmp_path / "with").tongue
+    np.testing.assert_allclose(again.hidden_weight, _layer(16).hidden_weight, atol=2e-3)
+    np.testing.assert_allclose(again.bias, _layer(16).bias, atol=2e-3)
+    assert load_speech(tmp_path / "with")[0].config == config
+    save_speech(tmp_path / "without", decoder, ABOUT, Readout(*rows))
+    assert load_readout(tmp_path / "without").tongue is None
+    save_speech(tmp_path / "bad", decoder, ABOUT, Readout(*rows, _layer(15)))
+    with pytest.raises(DnpmError, match="its readout of the tongue does not fit"):
+        load_readout(tmp_path / "bad")
+
+
+def test_th_is_learnt_from_what_is_around_it():
+    """A th here is a feature that only what comes before it tells from a t."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for k in range(240):
+        features, phones = 0.3 * rng.standard_normal((200, 8)).astype(np.float32), []
+        for begin in range(10, 190, 20):
+            name = ("TH", "T", "F")[int(rng.integers(3))]
+            features[begin - 2 : begin, {"TH": 1, "T": 2, "F": 3}[name]] += 3
+            features[begin : begin + 3, 0] += 3
+            phones.append((begin / 50, (begin + 3) / 50, name))
+        rows.append((features, phones, k % 8 == 0))
+    layer, scores = dentals.train(rows, 50.0, 0)
+    assert scores["th out"] > 0.9
+    assert scores["t, d, n, l, s, z tip up"] > 0.9
+    assert scores["f, v wrongly out"] < 0.1
+    assert layer.weight.shape[0] == 4
+    truth = dentals.truth_of(10, 50.0, [(0.0, 0.06, "T"), (0.06, 0.14, "DH"), (0.14, 0.2, "AA")])
+    assert truth.tolist() == [2, 2, 2, -1, 1, 1, 1, -1, 0, 0]
