@@ -39,8 +39,10 @@ _LEAST = 1e-6
 def line_strength(seen: Seen, lines: np.ndarray) -> np.ndarray:
     """(H, W) factors for lines (H, W) mm, both within `skin_input.WINDOW`."""
     sharp = np.clip((_SEEN_MM[1] - seen.blur_mm) / (_SEEN_MM[1] - _SEEN_MM[0]), 0, 1)
-    doubted = 1 + sharp * seen.trust * (_amplitude(lines, seen.mm) - 1)
-    return np.asarray(np.clip(doubted * _evidence(seen, lines), _FAINTEST, _GAIN[1]), np.float32)
+    doubted = 1 + sharp * (_amplitude(lines, seen.mm) - 1)
+    strength = np.clip(doubted * _evidence(seen, lines), _FAINTEST, _GAIN[1])
+    # What is around a brow says nothing of the brow.
+    return np.asarray(1 + seen.trust * (strength - 1), np.float32)
 
 
 def _amplitude(lines: np.ndarray, mm: float) -> np.ndarray:
