@@ -36,7 +36,7 @@ from dnpm.core.speech.audio import open_sound
 from dnpm.core.speech.controls import USUAL
 
 ROOT = Path(__file__).resolve().parents[1]
-TILE, SIDE, OFF = (220, 264), 330, (-18, 8)
+TILE, SIDE, OFF = (220, 264), 268, (-10, 0)
 """A tile, the portrait that it is cut from, and how far the face lies off that one's middle; pixels."""
 OPEN, BLINK = (0.4, 0.85), 0.15
 FILM_FPS, FILM_SIZE, FILM_BYTES = 10, (240, 288), 1_500_000
