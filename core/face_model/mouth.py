@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.mesh import vertex_normals
 from .model import FaceModel
 
 MOUTH_KINDS = ("teeth", "gums", "tongue", "mouth")
@@ -15,13 +16,24 @@ DEEP_MM = 26.0
 _GAP, _DEEP_GAP = 0.2, 0.6
 """How much deeper the borders of a tooth's sheet lie, where it meets its neighbours and the gum; and how much more so
 at depth 1: without it a row of teeth, whose gaps are narrower than a face of the mesh, would be one white band."""
+_INNER = 1.0
+"""How much deeper what of the teeth faces the tongue lies: it gets the light that the dark throws back. Seen along the
+row the inner sides of the molars would else be one bright wall."""
+_FRONT = 0.15
+"""Teeth before this depth are the front ones, whose inner sides nobody sees."""
 _TOOTH = 0.6
 """What spans more depth than this is no single tooth."""
 
 
 def mouth_depths(model: FaceModel) -> np.ndarray:
-    """(V,) float32: on the mouth's parts how deep they lie, 0 at the front of the teeth and 1 at DEEP_MM behind it; and
-    a little deeper between teeth."""
+    """(V,) float32: on the mouth's parts how deep they lie, 0 at the front of the teeth and 1 at DEEP_MM behind it; a
+    little deeper between teeth, and up to 2 on their inner sides."""
+    depths = _behind_the_front(model)
+    return depths + _INNER * depths * _facing_tongue(model)
+
+
+def _behind_the_front(model: FaceModel) -> np.ndarray:
+    """(V,) float32, 0 to 1: `mouth_depths`, inner sides like outer ones."""
     depths = np.zeros(len(model.neutral), np.float32)
     kinds = [k for k, name in enumerate(model.material_names) if name in MOUTH_KINDS]
     inside = np.unique(model.faces[np.isin(model.face_material, kinds)])
@@ -33,6 +45,19 @@ def mouth_depths(model: FaceModel) -> np.ndarray:
         border = _borders(model)
         depths[border] = np.minimum(depths[border] + _GAP + _DEEP_GAP * depths[border], 1.0)
     return depths
+
+
+def _facing_tongue(model: FaceModel) -> np.ndarray:
+    """(V,) float32, 0 to 1: how much vertices of the teeth face the middle of the mouth."""
+    found = np.zeros(len(model.neutral), np.float32)
+    if "teeth" in model.material_names:
+        chosen = np.unique(model.faces[model.face_material == model.material_names.index("teeth")])
+        chosen = chosen[chosen >= 0]
+        outward = (model.neutral[chosen] - model.neutral[chosen].mean(0))[:, [0, 2]]
+        outward /= np.maximum(np.linalg.norm(outward, axis=1, keepdims=True), 1e-6)
+        normals = vertex_normals(model.neutral, model.faces)[chosen][:, [0, 2]]
+        found[chosen] = np.clip(-(normals * outward).sum(1), 0, 1)
+    return found
 
 
 def _borders(model: FaceModel) -> np.ndarray:
@@ -48,12 +73,13 @@ def _borders(model: FaceModel) -> np.ndarray:
 
 def light_at(depth: np.ndarray) -> np.ndarray:
     """Depths (n,) of `mouth_depths` -> (n, 3) what is left of the light, linear RGB."""
-    return 1 - np.asarray(depth, np.float32)[:, None] * (1 - np.array(THROAT_LIGHT, np.float32))
+    depth, throat = np.asarray(depth, np.float32)[:, None], np.array(THROAT_LIGHT, np.float32)
+    return np.where(depth <= 1, 1 - depth * (1 - throat), throat ** np.maximum(depth, 1))
 
 
 def tooth_depths(model: FaceModel) -> np.ndarray:
-    """(F,) float32: how deep a face's whole tooth lies, by `mouth_depths`; 0 for faces that are none. Where a model's
-    teeth are one mesh, each face goes by itself."""
+    """(F,) float32: how deep a face's whole tooth lies, 0 to 1, and 1 on inner sides but the front teeth's; 0 for faces
+    that are none. Where a model's teeth are one mesh, each face goes by itself."""
     result = np.zeros(len(model.faces), np.float32)
     if "teeth" not in model.material_names:
         return result
@@ -65,8 +91,10 @@ def tooth_depths(model: FaceModel) -> np.ndarray:
         np.minimum.at(tooth, faces, tooth[faces].min(1)[:, None])
         if (tooth == before).all():
             break
-    depth, which = mouth_depths(model)[faces].mean(1), tooth[faces[:, 0]]
+    depth, which = _behind_the_front(model)[faces].mean(1), tooth[faces[:, 0]]
+    inner = (_facing_tongue(model)[faces].mean(1) > 0.5) & (depth > _FRONT)
     for one in np.unique(which):
         own = which == one
         result[chosen[own]] = depth[own].mean() if np.ptp(depth[own]) < _TOOTH else depth[own]
+    result[chosen[inner]] = 1.0
     return result

@@ -226,7 +226,7 @@ def test_teeth_further_back_are_darker_in_solid():
     teeth, back = kinds.index("teeth"), kinds.index(materials.BACK_TEETH)
     z = face_model.neutral[face_model.faces[:, :3], 2].mean(1)
     assert z[places == back].mean() < z[places == teeth].mean() - 15
-    assert (places == back).sum() % 15 == 0, "whole teeth"
+    assert (places == back).sum() > 60
     front, behind = (materials._new(kinds[k], 1.0, face_model) for k in (teeth, back))
     try:
         assert max(behind.diffuse_color[:3]) < 0.6 * min(front.diffuse_color[:3])
