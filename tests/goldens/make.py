@@ -76,7 +76,7 @@ def pictures(work: Path, photo: Path | None = None, wrong: bool = False) -> dict
     if wrong:
         items += [{"name": f"wrong-{name}"} | ITEMS[of] | change for name, (of, change) in WRONG.items()]
     made = _batch(work / "faces", items)
-    words = ("--resolution", "256", "--levels", "0", "--no-sheet")
+    words = ("--resolution", "512", "--levels", "0", "--no-sheet")
     dnpm("reconstruct", str(photo or made["smile"]), "--out", str(work / "photo"), *words)
     return made | _batch(work / "again", [{"name": "photo", "preset": str(work / "photo" / "face.json")}])
 
