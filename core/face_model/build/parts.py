@@ -179,9 +179,10 @@ class _Maker:
             self._quads(table, "teeth", flip=not upwards)
 
         mixtures, uv = [], []
-        # From the lip over the ridge that the teeth stand in, and down behind them.
+        # From the lip over the ridge that the teeth stand in, and down behind them. Under the lip it turns inwards: in
+        # a smile with an open jaw it would come through the chin.
         for row, inwards, scallop, behind in (
-            (-0.9, -0.6, 0.0, 0.0), (0.35, -0.85, 1.0, 0.0), (0.4, 0.9, 0.3, 1.0), (-1.0, 2.6, 0.0, 1.0),
+            (-0.8, 2.2, 0.0, 0.0), (0.35, -0.85, 1.0, 0.0), (0.4, 0.9, 0.3, 1.0), (-1.0, 2.6, 0.0, 1.0),
         ):  # fmt: skip
             for s in np.linspace(borders[0], borders[-1], _GUM_COLUMNS):
                 k = int(np.clip(np.searchsorted(borders, s) - 1, 0, len(borders) - 2))

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+from scipy import ndimage
 
-from dnpm.core.face_model.mouth import THROAT_LIGHT, light_at, mouth_depths, tooth_depths
+from dnpm.core.face_model.mouth import MOUTH_KINDS, THROAT_LIGHT, light_at, mouth_depths, tooth_depths
+from dnpm.core.face_model.sampling import random_identity
 from dnpm.core.geometry.mesh import vertex_normals
+from dnpm.core.geometry.rasteriser import rasterise
+from dnpm.core.photo.camera import Camera, turned
 
 
 def test_light_falls_off_and_reddens():
@@ -42,3 +48,29 @@ def test_inner_sides_of_side_teeth_lie_in_the_dark(face_model):
     light = light_at(mouth_depths(face_model)[faces].mean(1))[:, 0]
     assert np.median(light[inner]) < 0.5 * np.median(light[outer])
     assert (tooth_depths(face_model)[teeth][inner] == 1).all()
+
+
+@pytest.mark.parametrize("seed", [120, 189])
+@pytest.mark.parametrize("moved", [{"jawOpen": 1.0}, {"jawOpen": 0.4, "mouthSmileLeft": 1.0, "mouthSmileRight": 1.0}])
+def test_nothing_in_the_mouth_comes_through_the_skin(face_model, seed, moved):
+    """Gums came through the chin of people with little of it."""
+    expression = np.zeros(face_model.n_exp, np.float32)
+    for name, value in moved.items():
+        expression[face_model.expression_names.index(name)] = value
+    vertices = face_model.vertices(random_identity(face_model, seed), expression)
+    quad = face_model.faces[:, 3] >= 0
+    triangles = np.concatenate([face_model.faces[:, :3], face_model.faces[quad][:, [0, 2, 3]]])
+    kind = np.concatenate([face_model.face_material, face_model.face_material[quad]])
+    within = np.isin(kind, [face_model.material_names.index(name) for name in MOUTH_KINDS])
+    lips = vertices[face_model.landmarks68[48:60]]
+    for yaw in (-30.0, 0.0, 30.0):
+        camera = Camera.before((300, 300), 600.0, 1.0, 110.0, lips.mean(0), turned(yaw))
+        pixels, depth = camera.project(vertices)
+        shown, _ = rasterise(pixels, depth, triangles, camera.size)
+        outline = Image.new("L", camera.size)
+        ImageDraw.Draw(outline).polygon(
+            [tuple(map(float, point)) for point in pixels[face_model.landmarks68[48:60]]], 1
+        )
+        between = ndimage.binary_dilation(np.asarray(outline) > 0, iterations=4)
+        outside = (shown >= 0) & within[shown] & ~between
+        assert not outside.any(), f"{outside.sum()} pixels, turned by {yaw:g} degrees"
