@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import sparse
+
+if TYPE_CHECKING:
+    from scipy import sparse
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def as_quads(faces: np.ndarray) -> np.ndarray:
 
 def corner_sampler(faces: np.ndarray, faces_uv: np.ndarray, n_vertices: int, n_corners: int) -> sparse.csr_matrix:
     """(V, D) float32: a UV layer's corners -> vertices; the mean of several at a seam, 0 outside of the layer."""
+    from scipy import sparse  # Blender, which has none, takes its normals from this file.
+
     rows, columns = np.nonzero((np.asarray(faces) >= 0) & (np.asarray(faces_uv) >= 0))
     pairs = np.unique(np.stack([faces[rows, columns], faces_uv[rows, columns]], 1), axis=0)
     weights = (1 / np.bincount(pairs[:, 0], minlength=n_vertices)[pairs[:, 0]]).astype(np.float32)

@@ -79,6 +79,11 @@ def grid(quads: np.ndarray) -> np.ndarray:
     return result if result.shape[0] <= result.shape[1] else result.T
 
 
+def _profile(number: int) -> np.ndarray:
+    """(6, 3): of a tooth of a row of 14, counted from one end; beyond the ends as at them."""
+    return np.array(_CHEWS if abs(number - 6.5) > 3 else _CUTS)
+
+
 class _Maker:
     def __init__(self, head: Head, mean: np.ndarray) -> None:
         self._head, self._mean = head, mean
@@ -162,10 +167,13 @@ class _Maker:
             mixtures, uv = [], []
             # Rows run from the gum over the front and the biting edge down the back; columns across the tooth. Sides
             # are open, therefore a tooth is as thick there as its neighbour.
-            profile = _CHEWS if tooth > 3 else _CUTS
-            for row, inwards, at_back in profile:
+            profile = _profile(k)
+            for line in range(len(profile)):
                 for j, t in enumerate((-0.015, 0.3, 0.7, 1.015)):
                     side = j in (0, 3)
+                    # Where a tooth meets one of the other kind, both have the mean of the two.
+                    beside = _profile(k + {0: -1, 3: 1}.get(j, 0))
+                    row, inwards, at_back = 0.5 * (profile[line] + beside[line])
                     thick = _thickness(abs(k + t - 7))
                     # Towards its neighbours a tooth draws in, in front and behind: what tells one from the next.
                     drawn = _ROUNDED_MM if side else 0.0
