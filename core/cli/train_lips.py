@@ -14,24 +14,17 @@ from pathlib import Path
 
 from ..capture import options
 from ..errors import DnpmError
-from ..options import add_device, device_of
-from .train_options import command_line, training_parser
+from ..options import device_of
+from .train_options import add_heard, command_line, training_parser
 
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`speech-lips` beside the networks."""
     parser = training_parser(what, "speech-lips", "which frames are an m, b or p, in any language", __doc__, run)
-    parser.add_argument("--weights", metavar="DIR", help="the speech weights (default: the shipped ones)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where they are written with the row")
+    add_heard(parser, "row", 3, "English ones of each voice")
     parser.add_argument("--captures", type=Path, metavar="DIR", help="captured takes with their sounds")
     parser.add_argument("--hold-out", nargs="*", default=[], metavar="NAME", help="takes for the scores alone")
-    parser.add_argument(
-        "--sentences", type=int, default=3, metavar="N", help="English ones of each voice (%(default)s)"
-    )
-    parser.add_argument("--encoder-file", metavar="PLACE", help="the speech encoder's file")
-    parser.add_argument("--seed", type=int, default=0, help="of sentences and noises (default %(default)s)")
     options.add_arguments(parser)
-    add_device(parser, of="the speech encoder")
 
 
 def run(args: argparse.Namespace) -> int:

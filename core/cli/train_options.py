@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..options import add_device, add_threads, device_of, use_threads
@@ -50,6 +51,19 @@ def add_training(
     add_threads(parser, threads)
     if dry_run:
         parser.add_argument("--dry-run", action="store_true", help="sizes, memory and speed; nothing is trained")
+
+
+def add_heard(parser: argparse.ArgumentParser, what: str, sentences: int, of: str) -> None:
+    """What the trainings take that add to speech weights: --weights, --out, --sentences, --encoder-file, --seed,
+    --device. what: they add; of: whose sentences."""
+    parser.add_argument("--weights", metavar="DIR", help="the speech weights (default: the shipped ones)")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help=f"where they are written with the {what}"
+    )
+    parser.add_argument("--sentences", type=int, default=sentences, metavar="N", help=f"{of} (default %(default)s)")
+    parser.add_argument("--encoder-file", metavar="PLACE", help="the speech encoder's file")
+    parser.add_argument("--seed", type=int, default=0, help="of sentences and noises (default %(default)s)")
+    add_device(parser, of="the speech encoder")
 
 
 def training_of(args: argparse.Namespace, allowed: Sequence[Precision]) -> tuple[torch.device, Precision]:

@@ -12,26 +12,15 @@ import argparse
 from pathlib import Path
 
 from ..errors import DnpmError
-from ..options import add_device, device_of
-from .train_options import command_line
+from ..options import device_of
+from .train_options import add_heard, command_line, training_parser
 
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`speech-readout` beside the networks."""
-    parser = what.add_parser(
-        "speech-readout", help="who speaks, and where the tongue is", description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    parser.add_argument("--weights", metavar="DIR", help="the speech weights (default: the shipped ones)")
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="where they are written with the readout"
-    )
+    parser = training_parser(what, "speech-readout", "who speaks, and where the tongue is", __doc__, run)
+    add_heard(parser, "readout", 6, "of each voice")
     parser.add_argument("--recordings", type=Path, metavar="DIR", help="readings: sounds without music")
-    parser.add_argument("--sentences", type=int, default=6, metavar="N", help="of each voice (default %(default)s)")
-    parser.add_argument("--encoder-file", metavar="PLACE", help="the speech encoder's file")
-    parser.add_argument("--seed", type=int, default=0, help="of sentences and noises (default %(default)s)")
-    add_device(parser, of="the speech encoder")
-    parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -9,24 +9,16 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import replace
-from pathlib import Path
 
 from ..errors import DnpmError
-from ..options import add_device, device_of
-from .train_options import command_line, training_parser
+from ..options import device_of
+from .train_options import add_heard, command_line, training_parser
 
 
 def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """`speech-tongue` beside the networks."""
     parser = training_parser(what, "speech-tongue", "where the tongue is", __doc__, run)
-    parser.add_argument("--weights", metavar="DIR", help="the speech weights (default: the shipped ones)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where they are written with the layer")
-    parser.add_argument(
-        "--sentences", type=int, default=6, metavar="N", help="of the grammar, of each voice (%(default)s)"
-    )
-    parser.add_argument("--encoder-file", metavar="PLACE", help="the speech encoder's file")
-    parser.add_argument("--seed", type=int, default=0, help="of sentences and noises (default %(default)s)")
-    add_device(parser, of="the speech encoder")
+    add_heard(parser, "layer", 6, "of the grammar, of each voice")
 
 
 def run(args: argparse.Namespace) -> int:

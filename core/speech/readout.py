@@ -23,12 +23,12 @@ first three or four."""
 COUNTS = (len(LEARNT_FIRST), len(ROWS) - 1, len(ROWS))
 _LIPS, _AT_TEETH = ROWS.index("bilabial"), ROWS.index("labiodental")
 NAMES = ("readout.weight", "readout.bias")
+"""Arrays in the weights' file: (3 to 5, width) and (3 to 5,) float32."""
 TONGUE_NAMES = ("tongue.hidden_weight", "tongue.hidden_bias", "tongue.weight", "tongue.bias")
 TONGUE_CLASSES = ("other", "dental", "coronal", "labiodental")
 """Rows of `TongueLayer`. The last is there to be told from th, and not used: f and v have a row of the readout."""
 AROUND = 2
 """Features before and after one that the tongue is read from, 20 ms each."""
-"""Arrays in the weights' file: (3 to 5, width) and (3 to 5,) float32."""
 _SPEAKS, _SURELY, _AROUND_S, _OVER_S = 0.12, 0.35, 0.16, 0.10
 """A moment is speech when within so many seconds the probability, averaged over a tenth, is above a low threshold, in a
 stretch that somewhere is above the higher one: a word that is lost is worse than a mouth that closes late, and the
