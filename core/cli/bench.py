@@ -1,4 +1,4 @@
-"""Time every stage, from the slider to the picture's mesh, and write build/bench.json.
+"""Time every stage, from the slider to the picture's mesh, and write the figures to a file in build.
 
 The machine's load while it runs stands beside the figures: compare runs on a quiet machine.
 """
@@ -29,7 +29,6 @@ from ..version import __version__
 
 log = logs.logger(__name__)
 
-OUT = ROOT / "build" / "bench.json"
 _BLENDER_LIMIT_S = 900.0
 
 
@@ -47,18 +46,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--face-model", metavar="FILE", help="another face model (.safetensors)")
     parser.add_argument("--weights", metavar="DIR", help="another folder of weights")
     add_device(parser)
-    parser.add_argument("--out", type=Path, default=OUT, metavar="FILE", help="where the figures go as JSON")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="where the figures go as JSON (default: build/bench.json, bench_generator.json ...)",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure one thing after the other, so that none meets another."""
-    if args.what == "speech":
-        return _speech(args)
-    if args.what == "photo":
-        return _photo(args)
-    if args.what == "generator":
-        return _generator(args)
+    if args.what != "all":
+        return _part(args)
     path, weights = face_model_path(args.face_model), str(weights_dir(args.weights))
     runs = 7 if args.quick else 31
     result: dict[str, Any] = {
@@ -89,10 +89,7 @@ def run(args: argparse.Namespace) -> int:
         result["blender"] = _blender(path, weights, args.device, runs)
     result["load_average_after"] = _load()
     result["seconds"] = round(time.monotonic() - start, 1)
-    _write(args.out, result)
-    print(json.dumps(result, indent=2) if args.json else table(result))
-    if not args.json:
-        print(f"\nwritten to {args.out}")
+    _report(args, result, table(result))
     return 0
 
 
@@ -156,30 +153,26 @@ def _scene_size(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _generator(args: argparse.Namespace) -> int:
-    """The generator alone, at the paper's size too, which takes seconds a picture."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    benchmark = _benchmark("generator")
-    result = benchmark.measure(runs=3 if args.quick else 9, paper=True)
-    result |= {"dnpm": __version__, "cores": os.cpu_count(), "load_average": _load()}
-    print(json.dumps(result, indent=2) if args.json else benchmark.table(result))
-    return 0
-
-
-def _speech(args: argparse.Namespace) -> int:
+def _part(args: argparse.Namespace) -> int:
+    """One benchmark alone; the generator at the paper's size too, which takes seconds a picture."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # As the backend sets it for itself.
-    result = _benchmark("speech").measure(args.weights, *([(1, 10, 60)] if args.quick else []))
-    result |= {"dnpm": __version__, "cores": os.cpu_count(), "load_average": _load()}
-    print(json.dumps(result, indent=2) if args.json else _benchmark("speech").table(result))
+    benchmark, before = _benchmark(args.what), _load()
+    if args.what == "generator":
+        result = benchmark.measure(runs=3 if args.quick else 9, paper=True)
+    elif args.what == "speech":
+        result = benchmark.measure(args.weights, *([(1, 10, 60)] if args.quick else []))
+    else:
+        result = benchmark.measure(args.face_model, args.weights, 1 if args.quick else 3)
+    result |= {"dnpm": __version__, "cores": os.cpu_count(), "load_average_before": before, "load_average": _load()}
+    _report(args, result, benchmark.table(result))
     return 0
 
 
-def _photo(args: argparse.Namespace) -> int:
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    result = _benchmark("photo").measure(args.face_model, args.weights, 1 if args.quick else 3)
-    result |= {"dnpm": __version__, "cores": os.cpu_count(), "load_average": _load()}
-    print(json.dumps(result, indent=2) if args.json else _benchmark("photo").table(result))
-    return 0
+def _report(args: argparse.Namespace, result: dict[str, Any], text: str) -> None:
+    """Onto stdout, as the options say, and into the file."""
+    out = args.out or ROOT / "build" / ("bench.json" if args.what == "all" else f"bench_{args.what}.json")
+    write_text(out, json.dumps(result, indent=2) + "\n", make_folder=True)
+    print(json.dumps(result, indent=2) if args.json else f"{text}\n\nwritten to {out}")
 
 
 def _benchmark(name: str) -> Any:
@@ -214,7 +207,3 @@ def _blender(path: Path, weights: str, device: str, runs: int) -> dict[str, Any]
 
 def _load() -> list[float] | None:
     return [round(value, 2) for value in os.getloadavg()] if hasattr(os, "getloadavg") else None
-
-
-def _write(path: Path, result: dict[str, Any]) -> None:
-    write_text(path, json.dumps(result, indent=2) + "\n", make_folder=True)

@@ -120,3 +120,16 @@ def test_the_generators_blocks():
     text = generator.table({"configurations": {"small": {"timings": [], "layers": rows}}})
     assert len(text.splitlines()) == 2 + len(rows)
     assert "64 px" in text
+
+
+def test_a_part_alone_writes_its_figures_where_it_is_told(tiny_weights, tmp_path, capsys, monkeypatch):
+    from dnpm.benchmarks import speech
+
+    whole = speech.measure
+    monkeypatch.setattr(speech, "measure", lambda weights, lengths: whole(weights, (1,)))
+    out = tmp_path / "new" / "speech.json"
+    assert main(["bench", "speech", "--quick", "--weights", str(tiny_weights), "--out", str(out)]) == 0
+    assert f"written to {out}" in capsys.readouterr().out
+    result = json.loads(out.read_text())
+    assert result["seconds"]["1"]["frames"] == 31
+    assert result["load_average_before"] and result["cores"] > 0
