@@ -1,8 +1,10 @@
 """The colour of a photo's irises: read between pupil and limbus, and freed of the room's light by the white of the eye.
 
 A rule, and rough: the white beside the iris lies in the same light and shadow of the lids, so that the quotient of the
-two times the usual white is the iris's own colour. Its brightness is kept within what irises have. Nothing is read
-where the lids hide the iris, or where its ring has too few pixels for its blur.
+two times the usual white is the iris's own colour. Between narrow lids the white is mixed with them and looks orange,
+which would make every iris blue: the light is taken to be no warmer than the cheeks say. How dark an iris is beside
+the white tells brown ones from others better than its hue does, and both draw it to the colours that irises have.
+Nothing is read where the lids hide the iris, or where its ring has too few pixels for its blur.
 """
 
 from __future__ import annotations
@@ -30,18 +32,22 @@ _LEAST_RADIUS = 2.8
 """Pixels."""
 _MOST_BLUR = 0.4
 """Of the iris's radius."""
-_LEAST_SHARE = 0.3
+_LEAST_SHARE = 0.25
 """Of the ring that must be free of the lids."""
 _STEPS, _TURNS = 6, 48
 _CHEEKS = (50, 280, 117, 346, 205, 425)
 _SCLERA = np.array([0.71, 0.66, 0.62])
 """Linear; as `render.py` has it."""
+_SKIN = np.array([0.49, 0.27, 0.18])
+"""Linear: cheeks of the usual person; of lighter and darker skins the quotients of the channels differ little."""
+_VEIL = 0.95
+"""Of what an iris's light beside the white seems to be: catchlights and blur add to it."""
 _LIGHTNESS = (0.02, 0.13)
-_USUAL = 0.6
+_USUAL = 0.75
 """How far the colour goes towards those that irises have (`looks.IRISES`): the white that it was divided by is itself
 bloodshot, shaded, or a bit of lid."""
-_ALIKE = 0.3
-"""Differences of log chroma over which usual colours count."""
+_ALIKE, _AS_LIGHT = 0.6, 0.4
+"""Differences of log chroma, and of the logarithm of light, over which usual colours count."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 
@@ -67,7 +73,7 @@ def _towards_usual(colour: np.ndarray, light: float) -> np.ndarray:
     chroma = lambda c: np.log(c / c.mean(-1, keepdims=True))  # noqa: E731
     known = np.array(list(IRISES.values()))
     away = np.linalg.norm(chroma(known) - chroma(colour), axis=1) / _ALIKE
-    away = np.hypot(away, np.log(known @ _LUMA / light))
+    away = np.hypot(away, np.log(known @ _LUMA / light) / _AS_LIGHT)
     weights = np.exp(-0.5 * (away**2 - (away**2).min()))
     usual = np.tensordot(weights / weights.sum(), chroma(known), 1)
     return np.asarray(np.exp((1 - _USUAL) * chroma(colour) + _USUAL * usual))
@@ -91,15 +97,25 @@ def _read(
         return None
     iris = _linear_at(image, ring[open_ring])
     sclera = _linear_at(image, white)
-    # The pupil, lashes and the catchlight are the darkest and the brightest; of the white the lids' rims are darker.
-    iris = _band(iris, 0.15, 0.65)
+    # The catchlights, and what is mixed with them in a small picture, are the brightest; lids' rims darken the white.
+    iris = _band(iris, 0.1, 0.5)
     sclera = _band(sclera, 0.7, 0.97)
     if iris.min() <= 0 or sclera.min() <= 0 or sclera @ _LUMA < 0.03 or iris @ _LUMA > 0.95 * sclera @ _LUMA:
         return None
-    # Between narrow lids the white lies in shadow, and is mixed with them: it is lighter than that, if not than cheeks.
-    cheek = float(np.median(_linear_at(image, points[list(_CHEEKS)]) @ _LUMA))
-    white_light = max(float(sclera @ _LUMA), cheek)
-    return iris / sclera * float(sclera @ _LUMA) / white_light * _SCLERA, share
+    cheek = np.median(_linear_at(image, points[list(_CHEEKS)]), 0)
+    # Between narrow lids the white lies in shadow: it is lighter than it looks, if not than cheeks.
+    light = max(float(sclera @ _LUMA), float(cheek @ _LUMA))
+    return _VEIL * iris * _SCLERA / _of_light(_neither_warmer(sclera / _SCLERA, cheek / _SKIN), light), share
+
+
+def _neither_warmer(white: np.ndarray, cheek: np.ndarray) -> np.ndarray:
+    """(3,): of the light as the white and as the cheek have it, what is less warm."""
+    return white if white[0] * cheek[2] <= cheek[0] * white[2] else cheek
+
+
+def _of_light(colour: np.ndarray, light: float) -> np.ndarray:
+    """(3,) colour as bright as the usual white would be where it has such light."""
+    return np.asarray(colour * light / float(colour * _SCLERA @ _LUMA))
 
 
 def _ring(centre: np.ndarray, radius: float, inner: float, outer: float) -> np.ndarray:

@@ -58,3 +58,16 @@ def test_what_cannot_be_seen_is_not_read(face_model: FaceModel) -> None:
     small = image.reshape(40, 10, 40, 10, 3).mean((1, 3))
     assert iris_colour(small, replace(face, points=face.points / 10)) is None, "small"
     assert iris_colour(image, replace(face, points=face.points[:468])) is None, "networks without irises"
+
+
+def test_brown_irises_stay_brown_between_whites_that_look_like_lids(face_model: FaceModel) -> None:
+    image, face = photo(face_model, "brown", (1, 1, 1))
+    rows, columns = np.mgrid[: SIZE[1], : SIZE[0]] + 0.5
+    for middle in (468, 473):
+        x, y = face.points[middle, :2]
+        away = np.hypot(columns - x, rows - y) / (0.066 * face.eye_distance)
+        image[(away > 1.1) & (away < 2.2)] *= (0.95, 0.65, 0.5)
+        image[np.hypot(columns - x + 2, rows - y + 2) < 1.6] = 1.0
+    colour = iris_colour(image, face)
+    assert colour is not None
+    assert np.log(colour[0] / colour[2]) > 0.9, "as orange as a lid, the white would make them blue"
