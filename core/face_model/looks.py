@@ -102,9 +102,18 @@ AMOUNT_LIMIT = 2.0
 
 
 def nearest_tone(skin: Iterable[float]) -> str:
-    """The tone whose skin is most like this sRGB colour."""
+    """The tone whose skin is most like this sRGB colour. How light it is counts half, beside its hue: a photo's
+    exposure is not known."""
     colour = [float(c) for c in skin]
-    return min(TONES, key=lambda name: sum((a - b) ** 2 for a, b in zip(TONES[name].base, colour, strict=True)))
+    level = max(sum(colour) / 3, 1e-6)
+
+    def unlike(name: str) -> float:
+        base = TONES[name].base
+        own = sum(base) / 3
+        hue = sum((a / own - b / level) ** 2 for a, b in zip(base, colour, strict=True)) * own * own
+        return hue + 0.25 * 3 * (own - level) ** 2
+
+    return min(TONES, key=unlike)
 
 
 def read_look(entry: Any, base: Look | None = None) -> Look:

@@ -16,6 +16,10 @@ _TEETH_SCALE, TONGUE_SCALE = np.array([0.83, 1.0, 0.97]), np.array([0.92, 0.8, 0
 # The base mesh's upper incisors end above the lip, so that no teeth would be seen but in a grin. Lips that part at rest
 # show two to three millimetres of them (Vig and Brundo 1978); and they stand before the lower ones.
 _UPPER_TEETH_MM = np.array([0.0, -2.6, 1.3])
+_FORWARD_MM, _ROOT_MM = 4.0, (4.0, 16.0)
+"""Both rows: the base mesh's stand 10 mm behind the line where the lips meet, ICT-FaceKit's 4.6; from the side a smile
+would show a hole between the teeth and the far corner of the mouth. So far from the biting edge it fades out: the gums
+stay where the chin leaves them room, and incisors lean forward a little, as people's do."""
 _OUT_MM = {"upper": 3.4, "lower": 1.9}
 """How far out canines and premolars go, measured by the room that the cheeks leave; the upper ones overhang."""
 _SINK = 0.5
@@ -33,6 +37,8 @@ def seat_teeth(teeth: np.ndarray, jaw: str) -> np.ndarray:
     out = _OUT_MM[jaw] * ramp(behind, 1.0, 12.0) * (1.0 - 0.6 * ramp(behind, 24.0, 40.0))
     placed[:, 0] += np.sign(placed[:, 0] - middle[0]) * out * ramp(np.abs(placed[:, 0] - middle[0]), 2.0, 10.0)
     placed[:, 2] += 0.5 * out * (1.0 - ramp(behind, 6.0, 26.0))
+    root = placed[:, 1] - placed[:, 1].min() if jaw == "upper" else placed[:, 1].max() - placed[:, 1]
+    placed[:, 2] += _FORWARD_MM * (1.0 - ramp(root, *_ROOT_MM))
     return placed + (_UPPER_TEETH_MM if jaw == "upper" else 0.0)
 
 

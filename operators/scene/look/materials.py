@@ -40,7 +40,7 @@ BACK_TEETH = "teeth_back"
 material, and side teeth would be as bright as the front ones."""
 _BACK_FROM = 0.55
 """Depth from which a tooth is one of them."""
-_IN_SOLID = {BACK_TEETH: 0.72, "mouth": 0.6}
+_IN_SOLID = {BACK_TEETH: 0.55, "mouth": 0.6}
 """The depth whose light these have in Solid."""
 _IN_NODES = 0.5
 """How much of what the depth takes is taken from the base colour: Cycles finds the rest by itself, and engines by their

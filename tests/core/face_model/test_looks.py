@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dnpm.core.errors import DnpmError
-from dnpm.core.face_model.looks import IRISES, Look, read_look, read_pairs
+from dnpm.core.face_model.looks import IRISES, TONES, Look, nearest_tone, read_look, read_pairs
 
 
 def test_a_look_comes_back_from_its_json():
@@ -51,3 +51,13 @@ def test_mistakes_are_told(entry, told):
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(ValueError, match=r"purple.*stubble"):
         read_look({"tone": "purple", "stubble": -1})
+
+
+def test_a_dark_photo_of_fair_skin_is_fair():
+    """By RGB alone it was the next darker tone, with another hue."""
+    for name, tone in TONES.items():
+        assert nearest_tone(tone.base) == name
+    assert nearest_tone([0.9 * c for c in TONES["fair"].base]) == "fair"
+    assert nearest_tone([0.9 * c for c in TONES["medium"].base]) == "medium"
+    assert nearest_tone((0.682, 0.528, 0.465)) == "fair"
+    assert nearest_tone([0.55 * c for c in TONES["fair"].base]) not in ("porcelain", "fair")
