@@ -102,7 +102,7 @@ AMOUNT_LIMIT = 2.0
 
 
 def nearest_tone(skin: Iterable[float]) -> str:
-    """The tone whose skin is most like this sRGB colour. How light it is counts half, beside its hue: a photo's
+    """The tone whose skin is most like this sRGB colour. How light it is counts a third of its hue: a photo's
     exposure is not known."""
     colour = [float(c) for c in skin]
     level = max(sum(colour) / 3, 1e-6)
@@ -111,7 +111,7 @@ def nearest_tone(skin: Iterable[float]) -> str:
         base = TONES[name].base
         own = sum(base) / 3
         hue = sum((a / own - b / level) ** 2 for a, b in zip(base, colour, strict=True)) * own * own
-        return hue + 0.25 * 3 * (own - level) ** 2
+        return hue + 3 * ((own - level) / 3) ** 2
 
     return min(TONES, key=unlike)
 
