@@ -58,6 +58,6 @@ def test_a_dark_photo_of_fair_skin_is_fair():
     for name, tone in TONES.items():
         assert nearest_tone(tone.base) == name
     assert nearest_tone([0.9 * c for c in TONES["fair"].base]) == "fair"
-    assert nearest_tone([0.9 * c for c in TONES["medium"].base]) == "medium"
+    assert nearest_tone([0.9 * c for c in TONES["porcelain"].base]) == "porcelain"
     assert nearest_tone((0.682, 0.528, 0.465)) == "fair"
     assert nearest_tone([0.55 * c for c in TONES["fair"].base]) not in ("porcelain", "fair")
