@@ -10,7 +10,7 @@ from ..core import logs
 from ..core.errors import DnpmError
 from .scene.board import following, posing
 from .scene.detail import live
-from .scene.face import own_heads, slider_values
+from .scene.face import identity, own_heads, slider_values
 
 log = logs.logger(__name__)
 
@@ -42,6 +42,7 @@ def the_face(context: bpy.types.Context, *, edits: bool = True) -> bpy.types.Obj
     assert obj is not None
     if edits:
         live.own_data(obj)
+        identity.catch_up(obj)
         if obj.override_library is not None and obj.override_library.is_system_override:
             # Blender made it along with another override: from now on it is the artist's.
             obj.override_library.is_system_override = False

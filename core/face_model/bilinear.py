@@ -6,7 +6,7 @@ its derivatives calls it with the table that suits. `core/detail/bilinear.py` is
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -24,6 +24,15 @@ def contract(table: np.ndarray, values: np.ndarray) -> np.ndarray:
     """(n + 1, ...) of any float type, (n,) -> (...) float32: the table's first axis times w."""
     flat = table.reshape(len(table), -1).astype(np.float32, copy=False)
     return (homogeneous(values) @ flat).reshape(table.shape[1:])
+
+
+def contract_in_turn(table: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """`contract` of a float32 table, row by row: for a small one, beside a program that keeps the cores busy. The
+    threads of a product by BLAS wait for each other there, ten times as long as they compute."""
+    result = table[0].copy()
+    for k in np.flatnonzero(values):
+        result += table[k + 1] * values[k]
+    return result
 
 
 class IdentityTables:
@@ -46,7 +55,7 @@ class IdentityTables:
 
     def rest(self, identity: np.ndarray) -> np.ndarray:
         """(n,) -> (V, 3) float32."""
-        return contract(self._rest, identity)
+        return contract_in_turn(self._rest, np.asarray(identity, np.float32))
 
     def deltas(self, identity: np.ndarray) -> np.ndarray:
         """(n,) -> (n_exp, V, 3) float32: what each expression at 1 adds."""
@@ -59,6 +68,22 @@ class IdentityTables:
         result = np.zeros((*self._moved.shape, 3), np.float32)
         result.reshape(-1)[places] = contract(table, identity)
         return result
+
+    def some_deltas(self, identity: np.ndarray, expressions: Sequence[int]) -> np.ndarray:
+        """(n,) -> (len(expressions), V, 3) float32: `deltas` of these alone, at their share of its cost."""
+        if not len(expressions):
+            return np.zeros((0, self._moved.shape[1], 3), np.float32)
+        if "_deltas" not in self.__dict__:
+            moving = np.flatnonzero(identity)
+            core = self._core[np.ix_(np.concatenate([[0], moving + 1]), np.asarray(expressions, np.int64) + 1)]
+            return self._axes(contract(core, np.asarray(identity)[moving])).astype(np.float32, copy=False)
+        places, table = self._deltas
+        size = 3 * self._moved.shape[1]
+        result = np.zeros((len(expressions), size), np.float32)
+        for row, k in zip(result, expressions, strict=True):
+            first, last = np.searchsorted(places, (k * size, (k + 1) * size))
+            row[places[first:last] - k * size] = contract_in_turn(table[:, first:last], identity)
+        return result.reshape(len(expressions), -1, 3)
 
     def prepare(self) -> None:
         """Make the tables now, from any thread: the next `deltas` is quick."""

@@ -8,7 +8,7 @@ import bpy
 
 from ...core.face_model.looks import AMOUNT_LIMIT, DEFAULT_LOOK, DEFAULT_TONE, TONES
 from ...core.face_model.presets import IDENTITY_LIMIT, STRENGTH_LIMIT
-from ..scene import names, registration
+from ..scene import compat, names, registration
 from ..scene.board import boards
 from ..scene.detail import live, map_image
 from ..scene.face import pairs, slider_values
@@ -17,8 +17,8 @@ from ..scene.look import looks, materials
 
 def _identity_changed(item: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
     if not slider_values.updates_suppressed():
-        with live.as_drag(item.id_data):
-            live.on_sliders_changed(item.id_data)
+        with live.as_drag(item.id_data) as is_drag:
+            live.on_sliders_changed(item.id_data, dragged=is_drag and compat.is_by_button(context))
 
 
 def _strength_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:

@@ -67,6 +67,11 @@ def in_background() -> bool:
     return bpy.app.background
 
 
+def is_by_button(context: bpy.types.Context) -> bool:
+    """Whether a property is being set with the mouse or the keyboard in a button, and not by a script."""
+    return getattr(context, "property", None) is not None
+
+
 def sequences(editor: bpy.types.SequenceEditor) -> Any:
     """The sequencer's strips: `sequences` was their name before 4.4, and is gone from 5.0."""
     return editor.strips if hasattr(editor, "strips") else editor.sequences

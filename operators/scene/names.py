@@ -29,6 +29,11 @@ BASIS = "Basis"
 
 APPLIED_IDENTITY = "dnpm_identity"
 """On a mesh: the identity whose shape its coordinates have. It travels with undo, copies and files as they do."""
+KEYS_IDENTITY = "dnpm_keys_identity"
+"""On a mesh whose identity slider is being dragged: the identity of the shape keys that were left behind
+(`identity.catch_up`)."""
+KEYS_BEHIND = "dnpm_keys_behind"
+"""On the same mesh: which they are, as rows of `KeyTable.coordinates`."""
 MAP_DIGEST = "dnpm_map"
 """On an image: the digest of the sliders whose map was packed last."""
 MATERIAL_KIND = "dnpm_kind"

@@ -4,6 +4,7 @@ one takes longer than a hand waits.
 Only the viewport's level of subdivision changes, and only where an evaluation was too slow. `resting_level` of the face
 remembers what the artist has set. It stands in the undo step that Blender takes when the slider is let go, and in what
 Blender saves by itself; so `rest` is called wherever such a state comes back, and before anything is saved or rendered.
+The same holds for shape keys that an identity slider leaves behind (`identity.apply`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 import bpy
 
 from .. import compat, names, settings
+from ..face import identity
 
 TARGET_MS = 40.0
 """An evaluation that is no slower stays as it is; drawing comes on top."""
@@ -49,6 +51,11 @@ def light_level(level: int, evaluation_ms: float) -> int:
     return level
 
 
+def is_drag(since_last_s: float) -> bool:
+    """Whether a slider that moves now, so long after the last change, is dragged, and may make the face lighter."""
+    return 0.0 < since_last_s < DRAG_S and settings.current().lighter_drag and not compat.in_background()
+
+
 def lighten(obj: bpy.types.Object, since_last_s: float) -> bool:
     """A slider of this face has moved, so long after the last change (0: it has not). Makes the mesh coarser if this is
     a drag and too slow. Returns whether the mesh is coarser now than at rest."""
@@ -58,8 +65,8 @@ def lighten(obj: bpy.types.Object, since_last_s: float) -> bool:
         return False
     if 0.0 < since_last_s < DRAG_S:
         _step_s = since_last_s
-    was_light = is_light(obj)
-    if not (0.0 < since_last_s < DRAG_S and modifier.show_viewport and settings.current().lighter_drag):
+    was_light = _is_coarse(obj)
+    if not (is_drag(since_last_s) and modifier.show_viewport):
         return was_light
     level = light_level(modifier.levels, _evaluation_ms)
     if level < modifier.levels and not _is_animated(obj):
@@ -87,9 +94,12 @@ def is_over(resting_s: float) -> bool:
 
 
 def rest(obj: bpy.types.Object) -> None:
-    """Give the face the level that the artist has set back."""
+    """Give the face the level that the artist has set back, and all its shape keys the shape of its identity."""
     face = getattr(obj, names.FACE)
-    if face.resting_level < 0 or obj.library is not None:
+    if obj.library is not None:
+        return
+    identity.catch_up(obj)
+    if not _is_coarse(obj):
         return
     modifier = _subdivision(obj)
     # Who has set a finer level meanwhile wanted it.
@@ -99,7 +109,11 @@ def rest(obj: bpy.types.Object) -> None:
 
 
 def is_light(obj: bpy.types.Object) -> bool:
-    """Whether the mesh is coarser than the artist has set."""
+    """Whether the mesh is coarser than the artist has set, or some of its shape keys were left behind."""
+    return _is_coarse(obj) or identity.is_behind(obj)
+
+
+def _is_coarse(obj: bpy.types.Object) -> bool:
     return getattr(obj, names.FACE).resting_level >= 0
 
 

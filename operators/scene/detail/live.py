@@ -81,15 +81,16 @@ def _has_moved(obj: bpy.types.Object, *, keys: bool) -> bool:
     return not (state.shown or state.tickets or compat.in_background()) and session.is_usable()
 
 
-def on_sliders_changed(obj: bpy.types.Object) -> None:
+def on_sliders_changed(obj: bpy.types.Object, *, dragged: bool = False) -> None:
     """The sliders may have moved: bring the mesh up to them, and ask for the map. Returns at once.
 
+    `dragged`: an identity slider is under the hand, so shape keys that are not seen may wait (`identity.apply`).
     In background mode nothing is asked for: the map is computed at render, or by `update_now`.
     """
     state = map_state.of(obj)
     state.keys = slider_values.key_values(obj)
     try:
-        request = _read_request(obj)
+        request = _read_request(obj, dragged=dragged)
     except DnpmError as error:
         _problem(state, str(error))
         return
@@ -108,11 +109,12 @@ def on_sliders_changed(obj: bpy.types.Object) -> None:
 
 
 @contextmanager
-def as_drag(obj: bpy.types.Object) -> Iterator[None]:
-    """Around `on_sliders_changed` where it may be a hand that drags a slider: then the mesh is made lighter."""
+def as_drag(obj: bpy.types.Object) -> Iterator[bool]:
+    """Around `on_sliders_changed` where it may be a hand that drags a slider: then the mesh is made lighter. Gives
+    whether it is one, should the slider have moved."""
     before = map_state.of(obj).changed
-    yield
-    if dragging.lighten(obj, map_state.of(obj).changed - before):
+    yield dragging.is_drag(time.monotonic() - before)
+    if dragging.lighten(obj, map_state.of(obj).changed - before) or dragging.is_light(obj):
         run_timer()
 
 
@@ -124,8 +126,12 @@ def show_new(obj: bpy.types.Object) -> None:
 
 
 def _read_request(
-    obj: bpy.types.Object, depsgraph: bpy.types.Depsgraph | None = None, claims: Claims | None = None
-) -> MapRequest:  # fmt: skip
+    obj: bpy.types.Object,
+    depsgraph: bpy.types.Depsgraph | None = None,
+    claims: Claims | None = None,
+    *,
+    dragged: bool = False,
+) -> MapRequest:
     """The sliders, after bringing the mesh up to the identity and the face to this version's names and sliders."""
     vertex_groups.migrate(obj)
     model = models.model_of(obj)
@@ -135,8 +141,11 @@ def _read_request(
     if claims is not None:
         claims.claim(obj, obj.data, values.tobytes())
     # A linked mesh is written point by point, which takes a second: for a render alone.
-    if (obj.data.library is None or claims is not None) and not identity.is_applied(obj, values):
-        identity.apply(obj, values)
+    if obj.data.library is None or claims is not None:
+        if not identity.is_applied(obj, values):
+            identity.apply(obj, values, dragged=dragged)
+        else:
+            identity.catch_up(obj)
     request = MapRequest(identity=values, expression=slider_values.expression_vector(obj, model, depsgraph))
     return controls.added_to(request, obj, depsgraph)
 
@@ -273,9 +282,12 @@ def _advance(obj: bpy.types.Object, state: MapState) -> bool:
 
 def _let_rest(obj: bpy.types.Object, state: MapState) -> bool:
     """Give a face that is no longer dragged its whole mesh back. Returns whether it is still to come."""
-    if dragging.is_light(obj) and dragging.is_over(time.monotonic() - state.changed):
-        dragging.rest(obj)
-    return dragging.is_light(obj)
+    if not dragging.is_light(obj):
+        return False
+    if not dragging.is_over(time.monotonic() - state.changed):
+        return True
+    dragging.rest(obj)
+    return False
 
 
 def run_timer() -> None:

@@ -1,19 +1,29 @@
-"""A new identity: the mesh and every shape key are rewritten, because a bilinear face is not a sum of fixed keys."""
+"""A new identity: the mesh and every shape key are rewritten, because a bilinear face is not a sum of fixed keys.
+
+While a slider is dragged only what is seen is written: the Basis and the keys that are not at 0. The mesh remembers
+which keys were left behind and whose they are, so that `catch_up` brings them to what `apply` would have made of them,
+in whatever state Blender brings back: an undo step, or a file that it saved by itself.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import bpy
 import numpy as np
 
+from ....core import logs
 from ....core.errors import DnpmError
 from ....core.face_model.arkit import TIP_UP
 from .. import compat, names
 from . import models, own_heads, slider_values
 
+log = logs.logger(__name__)
+
 _SCULPTED_M = 3e-6
 """A coordinate further than this from what was written was moved by hand. Below are rounding and other processors."""
+_KEPT = 3
 _written: dict[bytes, np.ndarray] = {}
 
 
@@ -73,12 +83,13 @@ def _padded(stored: np.ndarray, count: int) -> np.ndarray:
     return stored if len(stored) >= count else np.pad(stored, (0, count - len(stored)))
 
 
-def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:
+def apply(obj: bpy.types.Object, identity: np.ndarray | None = None, *, dragged: bool = False) -> None:
     """Give the mesh and its shape keys the shape of `identity` (n_id,); None takes the sliders'. A head of another
     program is left as it is.
 
-    What was sculpted into the mesh or into a key since stays, on top of the new shape. Raises DnpmError when the
-    mesh's vertices or the keys are not the model's, before anything is changed.
+    What was sculpted into the mesh or into a key since stays, on top of the new shape. `dragged`: more will follow, so
+    keys that are not seen may wait for `catch_up`. Raises DnpmError when the mesh's vertices or the keys are not the
+    model's, before anything is changed.
     """
     if own_heads.is_own(obj):
         return
@@ -93,14 +104,81 @@ def apply(obj: bpy.types.Object, identity: np.ndarray | None = None) -> None:
     slider_values.expression_vector(obj, table.model)
     scale = getattr(obj, names.FACE).unit_scale
     targets, rows = _targets(keys, table)
-    wanted = _coordinates(table, identity, scale)[rows]
-    before = applied(obj)
+    before, behind = applied(obj), _behind(obj.data)
     if before is not None:
         before = _padded(before, len(identity))
-    if before is not None and before.shape == identity.shape:
-        wanted = wanted + _sculpted(targets, _coordinates(table, before, scale)[rows], _SCULPTED_M / scale)
+    left: list[int] = []
+    if dragged and before is not None and _may_wait(obj, keys):
+        seen = _seen(obj, keys)
+        left = [row for row, key in zip(rows, targets, strict=True) if row and key.name not in seen]
+        if behind is not None:
+            left = [row for row in left if row in behind[1]]
+        chosen = [k for k, row in enumerate(rows) if row not in left]
+        targets, rows = [targets[k] for k in chosen], [rows[k] for k in chosen]
+    wanted = _coordinates(table, identity, scale, rows)
+    if before is not None:
+        had = _coordinates(table, before, scale, rows)
+        late = [] if behind is None else [k for k, row in enumerate(rows) if row in behind[1]]
+        if behind is not None and late:
+            had = had.copy()
+            had[late] = _coordinates(table, _padded(behind[0], len(identity)), scale, [rows[k] for k in late])
+        wanted = wanted + _sculpted(targets, had, _SCULPTED_M / scale)
     write(obj, targets, wanted)
     obj.data[names.APPLIED_IDENTITY] = [float(value) for value in identity]
+    if not left:
+        _forget_behind(obj.data)
+    elif before is not None and (behind is None or len(left) < len(behind[1])):
+        obj.data[names.KEYS_IDENTITY] = [float(value) for value in (before if behind is None else behind[0])]
+        obj.data[names.KEYS_BEHIND] = left
+
+
+def is_behind(obj: bpy.types.Object) -> bool:
+    """Whether shape keys of its mesh wait for the end of a drag."""
+    return obj.data.get(names.KEYS_BEHIND) is not None
+
+
+def catch_up(obj: bpy.types.Object) -> None:
+    """Bring shape keys that were left behind in a drag up to the identity that the mesh has. Where that cannot be they
+    stay so, until it can."""
+    if not is_behind(obj) or obj.data.library is not None:
+        return
+    try:
+        apply(obj, applied(obj))
+    except DnpmError as error:
+        log.debug("%s", error)
+
+
+def _behind(mesh: bpy.types.Mesh) -> tuple[np.ndarray, frozenset[int]] | None:
+    """The identity of the keys that were left behind, (n_id,) float32, and which those are; None for none."""
+    rows, identity = mesh.get(names.KEYS_BEHIND), mesh.get(names.KEYS_IDENTITY)
+    if rows is None or identity is None:
+        return None
+    return np.array(identity.to_list(), np.float32), frozenset(rows)
+
+
+def _forget_behind(mesh: bpy.types.Mesh) -> None:
+    for name in (names.KEYS_BEHIND, names.KEYS_IDENTITY):
+        if mesh.get(name) is not None:
+            del mesh[name]
+
+
+def _may_wait(obj: bpy.types.Object, keys: bpy.types.Key) -> bool:
+    """Whether what is seen of the mesh depends on the keys' values alone."""
+    return (
+        obj.mode == "OBJECT"
+        and not obj.show_only_shape_key
+        and keys.use_relative
+        and obj.data.users == 1
+        and obj.data.library is None
+        and obj.override_library is None
+    )
+
+
+def _seen(obj: bpy.types.Object, keys: bpy.types.Key) -> set[str]:
+    """The names of the keys that are not at 0, and of those that they are relative to."""
+    blocks = keys.key_blocks
+    there = [blocks[k] for k in np.flatnonzero(slider_values.key_values(obj))]
+    return {block.name for block in there} | {block.relative_key.name for block in there}
 
 
 def has_tip_up(obj: bpy.types.Object) -> bool:
@@ -115,7 +193,7 @@ def has_tip_up(obj: bpy.types.Object) -> bool:
         return False
     block = obj.shape_key_add(name=TIP_UP, from_mix=False)
     block.slider_min, block.slider_max, block.value = 0.0, 1.0, 0.0
-    places = _coordinates(table, _padded(before, table.model.n_id), getattr(obj, names.FACE).unit_scale)
+    places = table.coordinates(_padded(before, table.model.n_id), getattr(obj, names.FACE).unit_scale)
     points = np.empty(places[0].size, np.float32)
     slider_values.shape_keys(obj).reference_key.points.foreach_get("co", points)
     # On what was sculpted since.
@@ -128,6 +206,7 @@ def forget(mesh: bpy.types.Mesh) -> None:
     """Of whose shape the mesh has nothing is known any more: the next `apply` writes it whole."""
     if mesh.get(names.APPLIED_IDENTITY) is not None:
         del mesh[names.APPLIED_IDENTITY]
+    _forget_behind(mesh)
 
 
 def add(obj: bpy.types.Object, change: np.ndarray) -> None:
@@ -181,13 +260,19 @@ def _sculpted(targets: list[bpy.types.ShapeKey], written: np.ndarray, tolerance:
     return extra
 
 
-def _coordinates(table: models.KeyTable, identity: np.ndarray, scale: float) -> np.ndarray:
-    """The table's coordinates; those of the last two identities are kept, for the next step of a drag asks for one."""
-    key = table.fingerprint.encode() + identity.tobytes() + np.float64(scale).tobytes()
+def _coordinates(table: models.KeyTable, identity: np.ndarray, scale: float, rows: Sequence[int]) -> np.ndarray:
+    """These rows of the table's coordinates; the last ones are kept, for the next step of a drag asks for them."""
+    asked = np.asarray(rows, np.int64)
+    key = table.fingerprint.encode() + identity.tobytes() + np.float64(scale).tobytes() + asked.tobytes()
     if key not in _written:
-        while len(_written) > 1:
+        while len(_written) >= _KEPT:
             _written.pop(next(iter(_written)))
-        _written[key] = table.coordinates(identity, scale)
+        count = 1 + len(table.names)
+        if len(rows) < count / 2:
+            _written[key] = table.some_coordinates(identity, scale, rows)
+        else:
+            every = table.coordinates(identity, scale)
+            _written[key] = every if len(rows) == count else every[asked]
     return _written[key]
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +54,24 @@ class KeyTable:
         beside = self._beside(rest, keys)
         keys += rest
         result = np.concatenate([rest[None], keys, *([beside + rest] if len(beside) else [])])
+        return result if unit_scale == 1.0 else result / np.float32(unit_scale)
+
+    def some_coordinates(self, identity: np.ndarray, unit_scale: float, rows: Sequence[int]) -> np.ndarray:
+        """(n_id,) -> (len(rows), V, 3) float32 Blender units: these rows of `coordinates`, and no others."""
+        shape = np.asarray(identity, np.float32)[: self.model.n_shape]
+        count = self.model.n_exp
+        asked = {row - 1 for row in rows if row}
+        beside = any(k >= count for k in asked)
+        if beside:
+            asked.add(self.model.expression_index["jawOpen"])
+        some = sorted(k for k in asked if k < count)
+        with _making:
+            rest, moved = self._tables.rest(shape), dict(zip(some, self._tables.some_deltas(shape, some), strict=True))
+        if beside:
+            opened = moved[self.model.expression_index["jawOpen"]]
+            made = tongue.deltas(self.model, units.from_blender(rest), units.from_blender(opened))
+            moved |= {count + k: delta for k, delta in enumerate(units.to_blender(made))}
+        result = np.stack([rest + moved[row - 1] if row else rest for row in rows]).astype(np.float32, copy=False)
         return result if unit_scale == 1.0 else result / np.float32(unit_scale)
 
     def _beside(self, rest: np.ndarray, keys: np.ndarray) -> np.ndarray:
