@@ -2,16 +2,19 @@
 against what they move. With numpy alone, since Blender's process has nothing else.
 
 Our expressions are fields of displacements over the person who was fitted to the head, and so over the head itself, at
-every vertex whose place in the detail layer is known. Each control is moved by a small step once, and its field taken
+every vertex whose place in the detail layer is known. Each control is moved by a step both ways, and its fields taken
 (`Motion.seen`). A pose is taken for the sum of its controls' fields; the expressions that come nearest to it, none
 negative, follow by least squares (`Reading.of`). What a turn of the whole head explains is left out before. A control
 alone often moves a spot where an expression moves a region: that is why the sum is explained, and not every control.
-Approximate: fields are linear in the controls, and what our keys cannot make is left over. Gaze and tongue move too
+The lids' rims count for more than their few vertices would, and of two explanations the one that faces make often is
+taken: corners of a mouth that go up and apart are a smile before they are dimples. Approximate: fields are linear in
+the controls each way, and what our keys cannot make is left over. Gaze and tongue move too
 little skin and are not found.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,14 +30,25 @@ _BLIND = ("eyeLook", "tongue")
 _RIDGE, _SPARSE = 0.02, 0.01
 """Of the mean energy of an expression: against large values that cancel, and against small ones everywhere. Chosen on
 one Rigify human, on which .02 to .05 and 0 to .03 give nearly the same."""
+_LIDS, _LID_WEIGHT = "eyeBlink", 5.0
+"""What tells a blink is where the rim goes, and a rig may move little besides: the rim's squares count six times."""
+_RARE = (
+    "mouthDimple", "mouthPress", "mouthLeft", "mouthRight", "mouthRoll", "mouthShrug", "mouthClose", "jawForward",
+    "jawLeft", "jawRight", "cheekPuff",
+)  # fmt: skip
+_RARE_COST = 4.0
+"""How many times as much their values cost. A rule: on people they go along with others, and seldom alone."""
+_OPPOSED, _OPPOSED_COST = (("mouthLeft", "mouthRight"), ("jawLeft", "jawRight")), 0.1
+"""Nobody makes both at once; of the mean energy, for the square of their sum."""
 _CARRIES = 0.98
 """A movement of which a turn of the whole head explains more moves the head, not the face."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What a rig's channels do. names (k,): expressions; gram (k, k) and pull (channels, k) float64, mm^2: products of
-    the expressions' fields with each other, and with each channel's field for one unit of the channel."""
+    """What a rig's channels do. names (k,): expressions; gram (k, k) and pull (2, channels, k) float64, mm^2: products
+    of the expressions' fields with each other, and with each channel's field for one unit of the channel, forwards
+    and backwards, summed over the vertices by how much they count."""
 
     names: tuple[str, ...]
     gram: np.ndarray
@@ -43,14 +57,27 @@ class Reading:
     def __post_init__(self) -> None:
         """Raises DnpmError when the arrays do not belong together."""
         k = len(self.names)
-        if self.gram.shape != (k, k) or self.pull.shape[1:] != (k,):
+        if self.gram.shape != (k, k) or self.pull.ndim != 3 or self.pull.shape[::2] != (2, k):
             raise DnpmError("the rig's measurement is damaged: press Measure Rig again")
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """values (channels,): how far each is from rest, in its own unit -> (k,) in [0, 1]."""
+        matrix, cost = self._penalised
+        values = np.asarray(values, np.float64)
+        seen = np.maximum(values, 0.0) @ self.pull[0] + np.minimum(values, 0.0) @ self.pull[1]
+        return np.minimum(_not_negative(matrix, seen - cost), 1.0)
+
+    @functools.cached_property
+    def _penalised(self) -> tuple[np.ndarray, np.ndarray]:
+        """(k, k): the gram matrix and what squares cost; (k,): what the values cost."""
         mean = float(np.diag(self.gram).mean())
-        matrix = self.gram + _RIDGE * mean * np.eye(len(self.names))
-        return np.minimum(_not_negative(matrix, np.asarray(values, np.float64) @ self.pull - _SPARSE * mean), 1.0)
+        rare = np.array([_RARE_COST if name.startswith(_RARE) else 1.0 for name in self.names])
+        matrix = self.gram + np.diag(_RIDGE * mean * rare)
+        for pair in _OPPOSED:
+            both = np.array([name in pair for name in self.names], float)
+            if both.sum() == len(pair):
+                matrix = matrix + _OPPOSED_COST * mean * np.outer(both, both)
+        return matrix, _SPARSE * mean * rare
 
 
 class Motion:
@@ -85,7 +112,17 @@ class Motion:
         deltas = model.expression_deltas(identity)[number]
         self.fields = np.einsum("nk,enkc->enc", share, deltas[:, corners].astype(np.float64)) @ rotation.T
         self._turns = _rigid(points[self.used].astype(np.float64))
+        self._counts = np.repeat(self._lids(), 3)
         self._still = self._without_turns(self.fields.reshape(len(number), -1))
+
+    def _lids(self) -> np.ndarray:
+        """(n,): how much a vertex counts: 1, and more by how far a blink takes it."""
+        lids = [name.startswith(_LIDS) for name in self.names]
+        if not any(lids):
+            return np.ones(len(self.used))
+        far = np.linalg.norm(self.fields[lids], axis=2)
+        share = (far / np.maximum(far.max(1, keepdims=True), 1e-9)).max(0)
+        return 1.0 + _LID_WEIGHT * share**2
 
     def _without_turns(self, flat: np.ndarray) -> np.ndarray:
         """(m, 3 n): what no turn or shift of the whole head explains."""
@@ -98,19 +135,19 @@ class Motion:
         return float(np.quantile(np.linalg.norm(left, axis=1), share)) / self.unit
 
     def seen(self, field: np.ndarray, step: float) -> np.ndarray | None:
-        """A channel's pull (k,) from the movement (n, 3) that a step of it makes, in the head's units; None for one
-        that moves the head as a whole."""
+        """A channel's pull (k,) from the movement (n, 3) that a step of it makes, in the head's units, backwards where
+        the step is negative; None for one that moves the head as a whole."""
         flat = field.reshape(1, -1) / (self.unit * step)
         bent = self._without_turns(flat)
         whole = float((flat**2).sum())
         if whole <= 0 or 1.0 - float((bent**2).sum()) / whole > _CARRIES:
             return None
-        return self._still @ bent[0]
+        return (self._still * self._counts) @ bent[0]
 
-    def reading(self, pulls: list[np.ndarray]) -> Reading:
-        """Of channels in the order of their pulls (k,)."""
-        table = np.stack(pulls) if pulls else np.zeros((0, len(self.names)))
-        return Reading(self.names, self._still @ self._still.T, table)
+    def reading(self, pulls: list[tuple[np.ndarray, np.ndarray]]) -> Reading:
+        """Of channels in the order of their pulls (k,), forwards and backwards."""
+        table = np.array(pulls, np.float64).reshape(-1, 2, len(self.names)).swapaxes(0, 1)
+        return Reading(self.names, (self._still * self._counts) @ self._still.T, table)
 
 
 def _rigid(points: np.ndarray) -> np.ndarray:

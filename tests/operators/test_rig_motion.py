@@ -47,6 +47,13 @@ def rigged(backend):
     return obj, rig
 
 
+def test_a_rig_without_keys_is_told_what_to_press(rigged, capfd):
+    import bpy
+
+    assert bpy.ops.dnpm.add_detail() == {"FINISHED"}
+    assert "press Measure Rig, or the detail stays at rest" in capfd.readouterr().out
+
+
 def expression(obj) -> dict[str, float]:
     import bpy
 
@@ -87,6 +94,36 @@ def test_its_controls_drive_the_map(rigged, backend, window):
     rig.pose.bones["head"].rotation_mode = "XYZ"
     rig.pose.bones["head"].rotation_euler = (0.3, 0.4, 0.2)
     assert expression(obj) == pytest.approx(found)
+
+
+def test_a_reading_that_was_measured_one_way_still_works(rigged, backend, window):
+    import json
+
+    import bpy
+
+    obj, rig = rigged
+    assert bpy.ops.dnpm.measure_rig() == {"FINISHED"}
+    rig.pose.bones["chin"].location[1] = -0.025
+    found = expression(obj)
+    kept = json.loads(obj.dnpm_face.rig_reading)
+    assert len(kept["pull"]) == 2
+    kept["pull"] = kept["pull"][1]
+    obj.dnpm_face.rig_reading = json.dumps(kept)
+    assert expression(obj) == pytest.approx(found)
+
+
+def test_a_control_that_is_held_one_way_counts(rigged, backend, window):
+    """As lids and jaws are held, which cannot go into the head."""
+    import bpy
+
+    obj, rig = rigged
+    limit = rig.pose.bones["chin"].constraints.new("LIMIT_LOCATION")
+    limit.owner_space, limit.use_max_y = "LOCAL", True
+    assert bpy.ops.dnpm.measure_rig() == {"FINISHED"}
+    rig.pose.bones["chin"].location[1] = -0.025
+    assert expression(obj)["jawOpen"] == pytest.approx(0.5, abs=0.1)
+    rig.pose.bones["chin"].location[1] = 0.025
+    assert max(expression(obj).values()) < 0.05
 
 
 def test_sources_add_to_it_and_it_can_be_forgotten(rigged, backend, window):

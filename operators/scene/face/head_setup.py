@@ -121,7 +121,8 @@ def set_up(obj: bpy.types.Object, scene: bpy.types.Scene, made: TransferFace) ->
             if not item.locked and not (again and item.name not in table.model.identity_labels[: table.model.n_shape]):
                 item.value = float(value)
     if not own_heads.find_sources(obj):
-        notes.append("no shape key was recognised as an expression: add sources, or the detail stays at rest")
+        remedy = "press Measure Rig" if obj.find_armature() is not None else "add sources"
+        notes.append(f"no shape key was recognised as an expression: {remedy}, or the detail stays at rest")
     spacing = _spacing_mm(mesh, made.weight, rest_points(obj) * unit * 1000.0)
     left = _modifiers(obj, spacing)
     reach = max(left, 0.4) / 0.4 * skin_material.REACH_UV

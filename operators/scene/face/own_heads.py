@@ -117,7 +117,7 @@ def _add_rig(
     group = getattr(obj, names.FACE)
     reading = _reading(group.rig_reading)
     moved = [_number(obj, item, depsgraph) - item.rest for item in group.rig_channels]
-    if len(moved) != len(reading.pull):
+    if len(moved) != reading.pull.shape[1]:
         raise DnpmError(f"{obj.name}: the rig's measurement is damaged: press Measure Rig again")
     for name, value in zip(reading.names, reading.of(np.array(moved)), strict=True):
         if name in index:
@@ -129,7 +129,10 @@ def _reading(text: str) -> Reading:
     """What `rig_motion.keep` wrote. Raises DnpmError when it is damaged."""
     try:
         found = json.loads(text)
-        return Reading(tuple(found["names"]), np.array(found["gram"], float), np.array(found["pull"], float))
+        pull = np.array(found["pull"], float)
+        if pull.ndim == 2:  # as files have it that were measured one way alone
+            pull = np.stack([pull, pull])
+        return Reading(tuple(found["names"]), np.array(found["gram"], float), pull)
     except (ValueError, TypeError, KeyError) as error:
         raise DnpmError("the rig's measurement is damaged: press Measure Rig again") from error
 

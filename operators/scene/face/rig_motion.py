@@ -1,6 +1,6 @@
-"""Which expressions a rig makes on a head of another program: each of its controls is moved a little once, and the skin
-is looked at (`core/transfer/motion.py`). From then on the controls' numbers tell the expressions, as a reading that is
-kept with the face. Works on any rig that moves the mesh, whatever its controls are called.
+"""Which expressions a rig makes on a head of another program: each of its controls is moved a little both ways, and the
+skin is looked at (`core/transfer/motion.py`). From then on the controls' numbers tell the expressions, as a reading
+that is kept with the face. Works on any rig that moves the mesh, whatever its controls are called.
 """
 
 from __future__ import annotations
@@ -26,9 +26,11 @@ _KEEP_COUNT = frozenset({
 """Modifiers that move vertices and make none; the others are switched off while controls are moved."""
 _INNER = ("DEF-", "ORG-", "MCH-", "VIS_")
 """Rigify's bones that are no controls."""
-_SHIFT_MM, _TURN = 2.0, 0.06
-"""The steps: millimetres of the head's size, radians."""
-_LEAST_MM = 0.1
+_SHIFT_MM, _TURN = 5.0, 0.15
+"""The steps: millimetres of the head's size, radians. About half of what an expression needs: lids slide over the eye
+and chains of bones pull their neighbours along, so that what the first millimetre does is not what the tenth does."""
+_WAYS = (1.0, -1.0)
+_LEAST_MM = 0.25
 """A control that takes the skin less far with a step does not count."""
 _AT_REST_MM, _AT_REST_SHARE = 2.0, 0.9
 """A rig counts as posed when more than the rest of this share of the face is farther off than that."""
@@ -175,11 +177,11 @@ class Measurement:
         ratio = obj.matrix_world.median_scale / max(armature.matrix_world.median_scale, 1e-9)
         return _SHIFT_MM * self.motion.unit * ratio
 
-    def field(self, channels: list[Channel]) -> np.ndarray:
-        """(n, 3): how far the skin goes when they are moved by a step together."""
+    def field(self, channels: list[Channel], way: float) -> np.ndarray:
+        """(n, 3): how far the skin goes when they are moved by a step together; way: 1 forwards, -1 backwards."""
         try:
             for channel in channels:
-                self._moved.append((channel, channel.shift(self.step_of(channel))))
+                self._moved.append((channel, channel.shift(way * self.step_of(channel))))
             return self._skin() - self.rest
         finally:
             self._put_back()
@@ -188,6 +190,21 @@ class Measurement:
         while self._moved:
             channel, before = self._moved.pop()
             channel.put_back(before)
+
+    def bends(self, channels: list[Channel]) -> bool:
+        """Whether a step of all of them bends the face, forwards or backwards."""
+        return any(self.motion.moved_mm(self.field(channels, way)) >= _LEAST_MM for way in _WAYS)
+
+    def pulls(self, channel: Channel) -> tuple[np.ndarray, np.ndarray] | None:
+        """What it does to the expressions forwards and backwards (`Motion.seen`); None when it does not bend the
+        face."""
+        step, found, counts = self.step_of(channel) * channel.per_unit, [], False
+        for way in _WAYS:
+            field = self.field([channel], way)
+            pull = self.motion.seen(field, way * step)
+            found.append(np.zeros(len(self.motion.names)) if pull is None else pull)
+            counts |= pull is not None and self.motion.moved_mm(field) >= _LEAST_MM
+        return (found[0], found[1]) if counts else None
 
     def close(self) -> None:
         """Everything as it was."""
@@ -209,17 +226,16 @@ def measure(obj: bpy.types.Object) -> Generator[tuple[float, str], None, tuple[l
     try:
         work.check_rest(rest_points)
         channels: list[Channel] = []
-        pulls: list[np.ndarray] = []
+        pulls: list[tuple[np.ndarray, np.ndarray]] = []
         for k, (rig, bone) in enumerate(bones):
             yield k / len(bones), bone
             tried = channels_of(bpy.data.objects[rig], bone)
             # All at once first: most controls of a rig do not bend the face.
-            if not tried or work.motion.moved_mm(work.field(tried)) < _LEAST_MM:
+            if not tried or not work.bends(tried):
                 continue
             for channel in tried:
-                field = work.field([channel])
-                pull = work.motion.seen(field, work.step_of(channel) * channel.per_unit)
-                if pull is not None and work.motion.moved_mm(field) >= _LEAST_MM:
+                pull = work.pulls(channel)
+                if pull is not None:
                     channels.append(channel)
                     pulls.append(pull)
         return channels, work.motion.reading(pulls)
@@ -240,6 +256,6 @@ def keep(obj: bpy.types.Object, channels: list[Channel], reading: Reading) -> No
         rounded = {
             "names": reading.names,
             "gram": [[float(f"{value:.6g}") for value in row] for row in reading.gram],
-            "pull": [[float(f"{value:.5g}") for value in row] for row in reading.pull],
+            "pull": [[[float(f"{value:.5g}") for value in row] for row in way] for way in reading.pull],
         }
         group.rig_reading = json.dumps(rounded, separators=(",", ":")) if channels else ""
