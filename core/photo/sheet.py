@@ -23,10 +23,16 @@ _CLAY = np.array([0.72, 0.71, 0.7], np.float32)
 _DARK = np.array([0.11, 0.11, 0.12], np.float32)
 _ROOM = 1.75
 """Side of what is shown over the face's height."""
-_FRONTAL = Lights(np.array([[-0.35, -0.5, -0.8]]), np.full((1, 3), 0.6), np.full(3, 0.36), 0.03, openings=True)
-_RAKING = Lights(np.array([[-0.75, -0.45, -0.5]]), np.full((1, 3), 0.8), np.full(3, 0.2), 0.03, openings=True)
+_FRONTAL = Lights(
+    np.array([[-0.35, -0.5, -0.8]]), np.full((1, 3), 0.6), np.full(3, 0.36), 0.03, openings=True, hollows=True
+)
+_RAKING = Lights(
+    np.array([[-0.75, -0.45, -0.5]]), np.full((1, 3), 0.8), np.full(3, 0.2), 0.03, openings=True, hollows=True
+)
 """Shows the map's lines; a coarse face looks gaunt in it."""
-_SOFT = Lights(np.array([[-0.45, -0.5, -0.75]]), np.full((1, 3), 0.35), np.full(3, 0.85), 0.02, openings=True)
+_SOFT = Lights(
+    np.array([[-0.45, -0.5, -0.75]]), np.full((1, 3), 0.35), np.full(3, 0.85), 0.02, openings=True, hollows=True
+)
 _BUMPS = 512
 """Texels a side of the map that a picture of this size shows."""
 _VIEWS = ((0.0, 0.0), (40.0, 0.0), (-40.0, 0.0))
