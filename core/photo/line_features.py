@@ -49,7 +49,7 @@ class LineFilter:
         self.viewer, self.mm = viewer, viewer.mm * len(viewer.inside) / SIDE
         self.keep = halved(viewer.zones.keep) * mask_at(viewer.model.detail_mask, SIDE)
         self.kernels = [
-            [_kernel(across / self.mm, along / self.mm, d * np.pi / DIRECTIONS) for d in range(DIRECTIONS)]
+            [line_kernel(across / self.mm, along / self.mm, d * np.pi / DIRECTIONS) for d in range(DIRECTIONS)]
             for across, along in WIDTHS_MM
         ]
         whole = pooled(self.keep)
@@ -136,7 +136,7 @@ def pooled(image: np.ndarray) -> np.ndarray:
     return np.asarray(sums / np.outer(size, size)).ravel()
 
 
-def _kernel(across: float, along: float, angle: float) -> np.ndarray:
+def line_kernel(across: float, along: float, angle: float) -> np.ndarray:
     """Fourier transform of a second derivative across lines, positive on dark lines' middles, times the width's
     square."""
     rows, columns = np.fft.fftfreq(SIDE)[:, None], np.fft.rfftfreq(SIDE)[None]

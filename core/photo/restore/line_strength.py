@@ -9,17 +9,26 @@ deep for those that are not. Two factors mend that, place by place:
   where skin is blurred, hidden or noisy, g is 1.
 * Amplitude. Of what the photo shows, lines fainter than `_REAL_MM` are mostly doubt, and are drawn fainter still, as by
   a Wiener filter.
+* Direction. A forehead creases across. What runs along it there, or has no direction, is hair, its shadow, or spots,
+  and is drawn fainter. Frown lines run upwards, so there it does not hold.
+* Frown. Lines that the brows hide are drawn as far as they run on above them (`frown.py`).
+
+All but the last reaches as far as skin lies (`skin_zones.Zones.keep`), not only where it is trusted: beside a fringe
+and in what may be a beard the lines around speak. What is around a brow says nothing of the brow.
 
 Chosen by 36 portraits of the calibration half, some of which the network had learnt from.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy import ndimage
 
-from ..line_features import light_of, shown
-from .skin_input import Seen
+from ..line_features import halved, light_of, shown
+from ..skin_zones import Zones
+from .skin_input import WINDOW, Seen
 
 _AROUND_MM = 6.0
 """Standard deviation of the Gaussian."""
@@ -30,19 +39,51 @@ _SPREAD = 1.5
 _GAIN = (0.4, 2.5)
 _REAL_MM, _NEAR_MM, _FAINTEST = 0.03, 2.5, 0.3
 """Local root mean square of lines that are drawn as they are; within which deviation; the least factor."""
+_ACROSS, _FINE_MM, _ALONG_MM = (0.5, 0.65), 0.8, 2.5
+"""Shares of the slopes' energy that run up and down, up to which lines are faintest and from which on they are drawn as
+they are; blurs of the map before its slopes, and of their energy."""
+_AROUND_FROWN = 11
+"""Texels across, by which that rule ends before the brows' inner ends."""
 _SEEN_MM = (1.8, 2.6)
 """Blurs up to which a photo would show lines, and from which on it would not: there faint ones are not its doubt."""
 _LEAST = 1e-6
 """Variance of a photo without noise, logarithms of luminance."""
 
 
-def line_strength(seen: Seen, lines: np.ndarray) -> np.ndarray:
-    """(H, W) factors for lines (H, W) mm, both within `skin_input.WINDOW`."""
+@dataclass(frozen=True)
+class Places:
+    """Within `skin_input.WINDOW`, (H, W) 0 to 1: skin; forehead, whose lines run across; what the brows hide between
+    them."""
+
+    skin: np.ndarray
+    forehead: np.ndarray
+    frown: np.ndarray
+
+    @classmethod
+    def of(cls, zones: Zones, between: np.ndarray) -> Places:
+        """A face model's; between (H, W): the brows' inner ends and what lies between them."""
+        skin, forehead = (np.clip(halved(image)[WINDOW], 0, 1) for image in (zones.keep, zones.forehead))
+        around = ndimage.gaussian_filter(ndimage.maximum_filter(between, _AROUND_FROWN), _AROUND_FROWN / 4)
+        return cls(skin, forehead * (1 - np.clip(around, 0, 1)), between * (1 - skin))
+
+
+def line_strength(seen: Seen, lines: np.ndarray, places: Places, frown: float = 1.0) -> np.ndarray:
+    """(H, W) factors for lines (H, W) mm, both within `skin_input.WINDOW`; frown: the one of lines that the brows
+    hide."""
     sharp = np.clip((_SEEN_MM[1] - seen.blur_mm) / (_SEEN_MM[1] - _SEEN_MM[0]), 0, 1)
     doubted = 1 + sharp * (_amplitude(lines, seen.mm) - 1)
     strength = np.clip(doubted * _evidence(seen, lines), _FAINTEST, _GAIN[1])
-    # What is around a brow says nothing of the brow.
-    return np.asarray(1 + seen.trust * (strength - 1), np.float32)
+    strength = strength * (1 + sharp * places.forehead * (_across(lines, seen.mm) - 1))
+    hidden = 1 + sharp * places.frown * (frown - 1)
+    return np.asarray(hidden * (1 + places.skin * (strength - 1)), np.float32)
+
+
+def _across(lines: np.ndarray, mm: float) -> np.ndarray:
+    """_FAINTEST to 1: whether lines run from side to side."""
+    down, right = np.gradient(ndimage.gaussian_filter(lines.astype(float), _FINE_MM / mm))
+    vertical, horizontal = (ndimage.gaussian_filter(slope**2, _ALONG_MM / mm) for slope in (down, right))
+    share = vertical / (vertical + horizontal + 1e-12)
+    return np.asarray(np.interp(share, _ACROSS, (_FAINTEST, 1.0)))
 
 
 def _amplitude(lines: np.ndarray, mm: float) -> np.ndarray:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +37,10 @@ from ...geometry.uv_map import mask_at
 from ..choices import TRUST
 from ..line_features import SIDE
 from ..reconstruct import Restored
-from ..skin_view import SkinView
+from ..skin_view import SkinView, SkinViewer
 from ..texture import Texture, normalise
-from .line_strength import line_strength
+from .frown import FrownReader
+from .line_strength import Places, line_strength
 from .pix2pix import as_input
 from .skin_input import WINDOW, Seen
 from .weights import CARD, PhotoNetworks, check_generator, load_photo
@@ -48,8 +50,9 @@ _FADE = 8
 """Texels over which a correction ends at WINDOW's border."""
 _LINES_MM = (0.5, 5.0)
 """Blurs between which wrinkles lie; pores and forms are not theirs."""
-_FEWEST, _MOST, _FAINT_MM, _SAME = 0.4, 1.15, 0.008, 0.04
-"""Strengths of regions; lines that are so faint say nothing of theirs; strengths so near to 1 are 1."""
+_FEWEST, _FEWEST_MOVED, _MOST, _FAINT_MM, _SAME = 0.4, 0.15, 1.15, 0.008, 0.04
+"""Least strength of regions at rest, and of those whose lines the photo's expression makes; the most; lines that are so
+faint say nothing of theirs; strengths so near to 1 are 1."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,8 @@ class PhotoRestorer:
         with torch.inference_mode():
             start = self.detail.encoder(*given)
             if self.networks.pix2pix.config.corrects:
-                known = self._known(identity, expression)
-                regions, rough = self._shared(known, self._corrected(view, known), mm)
+                known, still = (self._known(identity, e) for e in (expression, np.zeros_like(expression)))
+                regions, rough = self._shared(known, still, self._corrected(view, known), mm)
                 code = start + self._step(start, self._code(rough, start) - self._code(known, start), rough - known)
             else:
                 rough = self._of_colours(texture, identity, expression)
@@ -94,10 +97,17 @@ class PhotoRestorer:
                 # Blender asks for the whole offset, and shows as much of it as a slider says.
                 usual = TRUST * offset / max(self.trust, 1e-6)
                 shown = synthesis(self.detail.w_mean + start + usual, SIDE) * self._mask(SIDE)
-                still = self._known(identity, np.zeros_like(expression))
                 own = _sized(self._own(rough - shown, shown, still, mm), 2 * SIDE)[0, 0].numpy()
         moved = offset[0].numpy().astype(np.float32)
         return Restored(image[0, 0].float().numpy(), moved, SOURCE, own, regions)
+
+    @cached_property
+    def _frown(self) -> FrownReader:
+        return FrownReader(self.model)
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places.of(SkinViewer(self.model).zones, self._frown.between)
 
     def rough(self, texture: Texture, view: SkinView, identity: np.ndarray, expression: np.ndarray) -> Tensor:
         """(1, 1, r, r) mm: pix2pixHD's map, the sliders' where the photo does not show the skin."""
@@ -111,25 +121,34 @@ class PhotoRestorer:
         given = torch.from_numpy(seen.channels(inner.numpy()))[None]
         change = self.networks.pix2pix(given, inner[None, None])[0, 0] - inner
         lines = self._lines((inner + change).numpy(), seen.mm)
-        change = change + torch.from_numpy((line_strength(seen, lines) - 1) * lines)
+        strength = line_strength(seen, lines, self._places, self._frown.strength(seen))
+        change = change + torch.from_numpy((strength - 1) * lines)
         ramps = [torch.arange(n).minimum(torch.arange(n).flip(0)).div(_FADE).clamp(max=1) for n in inner.shape]
         result = known.clone()
         result[0, 0][WINDOW] += change * ramps[0][:, None] * ramps[1]
         return result * self._mask(SIDE)
 
-    def _shared(self, known: Tensor, corrected: Tensor, mm: float) -> tuple[dict[str, float], Tensor]:
+    def _shared(
+        self, known: Tensor, still: Tensor, corrected: Tensor, mm: float
+    ) -> tuple[dict[str, float], Tensor]:  # fmt: skip
         """Strengths of the regions, where they are not 1, and (1, 1, SIDE, SIDE) mm that then give the corrected
-        map."""
+        map; still: the sliders' map at rest.
+
+        A region at rest says little of how expressions will crease it, and its lines can be filled (`_own`). Those that
+        the photo's expression makes cannot: only the region's strength takes away what the photo does not show."""
         places = landmark_uv(self.model)
-        ours, wanted = (self._lines(x[0, 0].numpy(), mm) for x in (known, corrected))
+        ours, rest, wanted = (self._lines(x[0, 0].numpy(), mm) for x in (known, still, corrected))
         found = {}
         for name, mask in region_masks(places, SIDE).items():
             if name in EXPRESSIONS_BY_REGION:
                 faint = _FAINT_MM**2 * mask.sum()
-                share = (float((mask * ours * wanted).sum()) + faint) / (float((mask * ours**2).sum()) + faint)
-                found[name] = round(float(np.clip(share, _FEWEST, _MOST)), 2)
+                all_of_it = float((mask * ours**2).sum()) + faint
+                share = (float((mask * ours * wanted).sum()) + faint) / all_of_it
+                moved = min(float((mask * (ours - rest) ** 2).sum()) / all_of_it, 1.0)
+                fewest = _FEWEST + moved * (_FEWEST_MOVED - _FEWEST)
+                found[name] = round(float(np.clip(share, fewest, _MOST)), 2)
         found = {name: strength for name, strength in found.items() if abs(strength - 1) > _SAME}
-        gain = torch.from_numpy(region_gain(places, found, SIDE)).clamp(min=_FEWEST)
+        gain = torch.from_numpy(region_gain(places, found, SIDE)).clamp(min=_FEWEST_MOVED)
         return found, known + (corrected - gain * known) / gain
 
     def _step(self, start: Tensor, away: Tensor, change: Tensor) -> Tensor:
