@@ -25,8 +25,12 @@ _LIPS, _AT_TEETH = ROWS.index("bilabial"), ROWS.index("labiodental")
 NAMES = ("readout.weight", "readout.bias")
 """Arrays in the weights' file: (3 to 5, width) and (3 to 5,) float32."""
 TONGUE_NAMES = ("tongue.hidden_weight", "tongue.hidden_bias", "tongue.weight", "tongue.bias")
-TONGUE_CLASSES = ("other", "dental", "coronal", "labiodental")
-"""Rows of `TongueLayer`. The last is there to be told from th, and not used: f and v have a row of the readout."""
+TONGUE_CLASSES = ("other", "dental", "stop", "labiodental", "sibilant", "nasal", "lateral")
+"""Rows of `TongueLayer`: th; t, d; f, v; s, z; n; l. f and v are there to be told from th, and not used: they have a
+row of the readout. Older weights have the first four, and all of t, d, s, z, n, l in the third."""
+TONGUE_COUNTS = (4, len(TONGUE_CLASSES))
+_DENTAL = TONGUE_CLASSES.index("dental")
+_TIP_UP = [TONGUE_CLASSES.index(name) for name in ("stop", "sibilant", "nasal", "lateral")]
 AROUND = 2
 """Features before and after one that the tongue is read from, 20 ms each."""
 _SPEAKS, _SURELY, _AROUND_S, _OVER_S = 0.12, 0.35, 0.16, 0.10
@@ -34,9 +38,9 @@ _SPEAKS, _SURELY, _AROUND_S, _OVER_S = 0.12, 0.35, 0.16, 0.10
 stretch that somewhere is above the higher one: a word that is lost is worse than a mouth that closes late, and the
 onset of a noise is unsure for a frame or two."""
 _NOTHING_DB = -120.0
-_BETWEEN, _BEHIND = (0.4, 0.65), 0.2
+_BETWEEN, _BEHIND = (0.6, 0.8), 0.2
 """Probability of th from which the tongue begins to come out, and from which it is out; where t, d, n, l, s, z are as
-likely or up to so much more, else it is one of those. Chosen on four synthetic voices."""
+likely or up to so much more, else it is one of those. Chosen on three synthetic voices that the layer had not heard."""
 _TIP = (0.4, 0.7)
 """Probability of t, d, n, l, s, z from which the tongue's tip begins to rise, and from which it is up."""
 _MEET = (0.6, 0.75)
@@ -47,6 +51,8 @@ _OUT = 0.42
 """tongueOut of a th, as far as the mouth is open."""
 DENTAL_UP = 0.2
 """How far up the tip is then: over the lower teeth, under the upper ones."""
+_ON_ITS_WAY = 0.45
+"""How far out the tongue is in the frames beside a th."""
 _OPEN = (0.03, 0.12)
 """jawOpen from which the tongue begins to show, and from which it shows wholly."""
 
@@ -54,7 +60,7 @@ _OPEN = (0.03, 0.12)
 @dataclass(frozen=True)
 class TongueLayer:
     """Which of TONGUE_CLASSES sounds, from 2 AROUND + 1 features in order of time, through a few rectified units:
-    hidden_weight (h, (2 AROUND + 1) width), hidden_bias (h,), weight (4, h), bias (4,)."""
+    hidden_weight (h, (2 AROUND + 1) width), hidden_bias (h,), weight (7 or 4, h), bias (7 or 4,)."""
 
     hidden_weight: np.ndarray
     hidden_bias: np.ndarray
@@ -62,7 +68,7 @@ class TongueLayer:
     bias: np.ndarray
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """Features (n, width) -> probabilities (max(n - 2 AROUND, 0), 4) float32: of all but the outermost."""
+        """Features (n, width) -> probabilities (max(n - 2 AROUND, 0), 7 or 4) float32: of all but the outermost."""
         if len(features) <= 2 * AROUND:
             return np.zeros((0, len(self.bias)), np.float32)
         count, width = len(features) - 2 * AROUND, features.shape[1]
@@ -97,8 +103,9 @@ class TongueListener:
             return np.zeros((len(times), 2), np.float32)
         end = self._layer(np.concatenate([self._held, np.repeat(self._held[-1:], AROUND, 0)]))
         chance = np.concatenate([*self._found, end])
+        rising = chance[:, [k for k in _TIP_UP if k < chance.shape[1]]].sum(1)
         places = np.arange(len(chance)) / rate
-        return np.stack([np.interp(times, places, chance[:, k]) for k in (1, 2)], 1).astype(np.float32)
+        return np.stack([np.interp(times, places, row) for row in (chance[:, _DENTAL], rising)], 1).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,10 @@ def tongue(probabilities: np.ndarray, jaw: np.ndarray) -> tuple[np.ndarray, np.n
     room = ((jaw - _OPEN[0]) / (_OPEN[1] - _OPEN[0])).clip(0, 1)
     # A t lasts two or three frames: the tip arrives in them, and is under way in those beside.
     held = np.lib.stride_tricks.sliding_window_view(np.pad(rising, 1), 3).max(1)
-    return _blurred(_OUT * dental * room), _blurred(held * (1 - dental))
+    # A th is often heard in one frame alone: the tongue is out in it, and on its way in those beside.
+    out = _OUT * dental * room
+    beside = np.pad(_ON_ITS_WAY * out, 1)
+    return np.maximum(out, np.maximum(beside[:-2], beside[2:])), _blurred(held * (1 - dental))
 
 
 def _blurred(values: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ from ..files.network_file import built
 from .card import CARD, FILE, FORMAT, KIND, read_speech_card
 from .config import from_json, to_json
 from .decoder import SpeechDecoder
-from .readout import AROUND, COUNTS, NAMES, TONGUE_CLASSES, TONGUE_NAMES, Readout, TongueLayer
+from .readout import AROUND, COUNTS, NAMES, TONGUE_COUNTS, TONGUE_NAMES, Readout, TongueLayer
 
 
 def save_speech(
@@ -88,8 +88,8 @@ def _tongue_layer(arrays: Mapping[str, np.ndarray], width: int, path: Path) -> T
     if TONGUE_NAMES[0] not in arrays:
         return None
     first, first_bias, last, last_bias = (arrays.get(name, np.zeros(0)).astype(np.float32) for name in TONGUE_NAMES)
-    units, classes = len(first_bias), len(TONGUE_CLASSES)
+    units, classes = len(first_bias), len(last_bias)
     fits = first.shape == (units, (2 * AROUND + 1) * width) and last.shape == (classes, units)
-    if not fits or first_bias.ndim != 1 or last_bias.shape != (classes,):
+    if not fits or first_bias.ndim != 1 or last_bias.ndim != 1 or classes not in TONGUE_COUNTS:
         raise DnpmError(f"{path}: its readout of the tongue does not fit its description; {KIND.again}")
     return TongueLayer(first, first_bias, last, last_bias)

@@ -53,14 +53,21 @@ HELD_OUT = (
 UNKNOWN = frozenset({"flite-awb", "espeak-en+f3", "espeak-en-gb-scotland+m1"})
 """Voices that are held out."""
 _LABIODENTAL = frozenset({"F", "V"})
+_PLACES = {"TH": 1, "DH": 1, "T": 2, "D": 2, "F": 3, "V": 3, "S": 4, "Z": 4, "N": 5, "L": 6}
+"""In TONGUE_CLASSES. s and z are a class apart from t and d, for they are what th is taken for; so are n and l."""
 _UNSURE_S = 0.012
 """Around the borders of a th nothing is learnt."""
-_WEIGHTS = (1.0, 1.0, 1.0, 1.5)
+_WEIGHTS = (1.0, 1.0, 1.0, 1.5, 1.0, 1.0, 1.0)
 """Of TONGUE_CLASSES in the loss."""
 _UNITS, _EPOCHS, _BATCH, _RATE, _DECAY = 48, 8, 512, 2e-3, 0.05
 _NOISE, _DROPPED_IN, _DROPPED = 0.1, 0.2, 0.3
 _SPOKEN_FPS, _JAW = 30.0, 0.2
 """What the scores are heard at: the decoder's frames, a jaw that is open enough for the tongue to show."""
+_HALF_OUT, _NEAR_S = 0.21, 2 / _SPOKEN_FPS
+_KINDS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("s, z", frozenset({"S", "Z"})), ("t, d, n, l", CORONAL), ("f, v", _LABIODENTAL), ("others", frozenset()),
+)  # fmt: skip
+"""The first that has a sound is its kind."""
 Row = tuple[np.ndarray, list[tuple[float, float, str]], bool]
 """Features (n, width), begin and end in seconds and name of each phone, held out."""
 
@@ -83,9 +90,8 @@ def truth_of(count: int, rate: float, phones: Iterable[tuple[float, float, str]]
     times, truth = np.arange(count) / rate, np.zeros(count, np.int64)
     unsure = np.zeros(count, bool)
     for begin, end, name in phones:
-        place = 1 if name in DENTAL else 2 if name in CORONAL else 3 if name in _LABIODENTAL else 0
-        truth[(times >= begin) & (times < end)] = place
-        if place == 1:
+        truth[(times >= begin) & (times < end)] = _PLACES.get(name, 0)
+        if name in DENTAL:
             unsure |= (np.abs(times - begin) < _UNSURE_S) | (np.abs(times - end) < _UNSURE_S)
     truth[unsure] = -1
     return truth
@@ -131,7 +137,8 @@ def fitted(features: np.ndarray, truth: np.ndarray, seed: int) -> TongueLayer:
 
 def scores(layer: TongueLayer, rows: Iterable[Row], rate: float) -> dict[str, float]:
     """Shares, through the rules of `readout.tongue`: of th in which the tongue comes out half-way or more, and in which
-    the tip rises instead; of t, d, n, l, s, z in which the tip rises; of others in whose middle the tongue is out."""
+    the tip rises instead; of t, d, n, l, s, z in which the tip rises; of other sounds in which the tongue is out: in
+    the middle, and at any time of those that lie apart from every th, whose tongue comes and goes in its neighbours."""
     told: dict[str, list[bool]] = {}
     for features, phones, _ in rows:
         listener = TongueListener(layer)
@@ -140,20 +147,22 @@ def scores(layer: TongueLayer, rows: Iterable[Row], rate: float) -> dict[str, fl
         said = np.zeros((len(times), 3), np.float32)
         said[:, 1:] = listener.at(times, rate)
         out, ridge = tongue(said, np.full(len(times), _JAW))
+        dental = [(begin - _NEAR_S, end + _NEAR_S) for begin, end, name in phones if name in DENTAL]
         for begin, end, name in phones:
             span = slice(int(begin * _SPOKEN_FPS), int(np.ceil(end * _SPOKEN_FPS)) + 1)
-            if not len(out[span]):
+            if not len(out[span]) or name == "SIL":
                 continue
-            middle = out[min(round((begin + end) / 2 * _SPOKEN_FPS), len(out) - 1)] >= 0.21
             if name in DENTAL:
-                told.setdefault("th out", []).append(bool(out[span].max() >= 0.21))
+                told.setdefault("th out", []).append(bool(out[span].max() >= _HALF_OUT))
                 told.setdefault("th tip up", []).append(bool(ridge[span].max() >= 0.8))
-            elif name in CORONAL:
+                continue
+            if name in CORONAL:
                 told.setdefault("t, d, n, l, s, z tip up", []).append(bool(ridge[span].max() >= 0.8))
-                told.setdefault("t, d, n, l, s, z wrongly out", []).append(bool(middle))
-            elif name != "SIL":
-                kind = "f, v" if name in _LABIODENTAL else "others"
-                told.setdefault(f"{kind} wrongly out", []).append(bool(middle))
+            kind = next(kind for kind, names in _KINDS if not names or name in names)
+            middle = min(round((begin + end) / 2 * _SPOKEN_FPS), len(out) - 1)
+            told.setdefault(f"{kind} wrongly out", []).append(bool(out[middle] >= _HALF_OUT))
+            if not any(begin < last and first < end for first, last in dental):
+                told.setdefault(f"{kind} wrongly out, apart", []).append(bool(out[span].max() >= _HALF_OUT))
     return {name: round(float(np.mean(those)), 4) for name, those in told.items()}
 
 
