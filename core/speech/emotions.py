@@ -27,8 +27,9 @@ _TABLES: dict[str, str] = {
     # AU 4 + 5 + 7 + 10 + 23, 29: brows down, a hard stare through narrowed lids, tight lips, the jaw forward.
     "anger": "browDown 1.0 eyeWide .30 eyeSquint .60 noseSneer .62 mouthPress .40 mouthFrown .30 mouthShrugLower .20 "
     "mouthUpperUp .14 mouthStretch .14 jawForward .30 cheekSquint .14 mouthRollLower .06 mouthLowerDown .10",
-    # AU 1 + 4 + 15 + 17, 64: inner brows up, corners down. The lids hang a little: gaze and accents close them further.
-    "sadness": "browInnerUp 1.0 browDown .34 mouthFrown 1.0 mouthShrugLower .50 eyeSquint .08 eyeBlink .03 "
+    # AU 1 + 4 + 15 + 17, 64: inner brows up, corners down, the lids hang a little. AU 4 draws the brows together more
+    # than down: as much browDown as fear has takes the slant away by which sadness is known.
+    "sadness": "browInnerUp 1.0 browDown .14 mouthFrown 1.0 mouthShrugLower .50 eyeSquint .08 eyeBlink .06 "
     "eyeLookDown .08 cheekSquint .10 mouthStretch .10 mouthPress .08",
     # AU 1 + 2 + 4 + 5 + 20 + 26: brows up and drawn together, hence flat, where surprise has them in an arch; the mouth
     # wide, where surprise has it tall.
