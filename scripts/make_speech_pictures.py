@@ -5,7 +5,7 @@
 - speech_emotions.jpg: the eight emotions at two moments of the sentence, the lips a little and wide apart, as the small
   renderer draws them;
 - speech_maps.jpg: how much the wrinkles move, per emotion: deviation of the displacement map over the sentence;
-- speaking.webp: the sentence, ten frames a second, with --film (renders for some minutes).
+- speaking.webp: the sentence, twelve frames a second, with --film (renders for some minutes).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from dnpm.core.batch.demo import ACTOR, ACTOR_LOOK
+from dnpm.core.batch.demo import ACTOR_LOOK
 from dnpm.core.capture.track import CurveTrack
 from dnpm.core.cli.main import main as dnpm
 from dnpm.core.errors import DnpmError
@@ -27,7 +27,6 @@ from dnpm.core.evaluation.painter import Painter
 from dnpm.core.evaluation.performance import RESOLUTION, as_sliders
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.face_model.looks import read_look
-from dnpm.core.face_model.sampling import random_identity
 from dnpm.core.files import contact_sheet
 from dnpm.core.photo.portrait import portrait
 from dnpm.core.speech import contact, emotions
@@ -39,7 +38,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TILE, SIDE, OFF = (220, 264), 268, (-10, 0)
 """A tile, the portrait that it is cut from, and how far the face lies off that one's middle; pixels."""
 OPEN, BLINK = (0.4, 0.85), 0.15
-FILM_FPS, FILM_SIZE, FILM_BYTES = 10, (240, 288), 1_500_000
+FILM_FPS, FILM_SIZE, FILM_BYTES = 12, (280, 336), 1_000_000
 
 
 def main() -> int:
@@ -78,8 +77,8 @@ def spoken(audio: Path, animator: Animator, emotion: str) -> CurveTrack:
 
 def faces(tracks: dict[str, CurveTrack], painter: Painter) -> Image.Image:
     """A row for each moment, a column for each emotion, with the curves as they are there; by `core/photo/portrait.py`,
-    not by Blender."""
-    identity, look = random_identity(painter.model, ACTOR), read_look(ACTOR_LOOK)
+    not by Blender. The mean face: many a person's brows frown or slant at rest, which looks like a feeling."""
+    identity, look = np.zeros(painter.model.n_id, np.float32), read_look(ACTOR_LOOK)
     left, top = (SIDE - TILE[0]) // 2 + OFF[0], (SIDE - TILE[1]) // 2 + OFF[1]
     tiles: dict[str, list[Image.Image]] = {name: [] for name in tracks}
     for frame in moments(tracks[emotions.NEUTRAL].expression):
