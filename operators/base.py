@@ -40,9 +40,9 @@ def the_face(context: bpy.types.Context, *, edits: bool = True) -> bpy.types.Obj
     if reason:
         raise DnpmError(reason)
     assert obj is not None
+    identity.catch_up(obj)
     if edits:
         live.own_data(obj)
-        identity.catch_up(obj)
         if obj.override_library is not None and obj.override_library.is_system_override:
             # Blender made it along with another override: from now on it is the artist's.
             obj.override_library.is_system_override = False

@@ -10,6 +10,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from dnpm.core.face_model.bilinear import IdentityTables
+from dnpm.operators import base
 from dnpm.operators.scene import compat, names, settings
 from dnpm.operators.scene.detail import dragging, live, map_state
 from dnpm.operators.scene.face import identity, models
@@ -179,6 +180,10 @@ def test_files_undo_renders_and_operators_find_them_all(hand, tmp_path):
     assert identity.is_behind(face)
     bpy.ops.dnpm.key_expression()
     assert not identity.is_behind(face)
+    by_hand(face, 0.6, 0.7)
+    assert identity.is_behind(face)
+    base.the_face(bpy.context, edits=False)
+    assert not identity.is_behind(face), "an export reads them"
 
 
 def test_a_file_that_was_saved_by_blender_itself_is_mended(hand, tmp_path):
