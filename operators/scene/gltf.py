@@ -2,8 +2,8 @@
 
 By itself the exporter takes the images behind the bump for a normal map (a black skin), the paint for an opaque
 texture, and what has no image for white. Here the skin's texture is replaced by what its nodes show: base, paint and,
-where there is one, the photo's colours, on the detail UV. The other materials get their colour in Solid view. Wrinkles
-are not in the file: they are displacement.
+where there is one, the photo's colours, on the detail UV. The other materials get their colour in Solid view, and
+lashes their shader's. Wrinkles are not in the file: they are displacement.
 """
 
 from __future__ import annotations
@@ -37,7 +37,17 @@ def adapt(exported: Any, material: Any) -> None:
     # Solid view's colour of a skin is lightened for its lamps; the base is the skin's own.
     base = material.node_tree.nodes.get(skin_material.BASE) if material.node_tree is not None else None
     colour = base.outputs[0].default_value if base is not None else material.diffuse_color
+    if kind == "lashes":  # Solid view's are lighter.
+        colour = _shader_colour(material) or colour
     shading.base_color_factor = [float(c) for c in colour]
+
+
+def _shader_colour(material: bpy.types.Material) -> Any:
+    """The colour of the material's shader; None where there is no shader, or no single colour."""
+    nodes = material.node_tree.nodes if material.node_tree is not None else ()
+    shader = next((node for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
+    socket = shader.inputs["Base Color"] if shader is not None else None
+    return None if socket is None or socket.is_linked else socket.default_value
 
 
 def shown_colours(tree: bpy.types.NodeTree) -> np.ndarray | None:

@@ -234,3 +234,16 @@ def test_teeth_further_back_are_darker_in_solid():
     finally:
         for material in (front, behind):
             bpy.data.materials.remove(material)
+
+
+@pytest.mark.parametrize("tone", ["porcelain", "deep"])
+def test_lashes_in_solid_lie_between_black_and_the_skin(face, tone):
+    """...where no pixel is shared; the shader's own stay black."""
+    material = bpy.data.materials.new("lashes")
+    compat.use_nodes(material)
+    material[names.MATERIAL_KIND] = "lashes"
+    face.data.materials.append(material)
+    face.dnpm_face.tone = tone
+    lash, under = (np.array(one.diffuse_color[:3]) for one in (material, skin(face)))
+    assert (lash > 0.1 * under).all()
+    assert (lash < 0.5 * under).all()

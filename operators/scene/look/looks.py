@@ -61,6 +61,7 @@ def apply(obj: bpy.types.Object, *, paints: bool = True) -> bool:
     face model is loaded.
     """
     look, changed = look_of(obj), False
+    colour: tuple[float, ...] = skin_material.linear(TONES[look.tone].base)
     _changed.pop(obj.session_uid, None)
     for material in materials.own(obj):
         tree = material.node_tree
@@ -70,7 +71,7 @@ def apply(obj: bpy.types.Object, *, paints: bool = True) -> bool:
         if material[names.MATERIAL_KIND] == "iris":
             material.diffuse_color = (*look.iris, 1.0)
         if material[names.MATERIAL_KIND] == "skin":
-            colour = photo_colour.in_solid(tree) or skin_material.linear(TONES[look.tone].base)
+            colour = photo_colour.in_solid(tree) or colour
             material.diffuse_color = skin_material.for_solid(colour)
         node = tree.nodes.get(skin_material.PAINT)
         if node is None or not paints:
@@ -82,6 +83,7 @@ def apply(obj: bpy.types.Object, *, paints: bool = True) -> bool:
             changed = True
             if old is not None:
                 _let_go(old)
+    materials.tint_lashes(obj, skin_material.for_solid(colour))
     return changed
 
 

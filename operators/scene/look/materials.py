@@ -50,6 +50,9 @@ _LIPS_M = 0.02
 _LID_MM = 12.0
 """A lash has skin within this."""
 _LASH = (0.012, 0.009, 0.007, 1.0)
+_LASH_SKIN = 0.12
+"""How much of the skin's colour lashes have in Solid, which draws what is thinner than a pixel whole or not at all:
+their tips were black dots."""
 
 
 def set_up(mesh: bpy.types.Mesh, model: FaceModel, unit_scale: float) -> None:
@@ -119,6 +122,14 @@ def link_map(obj: bpy.types.Object) -> bool:
         changed |= any(node.image != image for node in lookups)
         skin_material.set_map(tree, image, face.strength * map_image.levels(obj)[0], _bump_units(face))
     return changed
+
+
+def tint_lashes(obj: bpy.types.Object, skin: tuple[float, ...]) -> None:
+    """Lashes in Solid, on a skin that is shown there in this linear RGBA."""
+    for material in own(obj):
+        if material[names.MATERIAL_KIND] == "lashes":
+            mixed = [(1 - _LASH_SKIN) * lash + _LASH_SKIN * under for lash, under in zip(_LASH, skin, strict=True)]
+            material.diffuse_color = (*mixed[:3], 1.0)
 
 
 def update_strength(obj: bpy.types.Object) -> None:
