@@ -37,7 +37,7 @@ EPILOG = """\
   dnpm transfer head.obj --out detail
   dnpm transfer head.obj --expression mouthSmileLeft=1,mouthSmileRight=1 --size 2048 --out smile
 
-Without --identity the detail is of the person that was fitted to the mesh.
+The detail is of the person that was fitted to the mesh.
 """
 
 

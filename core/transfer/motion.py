@@ -33,10 +33,10 @@ one Rigify human, on which .02 to .05 and 0 to .03 give nearly the same."""
 _LIDS, _LID_WEIGHT = "eyeBlink", 5.0
 """What tells a blink is where the rim goes, and a rig may move little besides: the rim's squares count six times."""
 _RARE = (
-    "mouthDimple", "mouthPress", "mouthLeft", "mouthRight", "mouthRoll", "mouthShrug", "mouthClose", "jawForward",
-    "jawLeft", "jawRight", "cheekPuff",
+    "mouthDimple", "mouthPress", "mouthLeft", "mouthRight", "mouthRollUpper", "mouthShrugUpper", "mouthClose",
+    "jawForward", "jawLeft", "jawRight", "cheekPuff",
 )  # fmt: skip
-_RARE_COST = 4.0
+_RARE_COST = 6.0
 """How many times as much their values cost. A rule: on people they go along with others, and seldom alone."""
 _OPPOSED, _OPPOSED_COST = (("mouthLeft", "mouthRight"), ("jawLeft", "jawRight")), 0.1
 """Nobody makes both at once; of the mean energy, for the square of their sum."""
