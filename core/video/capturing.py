@@ -162,7 +162,6 @@ def finished(
     curves = smoothing.smoothed(at, raw, doubt, choices.smoothing).clip(0, 1)
     if choices.smoothing > 0:
         curves = smoothing.with_contacts(raw.clip(0, 1), curves)
-    curves = tools.reader.firm(curves)
     poses = np.stack([row for row, there in zip(readings.poses, seen, strict=True) if there]).astype(float)
     # In the order of the track's columns; the camera's place of the head goes along.
     pose = np.concatenate([head_angles(poses[:, :9].reshape(-1, 3, 3)), poses[:, 9:]], 1)

@@ -41,10 +41,6 @@ INPUTS = 3 * _SLIDERS + _IRISES + MODES + _TURN
 MIRROR = np.array([ARKIT_NAMES.index(mirror_name(name)) for name in ARKIT_NAMES])
 """(52,): each slider's fellow on the face's other side."""
 _BLINKS = [ARKIT_NAMES.index(f"eyeBlink{side}") for side in ("Left", "Right")]
-_SHRUNK = [ARKIT_NAMES.index(name) for name in ("jawLeft", "jawRight", "mouthRollLower", "mouthRollUpper")]
-_FAINT, _FIRMER = 0.08, 1.6
-"""Of the _SHRUNK: what lies below is none, what lies above counts so many times. A regression on faint signs says
-little everywhere: of eleven people that were not learnt from, sliders above .5 were read as .4, those at 0 as .03."""
 _EYES = ((33, 133, 159, 145, 468), (263, 362, 386, 374, 473))
 """Of the right and the left eye: outer and inner corner, upper and lower lid, the iris's middle."""
 PHOTOGRAPHED_LIDS = 1.3
@@ -106,13 +102,6 @@ class Reader:
         read: np.ndarray = apart @ self.straight + hidden @ self.second - at_rest
         read[:, _BLINKS] *= self.lids
         return read
-
-    def firm(self, curves: np.ndarray) -> np.ndarray:
-        """(T, 52), 0 to 1, smoothed -> the same, those that are read faintly more decided."""
-        result = curves.copy()
-        if self.straight is not None:
-            result[:, _SHRUNK] = ((result[:, _SHRUNK] - _FAINT) * _FIRMER).clip(0, 1)
-        return result
 
     @classmethod
     def plain(cls, model: FaceModel) -> Reader:

@@ -146,17 +146,3 @@ def test_blinks_of_photographed_faces_are_deepened_and_nothing_else(face_model) 
     np.testing.assert_array_equal(photographed[:, others], rendered[:, others])
     assert rendered[:, lids].max() > 0.1
     np.testing.assert_allclose(photographed[:, lids], rendered[:, lids] * PHOTOGRAPHED_LIDS, rtol=1e-5)
-
-
-def test_faint_readings_are_made_more_decided() -> None:
-    empty = np.zeros(INPUTS)
-    plain = Reader("fit", np.arange(52), np.zeros((48, 936)), np.zeros((52, NUMBERS)), empty, empty + 1)
-    curves = np.full((3, 52), 0.05)
-    curves[1], curves[2] = 0.4, 1.0
-    firm = replace(plain, straight=np.zeros((INPUTS, 52))).firm(curves)
-    roll = ARKIT_NAMES.index("mouthRollUpper")
-    assert firm[0, roll] == 0, "what is nothing"
-    assert firm[1, roll] > 0.5
-    assert firm[2, roll] == 1
-    np.testing.assert_array_equal(firm[:, JAW], curves[:, JAW])
-    np.testing.assert_array_equal(plain.firm(curves), curves, "another model's fit was not measured")
