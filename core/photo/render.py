@@ -33,6 +33,9 @@ _HOLLOW, _LEAST_OPEN = 1.5, 0.1
 front; and the least openness."""
 _LIPS_MM, _LIDS_MM, _RIMS = 4.5, 2.5, 0.75
 """How far off lips and lids take light from what lies behind them; how much the lips take from each other's rims."""
+_FRONT_TEETH, _FRONT_DEPTH = 0.85, 0.45
+"""What is left at least of the light on the foremost teeth, which stand right behind the lips, and the depth where this
+has faded out: without it a smile's teeth are grey."""
 _SCLERA, _LIMBUS_UV, _PUPIL_UV = (0.86, 0.83, 0.81), 29.0 / 360.0, 9.5 / 360.0
 
 
@@ -232,6 +235,8 @@ def _opened(
         left[within] = least + (1 - least) * np.clip(1.6 * around[within], 0, 1) ** 1.5
     inside = there & np.isin(kind, MOUTH_KINDS)
     depth = np.einsum("nk,nk->n", weights[inside], mouth_depths(model)[scene.triangles[shown[inside]]])
+    front = np.where(kind[inside] == "teeth", _FRONT_TEETH * np.clip(1 - depth / _FRONT_DEPTH, 0, 1), 0)
+    left[inside] = np.maximum(left[inside], front)
     # Where the lips meet they shade each other.
     rims = np.zeros(len(model.neutral), np.float32)
     for name in ("lips_upper", "lips_lower"):
