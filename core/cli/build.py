@@ -11,7 +11,7 @@ from .. import progress as bars
 from ..photo.portraits import HALVES
 from . import convert
 
-READER_PEOPLE = 150
+READER_PEOPLE = 320
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -163,7 +163,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lines.set_defaults(build=_skin_lines)
     reader = kinds.add_parser(
         "video-reader",
-        help="how far landmarks, fit and scores of a video's pictures tell the sliders (shipped; some ten minutes)",
+        help="how far landmarks, fit and scores of a video's pictures tell the sliders (shipped; a quarter of an hour)",
         description="Renders people of known sliders, tracks and fits them as a video's are, and measures how the "
         "sliders follow from what was read. What was read of each person is kept, so that a second run goes on.",
     )
