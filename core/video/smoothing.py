@@ -26,6 +26,9 @@ _LID = (0.45, 0.75)
 """A lid that is read as this far closed is left as it was read, so that blinks reach their end."""
 _LIPS = (0.02, 0.08)
 """Openings (`core/speech/contact.py`) below which lips that were read as meeting are made to meet."""
+_SHUT = (0.02, 0.05)
+"""Openings that are none: up to the first, .6 mm, lips are shut, whose rims are as far apart at rest; from the second
+on they stay as they were read."""
 
 
 def noise_of(values: np.ndarray, apart: int = 1) -> np.ndarray:
@@ -139,6 +142,7 @@ def with_contacts(raw: np.ndarray, smooth: np.ndarray) -> np.ndarray:
     meeting = 1 - _step(opening(raw), _LIPS)
     column = ARKIT_NAMES.index("mouthClose")
     result[:, column] += meeting * np.maximum(opening(result) - opening(raw), 0)
+    result[:, column] += (1 - _step(opening(raw), _SHUT)) * opening(result)
     return result
 
 

@@ -67,6 +67,16 @@ def test_lids_close_and_lips_meet() -> None:
     assert opening(made)[6] == pytest.approx(opening(smooth)[6])
 
 
+def test_lips_that_are_all_but_shut_are_shut() -> None:
+    """Within the distance that their rims have at rest; wider ones stay as they were read."""
+    raw = np.zeros((4, 52))
+    raw[:, ARKIT_NAMES.index("jawOpen")] = 0.0, 0.019, 0.035, 0.06
+    found = opening(with_contacts(raw, raw))
+    assert found[:2].max() < 1e-9
+    assert 0 < found[2] < 0.035
+    assert found[3] == pytest.approx(0.06)
+
+
 def test_the_rest_is_the_most_frequent_still_face(rng: np.random.Generator) -> None:
     times = np.arange(500) / 25
     rest, other = np.array([0.2, 0.1, 0.0]), np.array([0.8, 0.3, 0.9])
