@@ -11,6 +11,7 @@ import pytest
 
 from dnpm.core.face_model import board
 from dnpm.core.face_model.arkit import ARKIT_NAMES, TIP_UP
+from dnpm.core.face_model.build.identities import align
 from dnpm.operators.scene.board import boards, build, posing
 from dnpm.operators.scene.face import models, slider_values
 
@@ -147,14 +148,18 @@ def test_head_neck_and_jaw_turn_the_skin(boarded, shown):
     by_bone = evaluated(boarded)
     bones["jaw_bone"].rotation_euler[0] = 0.0
     bones["jaw"].location[1] = -shown(boarded)[ARKIT_NAMES.index("jawOpen")]
-    full_turn = 0.2 / 0.4438
-    bones["jaw"].location[1] = -full_turn
+    bones["jaw"].location[1] = -1.0
+    armature.update_tag()
+    teeth = model.vertex_groups["teeth_lower"]
+    rotation, _ = align(rest[teeth], evaluated(boarded)[teeth], np.ones(len(teeth)))
+    whole = float(np.arccos((np.trace(rotation) - 1) / 2))
+    assert 0.4 < whole < 0.5
+    bones["jaw"].location[1] = -0.2 / whole
     armature.update_tag()
     assert np.abs(by_bone - evaluated(boarded)).max() < 2e-4, "within its range the jaw's bone is the expression"
     bones["jaw"].location[1] = 0.0
-    teeth = model.vertex_groups["teeth_lower"]
     heights = []
-    for turn in (0.44, 0.6):
+    for turn in (whole, whole + 0.15):
         bones["jaw_bone"].rotation_euler[0] = turn
         armature.update_tag()
         heights.append(evaluated(boarded)[teeth, 2].mean())
