@@ -364,6 +364,8 @@ def read_points(path: Path) -> Any:
 
 
 def make_foreign(folder: Path) -> None:
+    import argparse
+
     import torch
 
     from dnpm.core.detail.config import GeneratorConfig
@@ -375,9 +377,10 @@ def make_foreign(folder: Path) -> None:
     state = Generator(sizes).state_dict()
     write_official(folder / "net.pkl", state)
     write_rosinality(folder / "net.pt", state, training=True)
-    torch.save(
-        torch.load(folder / "net.pt", weights_only=False), folder / "old.pt", _use_new_zipfile_serialization=False
-    )
+    # The format holds its trainer's options.
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        whole = torch.load(folder / "net.pt", weights_only=True)
+    torch.save(whole, folder / "old.pt", _use_new_zipfile_serialization=False)
 
 
 def read_foreign(path: Path) -> Any:

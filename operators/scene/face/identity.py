@@ -107,6 +107,8 @@ def apply(obj: bpy.types.Object, identity: np.ndarray | None = None, *, dragged:
     before, behind = applied(obj), _behind(obj.data)
     if before is not None:
         before = _padded(before, len(identity))
+        # Of a model with more sliders nothing is known here.
+        before = before if before.shape == identity.shape else None
     left: list[int] = []
     if dragged and before is not None and _may_wait(obj, keys):
         seen = _seen(obj, keys)
