@@ -364,8 +364,6 @@ def read_points(path: Path) -> Any:
 
 
 def make_foreign(folder: Path) -> None:
-    import argparse
-
     import torch
 
     from dnpm.core.detail.config import GeneratorConfig
@@ -377,10 +375,7 @@ def make_foreign(folder: Path) -> None:
     state = Generator(sizes).state_dict()
     write_official(folder / "net.pkl", state)
     write_rosinality(folder / "net.pt", state, training=True)
-    # The format holds its trainer's options.
-    with torch.serialization.safe_globals([argparse.Namespace]):
-        whole = torch.load(folder / "net.pt", weights_only=True)
-    torch.save(whole, folder / "old.pt", _use_new_zipfile_serialization=False)
+    write_rosinality(folder / "old.pt", state, training=True, old=True)
 
 
 def read_foreign(path: Path) -> Any:

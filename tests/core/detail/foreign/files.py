@@ -125,15 +125,15 @@ def rosinality(state: dict[str, torch.Tensor]) -> OrderedDict[str, torch.Tensor]
 
 
 def write_rosinality(
-    path: Path, state: dict[str, torch.Tensor], *, averaged: bool = True, training: bool = False
+    path: Path, state: dict[str, torch.Tensor], *, averaged: bool = True, training: bool = False, old: bool = False
 ) -> Path:
-    """A `.pt` as its training (with its command line in it) or its converter writes it."""
+    """A `.pt` as its training (with its command line in it) or its converter writes it; old: as before PyTorch 1.6."""
     content: dict[str, object] = {"g_ema": rosinality(state)}
     if averaged:
         content["latent_avg"] = state["mapping.w_avg"]
     if training:
         content |= {"args": argparse.Namespace(size=64, batch=4), "ada_aug_p": 0.0, "d_optim": {"state": {}}}
-    torch.save(content, path)
+    torch.save(content, path, _use_new_zipfile_serialization=not old)
     return path
 
 
