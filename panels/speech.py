@@ -134,7 +134,7 @@ def _strip_text(context: bpy.types.Context) -> str:
     except DnpmError:
         return "Select a sound strip"
     others = f" and {len(more)} more" if more else ""
-    return f"{first.name}{others}, from frame {first.frame_final_start}"
+    return f"{first.name}{others}, from frame {sounds.first_frame(first):g}"
 
 
 CLASSES = (DNPM_PT_speech,)

@@ -98,6 +98,7 @@ def mesh_object(name: str, points: np.ndarray, faces: np.ndarray, uv: np.ndarray
     import bpy
 
     from dnpm.core.face_model.units import to_blender
+    from dnpm.operators.scene import compat
 
     corner = faces >= 0
     counts = corner.sum(1)
@@ -119,7 +120,7 @@ def mesh_object(name: str, points: np.ndarray, faces: np.ndarray, uv: np.ndarray
         block.value = 0.0
         block.points.foreach_set("co", to_blender(points + delta).astype(np.float32).ravel())
     skin = bpy.data.materials.new("skin")
-    skin.use_nodes = True
+    compat.use_nodes(skin)
     shader = skin.node_tree.nodes["Principled BSDF"]
     shader.inputs["Base Color"].default_value = (0.55, 0.36, 0.29, 1.0)
     mesh.materials.append(skin)
@@ -157,6 +158,8 @@ def studio(obj, args: argparse.Namespace) -> None:
     import bpy
     from mathutils import Vector
 
+    from dnpm.operators.scene import compat
+
     group = obj.vertex_groups["DNPM Detail Region"].index
     face = [v.co for v in obj.data.vertices if any(entry.group == group for entry in v.groups)]
     low, high = (Vector(pick(co[k] for co in face) for k in range(3)) for pick in (min, max))
@@ -174,7 +177,7 @@ def studio(obj, args: argparse.Namespace) -> None:
         light.rotation_euler = (middle - light.location).to_track_quat("-Z", "Y").to_euler()
         scene.collection.objects.link(light)
     world = scene.world = bpy.data.worlds.new("world")
-    world.use_nodes = True
+    compat.use_nodes(world)
     world.node_tree.nodes["Background"].inputs[0].default_value = (0.08, 0.09, 0.1, 1.0)
     scene.render.engine, scene.cycles.samples = "CYCLES", args.samples
     scene.render.resolution_x = scene.render.resolution_y = args.size

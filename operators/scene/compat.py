@@ -77,6 +77,31 @@ def sequences(editor: bpy.types.SequenceEditor) -> Any:
     return editor.strips if hasattr(editor, "strips") else editor.sequences
 
 
+_STRIP_NAMES = {
+    "left_handle": "frame_final_start",
+    "right_handle": "frame_final_end",
+    "duration": "frame_final_duration",
+    "content_start": "frame_start",
+    "left_handle_offset": "frame_offset_start",
+    "content_trim_start": "animation_offset_start",
+}
+
+
+def strip_name(strip: Any, name: str) -> str:
+    """What a property of a sequencer's strip is called here: these names are 5.1's; the older ones go in 6.0."""
+    return name if name in strip.bl_rna.properties else _STRIP_NAMES[name]
+
+
+def strip_value(strip: Any, name: str) -> float:
+    """A strip's property by the name that it has from 5.1 on: frames."""
+    return getattr(strip, strip_name(strip, name))
+
+
+def set_strip(strip: Any, name: str, value: float) -> None:
+    """Set a strip's property by the name that it has from 5.1 on: frames."""
+    setattr(strip, strip_name(strip, name), value)
+
+
 def sequencer_scene(context: bpy.types.Context) -> bpy.types.Scene:
     """The scene whose strips the sequencer shows: from 5.0 a workspace may have one pinned."""
     return getattr(context, "sequencer_scene", None) or context.scene

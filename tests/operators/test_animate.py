@@ -169,13 +169,13 @@ def test_sequencer(backend, face, speech, sound):
     speech.add_sound, speech.skip = True, 0.5
     assert animate() == {"FINISHED"}
     (strip,) = compat.sequences(scene.sequence_editor)
-    assert strip.frame_final_start == 5
-    assert scene.frame_end >= strip.frame_final_end - 1
+    assert compat.strip_value(strip, "left_handle") == 5
+    assert scene.frame_end >= compat.strip_value(strip, "right_handle") - 1
     assert backend.speech.begin == pytest.approx(0.5)
 
-    strip.frame_final_start += 6
-    strip.frame_final_duration = 24
-    strip.frame_start += 100
+    compat.set_strip(strip, "left_handle", 11)
+    compat.set_strip(strip, "duration", 24)
+    compat.set_strip(strip, "content_start", compat.strip_value(strip, "content_start") + 100)
     speech.source = "STRIP"
     assert animate() == {"FINISHED"}
     assert backend.speech.begin == pytest.approx(0.75, abs=1e-4)
@@ -212,7 +212,7 @@ def test_a_strip_that_was_cut_out_of_a_strip_keeps_its_place_in_the_file(backend
     strips = compat.sequences(scene.sequence_editor_create())
     whole = strips.new_sound("a", sound, 3, 21)
     fps = sounds.fps_of(scene)
-    assert whole.frame_final_duration == pytest.approx(3 * fps, abs=1)
+    assert compat.strip_value(whole, "duration") == pytest.approx(3 * fps, abs=1)
     rest = whole.split(frame=21 + 12, split_method="SOFT")
     middle = rest.split(frame=21 + 30, split_method="SOFT")
     last = middle.split(frame=21 + 60, split_method="SOFT")
@@ -222,8 +222,8 @@ def test_a_strip_that_was_cut_out_of_a_strip_keeps_its_place_in_the_file(backend
         for other in chosen:
             other.select = other == strip
         (source,) = sounds.from_strips(bpy.context)
-        assert source.frame == strip.frame_final_start
-        assert source.seconds == pytest.approx(strip.frame_final_duration / fps)
+        assert source.frame == compat.strip_value(strip, "left_handle")
+        assert source.seconds == pytest.approx(compat.strip_value(strip, "duration") / fps)
         begins.append(source.begin * fps)
     assert begins == pytest.approx([0, 12, 30, 60], abs=1e-3)
     # A part that is put into the sequencer is taken from there at the same place, whatever is cut off it then.
@@ -231,13 +231,13 @@ def test_a_strip_that_was_cut_out_of_a_strip_keeps_its_place_in_the_file(backend
     for strip in chosen:
         strip.select = False
     sounds.add_strip(scene, sequencer, 200)
-    (part,) = (strip for strip in strips if strip.frame_final_start == 200)
+    (part,) = (strip for strip in strips if compat.strip_value(strip, "left_handle") == 200)
     tail = part.split(frame=206, split_method="SOFT")
     part.select, tail.select = False, True
     (source,) = sounds.from_strips(bpy.context)
     assert source.begin == pytest.approx(0.5 + 6 / fps, abs=1e-4)
     assert source.seconds == pytest.approx(1.5 - 6 / fps, abs=1e-4)
-    tail.animation_offset_start = 3
+    compat.set_strip(tail, "content_trim_start", 3)
     (source,) = sounds.from_strips(bpy.context)
     assert source.begin == pytest.approx(0.5 + 9 / fps, abs=1e-4)
 

@@ -14,7 +14,7 @@ import pytest
 
 import dnpm
 from dnpm.core.face_model.looks import DEFAULT_TONE, TONES
-from dnpm.operators.scene import gltf, names
+from dnpm.operators.scene import compat, gltf, names
 from dnpm.operators.scene.face import create
 from dnpm.operators.scene.look import looks
 from dnpm.operators.scene.photo import photo_colour
@@ -80,7 +80,7 @@ def test_the_skin_has_its_colours_and_no_normal_map(painted, as_addon, tmp_path)
 def test_materials_of_others_are_left_alone(backend, as_addon, tmp_path) -> None:
     create.new_face(bpy.context.scene)
     cube = bpy.data.materials.new("Mine")
-    cube.use_nodes = True
+    compat.use_nodes(cube)
     cube.node_tree.nodes["Principled BSDF"].inputs["Base Color"].default_value = (0.2, 0.4, 0.6, 1)
     bpy.ops.mesh.primitive_cube_add()
     bpy.context.object.data.materials.append(cube)

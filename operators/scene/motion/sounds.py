@@ -56,7 +56,12 @@ def chosen_strips(scene: bpy.types.Scene) -> list[bpy.types.SoundStrip]:
     chosen = [strip for strip in strips if strip.select] or [strip for strip in strips if strip == active]
     if not chosen:
         raise DnpmError("no sound strip is selected in the sequencer: select what the face is to speak")
-    return sorted(chosen, key=lambda strip: strip.frame_final_start)
+    return sorted(chosen, key=first_frame)
+
+
+def first_frame(strip: bpy.types.SoundStrip) -> float:
+    """Where a strip begins to be heard."""
+    return compat.strip_value(strip, "left_handle")
 
 
 def from_strips(context: bpy.types.Context) -> list[Source]:
@@ -70,10 +75,10 @@ def _of_strip(strip: bpy.types.SoundStrip, fps: float) -> Source:
         raise DnpmError(f"strip {strip.name}: its speed was changed (retiming): render it to a sound file first")
     if strip.sound is None:
         raise DnpmError(f"strip {strip.name}: has no sound")
-    skipped = strip.frame_final_start - strip.frame_start + strip.animation_offset_start
-    length = (strip.frame_final_end - strip.frame_final_start) / fps
+    first, end = (compat.strip_value(strip, name) for name in ("left_handle", "right_handle"))
+    skipped = first - compat.strip_value(strip, "content_start") + compat.strip_value(strip, "content_trim_start")
     path, temporary = _file_of(strip.sound)
-    return Source(path, max(0.0, skipped / fps), length, float(strip.frame_final_start), temporary)
+    return Source(path, max(0.0, skipped / fps), (end - first) / fps, float(first), temporary)
 
 
 def _file_of(sound: bpy.types.Sound) -> tuple[str, bool]:
@@ -110,11 +115,11 @@ def add_strip(scene: bpy.types.Scene, source: Source, frame: float) -> Callable[
         undo()
         raise DnpmError(f"the sound was not added to the sequencer: {str(error).strip()}") from error
     skip = source.begin * fps_of(scene)
-    strip.frame_start = frame - skip
-    strip.frame_offset_start = skip
+    compat.set_strip(strip, "content_start", frame - skip)
+    compat.set_strip(strip, "left_handle_offset", skip)
     if source.seconds is not None:
         length = max(1, round(source.seconds * fps_of(scene)))
-        strip.frame_final_duration = min(strip.frame_final_duration, length)
+        compat.set_strip(strip, "duration", min(compat.strip_value(strip, "duration"), length))
     return undo
 
 
@@ -124,7 +129,8 @@ def fit_scene(scene: bpy.types.Scene, last: float) -> str:
     last: frame of the last keyframe. Returns what was changed, for a person; empty where all of it was so already.
     """
     strips = compat.sequences(scene.sequence_editor) if scene.sequence_editor is not None else ()
-    end = max([math.ceil(last), scene.frame_start, *(strip.frame_final_end - 1 for strip in strips)])
+    ends = [compat.strip_value(strip, "right_handle") - 1 for strip in strips]
+    end = math.ceil(max([last, scene.frame_start, *ends]))
     changed = []
     if scene.frame_end != end:
         scene.frame_end = end

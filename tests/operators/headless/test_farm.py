@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dnpm.operators.scene import names
+from dnpm.operators.scene import compat, names
 from dnpm.operators.scene.detail import live
 
 BIN = Path(sys.executable).parent
@@ -133,7 +133,7 @@ def wall(picture: Path) -> None:
     mesh.from_pydata([(-1, 0.5, -1), (1, 0.5, -1), (1, 0.5, 1), (-1, 0.5, 1)], [], [(0, 1, 2, 3)])
     mesh.uv_layers.new().data.foreach_set("uv", [0, 0, 1, 0, 1, 1, 0, 1])
     material = bpy.data.materials.new("wall")
-    material.use_nodes = True
+    compat.use_nodes(material)
     tree = material.node_tree
     texture = tree.nodes.new("ShaderNodeTexImage")
     texture.image = bpy.data.images.load(str(picture))
