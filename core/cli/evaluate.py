@@ -19,6 +19,7 @@ KINDS: dict[str, str] = {
     "table4": "table4",
     "distance": "distance",
     "speech": "speech",
+    "languages": "languages",
     "performance": "performance",
     "fit": "fit",
     "capture": "capture",

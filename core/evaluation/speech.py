@@ -21,7 +21,8 @@ contrast_sd     mean over vowels of the widest opening less mean over bilabials 
                 of the opening in speech;  contrast_mean_sd takes means over whole phones instead
 lag_frames_30   by how many frames of 1/30 s the opening comes after the reference's (largest correlation, 0.5 s around)
 speed_ratio     mean absolute speed of the carried columns over the reference's
-silence_rms     root mean square of the jaw and mouth columns where the sound has been silent for 0.3 s
+silence_rms     root mean square of the jaw and mouth columns where the sound has been silent for 0.3 s;
+                silence_rms_rest leaves out the last tenth of a second before sound, in which a mouth opens
 
 What cannot be measured is null, and `reasons` says why.
 """

@@ -21,7 +21,7 @@ from .controls import SPEAKING, Controls, apply, gate, tongue_tip
 from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
 from .encoders.windows import at_rate
-from .prosody import Prosody, ProsodyMeter
+from .prosody import Prosody, ProsodyMeter, at, hissing
 from .readout import Readout, TongueListener
 from .silence import ABSOLUTE_DB
 from .speaking import speak
@@ -184,6 +184,7 @@ def steps(
     said = np.concatenate(read)[: len(times)] if read else None
     if said is not None and listener is not None:
         said[:, 1:3] = listener.at(times[: len(said)], animator.encoder.rate)
+        said = readout.sibilant(said, at(hissing(prosody.level, prosody.hiss), times[: len(said)]))
     if said is not None and controls.gate:
         speaks = readout.speaking(said[:, 0], times, len(prosody.level))
         prosody = replace(prosody, level=readout.without_speech(prosody.level, speaks))

@@ -16,6 +16,8 @@ from .silence import LEVEL_RATE, STEP, LevelMeter, silent
 _WINDOW, _FFT = 640, 2048
 _LOW_HZ, _HIGH_HZ = 60.0, 450.0
 _HISS_HZ = 3500.0
+_NO_HISS_DB, _NOISY_DB, _ABOVE_NOISE = -120.0, -26.0, 3.0
+"""No hiss; noise over the loud parts from which hiss is not told from it; of whose power so many times is taken off."""
 _VOICED = 0.55
 """Harmonicity from which a frame has a pitch."""
 _WHOLE_OCTAVE = 12.0
@@ -105,6 +107,23 @@ class ProsodyMeter:
             tones = 12 * np.log2(hertz[voiced] / median)
             pitch[voiced] = np.where(np.abs(tones) > 9, tones - _WHOLE_OCTAVE * np.round(tones / _WHOLE_OCTAVE), tones)
         return Prosody(level, pitch, harmonicity, hiss, median)
+
+
+def hissing(level: np.ndarray, hiss: np.ndarray) -> np.ndarray:
+    """Levels and hiss as in `Prosody` (n,) -> (n,) float32: decibels of the power above 3.5 kHz over the loud parts of
+    the sound; -120 throughout where noise is too loud to tell hiss from it."""
+    none = np.full(len(level), _NO_HISS_DB, np.float32)
+    speech = ~silent(level) if len(level) else np.zeros(0, bool)
+    if not speech.any():
+        return none
+    power = 10.0 ** (level.astype(np.float64) / 10) * hiss
+    loud = np.percentile(level[speech], 95)
+    # A fifth of speech and more is vowels, whose power lies lower: what hisses in them is noise.
+    noise = np.percentile(power[speech], 20)
+    if 10 * np.log10(noise + 1e-12) - loud > _NOISY_DB:
+        return none
+    clean = 10 * np.log10(np.maximum(power - _ABOVE_NOISE * noise, 1e-12)) - loud
+    return np.maximum(clean, _NO_HISS_DB).astype(np.float32)
 
 
 def filled(values: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from ...speech.encoders import SpeechEncoder
-from ...speech.readout import AROUND, TONGUE_CLASSES, TongueLayer, TongueListener, tongue
+from ...speech.prosody import ProsodyMeter, at, hissing
+from ...speech.readout import AROUND, TONGUE_CLASSES, TongueLayer, TongueListener, sibilant, tongue
 from .readout import CORONAL, DENTAL, in_noise
 from .sentences import sentence
 from .voices import Utterance, Voice
@@ -68,8 +69,9 @@ _KINDS: tuple[tuple[str, frozenset[str]], ...] = (
     ("s, z", frozenset({"S", "Z"})), ("t, d, n, l", CORONAL), ("f, v", _LABIODENTAL), ("others", frozenset()),
 )  # fmt: skip
 """The first that has a sound is its kind."""
-Row = tuple[np.ndarray, list[tuple[float, float, str]], bool]
-"""Features (n, width), begin and end in seconds and name of each phone, held out."""
+Row = tuple[np.ndarray, list[tuple[float, float, str]], bool, np.ndarray]
+"""Features (n, width), begin and end in seconds and name of each phone, held out; decibels of hiss, 100 a second
+(`prosody.hissing`)."""
 
 
 def spoken(encoder: SpeechEncoder, voices: Sequence[Voice], sentences: int, seed: int) -> Iterator[Row]:
@@ -82,7 +84,15 @@ def spoken(encoder: SpeechEncoder, voices: Sequence[Voice], sentences: int, seed
             said: Utterance = voice.say(text, float(rng.uniform(0.9, 1.15)))
             heard = in_noise(rng, said.samples, rng.uniform(10, 30)) if k % 3 == 1 else said.samples
             features = encoder.features(np.asarray(heard, np.float32))
-            yield features, [(p.start, p.end, p.name) for p in said.phones], held
+            yield features, [(p.start, p.end, p.name) for p in said.phones], held, hiss_of(heard)
+
+
+def hiss_of(samples: np.ndarray) -> np.ndarray:
+    """Sound at 16 kHz -> decibels of its hiss, 100 a second."""
+    meter = ProsodyMeter()
+    meter.add(np.asarray(samples, np.float32))
+    prosody = meter.measured()
+    return hissing(prosody.level, prosody.hiss)
 
 
 def truth_of(count: int, rate: float, phones: Iterable[tuple[float, float, str]]) -> np.ndarray:
@@ -101,7 +111,7 @@ def train(rows: Iterable[Row], rate: float, seed: int) -> tuple[TongueLayer, dic
     """The layer, and its scores on what was held out (`scores`). rate: features a second."""
     every = list(rows)
     found, truths = [], []
-    for features, phones, held in every:
+    for features, phones, held, _ in every:
         truth = truth_of(len(features), rate, phones)
         if not held:
             found.append(_around(features)[truth >= 0].astype(np.float16))
@@ -140,13 +150,13 @@ def scores(layer: TongueLayer, rows: Iterable[Row], rate: float) -> dict[str, fl
     the tip rises instead; of t, d, n, l, s, z in which the tip rises; of other sounds in which the tongue is out: in
     the middle, and at any time of those that lie apart from every th, whose tongue comes and goes in its neighbours."""
     told: dict[str, list[bool]] = {}
-    for features, phones, _ in rows:
+    for features, phones, _, hiss in rows:
         listener = TongueListener(layer)
         listener.add(features)
         times = np.arange(int(len(features) / rate * _SPOKEN_FPS)) / _SPOKEN_FPS
         said = np.zeros((len(times), 3), np.float32)
         said[:, 1:] = listener.at(times, rate)
-        out, ridge = tongue(said, np.full(len(times), _JAW))
+        out, ridge = tongue(sibilant(said, at(hiss, times)), np.full(len(times), _JAW))
         dental = [(begin - _NEAR_S, end + _NEAR_S) for begin, end, name in phones if name in DENTAL]
         for begin, end, name in phones:
             span = slice(int(begin * _SPOKEN_FPS), int(np.ceil(end * _SPOKEN_FPS)) + 1)

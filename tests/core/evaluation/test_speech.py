@@ -112,6 +112,20 @@ def test_motion_in_silence_is_its_rms(size):
     assert found == pytest.approx(size, rel=1e-2, abs=6e-5)  # figures have four digits
 
 
+def test_a_mouth_that_opens_ahead_of_sound_is_told_from_one_that_does_not_rest():
+    times = np.arange(300) / 60
+    values = np.zeros((300, 52), np.float32)
+    jaw = ARKIT_NAMES.index("jawOpen")
+    values[(times > 1.94) & (times < 4), jaw] = 0.5
+    lasted = np.where(np.arange(500) < 200, np.arange(500) / 100, 0).astype(np.float32)
+    found = speech.score(CurveTrack(times, values), None, None, lasted)
+    assert found["silence_rms_rest"] == 0
+    assert found["silence_rms"] > 0.01
+    values[80:90, jaw] = 0.5
+    assert speech.score(CurveTrack(times, values), None, None, lasted)["silence_rms_rest"] > 0.01
+    assert "silence_rms_rest" not in speech.score(CurveTrack(times, values), None, None, np.full(500, 0.0, np.float32))
+
+
 def test_what_cannot_be_measured_is_null_with_a_reason():
     still = CurveTrack(np.arange(120) / 30, np.zeros((120, 52), np.float32))
     result = speech.score(still, take(), [Phone(0, 1, "M"), Phone(1, 2, "AA")], SILENT)

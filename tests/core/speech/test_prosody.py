@@ -73,3 +73,20 @@ def test_gaps_are_bridged():
     np.testing.assert_array_equal(prosodies.filled(values), [1, 1, 2, 3, 3])
     np.testing.assert_array_equal(prosodies.filled(np.full(3, np.nan, np.float32)), 0)
     np.testing.assert_array_equal(prosodies.at(np.zeros(0, np.float32), np.arange(2.0)), 0)
+
+
+@pytest.mark.parametrize("loudness", [0.05, 0.02])
+def test_hiss_is_measured_against_the_loud_parts(loudness: float):
+    """A voice, and a tone at 5 kHz of known level after it."""
+    times = np.arange(2 * RATE) / RATE
+    tone = loudness * np.sin(2 * np.pi * 5000 * times)
+    sound = np.where(times < 1.5, voiced(np.full(2 * RATE, 120.0), 0.15), tone).astype(np.float32)
+    found = measured(sound)
+    told = prosodies.hissing(found.level, found.hiss)
+    loud = np.percentile(found.level[:145], 95)
+    assert told[160:190].mean() == pytest.approx(20 * np.log10(loudness / np.sqrt(2)) - loud, abs=0.5)
+    assert told[20:140].max() < -20
+    noisy = measured((sound + np.random.default_rng(0).normal(0, 0.05, len(sound))).astype(np.float32))
+    assert (prosodies.hissing(noisy.level, noisy.hiss) == -120).all(), "noise is too loud to tell"
+    assert not len(prosodies.hissing(np.zeros(0), np.zeros(0)))
+    assert (prosodies.hissing(np.full(50, -90.0), np.ones(50)) == -120).all(), "silence"

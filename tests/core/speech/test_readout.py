@@ -12,7 +12,16 @@ from dnpm.core.errors import DnpmError
 from dnpm.core.speech import readout as readouts
 from dnpm.core.speech.config import SpeechConfig
 from dnpm.core.speech.decoder import SpeechDecoder
-from dnpm.core.speech.readout import AROUND, TONGUE_CLASSES, Readout, TongueLayer, TongueListener, speaking, tongue
+from dnpm.core.speech.readout import (
+    AROUND,
+    TONGUE_CLASSES,
+    Readout,
+    TongueLayer,
+    TongueListener,
+    sibilant,
+    speaking,
+    tongue,
+)
 from dnpm.core.speech.weights import load_readout, load_speech, save_speech
 from dnpm.core.training.speech import dentals
 from dnpm.core.training.speech import readout as training
@@ -208,6 +217,14 @@ def test_the_layer_of_the_tongue_travels_with_the_weights(tmp_path: Path):
             load_readout(tmp_path / "bad")
 
 
+def test_what_hisses_too_loudly_is_no_th():
+    said = np.tile(np.array([0.9, 0.8, 0.1], np.float32), (4, 1))
+    told = sibilant(said, np.array([-60.0, -20.0, -18.5, -10.0]))
+    np.testing.assert_allclose(told[:, 1], [0.8, 0.8, 0.4, 0.0], atol=1e-6)
+    np.testing.assert_allclose(told.sum(1), said.sum(1), atol=1e-6)
+    assert said[3, 1] == np.float32(0.8), "what was given stays"
+
+
 def test_th_is_learnt_from_what_is_around_it():
     """A th here is a feature that only what comes before it tells from a t."""
     rng = np.random.default_rng(0)
@@ -219,8 +236,10 @@ def test_th_is_learnt_from_what_is_around_it():
             features[begin - 2 : begin, {"TH": 1, "T": 2, "F": 3}[name]] += 3
             features[begin : begin + 3, 0] += 3
             phones.append((begin / 50, (begin + 3) / 50, name))
-        rows.append((features, phones, k % 8 == 0))
+        rows.append((features, phones, k % 8 == 0, np.full(400, -60.0)))
     layer, scores = dentals.train(rows, 50.0, 0)
+    loud = [(features, phones, held, np.zeros(400)) for features, phones, held, _ in rows]
+    assert dentals.scores(layer, loud, 50.0)["th out"] == 0, "what hisses so loudly is s"
     assert scores["th out"] > 0.75, "the tongue comes out where a th is sure"
     assert scores["t, d, n, l, s, z tip up"] > 0.9
     assert scores["f, v wrongly out"] < 0.05
