@@ -1,10 +1,10 @@
 """How good is the face model? Reconstruction of people who were not in it, lids and lips that meet, the detail layout.
 
-Reconstruction: fresh adults are drawn (another seed than the model's) and their 52 expressions carried over as the
-build does; each is fitted from the mesh at rest alone, by least squares over the face. The error is the distance of
-vertices of the face at rest, in every expression at 1, and in random mixtures. Gaps: largest distance between the rims
-of upper and lower lids at eyeBlink 1, of the lips at jawOpen 1 with mouthClose 1, over the fitted and over random
-identities.
+Reconstruction: fresh adults are drawn (another seed than the model's), and their 52 expressions carried over as the
+build does, with the last touches that all get; each is fitted from the mesh at rest alone, by least squares over the
+face. The error is the distance of vertices of the face at rest, in every expression at 1, and in random mixtures. Gaps:
+largest distance between the rims of upper and lower lids at eyeBlink 1, of the lips at jawOpen 1 with mouthClose 1,
+over the fitted and over random identities.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import DnpmError
 from ..face_model.build.face_model import Builder, people
+from ..face_model.build.finish import Finish
 from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
 from ..face_model.sampling import random_expression, random_identity
@@ -109,7 +110,9 @@ def _reconstruction(model: FaceModel, args: argparse.Namespace) -> tuple[list[np
     normal = basis @ basis.T + _RIDGE * len(face) * np.eye(model.n_id)
     errors, at_rest, fitted = [], [], []
     expressions = [random_expression(model, args.seed + i) for i in range(args.mixtures)]
-    for rest, deltas in zip(crowd.rests, crowd.deltas, strict=True):
+    finish = Finish(builder.head, crowd.rests.mean(0))
+    for drawn, added in zip(crowd.rests, crowd.deltas, strict=True):
+        rest, deltas = finish.rest(drawn), finish.mixed(added)
         offset = (rest[face] - model.neutral[face]).astype(np.float64).ravel()
         identity = np.linalg.solve(normal, basis @ offset).astype(np.float32)
         fitted.append(identity)

@@ -1,8 +1,8 @@
-"""Last touches on the finished mesh, the same for everyone: a rounded hem where the neck is cut, and ears that lie
-closer to the head above and below, where the base mesh's stand off as boxes do.
+"""Last touches on the finished mesh, the same for everyone: a rounded hem where the neck is cut, ears that lie closer
+to the head above and below, where the base mesh's stand off as boxes do, and the skull's breadth and length.
 
-Both are linear: the hem's vertices become fixed mixtures of the neck's loops (rows sum to 1, so that what an expression
-adds is mixed alike), the ears get a constant shift. Number and order of vertices stay.
+All are linear: the hem's vertices become fixed mixtures of the neck's loops (rows sum to 1, so that what an expression
+adds is mixed alike), the ears get a constant shift, the skull is scaled. Number and order of vertices stay.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 import numpy as np
 
 from .head import Head
+from .skull import Skull
 from .smooth import ramp
 
 # From the cut upwards, what a loop's vertices become: shares of the loops 0, 1, 2 ... above each other, the last of the
@@ -34,13 +35,17 @@ class Finish:
     def __init__(self, head: Head, mean: np.ndarray) -> None:
         self.loops = neck_loops(head, mean, len(_HEM))
         self.shift = _ears(head, mean)
+        self.skull = Skull(head, mean)
 
     def rest(self, vertices: np.ndarray) -> np.ndarray:
         """(V, 3) mm at rest, finished."""
-        return self.mixed(vertices) + self.shift
+        return self.skull.rest(self._hemmed(vertices)) + self.shift
 
     def mixed(self, vertices: np.ndarray) -> np.ndarray:
-        """(..., V, 3): the hem alone; for what components and expressions add."""
+        """(..., V, 3): hem and skull alone; for what components and expressions add."""
+        return self.skull.mixed(self._hemmed(vertices))
+
+    def _hemmed(self, vertices: np.ndarray) -> np.ndarray:
         loops = vertices[..., self.loops, :].astype(np.float32)
         middle = loops[..., 0, :, :].mean(-2, keepdims=True)
         result = vertices.copy()

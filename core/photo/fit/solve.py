@@ -33,6 +33,7 @@ from .problem import CAMERA, Bilinear, Observed, camera_of, project_with_derivat
 from .response import features, measured
 from .shading import ShadingReader, UsualSkin
 from .shared import weight
+from .skull import UnseenSkull
 from .smile import smiled
 from .visible import VisibleFeatures
 
@@ -123,7 +124,8 @@ class Fitter:
         self.cues = CueReader(model, eyes) if self.photos.bias.any() else None
         self.field = LandmarkField(model, self.bilinear.rest, eyes) if self.photos.bias.any() else None
         self.visible = VisibleFeatures(self.bilinear.rest)
-        self.neck, self.smiles = UnseenNeck(model), smiles and self.cues is not None
+        self.unseen = (UnseenNeck(model), UnseenSkull(model))
+        self.smiles = smiles and self.cues is not None
         self.regressor = PhotoRegressor.load(model) if regressor and self.photos.bias.any() else None
         usual = UsualSkin.load(model) if shading and self.photos.bias.any() else None
         self.shading = ShadingReader(model, usual) if usual is not None else None
@@ -204,7 +206,8 @@ class Fitter:
             return cameras, found, None
         pinned = [[pin.vertex for pin in picture.pins] for picture in pictures]
         turns = [level(one.pixels)[0] for one in observed]
-        corrective = field.of([left for _, left in found], turns, cameras, pinned) + self.neck.of(identity)
+        corrective = field.of([left for _, left in found], turns, cameras, pinned)
+        corrective += sum(part.of(identity) for part in self.unseen)
         return cameras, [
             self._left(one, identity, expression, camera, picture.face, corrective, visible=True)
             for one, expression, camera, picture in together
@@ -342,17 +345,12 @@ class Fitter:
         n_id, n_exp = self.model.n_id, self.model.n_exp
         parts = [
             Part(
-                self.bilinear,
-                one,
-                self.centre,
-                self.error_model_of(picture.face),
-                picture.face.spread,
-                [(p.vertex, p.pixel, p.weight) for p in picture.pins],
-                weight(len(seen)),
+                self.bilinear, one, self.centre, self.error_model_of(picture.face), picture.face.spread,
+                [(p.vertex, p.pixel, p.weight) for p in picture.pins], weight(len(seen)),
                 joined(self._person(picture.face), shade),
             )
             for one, picture, shade in zip(seen, pictures, shades or [None] * len(seen), strict=True)
-        ]
+        ]  # fmt: skip
         start = np.concatenate([identity, *(np.append(s, e) for s, e in zip(states, expressions, strict=True))])
         size = CAMERA + n_exp
         free = np.ones(len(start), bool)
