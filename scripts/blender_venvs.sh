@@ -55,6 +55,10 @@ for row in "${rows[@]}"; do
         # addsitedir also reads the .pth files there, by which the project itself is found.
         "$base/bin/python" -c "import sysconfig; print('import site; site.addsitedir(%r)' % sysconfig.get_path('purelib'))" \
             >"${packages[0]}/base.pth"
+        # The command of the project, as pip makes it: render farms start that.
+        printf '%s\n' "#!$(cd "$venv" && pwd)/bin/python" "import sys" "from dnpm.core.cli.main import main" \
+            "if __name__ == '__main__':" "    sys.exit(main())" >"$venv/bin/dnpm"
+        chmod +x "$venv/bin/dnpm"
         scripts/system_libraries.sh "$venv" >&2
         echo "$recipe" >"$venv/dnpm-installed"
     fi
