@@ -7,7 +7,7 @@ import contextlib
 import bpy
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from dnpm.operators.scene import names
@@ -127,6 +127,7 @@ def test_lost_pixels_come_back(window, face, backend, tiny_model, loss, packed):
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.sampled_from(sorted(STEPS)), max_size=8))
+@example(steps=["pack", "alpha mode", "colour space"])
 def test_a_face_shows_its_map_after_anything(window, backend, tiny_model, steps):
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
     bpy.ops.dnpm.add_face()

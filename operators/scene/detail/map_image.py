@@ -193,6 +193,11 @@ def pixels_of(image: bpy.types.Image) -> np.ndarray:
     return raw_pixels(image).reshape(height, width, image.channels)[::-1, :, 0]
 
 
+def is_data(image: bpy.types.Image) -> bool:
+    """Whether the heights are read as they are; as colours of a space they come out as others."""
+    return image.colorspace_settings.is_data
+
+
 def is_flat(image: bpy.types.Image) -> bool:
     """Whether this is the small flat map of a new face, or no map at all."""
     return max(image.size) <= NEW_SIZE and not pixels_of(image).any()

@@ -137,10 +137,11 @@ def _looked_at(image: bpy.types.Image | None) -> Pixels:
     pixels = _pixels.get(image.session_uid)
     if pixels is None:
         # New, loaded, appended: it shows what it says, unless its pixels are newer than what it says.
-        digest = "" if image.is_dirty or map_image.is_flat(image) else str(image.get(names.MAP_DIGEST, ""))
+        newer = image.is_dirty or map_image.is_flat(image) or not map_image.is_data(image)
+        digest = "" if newer else str(image.get(names.MAP_DIGEST, ""))
         pixels = _pixels[image.session_uid] = Pixels(digest, bool(digest), _size(image))
-    elif _size(image) != pixels.size or not (pixels.is_packed or image.is_dirty):
-        # Read again, unless somebody packed it.
+    elif _size(image) != pixels.size or not (pixels.is_packed or image.is_dirty) or not map_image.is_data(image):
+        # Read again, unless somebody packed it; what was packed, too, is read anew for another colour space.
         if _holds(image, pixels):
             pixels.is_packed = True
         else:
@@ -156,6 +157,8 @@ def _size(image: bpy.types.Image) -> tuple[int, int]:
 
 def _holds(image: bpy.types.Image, pixels: Pixels) -> bool:
     """Whether the image still holds what was written to it last, or loaded with it."""
+    if not map_image.is_data(image):
+        return False
     if pixels.sample is None:
         return not map_image.is_flat(image) and tuple(image.size) == pixels.size
     return np.array_equal(_sample(map_image.pixels_of(image)), pixels.sample)
