@@ -37,8 +37,8 @@ class Skull:
         self._factor[: head.n_skin, 2] = -_SHORTER * ramp(_EARS_MM - z, 0.0, 40.0) * ramp(y, -60.0, -5.0)
 
     def mixed(self, vertices: np.ndarray) -> np.ndarray:
-        """(..., V, 3): what components and expressions add."""
-        return vertices + self._factor * vertices
+        """(..., V, 3): what components and expressions add, in numbers as wide as these (the file's size)."""
+        return (vertices + self._factor * vertices).astype(vertices.dtype)
 
     def rest(self, vertices: np.ndarray) -> np.ndarray:
         """(V, 3) mm at rest."""

@@ -40,6 +40,7 @@ def test_what_expressions_add_is_mixed_as_the_mesh_is(mean, finish):
     added = np.random.default_rng(0).normal(size=(2, *mean.shape)).astype(np.float32)
     both = finish.rest(mean + added[1])
     np.testing.assert_allclose(both, finish.rest(mean) + finish.mixed(added)[1], atol=1e-4)
+    assert finish.mixed(added.astype(np.float16)).dtype == np.float16, "the file is twice as large otherwise"
     everywhere = np.broadcast_to(np.array([1.0, 2.0, 3.0], np.float32), mean.shape)
     low = mean[:, 1] < -60
     np.testing.assert_allclose(finish.mixed(everywhere)[low], everywhere[low], atol=1e-5)
