@@ -22,7 +22,7 @@ from .decoder import SpeechDecoder
 from .encoders import SpeechEncoder, open_encoder
 from .encoders.windows import at_rate
 from .prosody import Prosody, ProsodyMeter, at, hissing
-from .readout import Readout, TongueListener
+from .readout import LipsListener, Readout, TongueListener
 from .silence import ABSOLUTE_DB
 from .speaking import speak
 from .weights import load_readout, load_speech
@@ -155,13 +155,15 @@ def steps(
     read: list[np.ndarray] = []
     given: list[np.ndarray] = []
 
-    layer = None if animator.readout is None else animator.readout.tongue
-    listener = None if layer is None else TongueListener(layer)
+    layers = (None, None) if animator.readout is None else (animator.readout.tongue, animator.readout.lips)
+    tongue = None if layers[0] is None else TongueListener(layers[0])
+    lips_heard = None if layers[1] is None else LipsListener(layers[1])
 
     def encoded() -> Iterator[np.ndarray]:
         for part in animator.encoder.stream(heard()):
-            if listener is not None:
-                listener.add(part)
+            for listener in (tongue, lips_heard):
+                if listener is not None:
+                    listener.add(part)
             yield part
 
     def frames() -> Iterator[np.ndarray]:
@@ -182,9 +184,11 @@ def steps(
     heard_level = prosody.level
     times = np.arange(len(motion)) / config.rate
     said = np.concatenate(read)[: len(times)] if read else None
-    if said is not None and listener is not None:
-        said[:, 1:3] = listener.at(times[: len(said)], animator.encoder.rate)
+    if said is not None and tongue is not None:
+        said[:, 1:3] = tongue.at(times[: len(said)], animator.encoder.rate)
         said = readout.sibilant(said, at(hissing(prosody.level, prosody.hiss), times[: len(said)]))
+    if said is not None and lips_heard is not None:
+        said = readout.with_lips(said, lips_heard.at(times[: len(said)], animator.encoder.rate))
     if said is not None and controls.gate:
         speaks = readout.speaking(said[:, 0], times, len(prosody.level))
         prosody = replace(prosody, level=readout.without_speech(prosody.level, speaks))
@@ -193,7 +197,7 @@ def steps(
     # Where lips meet, the decoder says also in a learnt style; and the sound, of languages that it does not know.
     meet, teeth = contact.meant(motion)
     if said is not None:
-        meet = np.maximum(meet, readout.lips(said) * (1 - teeth))
+        meet = np.maximum(meet, readout.lips(said, lips_heard is not None) * (1 - teeth))
         at_teeth, apart = readout.teeth(said)
         meet, teeth = meet * (1 - apart), np.maximum(teeth, at_teeth)
     meant = meet, teeth

@@ -18,7 +18,18 @@ from ..files.network_file import built
 from .card import CARD, FILE, FORMAT, KIND, read_speech_card
 from .config import from_json, to_json
 from .decoder import SpeechDecoder
-from .readout import AROUND, COUNTS, NAMES, TONGUE_COUNTS, TONGUE_NAMES, Readout, TongueLayer
+from .feature_layer import AROUND
+from .readout import (
+    COUNTS,
+    LIPS_COUNT,
+    LIPS_NAMES,
+    NAMES,
+    TONGUE_COUNTS,
+    TONGUE_NAMES,
+    LipsLayer,
+    Readout,
+    TongueLayer,
+)  # fmt: skip
 
 
 def save_speech(
@@ -33,9 +44,9 @@ def save_speech(
     arrays = {k: v.detach().float().cpu().numpy().astype(np.float16) for k, v in decoder.state_dict().items()}
     if readout is not None:
         arrays |= {k: v.astype(np.float16) for k, v in zip(NAMES, (readout.weight, readout.bias), strict=True)}
-        if (layer := readout.tongue) is not None:
-            own = (layer.hidden_weight, layer.hidden_bias, layer.weight, layer.bias)
-            arrays |= {k: v.astype(np.float16) for k, v in zip(TONGUE_NAMES, own, strict=True)}
+        for names, layer in ((TONGUE_NAMES, readout.tongue), (LIPS_NAMES, readout.lips)):
+            if layer is not None:
+                arrays |= {k: v.astype(np.float16) for k, v in zip(names, layer.arrays(), strict=True)}
     if bad := [k for k, v in arrays.items() if not np.isfinite(v).all()]:
         raise DnpmError(f"{bad[0]}: holds numbers that are not finite, or beyond 65504; they cannot be saved")
     path = folder / FILE
@@ -62,7 +73,7 @@ def load_speech(folder: str | os.PathLike[str], device: str = "cpu") -> tuple[Sp
     if config.n_exp != len(ARKIT_NAMES) or card.get("expressions") != list(ARKIT_NAMES):
         raise DnpmError(f"{folder / CARD}: its expressions are not ARKit's 52; {KIND.again}")
     arrays, _ = tensor_file.load(path)
-    arrays = {name: array for name, array in arrays.items() if name not in NAMES + TONGUE_NAMES}
+    arrays = {name: array for name, array in arrays.items() if name not in NAMES + TONGUE_NAMES + LIPS_NAMES}
     decoder = built(lambda: SpeechDecoder(config), arrays, path, KIND.again)
     return decoder.to(device), card
 
@@ -80,16 +91,22 @@ def load_readout(folder: str | os.PathLike[str]) -> Readout | None:
     weight, bias = (arrays.get(name, np.zeros(0)).astype(np.float32) for name in NAMES)
     if len(weight) not in COUNTS or weight.shape != (len(bias), width) or bias.ndim != 1:
         raise DnpmError(f"{path}: its readout does not fit its description; {KIND.again}")
-    return Readout(weight, bias, _tongue_layer(arrays, width, path))
+    tongue = _layer(arrays, TONGUE_NAMES, width, TONGUE_COUNTS, path, "the tongue")
+    lips = _layer(arrays, LIPS_NAMES, width, (LIPS_COUNT,), path, "the lips")
+    return Readout(
+        weight, bias, None if tongue is None else TongueLayer(*tongue), None if lips is None else LipsLayer(*lips)
+    )
 
 
-def _tongue_layer(arrays: Mapping[str, np.ndarray], width: int, path: Path) -> TongueLayer | None:
-    """Raises DnpmError when it does not fit the features."""
-    if TONGUE_NAMES[0] not in arrays:
+def _layer(
+    arrays: Mapping[str, np.ndarray], names: tuple[str, ...], width: int, counts: tuple[int, ...], path: Path, of: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray] | None:
+    """A layer's arrays, None where there is none. Raises DnpmError when they do not fit the features."""
+    if names[0] not in arrays:
         return None
-    first, first_bias, last, last_bias = (arrays.get(name, np.zeros(0)).astype(np.float32) for name in TONGUE_NAMES)
+    first, first_bias, last, last_bias = (arrays.get(name, np.zeros(0)).astype(np.float32) for name in names)
     units, classes = len(first_bias), len(last_bias)
     fits = first.shape == (units, (2 * AROUND + 1) * width) and last.shape == (classes, units)
-    if not fits or first_bias.ndim != 1 or last_bias.ndim != 1 or classes not in TONGUE_COUNTS:
-        raise DnpmError(f"{path}: its readout of the tongue does not fit its description; {KIND.again}")
-    return TongueLayer(first, first_bias, last, last_bias)
+    if not fits or first_bias.ndim != 1 or last_bias.ndim != 1 or classes not in counts:
+        raise DnpmError(f"{path}: its readout of {of} does not fit its description; {KIND.again}")
+    return first, first_bias, last, last_bias

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-import torch
-from torch import nn
 
 from ...speech.encoders import SpeechEncoder
 from ...speech.prosody import ProsodyMeter, at, hissing
-from ...speech.readout import AROUND, TONGUE_CLASSES, TongueLayer, TongueListener, sibilant, tongue
+from ...speech.readout import TongueLayer, TongueListener, sibilant, tongue
+from .perceptron import around, fitted
 from .readout import CORONAL, DENTAL, in_noise
 from .sentences import sentence
 from .voices import Utterance, Voice
@@ -60,8 +59,6 @@ _UNSURE_S = 0.012
 """Around the borders of a th nothing is learnt."""
 _WEIGHTS = (1.0, 1.0, 1.0, 1.5, 1.0, 1.0, 1.0)
 """Of TONGUE_CLASSES in the loss."""
-_UNITS, _EPOCHS, _BATCH, _RATE, _DECAY = 48, 8, 512, 2e-3, 0.05
-_NOISE, _DROPPED_IN, _DROPPED = 0.1, 0.2, 0.3
 _SPOKEN_FPS, _JAW = 30.0, 0.2
 """What the scores are heard at: the decoder's frames, a jaw that is open enough for the tongue to show."""
 _HALF_OUT, _NEAR_S = 0.21, 2 / _SPOKEN_FPS
@@ -114,35 +111,10 @@ def train(rows: Iterable[Row], rate: float, seed: int) -> tuple[TongueLayer, dic
     for features, phones, held, _ in every:
         truth = truth_of(len(features), rate, phones)
         if not held:
-            found.append(_around(features)[truth >= 0].astype(np.float16))
+            found.append(around(features)[truth >= 0].astype(np.float16))
             truths.append(truth[truth >= 0])
-    layer = fitted(np.concatenate(found), np.concatenate(truths), seed)
+    layer = TongueLayer(*fitted(np.concatenate(found), np.concatenate(truths), _WEIGHTS, seed))
     return layer, scores(layer, [row for row in every if row[2]], rate)
-
-
-def fitted(features: np.ndarray, truth: np.ndarray, seed: int) -> TongueLayer:
-    """A perceptron with one hidden layer, by Adam: (n, (2 AROUND + 1) width), (n,) -> the layer."""
-    torch.manual_seed(seed)
-    mean = torch.from_numpy(features.mean(0, dtype=np.float64).astype(np.float32))
-    spread = torch.from_numpy(features.astype(np.float32).std(0) + 1e-3)
-    given, wanted = torch.from_numpy(features), torch.from_numpy(truth)
-    first, last = nn.Linear(features.shape[1], _UNITS), nn.Linear(_UNITS, len(TONGUE_CLASSES))
-    net = nn.Sequential(nn.Dropout(_DROPPED_IN), first, nn.ReLU(), nn.Dropout(_DROPPED), last)
-    weights = torch.tensor(_WEIGHTS)
-    adam = torch.optim.AdamW(net.parameters(), _RATE, weight_decay=_DECAY)
-    for epoch in range(_EPOCHS):
-        for group in adam.param_groups:
-            group["lr"] = _RATE * (1 - epoch / _EPOCHS)
-        for places in torch.randperm(len(given)).split(_BATCH):
-            one = (given[places].float() - mean) / spread
-            loss = nn.functional.cross_entropy(net(one + _NOISE * torch.randn_like(one)), wanted[places], weights)
-            adam.zero_grad()
-            loss.backward()
-            adam.step()
-    weight, bias, out, out_bias = (p.detach() for p in (first.weight, first.bias, last.weight, last.bias))
-    # What was taken off the features and divided by goes into the weights.
-    scaled = weight / spread
-    return TongueLayer(scaled.numpy(), (bias - scaled @ mean).numpy(), out.numpy(), out_bias.numpy())
 
 
 def scores(layer: TongueLayer, rows: Iterable[Row], rate: float) -> dict[str, float]:
@@ -174,9 +146,3 @@ def scores(layer: TongueLayer, rows: Iterable[Row], rate: float) -> dict[str, fl
             if not any(begin < last and first < end for first, last in dental):
                 told.setdefault(f"{kind} wrongly out, apart", []).append(bool(out[span].max() >= _HALF_OUT))
     return {name: round(float(np.mean(those)), 4) for name, those in told.items()}
-
-
-def _around(features: np.ndarray) -> np.ndarray:
-    """(n, width) -> (n, (2 AROUND + 1) width), the ends repeated."""
-    padded = np.pad(features, ((AROUND, AROUND), (0, 0)), mode="edge")
-    return np.concatenate([padded[k : k + len(features)] for k in range(2 * AROUND + 1)], 1)

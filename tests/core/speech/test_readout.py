@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,21 +10,27 @@ import pytest
 import torch
 
 from dnpm.core.errors import DnpmError
+from dnpm.core.evaluation import languages
 from dnpm.core.speech import readout as readouts
+from dnpm.core.speech.animate import animate, open_animator
+from dnpm.core.speech.audio import Samples
 from dnpm.core.speech.config import SpeechConfig
 from dnpm.core.speech.decoder import SpeechDecoder
+from dnpm.core.speech.feature_layer import AROUND
 from dnpm.core.speech.readout import (
-    AROUND,
     TONGUE_CLASSES,
+    LipsLayer,
+    LipsListener,
     Readout,
     TongueLayer,
     TongueListener,
     sibilant,
     speaking,
     tongue,
+    with_lips,
 )
 from dnpm.core.speech.weights import load_readout, load_speech, save_speech
-from dnpm.core.training.speech import dentals
+from dnpm.core.training.speech import dentals, espeak
 from dnpm.core.training.speech import readout as training
 
 ABOUT = {"name": "tiny", "data": "none", "licence": "CC0-1.0", "command": "test", "seed": 0, "hours": 0, "scores": {}}
@@ -86,13 +93,16 @@ def test_lips_meet_at_the_surest_frame():
     said = np.zeros((60, 4), np.float32)
     said[20:25, 3] = 0.8, 0.95, 0.99, 0.9, 0.7
     said[40, 3], said[50, 3] = 0.65, 0.55
-    heard = readouts.lips(said)
+    heard = readouts.lips(said, False)
     np.testing.assert_allclose(heard[21:24], [0.5, 1, 0.5])
     assert heard[20] == heard[24] == 0
     assert heard[40] == pytest.approx(1 / 3, abs=1e-5)
     assert heard[50] == 0
-    assert not readouts.lips(said[:, :3]).any(), "older weights cannot tell"
-    assert not len(readouts.lips(said[:0]))
+    assert not readouts.lips(said[:, :3], False).any(), "older weights cannot tell"
+    assert not len(readouts.lips(said[:0], False))
+    layered = readouts.lips(0.5 * said, True)
+    assert layered[22] == 1
+    assert layered[40] == pytest.approx(0.5, abs=1e-5)
 
 
 def test_it_learns_what_a_line_can_tell():
@@ -215,6 +225,60 @@ def test_the_layer_of_the_tongue_travels_with_the_weights(tmp_path: Path):
         save_speech(tmp_path / "bad", decoder, ABOUT, Readout(*rows, bad))
         with pytest.raises(DnpmError, match="its readout of the tongue does not fit"):
             load_readout(tmp_path / "bad")
+
+
+def _lips(width: int, classes: int = 2) -> LipsLayer:
+    return LipsLayer(*_layer(width, classes).arrays())
+
+
+def test_the_layer_of_the_lips_travels_with_the_weights(tmp_path: Path):
+    config = SpeechConfig("whisper-tiny.en", 16, width=16, heads=2, feedforward=16, past=8)
+    decoder, rows = SpeechDecoder(config), (np.zeros((5, 16), np.float32), np.zeros(5, np.float32))
+    save_speech(tmp_path / "with", decoder, ABOUT, Readout(*rows, _layer(16), _lips(16)))
+    again = load_readout(tmp_path / "with")
+    for got, given in zip(again.lips.arrays(), _lips(16).arrays(), strict=True):
+        np.testing.assert_allclose(got, given, atol=2e-3)
+    np.testing.assert_allclose(again.tongue.bias, _layer(16).bias, atol=2e-3)
+    save_speech(tmp_path / "alone", decoder, ABOUT, Readout(*rows, None, _lips(16)))
+    assert load_readout(tmp_path / "alone").tongue is None
+    for bad in (_lips(15), _lips(16, 3)):
+        save_speech(tmp_path / "bad", decoder, ABOUT, Readout(*rows, None, bad))
+        with pytest.raises(DnpmError, match="its readout of the lips does not fit"):
+            load_readout(tmp_path / "bad")
+
+
+def test_lips_are_heard_where_the_layer_says():
+    layer, features = _lips(6), np.random.default_rng(2).standard_normal((50, 6)).astype(np.float32)
+    listener = LipsListener(layer)
+    assert not listener.at(np.arange(3) / 30, 50.0).any()
+    listener.add(features)
+    padded = np.concatenate([features[:1]] * AROUND + [features] + [features[-1:]] * AROUND)
+    heard = listener.at(np.arange(50) / 50, 50.0)
+    np.testing.assert_allclose(heard, layer(padded)[:, 1], atol=1e-5)
+    beside = np.concatenate([padded[k : k + 50] for k in range(2 * AROUND + 1)], 1)
+    np.testing.assert_allclose(layer.of_around(beside)[:, 1], heard, atol=1e-5)
+    said = np.full((50, 5), 0.3, np.float32)
+    told = with_lips(said, heard)
+    np.testing.assert_array_equal(told[:, 3], heard)
+    assert (told[:, [0, 1, 2, 4]] == np.float32(0.3)).all()
+    assert with_lips(said[:, :3], heard).shape == (50, 4)
+
+
+def test_the_shipped_layer_hears_more_than_the_row(encoder_file: Path):
+    """Lips of sounds that espeak-ng speaks in a language that neither has learnt."""
+    if not espeak.available():
+        pytest.skip("espeak-ng is not installed")
+    animator = open_animator(None, encoder_file)
+    assert animator.readout.lips is not None
+    row = replace(animator, readout=replace(animator.readout, lips=None))
+    samples, phones = languages.spoken("ko", "+f1")
+    shares = []
+    for one in (animator, row):
+        closed, shut = languages.closures(animate(Samples(samples, 16000), one).track, phones)
+        shares.append(np.mean([right for _, right in closed]))
+        assert np.mean(shut) < 0.05
+    assert shares[0] > 0.8
+    assert shares[0] >= shares[1]
 
 
 def test_what_hisses_too_loudly_is_no_th():

@@ -1,4 +1,4 @@
-"""The row that hears m, b and p: what counts as shut, what is left open, what is held out."""
+"""The layer that hears m, b and p: what counts as shut, what is left open, what is held out."""
 
 from __future__ import annotations
 
@@ -50,8 +50,12 @@ def test_scores_are_of_what_was_held_out():
         truth[:100] = np.nan
         return features, truth, language, held
 
-    weight, _, scores = bilabials.train(iter([row("de", False, 1), row("de", True, 1), row("fr", True, 0)]))
-    assert np.argmax(np.abs(weight)) == 2
+    rows = [*(row("de", False, 1) for _ in range(5)), row("de", True, 1), row("fr", True, 0)]
+    layer, scores = bilabials.train(iter(rows), 0)
+    heard = np.zeros((9, 5), np.float32)
+    heard[4, 2] = 4
+    told = layer(heard)[:, 1]
+    assert told[2] > 2 * np.delete(told, 2).max(), "in the frame that has it alone"
     assert scores["bilabial found de"] > 0.6 > 0.3 > scores["bilabial found fr"]
     assert set(scores) == {f"bilabial {what} {name}" for what in ("found", "wrongly") for name in ("de", "fr")}
 
