@@ -247,3 +247,32 @@ def test_lashes_in_solid_lie_between_black_and_the_skin(face, tone):
     lash, under = (np.array(one.diffuse_color[:3]) for one in (material, skin(face)))
     assert (lash > 0.1 * under).all()
     assert (lash < 0.5 * under).all()
+
+
+def upstream(socket):
+    """The nodes that a socket depends on."""
+    found, waiting = set(), [link.from_node for link in socket.links]
+    while waiting:
+        one = waiting.pop()
+        if one not in found:
+            found.add(one)
+            waiting += [link.from_node for entry in one.inputs for link in entry.links]
+    return found
+
+
+def test_pores_are_pits_in_both_glosses_and_lips_have_none(face):
+    tree = skin(face).node_tree
+    shader = next(n for n in tree.nodes if n.type == "BSDF_PRINCIPLED")
+    bump = node(face, skin_material.PORES)
+    for name in ("Normal", "Coat Normal"):
+        assert shader.inputs[name].links[0].from_node == bump
+    reached = upstream(bump.inputs["Height"])
+    assert {n for n in reached if n.type == "TEX_IMAGE"} == set(lookups(face)), "the map's relief is still there"
+    pits = [n for n in tree.nodes if n.type == "TEX_VORONOI"]
+    assert len(pits) == 1
+    assert pits[0] in reached
+    (product,) = [
+        n for n in reached if n.type == "MATH" and n.operation == "MULTIPLY" and pits[0] in upstream(n.inputs[0])
+    ]
+    kept = upstream(product.inputs[1])
+    assert any(n.type == "ATTRIBUTE" and n.attribute_name == skin_material.LIPS for n in kept)

@@ -19,7 +19,13 @@ _LOWER_TEETH_MM = (5.6, 6.2, 7.0, 7.2, 7.4, 11.0, 10.6)
 # 1 where they count from the tooth's back. The latter have a cusp on either side of a furrow.
 _CUTS = ((0.35, 0.5, 0), (1.05, -0.45, 0), (1.8, 0.0, 0), (2.02, 0.9, 0), (1.9, 0.0, 1), (0.2, 0.8, 1))
 _CHEWS = ((0.35, 0.5, 0), (1.1, -0.45, 0), (1.98, 0.7, 0), (1.84, 2.4, 0), (1.92, -0.9, 1), (0.2, 0.8, 1))
-_ROUNDED_MM = 0.9
+_ROUNDED_MM, _CHEWS_ROUNDED_MM = 0.9, 0.6
+_ACROSS, _CHEWS_ACROSS = (-0.015, 0.3, 0.7, 1.015), (-0.015, 0.16, 0.84, 1.015)
+"""Where a tooth's columns lie between its neighbours. Those that chew are nearly square: rounded like incisors they
+were pegs with gaps between, seen in an open mouth."""
+_GUM_INSIDE = 0.3
+"""How much higher the gum stands behind the teeth that chew than behind incisors, in rows of the strip: less is seen of
+their inner sides than of their outer ones."""
 _STRANDS = {"upper": 66, "lower": 36}
 _STRAND_HALF_MM, _CLUMP = 0.11, 3
 """Half of a lash's width at its root; lashes stick together in bunches of about so many."""
@@ -81,7 +87,16 @@ def grid(quads: np.ndarray) -> np.ndarray:
 
 def _profile(number: int) -> np.ndarray:
     """(6, 3): of a tooth of a row of 14, counted from one end; beyond the ends as at them."""
-    return np.array(_CHEWS if abs(number - 6.5) > 3 else _CUTS)
+    return np.array(_CHEWS if _chews(number) else _CUTS)
+
+
+def _chews(number: int) -> bool:
+    """Whether a tooth, counted as for `_profile`, is a premolar or a molar."""
+    return abs(number - 6.5) > 3
+
+
+def _rounded_mm(number: int) -> float:
+    return _CHEWS_ROUNDED_MM if _chews(number) else _ROUNDED_MM
 
 
 class _Maker:
@@ -169,17 +184,19 @@ class _Maker:
             # are open, therefore a tooth is as thick there as its neighbour.
             profile = _profile(k)
             for line in range(len(profile)):
-                for j, t in enumerate((-0.015, 0.3, 0.7, 1.015)):
+                for j, t in enumerate(_CHEWS_ACROSS if _chews(k) else _ACROSS):
                     side = j in (0, 3)
                     # Where a tooth meets one of the other kind, both have the mean of the two.
-                    beside = _profile(k + {0: -1, 3: 1}.get(j, 0))
+                    neighbour = k + {0: -1, 3: 1}.get(j, 0)
+                    beside = _profile(neighbour)
                     row, inwards, at_back = 0.5 * (profile[line] + beside[line])
+                    rounded = 0.5 * (_rounded_mm(k) + _rounded_mm(neighbour))
                     thick = _thickness(abs(k + t - 7))
                     # Towards its neighbours a tooth draws in, in front and behind: what tells one from the next.
-                    drawn = _ROUNDED_MM if side else 0.0
+                    drawn = rounded if side else 0.0
                     depth_mm = inwards + at_back * thick + (1.0 - 2.0 * at_back) * drawn
                     edge = row >= 1.5
-                    short = 0.12 if side and edge else 0.0
+                    short = 0.133 * rounded if side and edge else 0.0
                     point = 0.10 if abs(tooth - 2.5) < 0.1 and not side and edge else 0.0
                     mixtures.append(at(row - short + point, a + t * (b - a), depth_mm))
                     uv.append((0.02 + 0.96 * (k + t) / 14, 0.5 + (0.04 + 0.2 * row) * (1 if upwards else -1)))
@@ -196,7 +213,8 @@ class _Maker:
                 k = int(np.clip(np.searchsorted(borders, s) - 1, 0, len(borders) - 2))
                 t = (s - borders[k]) / (borders[k + 1] - borders[k])
                 papilla = 0.34 * scallop * np.cos(2 * np.pi * t)
-                mixtures.append(at(row + papilla, s, inwards + behind * _thickness(abs(k + t - 7))))
+                higher = _GUM_INSIDE * (row > 0) * behind * float(np.interp(abs(k + t - 7), (2.5, 4.0), (0.0, 1.0)))
+                mixtures.append(at(row + higher + papilla, s, inwards + behind * _thickness(abs(k + t - 7))))
                 uv.append((float(s / length[-1]), 0.5 + 0.1 * (row + 1.1) * (1 if upwards else -1)))
         table = np.array(self._add(f"teeth_{jaw}", mixtures, uv)).reshape(4, _GUM_COLUMNS)
         self._quads(table, "gums", flip=not upwards)

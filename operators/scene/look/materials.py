@@ -13,7 +13,7 @@ import bpy
 import numpy as np
 
 from ....core.face_model.model import FaceModel
-from ....core.face_model.mouth import MOUTH_KINDS, THROAT_LIGHT, light_at, mouth_depths, tooth_depths
+from ....core.face_model.mouth import MOUTH_KINDS, light_at, mouth_depths, tooth_depths
 from .. import compat, names
 from ..detail import map_image
 from . import eye_material, nodes, skin_material
@@ -30,7 +30,7 @@ _PLAIN: dict[str, tuple[tuple[float, float, float, float], float, float]] = {
     "teeth": ((0.84, 0.77, 0.65, 1.0), 0.22, 0.25),
     "gums": ((0.42, 0.15, 0.135, 1.0), 0.3, 0.2),
     "tongue": ((0.47, 0.17, 0.15, 1.0), 0.4, 0.2),
-    "mouth": ((0.5, 0.14, 0.12, 1.0), 0.4, 0.1),
+    "mouth": ((0.8, 0.3, 0.27, 1.0), 0.4, 0.0),
     "brows": ((0.04, 0.026, 0.018, 1.0), 0.6, 0.0),
     "cornea": ((1.0, 1.0, 1.0, 1.0), 0.02, 0.0),
 }
@@ -42,9 +42,9 @@ _BACK_FROM = 0.55
 """Depth from which a tooth is one of them."""
 _IN_SOLID = {BACK_TEETH: 0.55, "mouth": 0.6}
 """The depth whose light these have in Solid."""
-_IN_NODES = 0.5
-"""How much of what the depth takes is taken from the base colour: Cycles finds the rest by itself, and engines by their
-occlusion. All of it made the open mouth a black hole."""
+_DEEP = (0.86, 0.77, 0.72)
+"""What is left of a base colour at depth 1, linear RGB: Cycles finds the rest by itself, engines by their occlusion.
+All that depth takes made the open mouth a black hole, and half of it molars grey stumps."""
 _LIPS_M = 0.02
 """How far off the lips still take light from the teeth."""
 _LID_MM = 12.0
@@ -175,8 +175,7 @@ def _new(kind: str, unit_scale: float, model: FaceModel) -> bpy.types.Material:
         if kind in _IN_SOLID:
             material.diffuse_color = (*(np.array(colour[:3]) * light_at(np.array([_IN_SOLID[kind]]))[0]), 1.0)
         if part in MOUTH_KINDS:
-            deep = 1 - _IN_NODES * (1 - np.array(THROAT_LIGHT))
-            light = nodes.mix(tree, (1.0,) * 4, (*deep, 1.0), nodes.attribute(tree, DEPTH).outputs["Fac"])
+            light = nodes.mix(tree, (1.0,) * 4, (*_DEEP, 1.0), nodes.attribute(tree, DEPTH).outputs["Fac"])
             tree.links.new(nodes.multiplied(tree, colour, light), shader.inputs["Base Color"])
             _darken_in_eevee(tree, shader, unit_scale)
     return material

@@ -52,10 +52,16 @@ def math(
 
 
 def ranged(
-    tree: bpy.types.NodeTree, value: bpy.types.NodeSocket, source: tuple[float, float], target: tuple[float, float]
+    tree: bpy.types.NodeTree,
+    value: bpy.types.NodeSocket,
+    source: tuple[float, float],
+    target: tuple[float, float],
+    *,
+    smooth: bool = False,
 ) -> bpy.types.NodeSocket:
-    """`value` carried linearly from the range `source` to `target`, and held at its ends."""
+    """`value` carried from the range `source` to `target`, linearly or with `smooth` ends, and held beyond."""
     node = tree.nodes.new("ShaderNodeMapRange")
+    node.interpolation_type = "SMOOTHSTEP" if smooth else "LINEAR"
     names = ("From Min", "From Max", "To Min", "To Max")
     for name, end in zip(names, (*source, *target), strict=True):
         node.inputs[name].default_value = end

@@ -1,10 +1,11 @@
-"""The skin's material: a person's tone, the paint over it, uneven gloss, and the pores that the mesh is too coarse for.
+"""The skin's material: a person's tone, the paint over it, two glosses, and the pores that the mesh is too coarse for.
 
 The displaced mesh carries what is longer than twice the distance of its vertices (about 0.8 mm at render level 3). What
 is shorter the shader adds as a bump from the same image: its height is half of what a texel stands out over the mean
 of four lookups that lie as far away as vertices do. Of a wave of length L at a distance d of the lookups that keeps
 (1 - cos(2 pi d / L)) / 2: all at L = 2 d, which no vertex can follow, half at 4 d, a seventh at 8 d, and nothing of
-the folds, so that no relief is shown twice. Heights are the map's millimetres times the strength slider.
+the folds, so that no relief is shown twice. Heights are the map's millimetres times the strength slider. To them the
+skin of a face adds pits of pores, which a texel of the map (0.23 mm) is too coarse for.
 """
 
 from __future__ import annotations
@@ -26,6 +27,10 @@ BASE, DEEP, LIP = "DNPM Base", "DNPM Deep", "DNPM Lip"
 _LIP_SHARE = 0.4
 REACH_UV = 1.75 / 1024
 """A vertex's distance at render level 3 in the detail layer: 0.4 mm."""
+_PITS_A_SIDE, _PIT_MM, _PIT_RADIUS = 190.0, 0.05, 0.38
+"""Pits of pores: how many along the detail layer (one every 1.2 mm), how deep, and their radius as a part of that."""
+_OILY = (0.25, 0.32, 1.4)
+"""Weight, roughness and index of refraction of the film of sebum: skin's gloss is a narrow lobe over a wide one."""
 
 
 def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, model: FaceModel) -> None:
@@ -42,12 +47,17 @@ def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, m
     tree.links.new(colour, shader.inputs["Base Color"])
 
     # Grease lies unevenly between pores; lips are moist.
-    gloss = nodes.ranged(tree, nodes.noise(tree, place, 170.0, 2.0), (0.3, 0.7), (0.42, 0.6))
+    gloss = nodes.ranged(tree, nodes.noise(tree, place, 170.0, 2.0), (0.3, 0.7), (0.5, 0.66))
     gloss = nodes.math(tree, "MULTIPLY_ADD", lips, -0.14, gloss)
     tree.links.new(gloss, shader.inputs["Roughness"])
-    shader.inputs["Specular IOR Level"].default_value = 0.5
-    nodes.subsurface(shader, 0.5, (1.0, 0.34, 0.2), 0.0016 / unit_scale)
+    shader.inputs["Specular IOR Level"].default_value = 0.4
+    for name, value in zip(("Weight", "Roughness", "IOR"), _OILY, strict=True):
+        shader.inputs[f"Coat {name}"].default_value = value
+    # All of the light that comes out of skin has been within: with half of it folds were cuts in clay.
+    nodes.subsurface(shader, 1.0, (1.0, 0.35, 0.2), 0.0022 / unit_scale)
     pores(tree, shader.inputs["Normal"])
+    _pits(tree, lips)
+    tree.links.new(tree.nodes[PORES].outputs["Normal"], shader.inputs["Coat Normal"])
 
 
 def set_tone(tree: bpy.types.NodeTree, look: Look) -> None:
@@ -121,6 +131,18 @@ def pores(tree: bpy.types.NodeTree, normal: bpy.types.NodeSocket, reach: float =
     if normal.is_linked:
         tree.links.new(normal.links[0].from_socket, bump.inputs["Normal"])
     tree.links.new(bump.outputs["Normal"], normal)
+
+
+def _pits(tree: bpy.types.NodeTree, lips: bpy.types.NodeSocket) -> None:
+    """Add the pits to the bump's height (mm); lips have none."""
+    height = tree.nodes[PORES].inputs["Height"]
+    cells = tree.nodes.new("ShaderNodeTexVoronoi")
+    cells.voronoi_dimensions = "2D"
+    cells.inputs["Scale"].default_value = _PITS_A_SIDE
+    tree.links.new(nodes.uv(tree, names.DETAIL), cells.inputs["Vector"])
+    pit = nodes.ranged(tree, cells.outputs["Distance"], (0.0, _PIT_RADIUS), (-_PIT_MM, 0.0), smooth=True)
+    pit = nodes.math(tree, "MULTIPLY", pit, nodes.math(tree, "MULTIPLY_ADD", lips, -1.0, 1.0))
+    tree.links.new(nodes.math(tree, "ADD", height.links[0].from_socket, pit), height)
 
 
 def _lookup(tree: bpy.types.NodeTree, place: bpy.types.NodeSocket) -> bpy.types.NodeSocket:

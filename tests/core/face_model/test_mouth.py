@@ -51,6 +51,19 @@ def test_inner_sides_of_side_teeth_lie_in_the_dark(face_model):
     assert (tooth_depths(face_model)[teeth][inner] > 0.9).all()
 
 
+def test_teeth_of_all_kinds_meet(face_model):
+    """Each is a sheet of six rows and four columns; canine and premolar are rounded differently, and yet meet."""
+    for jaw in ("upper", "lower"):
+        sheets = face_model.neutral[face_model.vertex_groups[f"teeth_{jaw}"]][: 14 * 24].reshape(14, 6, 4, 3)
+        apart = np.linalg.norm(sheets[:-1, :, 3] - sheets[1:, :, 0], axis=-1)
+        assert apart.max() < 0.45
+        flat = np.linalg.norm(sheets[:, 2, 2] - sheets[:, 2, 1], axis=-1) / np.linalg.norm(
+            sheets[:, 2, 3] - sheets[:, 2, 0], axis=-1
+        )
+        assert flat[[0, 1, 2, 3, -4, -3, -2, -1]].min() > 0.6, "teeth that chew are square"
+        assert flat[4:10].max() < 0.5, "incisors and canines are rounded"
+
+
 @pytest.mark.parametrize("seed", [120, 189])
 @pytest.mark.parametrize("moved", [{"jawOpen": 1.0}, {"jawOpen": 0.4, "mouthSmileLeft": 1.0, "mouthSmileRight": 1.0}])
 def test_nothing_in_the_mouth_comes_through_the_skin(face_model, seed, moved):
