@@ -12,13 +12,13 @@ _AIM = Vector((0.0, -0.09, 0.0))
 """Metres: the middle of a face whose origin lies between the ears."""
 # Name, place in metres (the face looks along -y), size in metres, watts, colour. The key is a softbox high and to the
 # side: large enough for soft shadows, near enough to the side that its light grazes the relief. The eyelight stands
-# little over the camera, so that lids which squint leave its highlight in the eyes; the rim parts head and backdrop: far
-# behind, or a temple without hair would be one white patch.
+# little over the camera, so that lids which squint leave its highlight in the eyes. The rim parts head and backdrop: it
+# stands far behind, or a temple without hair would be one white patch.
 _LIGHTS = (
     ("key", (-0.85, -0.85, 0.55), 0.45, 26.0, (1.0, 0.95, 0.89)),
     ("fill", (1.15, -1.0, 0.05), 1.4, 7.0, (0.86, 0.92, 1.0)),
     ("eyelight", (0.12, -1.6, 0.24), 0.24, 4.0, (1.0, 0.98, 0.95)),
-    ("rim", (0.45, 1.28, 0.5), 0.45, 6.0, (1.0, 0.98, 0.95)),
+    ("rim", (0.55, 1.2, 0.55), 0.5, 9.0, (1.0, 0.98, 0.95)),
 )
 _BACKDROP = (0.034, 0.035, 0.037, 1.0)
 _AMBIENT = (0.045, 0.048, 0.052, 1.0)

@@ -1,4 +1,4 @@
-"""The skin's material: a person's tone, the paint over it, two glosses, and the pores that the mesh is too coarse for.
+"""The skin's material: a person's tone, the paint over it, uneven gloss, and the pores that the mesh is too coarse for.
 
 The displaced mesh carries what is longer than twice the distance of its vertices (about 0.8 mm at render level 3). What
 is shorter the shader adds as a bump from the same image: its height is half of what a texel stands out over the mean
@@ -29,8 +29,6 @@ REACH_UV = 1.75 / 1024
 """A vertex's distance at render level 3 in the detail layer: 0.4 mm."""
 _PITS_A_SIDE, _PIT_MM, _PIT_RADIUS = 190.0, 0.05, 0.38
 """Pits of pores: how many along the detail layer (one every 1.2 mm), how deep, and their radius as a part of that."""
-_OILY = (0.25, 0.32, 1.4)
-"""Weight, roughness and index of refraction of the film of sebum: skin's gloss is a narrow lobe over a wide one."""
 
 
 def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, model: FaceModel) -> None:
@@ -46,18 +44,15 @@ def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, m
         colour = _painted(tree, colour)
     tree.links.new(colour, shader.inputs["Base Color"])
 
-    # Grease lies unevenly between pores; lips are moist.
-    gloss = nodes.ranged(tree, nodes.noise(tree, place, 170.0, 2.0), (0.3, 0.7), (0.5, 0.66))
+    # Grease lies between pores, which are dull; lips are moist. From a noise of its own it took as long as the pits do.
+    away = _pit_distance(tree)
+    gloss = nodes.ranged(tree, away, (0.0, 0.7), (0.62, 0.44))
     gloss = nodes.math(tree, "MULTIPLY_ADD", lips, -0.14, gloss)
     tree.links.new(gloss, shader.inputs["Roughness"])
-    shader.inputs["Specular IOR Level"].default_value = 0.4
-    for name, value in zip(("Weight", "Roughness", "IOR"), _OILY, strict=True):
-        shader.inputs[f"Coat {name}"].default_value = value
-    # All of the light that comes out of skin has been within: with half of it folds were cuts in clay.
-    nodes.subsurface(shader, 1.0, (1.0, 0.35, 0.2), 0.0022 / unit_scale)
+    shader.inputs["Specular IOR Level"].default_value = 0.5
+    nodes.subsurface(shader, 0.5, (1.0, 0.34, 0.2), 0.0024 / unit_scale)
     pores(tree, shader.inputs["Normal"])
-    _pits(tree, lips)
-    tree.links.new(tree.nodes[PORES].outputs["Normal"], shader.inputs["Coat Normal"])
+    _pits(tree, away, lips)
 
 
 def set_tone(tree: bpy.types.NodeTree, look: Look) -> None:
@@ -133,14 +128,19 @@ def pores(tree: bpy.types.NodeTree, normal: bpy.types.NodeSocket, reach: float =
     tree.links.new(bump.outputs["Normal"], normal)
 
 
-def _pits(tree: bpy.types.NodeTree, lips: bpy.types.NodeSocket) -> None:
-    """Add the pits to the bump's height (mm); lips have none."""
-    height = tree.nodes[PORES].inputs["Height"]
+def _pit_distance(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
+    """How far the next pit's middle is, as a part of what lies between two; constant where there is no layer."""
     cells = tree.nodes.new("ShaderNodeTexVoronoi")
     cells.voronoi_dimensions = "2D"
     cells.inputs["Scale"].default_value = _PITS_A_SIDE
     tree.links.new(nodes.uv(tree, names.DETAIL), cells.inputs["Vector"])
-    pit = nodes.ranged(tree, cells.outputs["Distance"], (0.0, _PIT_RADIUS), (-_PIT_MM, 0.0), smooth=True)
+    return cells.outputs["Distance"]
+
+
+def _pits(tree: bpy.types.NodeTree, away: bpy.types.NodeSocket, lips: bpy.types.NodeSocket) -> None:
+    """Add the pits to the bump's height (mm); lips have none."""
+    height = tree.nodes[PORES].inputs["Height"]
+    pit = nodes.ranged(tree, away, (0.0, _PIT_RADIUS), (-_PIT_MM, 0.0), smooth=True)
     pit = nodes.math(tree, "MULTIPLY", pit, nodes.math(tree, "MULTIPLY_ADD", lips, -1.0, 1.0))
     tree.links.new(nodes.math(tree, "ADD", height.links[0].from_socket, pit), height)
 
