@@ -14,7 +14,7 @@ import numpy as np
 from ..face_model.arkit import ARKIT_NAMES
 from . import contact, emotions, face_life
 from .blinks import blink_curve, blink_times
-from .controls import PARTS, Controls
+from .controls import PARTS, Controls, smoothed
 from .face_life import COLUMN, Heard
 from .gaze import gaze
 from .head_motion import head_turns
@@ -24,13 +24,21 @@ from .shapes import add_bump, drift, steps
 
 _BLINK = [COLUMN["eyeBlinkLeft"], COLUMN["eyeBlinkRight"]]
 _WIDE = [COLUMN["eyeWideLeft"], COLUMN["eyeWideRight"]]
-_YIELDS = np.zeros(len(ARKIT_NAMES))
-"""How much of what is added gives way where the lips meet."""
+_YIELDS, _YIELDS_SLOWLY = np.zeros((2, len(ARKIT_NAMES)))
+"""How much of what is added gives way where the lips meet: at once what opens them, slowly nose, corners and the jaw's
+other ways, which twitch when they fall and rise with every m, b and p. What these open the lips by meanwhile, the lips
+take back."""
 for _name in ARKIT_NAMES:
-    if _name.startswith(("mouthUpperUp", "mouthLowerDown", "mouthFunnel", "jaw", "mouthShrugUpper", "noseSneer")):
+    if _name.startswith(("mouthUpperUp", "mouthLowerDown", "mouthFunnel", "jawOpen", "mouthShrugUpper")):
         _YIELDS[COLUMN[_name]] = 0.8
-    elif _name.startswith(("mouthSmile", "mouthStretch", "mouthFrown", "mouthDimple", "mouthShrugLower")):
+    elif _name.startswith(("noseSneer", "jaw")):
+        _YIELDS_SLOWLY[COLUMN[_name]] = 0.8
+    elif _name.startswith(("mouthSmile", "mouthStretch", "mouthFrown", "mouthDimple")):
+        _YIELDS_SLOWLY[COLUMN[_name]] = 0.45
+    elif _name == "mouthShrugLower":
         _YIELDS[COLUMN[_name]] = 0.45
+_SLOWLY_S = 0.08
+"""A Gaussian's sigma."""
 _BROWS = np.array([name in PARTS["brows"] for name in ARKIT_NAMES])
 _EYES = np.array([name in PARTS["eyes"] for name in ARKIT_NAMES])
 _GROUPS = (("brow",), ("eyeSquint", "eyeWide"), ("mouthSmile", "cheek"), ("nose",), ("mouth", "jaw"), ("eye",))
@@ -61,7 +69,7 @@ def act(
     uneven = face_life.uneven(heard) if controls.face_life > 0 or feeling.any() else 1.0
     # Two pulls on the same muscle never add up beyond it.
     added = np.asarray(1 - (1 - added.clip(0, 1)) * (1 - np.clip(felt, 0, 1)), np.float64)
-    added *= 1 - _YIELDS * lips[:, None]
+    added *= (1 - _YIELDS * lips[:, None]) * (1 - _YIELDS_SLOWLY * _slowly(lips, times)[:, None])
     for part, names in PARTS.items():
         added[:, [COLUMN[name] for name in names]] *= min(getattr(controls, part), 1.0)
     result = contact.keep((result + added * (1 - result.clip(0, 1))) * uneven, spoken, lips)
@@ -70,6 +78,13 @@ def act(
         result[:, _BLINK] = np.maximum(result[:, _BLINK], lids)
         result[:, _WIDE] *= 1 - lids
     return np.clip(result, 0, 1).astype(np.float32), turns
+
+
+def _slowly(lips: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(T,) at even times (T,) -> the same as something heavier than lips follows it."""
+    if len(times) < 2:
+        return lips
+    return smoothed(lips[:, None], _SLOWLY_S / float(times[1] - times[0]))[:, 0]
 
 
 def _felt(heard: Heard) -> np.ndarray:

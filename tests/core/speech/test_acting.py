@@ -122,6 +122,17 @@ def test_lips_that_meet_still_do(feeling: str):
         assert opening(got[free]).mean() > opening(spoken()[free]).mean() + 0.05
 
 
+@pytest.mark.parametrize(
+    ("feeling", "channel"),
+    [("anger", "noseSneer"), ("disgust", "noseSneer"), ("joy", "mouthSmile"), ("sadness", "mouthFrown")],
+)
+def test_nose_and_corners_do_not_twitch_where_lips_meet(feeling: str, channel: str):
+    got, _ = acted(feeling=feeling, strength=1.0)
+    felt = got[TIMES < 18][:, [COLUMN[f"{channel}Left"], COLUMN[f"{channel}Right"]]]
+    assert felt.mean() > 0.25
+    assert np.abs(np.diff(felt, axis=0)).max() * FPS < 8, "full strength takes an eighth of a second"
+
+
 def test_emotions_are_told_apart_by_their_curves():
     """Windows of two seconds, the centroids of one seed, the windows of others: nine in ten go where they belong."""
 
