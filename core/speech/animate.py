@@ -187,8 +187,6 @@ def steps(
     if said is not None and tongue is not None:
         said[:, 1:3] = tongue.at(times[: len(said)], animator.encoder.rate)
         said = readout.sibilant(said, at(hissing(prosody.level, prosody.hiss), times[: len(said)]))
-    if said is not None and lips_heard is not None:
-        said = readout.with_lips(said, lips_heard.at(times[: len(said)], animator.encoder.rate))
     if said is not None and controls.gate:
         speaks = readout.speaking(said[:, 0], times, len(prosody.level))
         prosody = replace(prosody, level=readout.without_speech(prosody.level, speaks))
@@ -197,7 +195,8 @@ def steps(
     # Where lips meet, the decoder says also in a learnt style; and the sound, of languages that it does not know.
     meet, teeth = contact.meant(motion)
     if said is not None:
-        meet = np.maximum(meet, readout.lips(said, lips_heard is not None) * (1 - teeth))
+        heard_lips = readout.lips(said) if lips_heard is None else lips_heard.at(times, animator.encoder.rate)
+        meet = np.maximum(meet, heard_lips * (1 - teeth))
         at_teeth, apart = readout.teeth(said)
         meet, teeth = meet * (1 - apart), np.maximum(teeth, at_teeth)
     meant = meet, teeth

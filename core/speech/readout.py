@@ -53,6 +53,8 @@ _MEET, _ROW_MEET = (0.25, 0.4), (0.6, 0.75)
 """Probability from which lips begin to meet, and from which they do, by `LipsLayer` and by the row. The first were
 chosen on sentences of seven languages, and two takes, that the layer had not learnt from: with them more closures are
 heard than by the row, and more of those are shut."""
+_SUREST = 2
+"""Features around one than which it is surer, if the lips meet in it."""
 _TEETH = (0.7, 0.85)
 """Probability of f and v from which the lower lip is on its way to the upper teeth, and from which it is there."""
 _OUT = 0.42
@@ -87,8 +89,20 @@ class LipsListener(FeatureListener):
     """Hears where the lips meet."""
 
     def at(self, times: np.ndarray, rate: float) -> np.ndarray:
-        """(T,) float32: the probability at times (T,) s; rate: features a second."""
-        return at_times(self.chances(), times, rate)[:, 1]
+        """How much the lips are heard to meet at even times (T,) s: 1 within half a frame of the surest feature of each
+        m, b and p, so that a stop between two frames shuts both, and down to 0 within the next frame; rate: features a
+        second."""
+        chance, meet = self.chances()[:, 1].astype(np.float64), np.zeros(len(times))
+        if not len(chance) or len(times) < 2:
+            return meet
+        step = float(times[1] - times[0])
+        surest = chance >= np.lib.stride_tricks.sliding_window_view(np.pad(chance, _SUREST), 2 * _SUREST + 1).max(1)
+        for place in np.flatnonzero(surest & (chance > _MEET[0])):
+            size = min(1.0, (chance[place] - _MEET[0]) / (_MEET[1] - _MEET[0]))
+            low, high = np.searchsorted(times, place / rate + np.array([-1.5, 1.5]) * step)
+            away = np.abs(times[low:high] - place / rate) / step
+            meet[low:high] = np.maximum(meet[low:high], size * (1.5 - away).clip(0, 1))
+        return meet
 
 
 @dataclass(frozen=True)
@@ -128,21 +142,15 @@ def without_speech(level: np.ndarray, speaks: np.ndarray) -> np.ndarray:
     return np.where(speaks, level, _NOTHING_DB).astype(np.float32)
 
 
-def with_lips(probabilities: np.ndarray, meet: np.ndarray) -> np.ndarray:
-    """Probabilities (T, 3 to 5) -> (T, 4 or 5), with `LipsLayer`'s (T,) in the place of the row's."""
-    rest = probabilities[:, _LIPS + 1 :]
-    return np.concatenate([probabilities[:, :_LIPS], meet[:, None], rest], 1).astype(np.float32)
-
-
-def lips(probabilities: np.ndarray, layered: bool) -> np.ndarray:
-    """Probabilities (T, 3 to 5) -> how much the lips are heard to meet (T,): at the surest frame of each m, b and p,
-    and half at its neighbours; 0 where the weights cannot tell. layered: the row's are `LipsLayer`'s (`with_lips`)."""
+def lips(probabilities: np.ndarray) -> np.ndarray:
+    """Probabilities (T, 3 to 5) -> how much the row hears the lips meet (T,): at the surest frame of each m, b and p,
+    and half at its neighbours; 0 where the weights cannot tell."""
     heard = np.zeros(len(probabilities))
     if probabilities.shape[1] <= _LIPS or not len(heard):
         return heard
     chance = probabilities[:, _LIPS].astype(np.float64)
     around = np.lib.stride_tricks.sliding_window_view(np.pad(chance, 2), 5).max(1)
-    low, high = _MEET if layered else _ROW_MEET
+    low, high = _ROW_MEET
     surest = np.where(chance >= around, ((chance - low) / (high - low)).clip(0, 1), 0)
     beside = np.pad(surest, 1)
     return np.maximum(surest, 0.5 * np.maximum(beside[:-2], beside[2:]))

@@ -27,7 +27,6 @@ from dnpm.core.speech.readout import (
     sibilant,
     speaking,
     tongue,
-    with_lips,
 )
 from dnpm.core.speech.weights import load_readout, load_speech, save_speech
 from dnpm.core.training.speech import dentals, espeak
@@ -93,16 +92,13 @@ def test_lips_meet_at_the_surest_frame():
     said = np.zeros((60, 4), np.float32)
     said[20:25, 3] = 0.8, 0.95, 0.99, 0.9, 0.7
     said[40, 3], said[50, 3] = 0.65, 0.55
-    heard = readouts.lips(said, False)
+    heard = readouts.lips(said)
     np.testing.assert_allclose(heard[21:24], [0.5, 1, 0.5])
     assert heard[20] == heard[24] == 0
     assert heard[40] == pytest.approx(1 / 3, abs=1e-5)
     assert heard[50] == 0
-    assert not readouts.lips(said[:, :3], False).any(), "older weights cannot tell"
-    assert not len(readouts.lips(said[:0], False))
-    layered = readouts.lips(0.5 * said, True)
-    assert layered[22] == 1
-    assert layered[40] == pytest.approx(0.5, abs=1e-5)
+    assert not readouts.lips(said[:, :3]).any(), "older weights cannot tell"
+    assert not len(readouts.lips(said[:0]))
 
 
 def test_it_learns_what_a_line_can_tell():
@@ -247,21 +243,25 @@ def test_the_layer_of_the_lips_travels_with_the_weights(tmp_path: Path):
             load_readout(tmp_path / "bad")
 
 
-def test_lips_are_heard_where_the_layer_says():
-    layer, features = _lips(6), np.random.default_rng(2).standard_normal((50, 6)).astype(np.float32)
-    listener = LipsListener(layer)
-    assert not listener.at(np.arange(3) / 30, 50.0).any()
+def test_lips_meet_in_every_frame_beside_the_surest_feature():
+    """A layer whose second class is the third number of the feature itself."""
+    hidden = np.zeros((1, 5 * 6), np.float32)
+    hidden[0, AROUND * 6 + 2] = 1
+    layer = LipsLayer(hidden, np.zeros(1, np.float32), np.array([[0], [1]], np.float32), np.array([6, 0], np.float32))
+    features = np.zeros((100, 6), np.float32)
+    features[[20, 50, 51, 75], 2] = 12, 12, 9, 5.35  # 0.40 s, 1.00 s, and unsure at 1.50 s
+    listener, times = LipsListener(layer), np.arange(60) / 30
+    assert not listener.at(times, 50.0).any()
     listener.add(features)
-    padded = np.concatenate([features[:1]] * AROUND + [features] + [features[-1:]] * AROUND)
-    heard = listener.at(np.arange(50) / 50, 50.0)
-    np.testing.assert_allclose(heard, layer(padded)[:, 1], atol=1e-5)
-    beside = np.concatenate([padded[k : k + 50] for k in range(2 * AROUND + 1)], 1)
-    np.testing.assert_allclose(layer.of_around(beside)[:, 1], heard, atol=1e-5)
-    said = np.full((50, 5), 0.3, np.float32)
-    told = with_lips(said, heard)
-    np.testing.assert_array_equal(told[:, 3], heard)
-    assert (told[:, [0, 1, 2, 4]] == np.float32(0.3)).all()
-    assert with_lips(said[:, :3], heard).shape == (50, 4)
+    meet = listener.at(times, 50.0)
+    assert layer(features)[75 - AROUND, 1] == pytest.approx(0.343, abs=1e-3)
+    np.testing.assert_allclose(meet[10:15], [0, 0.5, 1, 0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(meet[28:33], [0, 0.5, 1, 0.5, 0], atol=1e-6)
+    assert meet[45] == pytest.approx(0.62, abs=0.01)
+    between = listener.at(times + 1 / 60, 50.0)
+    np.testing.assert_allclose(between[10:14], [0, 1, 1, 0], atol=1e-6)
+    beside = np.concatenate([features[k : k + 96] for k in range(2 * AROUND + 1)], 1)
+    np.testing.assert_allclose(layer.of_around(beside), layer(features), atol=1e-5)
 
 
 def test_the_shipped_layer_hears_more_than_the_row(encoder_file: Path):
