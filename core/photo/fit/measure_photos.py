@@ -3,20 +3,23 @@
 First pass: everybody is fitted as if photos erred as renders do. The identities' common vector is what the networks'
 common error looks like to such a fit: not everybody has wings of the nose that are 1.6 mm wider than the model's
 average. With that vector taken off each person, what a fit leaves at each landmark, averaged over the people, is the
-common error. Women and men count for one half each where labels tell them, however many there are of either; both
-sides of the face err alike. Second pass: the same by fits that have this bias, which makes them fits of photos, with
-cues (`cues.py`): these move everybody's jaw and lids alike, and that is nobody's own either.
+common error. So is a nod that all heads share: landmarks hardly tell it from a common error, sitters look into the
+camera in the mean, and their heads are taken to face it so. Women and men count for one half each where labels tell
+them, however many there are of either; both sides of the face err alike. Second pass: the same by fits that have this
+bias, which makes them fits of photos, with cues (`cues.py`): these move everybody's jaw and lids alike, and that is
+nobody's own either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ... import logs
 from ...errors import DnpmError
+from ..camera import Camera, rotation_of
 from ..image_file import read_picture
 from ..landmarks.detect import Face, find_faces
 from ..landmarks.networks import LandmarkNetworks
@@ -76,8 +79,9 @@ def measure_bias(
             progress((number + 1) / len(portraits))
     counted = shares([one.sex for one in portraits])
     common = counted @ np.stack([fit.identity for fit in fits]).astype(float)
+    nod = float(counted @ np.array([pitch(fit.cameras[0]) for fit in fits]))
     left = [
-        left_over(fitter, one, fit, fit.identity - common) for one, fit in zip(portraits, fits, strict=True)
+        left_over(fitter, one, fit, fit.identity - common, -nod) for one, fit in zip(portraits, fits, strict=True)
     ]  # fmt: skip
     bias = np.tensordot(counted, np.stack(left), 1)
     return PhotoLandmarkBias(fitter.photos.bias + (bias + bias[mirror_of(canonical)] * [-1.0, 1.0]) / 2)
@@ -93,12 +97,26 @@ def shares(sexes: Sequence[str]) -> np.ndarray:
     return np.where(women, 0.5 / women.sum(), np.where(men, 0.5 / men.sum(), 0.0))
 
 
-def left_over(fitter: Fitter, portrait: Portrait, fit: Fit, identity: np.ndarray) -> np.ndarray:
-    """(468, 2) eye distances: what a person of this identity (n_id,), posed as fitted, leaves at the landmarks beyond
-    the usual errors."""
+def pitch(camera: Camera) -> float:
+    """Radians that a head nods down in the camera's space; 0 where it faces along the camera's axis."""
+    facing = camera.rotation[:, 2]
+    return float(np.arctan2(facing[1], -facing[2]))
+
+
+def nodded(camera: Camera, centre: np.ndarray, angle: float) -> Camera:
+    """The head turned about its centre (3,) mm by `angle` radians of `pitch`; it stays where it is."""
+    rotation = rotation_of(np.array([angle, 0.0, 0.0])) @ camera.rotation
+    return replace(camera, rotation=rotation, translation=camera.into_camera(centre[None])[0] - rotation @ centre)
+
+
+def left_over(
+    fitter: Fitter, portrait: Portrait, fit: Fit, identity: np.ndarray, nod: float = 0.0
+) -> np.ndarray:  # fmt: skip
+    """(468, 2) eye distances: what a person of this identity (n_id,), posed as fitted and nodded by `nod` radians,
+    leaves at the landmarks beyond the usual errors."""
     observed = portrait.face.points[:468, :2].astype(float)
     turn, eyes = level(observed)
-    camera, expression = fit.cameras[0], fit.expressions[0]
+    camera, expression = nodded(fit.cameras[0], fitter.centre, nod), fit.expressions[0]
     distance = float(camera.into_camera(fitter.centre[None])[0, 2])
     usual = fitter.error_model_of(portrait.face).expected(
         features(camera.rotation, turn, distance), identity, expression

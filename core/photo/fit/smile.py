@@ -3,9 +3,9 @@
 The networks' scores were learnt to be read on renders (`expectation.py`), and a fit holds the expression near what they
 suggest. In photos a score of 1 means more of a smile than that: with all sliders at 0, people who smile in their
 portraits had corners of the mouth 1.5 mm higher over the middle of the lips than people who do not, and mouths 2.5 mm
-wider. That is nobody's face at rest. The gains below leave 1.0 and -.2 mm: with more, mouths at rest look sour. They
-were measured on portraits for calibration (24 of 60) with the default model, and hold for photos alone. What the face
-shows does not change: the field (`field.py`), which comes after, closes what is left to the photo.
+wider. That is nobody's face at rest. The gains below leave 1.0 and 1.5 mm: with more, mouths at rest look sour. They
+were measured on 60 portraits for calibration with the default model, and hold for photos alone. What the face shows
+does not change: the field (`field.py`), which comes after, closes what is left to the photo.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from dnpm.core.files import tensor_file
 from dnpm.core.photo.camera import Camera, turned
 from dnpm.core.photo.fit.calibrate import mirror_of
 from dnpm.core.photo.fit.landmark_errors import LandmarkErrorModel, LandmarkErrorModels, level
-from dnpm.core.photo.fit.measure_photos import LEAST, Portrait, measure_bias, shares
+from dnpm.core.photo.fit.measure_photos import LEAST, Portrait, measure_bias, nodded, pitch, shares
 from dnpm.core.photo.fit.photo_bias import FORMAT, PhotoLandmarkBias
 from dnpm.core.photo.fit.response import FEATURES
 from dnpm.core.photo.fit.solve import Fitter, Picture
@@ -35,10 +35,10 @@ def fitter(face_model, networks) -> Fitter:
     return Fitter(face_model, networks.canonical, error_models=LandmarkErrorModels.none())
 
 
-def portrait(fitter: Fitter, identity: np.ndarray, yaw: float, bias: np.ndarray) -> Portrait:
+def portrait(fitter: Fitter, identity: np.ndarray, yaw: float, bias: np.ndarray, up: float = 0.0) -> Portrait:
     """Landmarks of a known person that err by `bias` (468, 2), in eye distances."""
     model = fitter.model
-    camera = Camera.before(SIZE, 1000, 0.8, 240, fitter.centre, turned(yaw, 3, 2))
+    camera = Camera.before(SIZE, 1000, 0.8, 240, fitter.centre, turned(yaw, up, 2))
     pixels = fitter.placed(identity, model.expression(), camera)
     turn, eyes = level(pixels)
     points = np.zeros((478, 3))
@@ -56,7 +56,7 @@ def test_a_bias_that_everybody_has_is_found_and_is_no_person(fitter: Fitter, net
     bias = (bias + bias[mirror_of(networks.canonical)] * [-1.0, 1.0]) / 2
     people = [random_identity(model, 40 + k, 0.8) for k in range(LEAST // 2)]
     people = [sign * one for one in people for sign in (1, -1)]  # Their mean is the average person.
-    portraits = [portrait(fitter, one, 16 * (k % 3 - 1), bias) for k, one in enumerate(people)]
+    portraits = [portrait(fitter, one, 16 * (k % 3 - 1), bias, 6 * (k // 2 % 2) - 3) for k, one in enumerate(people)]
     found = measure_bias(fitter, networks.canonical, portraits).bias
     # What a camera can do (shift, size) is no bias that could be told.
     flat = np.concatenate([np.eye(2)[:, None].repeat(468, 1), level(rest[:, :2])[1] ** -1 * rest[None, :, :2]], 0)
@@ -72,6 +72,28 @@ def test_a_bias_that_everybody_has_is_found_and_is_no_person(fitter: Fitter, net
     )
     assert np.linalg.norm(before) > 0.8, "a fit that does not know it makes a person of it"
     assert np.linalg.norm(after) < 0.4 * np.linalg.norm(before)
+
+
+def test_a_nod_that_all_heads_share_is_a_bias(fitter: Fitter, networks) -> None:
+    people = [random_identity(fitter.model, 60 + k, 0.8) for k in range(LEAST // 2)]
+    people = [sign * one for one in people for sign in (1, -1)]
+    portraits = [portrait(fitter, one, 0, np.zeros((468, 2)), -6) for one in people]
+    found = measure_bias(fitter, networks.canonical, portraits)
+    knowing = Fitter(fitter.model, networks.canonical, error_models=LandmarkErrorModels.none(), photos=found)
+    knowing.cues = None
+    before, after = (
+        np.degrees(np.mean([pitch(f.fit([Picture(one.face, SIZE)]).cameras[0]) for one in portraits]))
+        for f in (fitter, knowing)
+    )
+    assert before == pytest.approx(6, abs=1.5)
+    assert abs(after) < before / 3
+
+
+def test_a_head_that_is_nodded_stays_where_it_is(fitter: Fitter) -> None:
+    camera = Camera.before(SIZE, 1000, 0.8, 240, fitter.centre, turned(20, 5, 2))
+    found = nodded(camera, fitter.centre, 0.1)
+    assert pitch(found) - pitch(camera) == pytest.approx(0.1, abs=1e-9)
+    np.testing.assert_allclose(found.project(fitter.centre[None])[0], camera.project(fitter.centre[None])[0], atol=1e-6)
 
 
 def test_women_and_men_count_for_a_half_each() -> None:
