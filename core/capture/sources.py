@@ -1,8 +1,8 @@
-"""Names of the expressions of other programs' heads, as ARKit's expressions and how much of each.
+"""Names of shape keys and controls of other programs' heads, as ARKit's expressions and how much of each.
 
 ARKit in every spelling (`names.py`; so do ICT-FaceKit, Faceit, MPFB2's face units, Ready Player Me, MetaHuman's ARKit
-curves), MetaHuman's controls and morph targets, Character Creator, VRM 0 and 1 and VRoid, and the Oculus visemes. What
-stands for several expressions is a rule of ours: a viseme or an emotion as the mouth, brows and lids that it moves.
+curves, Daz's FACS morphs), MetaHuman's controls and morph targets, Character Creator, Mixamo, VRM 0 and 1, VRoid,
+MikuMikuDance, MB-Lab, the action units of FACS, and the Oculus visemes. The tables are in `vocabularies.py`.
 """
 
 from __future__ import annotations
@@ -12,78 +12,89 @@ from functools import lru_cache
 
 from ..face_model.arkit import ARKIT_NAMES
 from .names import CHANNELS, channel_of
+from .vocabularies import ACTION_UNITS, JAPANESE, REGIONS, SIDED, STEMS, WHOLE
 
 _BARE = re.compile(r"[^a-z0-9]")
-_PREFIXES = ("ctrlexpressions", "ctrl", "fclall", "fclbrw", "fcleye", "fclmth", "viseme", "vrcv", "vrm", "face")
-
-
-def _both(**values: float) -> dict[str, float]:
-    """Names ending in `_` stand for left and right."""
-    result = {}
-    for name, value in values.items():
-        for side in ("Left", "Right") if name.endswith("_") else ("",):
-            result[name.rstrip("_") + side] = value
-    return result
-
-
-_WHOLE: dict[str, dict[str, float]] = {
-    # VRM 0 and 1, VRoid: mouths, lids, emotions.
-    "a": _both(jawOpen=0.6), "aa": _both(jawOpen=0.6),
-    "i": _both(mouthSmile_=0.35, mouthStretch_=0.4), "ih": _both(mouthSmile_=0.35, mouthStretch_=0.4),
-    "u": _both(mouthPucker=0.8, jawOpen=0.1), "ou": _both(mouthPucker=0.8, jawOpen=0.1),
-    "e": _both(mouthStretch_=0.4, jawOpen=0.25), "ee": _both(mouthStretch_=0.4, jawOpen=0.25),
-    "o": _both(mouthFunnel=0.7, jawOpen=0.35), "oh": _both(mouthFunnel=0.7, jawOpen=0.35),
-    "blink": _both(eyeBlink_=1.0), "close": _both(eyeBlink_=1.0),
-    "joy": _both(mouthSmile_=0.9, cheekSquint_=0.6, eyeSquint_=0.4),
-    "happy": _both(mouthSmile_=0.9, cheekSquint_=0.6, eyeSquint_=0.4),
-    "fun": _both(mouthSmile_=0.7, cheekSquint_=0.4), "relaxed": _both(mouthSmile_=0.4),
-    "angry": _both(browDown_=0.9, noseSneer_=0.4, mouthPress_=0.4),
-    "sorrow": _both(browInnerUp=0.8, mouthFrown_=0.7), "sad": _both(browInnerUp=0.8, mouthFrown_=0.7),
-    "surprised": _both(browInnerUp=0.8, browOuterUp_=0.8, eyeWide_=0.8, jawOpen=0.4),
-    # Oculus lipsync (its 15 visemes).
-    "sil": {}, "pp": _both(mouthClose=0.1, mouthPress_=0.6), "ff": _both(mouthRollLower=0.6, mouthUpperUp_=0.2),
-    "th": _both(jawOpen=0.2, tongueOut=0.3), "dd": _both(jawOpen=0.15, mouthStretch_=0.2),
-    "kk": _both(jawOpen=0.2), "ch": _both(mouthFunnel=0.6, jawOpen=0.1), "ss": _both(mouthStretch_=0.5),
-    "nn": _both(jawOpen=0.1, mouthStretch_=0.2), "rr": _both(mouthFunnel=0.4, jawOpen=0.15),
-    # MetaHuman and Character Creator where their words are not ARKit's.
-    "jawopen": _both(jawOpen=1.0), "mouthopen": _both(jawOpen=0.7),
-    "browraiseinl": {"browInnerUp": 0.5}, "browraiseinr": {"browInnerUp": 0.5},
-    "browraiseinnerl": {"browInnerUp": 0.5}, "browraiseinnerr": {"browInnerUp": 0.5},
-    "mouthlipspursel": {"mouthPucker": 0.5}, "mouthlipspurser": {"mouthPucker": 0.5},
-    "mouthpurse": {"mouthPucker": 1.0}, "mouthpuckeropen": {"mouthFunnel": 1.0},
-    "cheekpuffl": {"cheekPuff": 0.5}, "cheekpuffr": {"cheekPuff": 0.5},
-    "mouthfunnelul": {"mouthFunnel": 0.25}, "mouthfunnelur": {"mouthFunnel": 0.25},
-    "mouthfunneldl": {"mouthFunnel": 0.25}, "mouthfunneldr": {"mouthFunnel": 0.25},
-}  # fmt: skip
-_SIDED = {
-    # stem -> ARKit's stem, for L and R endings
-    "browraiseouter": "browOuterUp", "browlateral": "browDown", "browdrop": "browDown",
-    "eyesquintinner": "eyeSquint", "eyecheekraise": "cheekSquint", "cheekraise": "cheekSquint",
-    "nosewrinkle": "noseSneer", "mouthcornerpull": "mouthSmile", "mouthsharpcornerpull": "mouthSmile",
-    "mouthcornerdepress": "mouthFrown", "mouthlowerlipdepress": "mouthLowerDown", "mouthupperlipraise": "mouthUpperUp",
-    "mouthdowndepress": "mouthLowerDown", "mouthuplip": "mouthUpperUp", "eyelookup": "eyeLookUp",
-    "eyewiden": "eyeWide", "eyeclose": "eyeBlink", "close": "eyeBlink", "blink": "eyeBlink",
-}  # fmt: skip
+_PREFIXES = (
+    "ctrlexpressions", "ctrl", "fclall", "viseme", "vrcv", "vrc", "vrm", "facsbs", "facsjnt", "facsctrl", "ectrl",
+    "expressions", "face",
+)  # fmt: skip
+_SUFFIX = re.compile(r"(div\d|max)$")
+_LONG_SIDE = re.compile(r"(l)eft$|(r)ight$")
+_SIDES = (("left", "Left"), ("right", "Right"), ("l", "Left"), ("r", "Right"))
+_VROID = re.compile(r"^fcl_(brw|eye|mth)_([a-z]+?)(?:_([lr]))?$")
+_ACTION_UNIT = re.compile(
+    r"^(?:.*?[^a-z0-9])??(?:(l|r|left|right)[ _.-]?)?au[ _.-]?0*(\d{1,2})(?:[ _.-]*(l|r|left|right))?(?![a-z0-9])"
+)
 
 
 @lru_cache(maxsize=10_000)
 def expressions_of(name: str) -> dict[str, float]:
     """A shape key's or control's name -> ARKit's expressions and how much of each it stands for; {} where it is none.
 
-    A name that ARKit has is that expression; one side of a shape that ARKit has once is half of it.
+    A name that ARKit has is that expression; one side of a shape that ARKit has once is half of it, and a shape that
+    ARKit has for each side is both where no side is named.
     """
+    name = name.strip()
+    if name in JAPANESE:
+        return dict(JAPANESE[name])
     for text in (name, name.rsplit("__", 1)[-1]):
-        bare = _BARE.sub("", text.lower())
+        for reading in (_of_a_region, _action_unit, _by_words):
+            found = reading(text)
+            if found is not None:
+                return found
+    return {}
+
+
+def _by_words(text: str) -> dict[str, float] | None:
+    """None where no table has the name."""
+    bare = _SUFFIX.sub("", _BARE.sub("", text.lower()))
+    single = bare.lstrip("0123456789").replace("eyebrow", "brow").replace("brows", "brow").replace("eyes", "eye")
+    for whole in dict.fromkeys((bare, single)):
         for prefix in ("", *_PREFIXES):
-            key = bare.removeprefix(prefix)
-            if prefix and key == bare:
+            key = whole.removeprefix(prefix)
+            if prefix and key == whole:
                 continue
-            channel = channel_of(key if prefix else text)
+            channel = channel_of(text if whole == bare and not prefix else key)
             if channel is not None and CHANNELS[channel[0]] in ARKIT_NAMES:
                 return {CHANNELS[channel[0]]: 0.5 if channel[1] else 1.0}
-            if key in _WHOLE:
-                return dict(_WHOLE[key])
-            for ending, side in (("left", "Left"), ("right", "Right"), ("l", "Left"), ("r", "Right")):
-                if key.endswith(ending) and key.removesuffix(ending) in _SIDED:
-                    return {_SIDED[key.removesuffix(ending)] + side: 1.0}
-    return {}
+            found = WHOLE.get(key, WHOLE.get(_LONG_SIDE.sub(r"\1\2", key)))
+            if found is not None:
+                return dict(found)
+            if key in STEMS:
+                return {STEMS[key] + side: 1.0 for side in ("Left", "Right")}
+            for ending, side in _SIDES:
+                if key.endswith(ending) and key.removesuffix(ending) in SIDED:
+                    return {SIDED[key.removesuffix(ending)] + side: 1.0}
+    return None
+
+
+def _of_a_region(text: str) -> dict[str, float] | None:
+    """VRoid's keys of brows, eyes or mouth alone: what of the emotion lies there. None where it is no such name."""
+    match = _VROID.match(text.lower())
+    if match is None:
+        return None
+    region, feeling, side = match.groups()
+    values = {name: value for name, value in WHOLE.get(feeling, {}).items() if name.startswith(REGIONS[region])}
+    return _of_side(values, side)
+
+
+def _action_unit(text: str) -> dict[str, float] | None:
+    """AU12, au_06_L, Left AU 4, AU01_InnerBrowRaiser. None where it is no such name."""
+    match = _ACTION_UNIT.match(text.lower())
+    if match is None:
+        return None
+    before, number, after = match.groups()
+    return _of_side(ACTION_UNITS.get(int(number), {}), before or after)
+
+
+def _of_side(values: dict[str, float], side: str | None) -> dict[str, float]:
+    """One side of a key of both; of a shape without sides one half."""
+    if not side:
+        return dict(values)
+    kept, other = ("Left", "Right") if side.startswith("l") else ("Right", "Left")
+    return {
+        name: value if name.endswith(kept) else 0.5 * value
+        for name, value in values.items()
+        if not name.endswith(other)
+    }

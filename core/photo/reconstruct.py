@@ -43,6 +43,8 @@ from .texture import Texture, fill_mirrored, meeting, photo_alpha, skin_colour, 
 Box = tuple[float, float, float, float]
 SMALL_EYES = 12.0
 """Pixels between the eyes' outer corners below which little more than the pose can be told."""
+CUT_OFF = 0.02
+"""Share of the face's points outside of the picture from which the result is said to be half a guess."""
 _SLIDERS = "the sliders (the encoder's guess for this identity and expression)"
 
 
@@ -131,9 +133,19 @@ class Reconstruction:
         eyes = self.face.eye_distance / self.picture.factor
         if eyes < SMALL_EYES:
             notes.append(f"the face is small ({eyes:.0f} pixels between the eyes): its shape is mostly a guess")
+        cut = _outside(self.face, self.picture)
+        if cut > CUT_OFF:
+            notes.append(f"the picture's edge cuts off {100 * cut:.0f} % of the face: what is missing is a guess")
         if self.iris is None:
             notes.append("the irises' colour could not be read: the eyes are too small, too blurred or too far closed")
         return notes
+
+
+def _outside(face: Face, picture: Picture) -> float:
+    """Share of the face's points that lie outside of the picture."""
+    height, width = picture.image.shape[:2]
+    points = face.points[:, :2]
+    return float(((points < 0) | (points > [width, height])).any(1).mean())
 
 
 class Reconstructor:

@@ -23,7 +23,7 @@ from . import makehuman
 from .register import PINNED, Registration, register
 from .target import Target
 from .template import Template
-from .views import POSES, Found, find_face
+from .views import MEND_NORMALS, POSES, Found, find_face
 
 NEAR_MM, FAR_MM = 2.5, 6.0
 """The sheet's distance up to which the detail counts whole, and from which not at all."""
@@ -33,6 +33,8 @@ _BAD_MM = 3.5
 _ELSEWHERE_MM = 9.0
 """What lies so far off is not on the mesh: it counts as uncovered, not as badly fitted."""
 _LEAST_COVERED = 0.75
+_MOST_DISORDER = 0.15
+"""Share of edges with normals to both sides from which a mesh is refused."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +69,15 @@ class Correspondence:
     @property
     def problem(self) -> str:
         """What is wrong with it, one line; empty when it looks right."""
-        if self.p95_mm > _BAD_MM:
-            return (
-                f"the face model lies {self.p95_mm:.1f} mm off in the worst twentieth of the face: look at the "
-                "colours DNPM Fit, and move the points that lie wrong"
-            )
         if self.covered < _LEAST_COVERED:
             return (
                 f"only {100 * self.covered:.0f} % of the face was found on the mesh: the rest has no detail. Is it cut "
                 "off, or hidden by hair that is part of the mesh?"
+            )
+        if self.p95_mm > _BAD_MM:
+            return (
+                f"the face model lies {self.p95_mm:.1f} mm off in the worst twentieth of the face: look at the "
+                "colours DNPM Fit, and move the points that lie wrong"
             )
         return ""
 
@@ -98,6 +100,8 @@ def correspond(
     if known is not None and not pins:
         yield "MakeHuman's mesh: every vertex is known"
         return _exact(template, target, known)
+    if target.disorder > _MOST_DISORDER:
+        raise DnpmError(f"the mesh's normals point to both sides, here in and there out: {MEND_NORMALS}")
     networks = LandmarkNetworks.load() if networks is None else networks
     points = mediapipe_points(model, networks.canonical, load_offsets())
     found = yield from find_face(target, points.of(model.neutral), networks, poses)

@@ -94,7 +94,7 @@ class _State:
     def __init__(self, template: Template, target: Target, found: Found, points: SurfacePoints) -> None:
         self.template, self.target = template, target
         self.scale, self.rotation, self.shift = found.scale, found.rotation, found.shift
-        self.surface: Surface = target.surface()
+        self.surface: Surface = target.surface(found.scale)
         self.points, self.raw = points, _untransformed(found)
         trust = found.trust.copy()
         trust[list(OVAL)] *= 0.25

@@ -13,6 +13,8 @@ from ..geometry.mesh import vertex_normals
 
 _LARGEST = 4_000_000
 """Triangles of the largest mesh that is taken."""
+_SPACING_MM = 5.0
+"""Between places of the surface that are sampled for the search."""
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,24 @@ class Target:
         _, label = connected_components(coo_matrix((np.ones(len(rows)), (rows, columns)), (n, n)), directed=False)
         return label[corners[:, 0]]
 
+    @cached_property
+    def disorder(self) -> float:
+        """Share of the edges between two triangles whose normals point to different sides: 0 on a well made mesh."""
+        corners = self.welded[self.triangles].astype(np.int64)
+        ends = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
+        ends = ends[ends[:, 0] != ends[:, 1]]
+        low, high = ends.min(1), ends.max(1)
+        _, edge, uses = np.unique(low * (self.welded.max() + 1) + high, return_inverse=True, return_counts=True)
+        forward = np.bincount(edge.ravel(), ends[:, 0] < ends[:, 1], len(uses))
+        inner = uses == 2
+        # Two triangles of one side run through their edge in opposite directions.
+        return float((forward[inner] != 1).mean()) if inner.any() else 0.0
+
     def part(self, chosen: np.ndarray) -> Target:
         """With the chosen (T,) bool triangles alone; vertices keep their numbers."""
         return Target(self.vertices, self.triangles[chosen])
 
-    def surface(self) -> Surface:
-        """For nearest places."""
-        return Surface(self.vertices, self.triangles)
+    def surface(self, scale: float = 1.0) -> Surface:
+        """For nearest places; scale: millimetres of the model's size in a unit of the mesh, so that a head in any unit
+        is sampled alike."""
+        return Surface(self.vertices, self.triangles, _SPACING_MM / scale)

@@ -30,13 +30,19 @@ _AGREE_MM = 9.0
 """Places of one landmark from two sides that lie farther apart are not both believed: the front's is."""
 _LEAST = 200
 """Landmarks that must lie on the mesh."""
+MEND_NORMALS = "turn them outwards first (in Blender: Edit Mode, select all, Mesh > Normals > Recalculate Outside)"
+_NOSE_TIP = 1
 
 # Rows are the mesh's axes that become right (the subject's left), up and forward of core's axes.
 _UP_Y = np.eye(3)
 _UP_Z = np.array([[1.0, 0, 0], [0, 0, 1.0], [0, -1.0, 0]])
 _QUARTERS = tuple(turned(yaw=a) for a in (0.0, 180.0, 90.0, -90.0))
-POSES = tuple(q @ up for up in (_UP_Y, _UP_Z) for q in _QUARTERS)
-"""Ways round that are tried, in this order; callers from Blender bring their meshes upright."""
+_UPS = (_UP_Y, _UP_Z, turned(roll=180.0), turned(roll=180.0) @ _UP_Z, turned(roll=90.0), turned(roll=-90.0))
+POSES = tuple(q @ up for up in _UPS for q in _QUARTERS)
+"""Ways round that are tried, in this order, each of the mesh's axes as the one that is up; callers from Blender bring
+most meshes upright."""
+_SURE = 0.98
+"""Presence of a face at which no other way round is tried."""
 
 
 @dataclass(frozen=True)
@@ -65,22 +71,31 @@ def find_face(
 ) -> Generator[str, None, Found]:
     """points (468, 3) mm: the landmarks on the model's mean face. Yields what is being done.
 
-    Raises DnpmError when no face is found on the mesh.
+    Raises DnpmError when no face is found on the mesh, or its normals point inwards.
     """
     steady = np.ones(LANDMARKS)
     steady[list(OVAL)] = 0.15
-    now = yield from _somewhere(target, points, networks, poses, steady)
-    for _ in range(2):
-        yield "looking closer"
-        seen = _look(now.aligned(target), points.mean(0), 0.0, networks, closely=False)
-        if seen is None:
-            raise DnpmError("a face was seen on the mesh from afar and not again from near: is it a human face?")
-        now = _placed(now, seen, points, steady)
+    candidates, inward = yield from _somewhere(target, points, networks, poses, steady)
+    now = None
+    for one in candidates:
+        now = yield from _nearer(target, one, points, networks, steady)
+        if now is not None:
+            break
+    if now is None:
+        raise inward or DnpmError(
+            "a face was seen on the mesh from afar and not again from near: is it a human face, without mask and beard?"
+        )
     looks = [_look(now.aligned(target), points.mean(0), 0.0, networks)]
     for yaw in (SIDE_DEGREES, -SIDE_DEGREES):
         yield "looking from the sides"
         looks.append(_look(now.aligned(target), points.mean(0), yaw, networks))
     return _placed(now, _merged(looks), points, steady)
+
+
+class _InwardError(DnpmError):
+    """A face was seen, with so much presence, whose skin shows its back."""
+
+    presence = 0.0
 
 
 @dataclass(frozen=True)
@@ -94,10 +109,15 @@ class _Seen:
 
 def _somewhere(
     target: Target, points: np.ndarray, networks: LandmarkNetworks, poses: tuple[np.ndarray, ...], steady: np.ndarray
-) -> Generator[str, None, Found]:
+) -> Generator[str, None, tuple[list[Found], _InwardError | None]]:
+    """Where a face may be, the surest first, a sure one alone; and what to say of one whose skin shows its back.
+
+    Raises DnpmError when there is none.
+    """
     size = float(np.ptp(target.vertices, axis=0).max())
     middle = (target.vertices.min(0) + target.vertices.max(0)) / 2
-    best: tuple[float, Found] | None = None
+    candidates: list[tuple[float, Found]] = []
+    inward: _InwardError | None = None
     for k, pose in enumerate(poses):
         yield f"looking for the face, side {k + 1} of at most {len(poses)}"
         # As large as a person, whatever the unit: the camera stands at a person's distance.
@@ -105,21 +125,44 @@ def _somewhere(
         start = Found(scale, pose, -scale * pose @ middle, points, steady, np.full(LANDMARKS, -1))
         shown = start.aligned(target)
         camera = Camera.before((_WHOLE, _WHOLE), 6000.0, 0.96, 1700.0)
-        seen, face = _seen(shown, camera, networks, closely=False)
-        # Upside down, or seen from behind through a thin hood, a net may still claim a face: eyes must lie above it.
-        if seen is None or face is None or face.points[152, 1] < face.points[168, 1]:
+        try:
+            seen, face = _seen(shown, camera, networks, closely=False)
+        except _InwardError as error:
+            inward = inward if inward is not None and inward.presence >= error.presence else error
+            continue
+        # Upside down, on its side, or seen from behind through a thin hood, a net may still claim a face: what is read
+        # there is poor, and another way round shows it upright.
+        if seen is None or face is None:
+            continue
+        across, down = face.points[152, :2] - face.points[168, :2]
+        if down < abs(across):
             continue
         found = _placed(start, seen, points, steady)
-        if best is None or face.presence > best[0]:
-            best = (face.presence, found)
-        if face.presence > 0.98:
-            break
-    if best is None:
+        if face.presence > _SURE:
+            return [found], None
+        candidates.append((face.presence, found))
+    candidates.sort(key=lambda one: -one[0])
+    if inward is not None and (not candidates or inward.presence > candidates[0][0]):
+        raise inward
+    if not candidates:
         raise DnpmError(
             "no face was found on the mesh: it must show a human face with open or closed eyes, upright or lying on "
             "its axes; hide hair, masks and helmets that are part of the mesh"
         )
-    return best[1]
+    return [found for _, found in candidates], inward
+
+
+def _nearer(
+    target: Target, now: Found, points: np.ndarray, networks: LandmarkNetworks, steady: np.ndarray
+) -> Generator[str, None, Found | None]:
+    """What two closer looks make of it; None where no face is seen from near."""
+    for _ in range(2):
+        yield "looking closer"
+        seen = _look(now.aligned(target), points.mean(0), 0.0, networks, closely=False)
+        if seen is None:
+            return None
+        now = _placed(now, seen, points, steady)
+    return now
 
 
 def _look(
@@ -132,7 +175,10 @@ def _look(
 def _seen(
     shown: Target, camera: Camera, networks: LandmarkNetworks, *, closely: bool
 ) -> tuple[_Seen | None, Face | None]:
-    """Take a picture, find the largest face (several looks at it where `closely`), and what its landmarks show."""
+    """Take a picture, find the largest face (several looks at it where `closely`), and what its landmarks show.
+
+    Raises _InwardError when the skin's normals point inwards.
+    """
     triangles, normals = shown.triangles, shown.normals
     pixels, depth = camera.project(shown.vertices)
     corner, away = pixels[triangles], depth[triangles]
@@ -161,11 +207,24 @@ def _seen(
     normal = np.einsum("nk,nkc->nc", share, normals[corners])
     toward = camera.position - places
     facing = (normal * toward).sum(1) / np.maximum(np.linalg.norm(toward, axis=1), 1e-9)
+    if _is_hollow(camera.into_camera(places)[:, 2], ok):
+        return None, None
+    if ok.any() and np.median(facing[ok]) < 0:
+        error = _InwardError(f"the mesh's normals point inwards: {MEND_NORMALS}")
+        error.presence = face.presence
+        raise error
     trust = np.where(ok, np.clip(facing, 0, 1) ** 2, 0.0)
     places[~ok] = np.nan
     if (trust > 0).sum() < _LEAST:
         return None, face
     return _Seen(places, trust, triangle), face
+
+
+def _is_hollow(depth: np.ndarray, ok: np.ndarray) -> bool:
+    """Whether the landmarks, depth (468,) of those that are ok from the camera, show a face from within: a mask's back
+    looks like a face, too."""
+    outline = np.array(OVAL)[ok[list(OVAL)]]
+    return bool(len(outline) and ok[_NOSE_TIP] and depth[_NOSE_TIP] > np.median(depth[outline]))
 
 
 def _placed(before: Found, seen: _Seen, points: np.ndarray, steady: np.ndarray) -> Found:

@@ -69,6 +69,7 @@ class FakeClient:
         self.photo: PhotoOpen | None = None
         self.transfer: TransferOpen | None = None
         self.transfer_scale = 1.0
+        self.transfer_weight = 1.0
         self.steps = 0
 
     @staticmethod
@@ -209,7 +210,8 @@ class FakeClient:
         inside = ((uv > 0.2) & (uv < 0.8)).all(1)
         return TransferStepped(
             face=TransferFace(
-                detail_uv=uv, weight=inside.astype(np.float32), distance=np.full(len(uv), 1.0, np.float32),
+                detail_uv=uv, weight=self.transfer_weight * inside.astype(np.float32),
+                distance=np.full(len(uv), 1.0, np.float32),
                 identity=np.array([0.5, -1.0, 0.25], np.float32), landmarks=points[:68].astype(np.float32),
                 scale=self.transfer_scale, median_mm=0.2, p95_mm=0.9, covered=1.0, exact=False,
             )

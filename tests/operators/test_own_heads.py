@@ -268,3 +268,115 @@ def test_what_has_no_face_is_told_apart(backend, face):
     assert not bpy.ops.dnpm.add_detail.poll()  # a DNPM face has its detail
     bpy.ops.object.light_add()
     assert not bpy.ops.dnpm.add_detail.poll()
+
+
+def split(obj) -> None:
+    """Tear it apart along its edges, as exporters do at seams: every face has vertices of its own."""
+    import bmesh
+
+    mesh = bmesh.new()
+    mesh.from_mesh(obj.data)
+    bmesh.ops.split_edges(mesh, edges=mesh.edges[:])
+    mesh.to_mesh(obj.data)
+    mesh.free()
+
+
+def holes(obj) -> int:
+    """Edges of the mesh with its modifiers that have one face alone."""
+    import bmesh
+    import bpy
+
+    made = bmesh.new()
+    made.from_object(obj, bpy.context.evaluated_depsgraph_get())
+    count = sum(edge.is_boundary for edge in made.edges)
+    made.free()
+    return count
+
+
+def test_a_mesh_that_is_split_at_its_seams_is_displaced_in_one_piece(head, backend):
+    """Without the weld, subdivision makes an island of every face, and lays bare what is between them."""
+    import bpy
+
+    head.shape_key_clear()
+    split(head)
+    count = len(head.data.vertices)
+    add(head)
+    order = [m.name for m in head.modifiers]
+    assert order.index("DNPM Weld") < order.index("DNPM Detail")
+    assert len(head.data.vertices) == count
+    joined = holes(head)
+    assert joined == 4 * 12 * 2 ** head.modifiers["DNPM Subdivision"].levels  # the grid's own border
+    head.modifiers["DNPM Weld"].show_viewport = False
+    bpy.context.view_layer.update()
+    assert holes(head) > 10 * joined
+    assert bpy.ops.dnpm.remove_detail() == {"FINISHED"}
+    assert "DNPM Weld" not in head.modifiers
+
+
+def test_a_whole_mesh_is_not_welded_nor_are_two_that_lie_on_each_other(head, backend):
+    import bmesh
+
+    add(head)
+    assert "DNPM Weld" not in head.modifiers
+    head.shape_key_clear()
+    mesh = bmesh.new()
+    mesh.from_mesh(head.data)
+    bmesh.ops.duplicate(mesh, geom=mesh.verts[:] + mesh.edges[:] + mesh.faces[:])
+    mesh.to_mesh(head.data)
+    mesh.free()
+    add(head)
+    assert "DNPM Weld" not in head.modifiers
+
+
+def test_half_a_face_with_a_mirror_is_refused(head, backend):
+    import bpy
+
+    mirror = head.modifiers.new("Mirror", "MIRROR")
+    with pytest.raises(RuntimeError, match="Mirror modifier makes half of the face"):
+        bpy.ops.dnpm.add_detail()
+    assert not head.dnpm_face.is_face
+    mirror.show_viewport = False
+    add(head)
+
+
+def test_a_negative_scale_turns_no_normal(head, backend):
+    """Triangles are sent the way round that Blender shows them."""
+    import bpy
+
+    def normal() -> np.ndarray:
+        add(head)
+        a, b, c = backend.transfer.vertices[backend.transfer.triangles[0]].astype(float)
+        return np.cross(b - a, c - a)
+
+    before = normal()
+    head.scale.x = -1.0
+    bpy.context.view_layer.update()
+    assert np.sign(normal()[2]) == np.sign(before[2])
+
+
+def test_a_face_that_lies_off_the_mesh_changes_nothing(head, backend):
+    import bpy
+
+    before = state_of(head)
+    backend.transfer_weight = 0.0
+    with pytest.raises(RuntimeError, match="nowhere near"):
+        bpy.ops.dnpm.add_detail()
+    assert state_of(head) == before
+    assert not head.dnpm_face.is_face
+
+
+def test_a_coarse_mesh_is_subdivided_until_its_lines_are_fine(head, backend):
+    """17 mm between vertices want 5 levels; a mesh with more vertices gets no more than its render can hold."""
+    from dnpm.operators.scene.face import head_setup
+
+    add(head)
+    subdivision = head.modifiers["DNPM Subdivision"]
+    assert subdivision.render_levels == 5
+    assert len(head.data.vertices) * 4 ** (subdivision.levels - 1) < head_setup._MOST_SHOWN
+    head.modifiers.remove(subdivision)
+    head_setup._MOST_RENDERED, before = 50_000, head_setup._MOST_RENDERED
+    try:
+        add(head)
+    finally:
+        head_setup._MOST_RENDERED = before
+    assert head.modifiers["DNPM Subdivision"].render_levels == 4

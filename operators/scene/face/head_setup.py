@@ -11,12 +11,14 @@ from ....core.face_model import units
 from .. import names
 from ..detail import map_image, map_state
 from ..look import materials, own_material, skin_material
-from . import create, models, own_heads, registry, slider_values
+from . import create, models, own_heads, registry, slider_values, split_seams
 
 PLAUSIBLE = (0.75, 1.33)
 """A head of 1 / this of the average size has millimetres of its own; any other was made in another unit."""
 _SPACING_MM, _MOST_SHOWN = 0.6, 400_000
-_MOST_LEVELS = 3
+_LEVELS, _MOST_LEVELS, _MOST_RENDERED = 3, 5, 1_600_000
+"""Levels that any mesh may have, and a coarse one as long as it has at most so many vertices when it is rendered:
+heights that are taken at points farther apart than lines are wide show a grid."""
 _RED_MM = 4.0
 
 
@@ -39,20 +41,30 @@ def why_not(obj: bpy.types.Object | None) -> str:
 def mesh_request(obj: bpy.types.Object, scene: bpy.types.Scene) -> TransferOpen:
     """The head at rest as the scene shows it, without modifiers and poses. Raises DnpmError when it has no face."""
     mesh = obj.data
-    mesh.calc_loop_triangles()
-    if not len(mesh.loop_triangles):
+    if any(isinstance(m, bpy.types.MirrorModifier) and m.show_viewport for m in obj.modifiers):
+        raise DnpmError(f"{obj.name}: its Mirror modifier makes half of the face, which detail cannot lie on: apply it")
+    triangles = _triangles(mesh)
+    if not len(triangles):
         raise DnpmError(f"{obj.name}: has no faces")
-    triangles = np.empty(3 * len(mesh.loop_triangles), np.int32)
-    mesh.loop_triangles.foreach_get("vertices", triangles)
+    if np.linalg.det(np.array(obj.matrix_world, np.float64)[:3, :3]) < 0:
+        triangles = triangles[:, ::-1]  # A negative scale turns them inside out, which Blender makes up for.
     points = in_core(obj, scene, rest_points(obj))
     pins = [
         [float(other[names.POINT]), *in_core(obj, scene, None, other.matrix_world.translation)]
         for other in point_handles(obj) if other.get("dnpm_start") is None or _was_moved(other)
     ]  # fmt: skip
     return TransferOpen(
-        vertices=points.astype(np.float32), triangles=triangles.reshape(-1, 3),
+        vertices=points.astype(np.float32), triangles=np.ascontiguousarray(triangles),
         pins=np.array(pins, np.float32) if pins else None,
     )  # fmt: skip
+
+
+def _triangles(mesh: bpy.types.Mesh) -> np.ndarray:
+    """(T, 3) int32."""
+    mesh.calc_loop_triangles()
+    triangles = np.empty(3 * len(mesh.loop_triangles), np.int32)
+    mesh.loop_triangles.foreach_get("vertices", triangles)
+    return triangles.reshape(-1, 3)
 
 
 def rest_points(obj: bpy.types.Object) -> np.ndarray:
@@ -96,13 +108,18 @@ def to_world(scene: bpy.types.Scene, points: np.ndarray) -> np.ndarray:
 def set_up(obj: bpy.types.Object, scene: bpy.types.Scene, made: TransferFace) -> list[str]:
     """Give the mesh its layer, weights, modifiers, bump and sliders; returns what the artist should know.
 
-    Raises DnpmError when the mesh was changed meanwhile, with it as it was.
+    Raises DnpmError when the mesh was changed meanwhile or none of its skin was reached, with it as it was.
     """
     mesh = obj.data
     if len(mesh.vertices) != len(made.weight):
         raise DnpmError(f"{obj.name}: the mesh was changed meanwhile: try again")
     if names.DETAIL not in mesh.uv_layers and len(mesh.uv_layers) >= 8:
         raise DnpmError(f"{obj.name}: has 8 UV layers, and Blender knows no more: remove one for the detail's")
+    own_scale = abs(np.linalg.det(np.array(obj.matrix_world)[:3, :3])) ** (1 / 3)
+    true_size = PLAUSIBLE[0] <= made.scale <= PLAUSIBLE[1]
+    unit = scene.unit_settings.scale_length * own_scale * (1.0 if true_size else made.scale)
+    points = rest_points(obj)
+    spacing = _spacing_mm(mesh, made.weight, points * unit * 1000.0)
     table = models.current_table()
     face = getattr(obj, names.FACE)
     again = face.is_face
@@ -110,9 +127,6 @@ def set_up(obj: bpy.types.Object, scene: bpy.types.Scene, made: TransferFace) ->
     _write_layer(mesh, made)
     _write_group(obj, made.weight)
     _write_fit(mesh, made)
-    own_scale = abs(np.linalg.det(np.array(obj.matrix_world)[:3, :3])) ** (1 / 3)
-    true_size = PLAUSIBLE[0] <= made.scale <= PLAUSIBLE[1]
-    unit = scene.unit_settings.scale_length * own_scale * (1.0 if true_size else made.scale)
     face.detail_only, face.is_face = True, True
     face.unit_scale, face.bump_scale = unit, own_scale
     create.fill_sliders(obj, table)
@@ -123,7 +137,7 @@ def set_up(obj: bpy.types.Object, scene: bpy.types.Scene, made: TransferFace) ->
     if not own_heads.find_sources(obj):
         remedy = "press Measure Rig" if obj.find_armature() is not None else "add sources"
         notes.append(f"no shape key was recognised as an expression: {remedy}, or the detail stays at rest")
-    spacing = _spacing_mm(mesh, made.weight, rest_points(obj) * unit * 1000.0)
+    split_seams.join(obj, made.weight, points)
     left = _modifiers(obj, spacing)
     reach = max(left, 0.4) / 0.4 * skin_material.REACH_UV
     refused = own_material.add_bump(obj, _materials_used(mesh, made.weight), reach)
@@ -198,7 +212,9 @@ def _modifiers(obj: bpy.types.Object, spacing: float) -> float:
     """Subdivision where the mesh is too coarse, and the displacement; returns the spacing (mm) that renders have."""
     others = [m for m in obj.modifiers if isinstance(m, bpy.types.SubsurfModifier) and m.name != names.SUBDIVISION]
     has = sum(m.render_levels for m in others)
-    wanted = int(np.clip(np.ceil(np.log2(max(spacing / 2**has / _SPACING_MM, 1.0))), 0, _MOST_LEVELS))
+    room = int(np.log(_MOST_RENDERED / max(len(obj.data.vertices), 1)) / np.log(4.0)) - has
+    most = int(np.clip(room, _LEVELS, _MOST_LEVELS))
+    wanted = int(np.clip(np.ceil(np.log2(max(spacing / 2**has / _SPACING_MM, 1.0))), 0, most))
     subdivision = obj.modifiers.get(names.SUBDIVISION)
     if wanted and subdivision is None:
         subdivision = obj.modifiers.new(names.SUBDIVISION, "SUBSURF")
@@ -234,7 +250,7 @@ def remove(obj: bpy.types.Object) -> None:
     texture, image = map_image.live_texture(obj), map_image.find_image(obj)
     if map_image.is_baked(obj):
         map_image.leave_sequence(obj)
-    for found in (modifier, obj.modifiers.get(names.SUBDIVISION)):
+    for found in (modifier, obj.modifiers.get(names.SUBDIVISION), obj.modifiers.get(names.WELD)):
         if found is not None:
             obj.modifiers.remove(found)
     if texture is not None and not texture.users:

@@ -190,3 +190,32 @@ def test_makehumans_mesh_is_known_exactly(model: FaceModel, template: Template) 
 def test_what_is_no_mesh_is_refused(vertices: np.ndarray, triangles: np.ndarray, message: str) -> None:
     with pytest.raises(DnpmError, match=message):
         Target(vertices, triangles)
+
+
+def test_a_head_in_any_unit_is_sampled_alike(model: FaceModel, template: Template) -> None:
+    """A head made in metres that is a hundred metres tall would be sampled a million times."""
+    mesh, found, points, _, _ = own_person(model, template, 501)
+    counts = []
+    for factor in (1.0, 100.0):
+        large = Target(factor * mesh.target.vertices, mesh.target.triangles)
+        there = Found(found.scale / factor, found.rotation, found.shift, found.places, found.trust, found.triangle)
+        counts.append(len(registering._State(template, large, there, points).surface._of))
+    assert counts[0] == counts[1]
+
+
+def test_normals_that_point_in_and_out_are_told(model: FaceModel) -> None:
+    mesh = foreign(model, model.neutral.astype(float)).target
+    assert mesh.disorder == 0
+    assert Target(mesh.vertices, mesh.triangles[:, ::-1]).disorder == 0
+    turned = mesh.triangles.copy()
+    turned[::2] = turned[::2, ::-1]
+    with pytest.raises(DnpmError, match="Recalculate Outside"):
+        run(correspond(model, Target(mesh.vertices, turned)))
+
+
+def test_what_is_found_says_first_how_much_is_missing(model: FaceModel) -> None:
+    zero = np.zeros((1, 2), np.float32)
+    rest = (zero, zero[0, :1], zero[0, :1], zero[0], 1.0, np.eye(3), np.zeros(3), np.zeros((68, 3)), 0.1)
+    assert "only 50 %" in Correspondence(*rest, 6.0, 0.5, False).problem
+    assert "6.0 mm off" in Correspondence(*rest, 6.0, 0.9, False).problem
+    assert not Correspondence(*rest, 1.0, 0.9, False).problem

@@ -1,0 +1,37 @@
+"""What a person is told about the photo of a face."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import cast
+
+import numpy as np
+import pytest
+
+from dnpm.core.photo.image_file import Picture
+from dnpm.core.photo.landmarks.detect import Face
+from dnpm.core.photo.reconstruct import Reconstruction
+
+
+def notes_of(left: float) -> list[str]:
+    """Of a face 100 pixels wide that begins at a column of a picture of 300 x 200 pixels."""
+    points = np.zeros((478, 3))
+    points[:, 0] = left + np.linspace(0, 100, 478)
+    points[:, 1] = 100
+    picture = Picture("photo", np.zeros((200, 300, 3), np.float32), (300, 200))
+    made = SimpleNamespace(
+        picture=picture, face=Face((left, 50.0, 100.0, 100.0), points, 1.0), found=1, iris=np.zeros(3)
+    )
+    get = Reconstruction.notes.fget
+    assert get is not None
+    return [note for note in get(cast(Reconstruction, made)) if "cuts off" in note]
+
+
+@pytest.mark.parametrize(("left", "share"), [(-25.0, "25 %"), (240.0, "40 %")])
+def test_a_face_that_the_pictures_edge_cuts_off_is_told(left: float, share: str) -> None:
+    assert notes_of(left) == [f"the picture's edge cuts off {share} of the face: what is missing is a guess"]
+
+
+@pytest.mark.parametrize("left", [0.0, 100.0, 200.0, -1.0])
+def test_a_face_that_is_whole_is_not(left: float) -> None:
+    assert notes_of(left) == []
