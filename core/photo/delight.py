@@ -4,7 +4,8 @@ Skin of one colour under distant light has a logarithm of luminance that follows
 harmonics to the second order: Ramamoorthi & Hanrahan 2001; fitted to the logarithm, so that it stays positive). What
 the fit explains on the coarse normals of the skin that was seen is light, and goes; brows, lips, beards, glasses and
 folds are outliers of the fit, and stay as they are. The light's colour and the skin's cannot be told apart: what lies
-outside the range of skins (`looks.TONES`) is mostly taken for light. Cast shadows with hard edges remain.
+outside the range of skins (`looks.TONES`) is mostly taken for light, and so is what is darker than any skin: a dim
+photo is brightened. Cast shadows with hard edges remain.
 """
 
 from __future__ import annotations
@@ -33,7 +34,13 @@ _USUAL, _BEYOND = 0.12, 0.7
 """Distance of log chroma from the nearest tone that skins have, and the share of what lies beyond that is light."""
 _GREY = 0.06
 """Photos of less chroma are black and white."""
-_LUMA = np.array([0.2126, 0.7152, 0.0722])
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+_TONES = to_linear(np.array([tone.base for tone in TONES.values()]))
+"""(n, 3) linear."""
+DARKEST = 0.6 * float((_TONES @ LUMINANCE).min())
+"""Linear luminance that no skin in a well exposed photo goes below: less is dim light."""
+_EXPOSED, _NOISE = 0.1, 0.001
+"""What a dim photo's is raised to before it is looked at, and the least that is: three steps of eight bits."""
 
 
 def without_light(texture: Texture, vertices: np.ndarray, model: FaceModel) -> Texture:
@@ -47,9 +54,13 @@ def without_light(texture: Texture, vertices: np.ndarray, model: FaceModel) -> T
     chosen = seen > 0.3
     if chosen.sum() < _LEAST_SEEN:
         return texture
-    logs = np.log(np.maximum(to_linear(colour), 0.003))
+    linear = to_linear(colour)
+    dim = float(np.median(linear[chosen] @ LUMINANCE))
+    exposure = _EXPOSED / max(dim, _NOISE) if dim < DARKEST else 1.0
+    linear *= exposure
+    logs = np.log(np.maximum(linear, 0.003))
     basis = harmonics(coarse)
-    light = np.log(np.maximum(to_linear(colour) @ _LUMA, 0.003))
+    light = np.log(np.maximum(linear @ LUMINANCE, 0.003))
     rows, weights = basis[chosen], seen[chosen].astype(float)
     shading, kept = _fitted(rows, light[chosen], weights)
     middle = np.average(basis[chosen], axis=0, weights=weights * kept)
@@ -60,7 +71,8 @@ def without_light(texture: Texture, vertices: np.ndarray, model: FaceModel) -> T
         gain[..., channel] -= (basis[..., :4] - middle[:4]) @ np.append(0.0, tint[1:])
     gain = np.clip(_AMOUNT * gain, -_MOST, _MOST)
     usual = np.average((logs + gain)[chosen], axis=0, weights=weights * kept)
-    gain = gain + _whitened(usual)
+    white = _whitened(usual)
+    gain = gain + white + (np.log(exposure) + _to_its_tone(usual + white) if exposure > 1 else 0.0)
     bright = to_linear(texture.colour) * np.exp(enlarged(gain, size))
     return Texture(from_linear(bright), texture.visible)
 
@@ -85,16 +97,29 @@ def _ridge(rows: np.ndarray, values: np.ndarray, weights: np.ndarray, ridge: flo
 
 def _whitened(skin: np.ndarray) -> np.ndarray:
     """(3,) log linear colour of a skin -> what to add, so that it is one that skins have; its brightness stays."""
-    ratios = lambda c: np.stack([c[..., 0] - c[..., 1], c[..., 1] - c[..., 2]], -1)  # noqa: E731
-    found = ratios(skin)
+    found = _ratios(skin)
     if np.abs(found).max() < _GREY:
         return np.zeros(3)
-    known = ratios(np.log(to_linear(np.array([tone.base for tone in TONES.values()]))))
+    known = _ratios(np.log(_TONES))
     away = found - known[np.linalg.norm(known - found, axis=1).argmin()]
     length = float(np.linalg.norm(away))
     if length <= _USUAL:
         return np.zeros(3)
     first, second = -away * _BEYOND * (length - _USUAL) / length
     change = np.array([first, 0.0, -second])
-    before, after = (float(np.exp(skin + step) @ _LUMA) for step in (0 * change, change))
+    before, after = (float(np.exp(skin + step) @ LUMINANCE) for step in (0 * change, change))
     return np.asarray(change + np.log(before / after))
+
+
+def _to_its_tone(skin: np.ndarray) -> float:
+    """(3,) log linear colour of a skin -> what to add, so that it is as light as the tone of its hue, or, without a
+    hue, as the tones' mean. A guess: a warm light makes a deeper tone of it."""
+    found, tones = _ratios(skin), np.log(_TONES @ LUMINANCE)
+    nearest = int(np.linalg.norm(_ratios(np.log(_TONES)) - found, axis=1).argmin())
+    wanted = tones.mean() if np.abs(found).max() < _GREY else tones[nearest]
+    return float(wanted - np.log(np.exp(skin) @ LUMINANCE))
+
+
+def _ratios(logs: np.ndarray) -> np.ndarray:
+    """(..., 3) log linear colours -> (..., 2): red against green, green against blue."""
+    return np.stack([logs[..., 0] - logs[..., 1], logs[..., 1] - logs[..., 2]], -1)

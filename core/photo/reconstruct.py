@@ -27,7 +27,7 @@ from ..face_model.model import FaceModel
 from ..face_model.skin_settings import SkinSettings
 from .camera import Camera
 from .choices import WRINKLES
-from .delight import without_light
+from .delight import DARKEST, LUMINANCE, without_light
 from .even import evened, surely_skin
 from .fit.solve import Fit, Fitter, Locks, Pin
 from .fit.solve import Picture as FitPicture
@@ -35,6 +35,7 @@ from .image_file import Picture
 from .iris import iris_colour
 from .landmarks.detect import Face, find_faces
 from .landmarks.networks import LandmarkNetworks
+from .render import to_linear
 from .skin import skin_only
 from .skin_lines import SkinLineReader, SkinRegression
 from .skin_view import SkinView, SkinViewer
@@ -136,6 +137,8 @@ class Reconstruction:
         cut = _outside(self.face, self.picture)
         if cut > CUT_OFF:
             notes.append(f"the picture's edge cuts off {100 * cut:.0f} % of the face: what is missing is a guess")
+        if _luminance(self.face, self.picture) < DARKEST:
+            notes.append("the photo is very dark: how light its skin is was guessed from its hue; choose its tone")
         if self.iris is None:
             notes.append("the irises' colour could not be read: the eyes are too small, too blurred or too far closed")
         return notes
@@ -146,6 +149,15 @@ def _outside(face: Face, picture: Picture) -> float:
     height, width = picture.image.shape[:2]
     points = face.points[:, :2]
     return float(((points < 0) | (points > [width, height])).any(1).mean())
+
+
+def _luminance(face: Face, picture: Picture) -> float:
+    """The median linear luminance of the middle of the face, between the quartiles of its points."""
+    height, width = picture.image.shape[:2]
+    low, high = np.percentile(face.points[:, :2], [25, 75], axis=0)
+    left, top = np.clip(low, 0, [width - 1, height - 1]).astype(int)
+    right, bottom = np.clip(high, [left + 1, top + 1], [width, height]).astype(int)
+    return float(np.median(to_linear(picture.image[top:bottom, left:right]) @ LUMINANCE))
 
 
 class Reconstructor:

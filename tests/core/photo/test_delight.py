@@ -9,7 +9,7 @@ from dnpm.core.face_model.looks import TONES
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.geometry.mesh import vertex_normals
 from dnpm.core.geometry.uv_map import mask_at
-from dnpm.core.photo.delight import without_light
+from dnpm.core.photo.delight import DARKEST, LUMINANCE, without_light
 from dnpm.core.photo.render import from_linear, to_linear
 from dnpm.core.photo.texture import Texture, uv_table
 
@@ -60,6 +60,19 @@ def test_a_red_light_is_taken_for_light_and_usual_skin_stays(face_model: FaceMod
     assert ratio(kept) == pytest.approx(ratio(usual), abs=0.05)
     assert ratio(red) > ratio(usual) + 0.8
     assert ratio(mended) < ratio(red) - 0.3
+
+
+def test_a_dim_photo_is_brightened_and_the_deepest_skin_stays(face_model: FaceModel) -> None:
+    chosen = inner(face_model)
+    light = lambda t: float(np.median(to_linear(t.colour[chosen]) @ LUMINANCE))  # noqa: E731
+    deep, fair, dim = (
+        lit(face_model, tone, (0, 0.2, 1.0), (level,) * 3)
+        for tone, level in (("deep", 0.9), ("fair", 0.9), ("fair", 0.02))
+    )
+    found = [light(without_light(t, face_model.neutral, face_model)) for t in (deep, fair, dim)]
+    assert found[:2] == pytest.approx([light(deep), light(fair)], rel=0.15)
+    assert light(dim) < 0.5 * DARKEST
+    assert found[2] == pytest.approx(float(to_linear(np.array(TONES["fair"].base)) @ LUMINANCE), rel=0.1)
 
 
 def test_grey_photos_and_unseen_faces_stay(face_model: FaceModel) -> None:

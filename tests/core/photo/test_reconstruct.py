@@ -13,18 +13,18 @@ from dnpm.core.photo.landmarks.detect import Face
 from dnpm.core.photo.reconstruct import Reconstruction
 
 
-def notes_of(left: float) -> list[str]:
+def notes_of(left: float, about: str = "cuts off", grey: float = 0.5) -> list[str]:
     """Of a face 100 pixels wide that begins at a column of a picture of 300 x 200 pixels."""
     points = np.zeros((478, 3))
     points[:, 0] = left + np.linspace(0, 100, 478)
     points[:, 1] = 100
-    picture = Picture("photo", np.zeros((200, 300, 3), np.float32), (300, 200))
+    picture = Picture("photo", np.full((200, 300, 3), grey, np.float32), (300, 200))
     made = SimpleNamespace(
         picture=picture, face=Face((left, 50.0, 100.0, 100.0), points, 1.0), found=1, iris=np.zeros(3)
     )
     get = Reconstruction.notes.fget
     assert get is not None
-    return [note for note in get(cast(Reconstruction, made)) if "cuts off" in note]
+    return [note for note in get(cast(Reconstruction, made)) if about in note]
 
 
 @pytest.mark.parametrize(("left", "share"), [(-25.0, "25 %"), (240.0, "40 %")])
@@ -35,3 +35,8 @@ def test_a_face_that_the_pictures_edge_cuts_off_is_told(left: float, share: str)
 @pytest.mark.parametrize("left", [0.0, 100.0, 200.0, -1.0])
 def test_a_face_that_is_whole_is_not(left: float) -> None:
     assert notes_of(left) == []
+
+
+@pytest.mark.parametrize(("grey", "told"), [(0.5, 0), (0.22, 0), (0.1, 1), (0.0, 1)])
+def test_a_very_dark_photo_is_told(grey: float, told: int) -> None:
+    assert len(notes_of(100.0, "very dark", grey)) == told
