@@ -22,27 +22,22 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def run(args: argparse.Namespace) -> int:
     """Train, save, print the scores."""
-    import numpy as np
-
     from ..speech.card import speech_dir
     from ..speech.encoders import open_encoder
-    from ..speech.readout import ROWS, Readout
+    from ..speech.readout import ROWS, with_teeth
     from ..speech.weights import load_readout, load_speech, save_speech
     from ..training.speech import labiodentals
     from ..training.speech.voices import choose
 
     folder = speech_dir(args.weights)
     before = load_readout(folder)
-    first = len(ROWS) - 1
-    if before is None or len(before.weight) < first:
-        raise DnpmError(f"{folder}: its readout has no row for m, b and p yet; make it with `dnpm train speech-lips`")
+    if before is None or (before.lips is None and len(before.weight) < len(ROWS) - 1):
+        raise DnpmError(f"{folder}: m, b and p are not heard yet; teach them first with `dnpm train speech-lips`")
     decoder, card = load_speech(folder)
     encoder = open_encoder(decoder.config.encoder, args.encoder_file, str(device_of(args)))
     voices = choose(None)
     weight, bias, scores = labiodentals.train(labiodentals.spoken(encoder, voices, args.sentences, args.seed))
-    rows = np.vstack([before.weight[:first], weight]), np.append(before.bias[:first], np.float32(bias))
-    made = Readout(*rows, before.tongue)
     about = {"command": command_line(), "voices": [voice.name for voice in voices], "scores": scores}
-    save_speech(args.out, decoder, dict(card) | {"teeth": about}, made)
+    save_speech(args.out, decoder, dict(card) | {"teeth": about}, with_teeth(before, weight, bias))
     print("\n".join(f"{name:<40}{value:.4f}" for name, value in scores.items()))
     return 0

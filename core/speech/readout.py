@@ -9,7 +9,7 @@ older weights have rows for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,6 +40,8 @@ _SPEAKS, _SURELY, _AROUND_S, _OVER_S = 0.12, 0.35, 0.16, 0.10
 stretch that somewhere is above the higher one: a word that is lost is worse than a mouth that closes late, and the
 onset of a noise is unsure for a frame or two."""
 _NOTHING_DB = -120.0
+_NEVER = -30.0
+"""Bias of a row whose probability is 0."""
 _BETWEEN, _BEHIND = (0.6, 0.8), 0.2
 """Probability of th from which the tongue begins to come out, and from which it is out; where t, d, n, l, s, z are as
 likely or up to so much more, else it is one of those. Chosen on three synthetic voices that the layer had not heard."""
@@ -119,6 +121,19 @@ class Readout:
         """Features (n, width) -> probabilities (n, 3 to 5) float32, in the order of ROWS."""
         score = features.astype(np.float32) @ self.weight.T + self.bias
         return (1 / (1 + np.exp(-score.clip(-30, 30)))).astype(np.float32)
+
+
+def with_teeth(readout: Readout, weight: np.ndarray, bias: float) -> Readout:
+    """The same with this row, weight (width,), for the lower lip at the teeth; all else stays. Where a layer hears the
+    lips and no row does, their row is one that never hears them."""
+    rows, biases = readout.weight[:_AT_TEETH], readout.bias[:_AT_TEETH]
+    lacking = _AT_TEETH - len(rows)
+    nothing = np.zeros((lacking, rows.shape[1])), np.full(lacking, _NEVER)
+    return replace(
+        readout,
+        weight=np.vstack([rows, nothing[0], weight]).astype(np.float32),
+        bias=np.concatenate([biases, nothing[1], [bias]]).astype(np.float32),
+    )
 
 
 def speaking(voice: np.ndarray, times: np.ndarray, count: int) -> np.ndarray:

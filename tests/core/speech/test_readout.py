@@ -319,3 +319,19 @@ def test_th_is_learnt_from_what_is_around_it():
         6,
         0,
     ]
+
+
+@pytest.mark.parametrize("count", [3, 4, 5])
+def test_a_row_for_the_teeth_leaves_the_layers_and_the_other_rows(count: int) -> None:
+    rng = np.random.default_rng(0)
+    before = Readout(
+        rng.standard_normal((count, 16)).astype(np.float32), np.ones(count, np.float32), _layer(16), _lips(16)
+    )
+    weight, features = rng.standard_normal(16).astype(np.float32), rng.standard_normal((9, 16)).astype(np.float32)
+    made = readouts.with_teeth(before, weight, 0.5)
+    assert made.tongue is before.tongue
+    assert made.lips is before.lips
+    said, kept = made(features), min(count, 4)
+    np.testing.assert_allclose(said[:, :kept], before(features)[:, :kept], rtol=1e-6)
+    assert said[:, kept:4].max(initial=0) < 1e-6, "a row that was not learnt hears nothing"
+    np.testing.assert_allclose(said[:, 4], 1 / (1 + np.exp(-features @ weight - 0.5)), rtol=1e-4)
