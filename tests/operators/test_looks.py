@@ -204,6 +204,32 @@ def test_lips_are_the_group_and_not_the_rims_alone(tiny_model):
     np.testing.assert_array_equal(np.flatnonzero(materials.lip_weights(rims)), [4, 9])
 
 
+def test_pores_end_before_the_detail_layer_does(tiny_model):
+    weights = materials.pore_weights(tiny_model)
+    inside = tiny_model.faces_detail_uv >= 0
+    border = np.abs(tiny_model.detail_uv - 0.5).max(1) > 0.49
+    on_border = np.unique(tiny_model.faces[inside][border[tiny_model.faces_detail_uv[inside]]])
+    assert len(on_border)
+    np.testing.assert_allclose(weights[on_border], 0, atol=0.05)
+    assert weights.max() == pytest.approx(1.0, abs=0.01)
+    outside = np.setdiff1d(tiny_model.faces[tiny_model.faces >= 0], tiny_model.faces[inside])
+    assert not weights[outside].any()
+
+
+def test_materials_made_anew_find_what_they_read(face, tiny_model):
+    mesh = face.data
+    mesh.attributes.remove(mesh.attributes[skin_material.PORED])  # as in files of earlier versions
+    kept = np.zeros(len(mesh.vertices), np.float32)
+    mesh.attributes[skin_material.LIPS].data.foreach_get("value", kept)
+    mesh.materials[0] = None
+    assert materials.refill(face, tiny_model)
+    values, lips = np.zeros_like(kept), np.zeros_like(kept)
+    mesh.attributes[skin_material.PORED].data.foreach_get("value", values)
+    mesh.attributes[skin_material.LIPS].data.foreach_get("value", lips)
+    assert values.max() > 0.9
+    np.testing.assert_array_equal(lips, kept)
+
+
 def test_the_mouth_is_darker_in_eevee_alone(face):
     material = materials._new("teeth", 1.0, None)
     try:
@@ -271,8 +297,8 @@ def test_pores_are_dull_pits_and_lips_have_none(face):
     assert len(pits) == 1
     assert pits[0] in reached
     assert pits[0] in upstream(shader.inputs["Roughness"])
-    (product,) = [
+    products = [
         n for n in reached if n.type == "MATH" and n.operation == "MULTIPLY" and pits[0] in upstream(n.inputs[0])
     ]
-    kept = upstream(product.inputs[1])
-    assert any(n.type == "ATTRIBUTE" and n.attribute_name == skin_material.LIPS for n in kept)
+    factors = {n.attribute_name for product in products for n in upstream(product.inputs[1]) if n.type == "ATTRIBUTE"}
+    assert factors == {skin_material.LIPS, skin_material.PORED}

@@ -14,10 +14,11 @@ import numpy as np
 
 from ....core.face_model.model import FaceModel
 from ....core.face_model.mouth import MOUTH_KINDS, light_at, mouth_depths, tooth_depths
+from ....core.geometry import uv_map
 from .. import compat, names
 from ..detail import map_image
 from . import eye_material, nodes, skin_material
-from .skin_material import LIPS
+from .skin_material import LIPS, PORED
 
 LASHES = "dnpm_lashes"
 """Vector attribute on points: millimetres along the lid, 0 at the root to 1 at the tip, unused."""
@@ -98,6 +99,8 @@ def refill(obj: bpy.types.Object, model: FaceModel) -> bool:
     while len(mesh.materials) < len(model.material_names):
         mesh.materials.append(None)
     missing = [i for i in range(min(len(kinds), len(mesh.materials))) if mesh.materials[i] is None]
+    if missing:
+        _write_attributes(mesh, model)
     for i in missing:
         mesh.materials[i] = _new(kinds[i], scale, model)
     return bool(missing)
@@ -214,9 +217,20 @@ def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node, strips: bool) -> N
 
 
 def _write_attributes(mesh: bpy.types.Mesh, model: FaceModel) -> None:
-    mesh.attributes.new(LIPS, "FLOAT", "POINT").data.foreach_set("value", lip_weights(model))
-    mesh.attributes.new(LASHES, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", lash_places(model).ravel())
-    mesh.attributes.new(DEPTH, "FLOAT", "POINT").data.foreach_set("value", mouth_depths(model))
+    """What the materials read on points; what a file of an earlier version has stays."""
+    for name, values in ((LIPS, lip_weights), (PORED, pore_weights), (DEPTH, mouth_depths)):
+        if name not in mesh.attributes:
+            mesh.attributes.new(name, "FLOAT", "POINT").data.foreach_set("value", values(model))
+    if LASHES not in mesh.attributes:
+        mesh.attributes.new(LASHES, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", lash_places(model).ravel())
+
+
+def pore_weights(model: FaceModel) -> np.ndarray:
+    """(V,) float32: the detail layer's mask at its vertices, 0 elsewhere."""
+    weights = np.zeros(len(model.neutral), np.float32)
+    inside = model.faces_detail_uv >= 0
+    weights[model.faces[inside]] = uv_map.sample(model.detail_mask, model.detail_uv)[model.faces_detail_uv[inside]]
+    return weights
 
 
 def lip_weights(model: FaceModel) -> np.ndarray:

@@ -20,6 +20,8 @@ from . import nodes
 
 LIPS = "dnpm_lips"
 """Float attribute on points: 1 on the vermilion, 0 on skin."""
+PORED = "dnpm_pored"
+"""Float attribute on points: 1 where the skin has pores, 0 from where the detail layer ends, where it is drawn out."""
 PAINT, MAP, PORES = "DNPM Paint", "DNPM Map", "DNPM Pores"
 """Names of nodes: the paint's image, the displacement map's (five, this and .001 to .004), the bump."""
 BASE, DEEP, LIP = "DNPM Base", "DNPM Deep", "DNPM Lip"
@@ -27,8 +29,9 @@ BASE, DEEP, LIP = "DNPM Base", "DNPM Deep", "DNPM Lip"
 _LIP_SHARE = 0.4
 REACH_UV = 1.75 / 1024
 """A vertex's distance at render level 3 in the detail layer: 0.4 mm."""
-_PITS_A_SIDE, _PIT_MM, _PIT_RADIUS = 190.0, 0.05, 0.38
-"""Pits of pores: how many along the detail layer (one every 1.2 mm), how deep, and their radius as a part of that."""
+_PITS_A_SIDE, _PIT_MM, _PIT_RADIUS, _BETWEEN_PITS = 190.0, 0.05, 0.38, 0.4
+"""Pits of pores: how many along the detail layer (one every 1.2 mm), how deep, their radius as a part of that, and how
+far, as a part of it, smooth skin is from one: as far as skin is on average, and outside of every pit."""
 
 
 def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, model: FaceModel) -> None:
@@ -129,12 +132,17 @@ def pores(tree: bpy.types.NodeTree, normal: bpy.types.NodeSocket, reach: float =
 
 
 def _pit_distance(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
-    """How far the next pit's middle is, as a part of what lies between two; constant where there is no layer."""
+    """How far the next pit's middle is, as a part of what lies between two; constant where the layer ends.
+
+    Faces on the layer's border have coordinates that run along it alone: pits would be drawn out to ripples there.
+    """
     cells = tree.nodes.new("ShaderNodeTexVoronoi")
     cells.voronoi_dimensions = "2D"
     cells.inputs["Scale"].default_value = _PITS_A_SIDE
     tree.links.new(nodes.uv(tree, names.DETAIL), cells.inputs["Vector"])
-    return cells.outputs["Distance"]
+    pored = nodes.attribute(tree, PORED).outputs["Fac"]
+    away = nodes.math(tree, "MULTIPLY", nodes.math(tree, "SUBTRACT", cells.outputs["Distance"], _BETWEEN_PITS), pored)
+    return nodes.math(tree, "ADD", away, _BETWEEN_PITS)
 
 
 def _pits(tree: bpy.types.NodeTree, away: bpy.types.NodeSocket, lips: bpy.types.NodeSocket) -> None:
