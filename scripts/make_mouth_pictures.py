@@ -87,7 +87,7 @@ def _row(text: str, animator: Animator, painter: Painter, style: str | None) -> 
     identity = random_identity(painter.model, ACTOR)
     tiles = [_mouth(painter, identity, curves[k], up[k]) for k in moments(curves, up)]
     places = _with_open_eyes(curves)
-    made = np.stack([painter.map(identity, as_sliders(painter, curves[k]), RESOLUTION) for k in places])
+    made = np.stack([painter.shown(identity, as_sliders(painter, curves[k]), RESOLUTION) for k in places])
     strongest = places[int(np.square(made - made.mean(0)).mean((1, 2)).argmax())]
     tiles.append(_face(painter, identity, curves[strongest], up[strongest]).resize((TILE[1], TILE[1])))
     grey = (made.std(0) / 0.06).clip(0, 1) * 255
@@ -149,7 +149,7 @@ def _face(
     painter: Painter, identity: np.ndarray, row: np.ndarray, up: float, wrinkles: bool = True
 ) -> Image.Image:  # fmt: skip
     sliders = as_sliders(painter, row)
-    heights = painter.map(identity, sliders, 512) if wrinkles else None
+    heights = painter.shown(identity, sliders, 512) if wrinkles else None
     moved = tongue.of(painter.model, identity, {TIP_UP: float(up)})
     return Image.fromarray(portrait(painter.model, identity, sliders, displacement=heights, size=SIZE, moved=moved))
 

@@ -53,7 +53,7 @@ def main() -> None:
         maps = lambda identity: teacher.map(identity, rest)  # noqa: E731
     else:
         painter = Painter.of(argparse.Namespace(face_model=None, weights=args.weights))
-        maps = lambda identity: painter.map(identity, rest, SIDE)  # noqa: E731
+        maps = lambda identity: painter.shown(identity, rest, SIDE)  # noqa: E731
     people = [random_identity(model, FIRST_PERSON + k) for k in range(PEOPLE)]
     years = ages(model, people)
     size = texel_size(model, SIDE, model.detail_mask)

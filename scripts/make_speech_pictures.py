@@ -84,7 +84,7 @@ def faces(tracks: dict[str, CurveTrack], painter: Painter) -> Image.Image:
     for frame in moments(tracks[emotions.NEUTRAL].expression):
         for name, track in tracks.items():
             sliders = as_sliders(painter, track.expression[frame])
-            heights = painter.map(identity, sliders, 512)
+            heights = painter.shown(identity, sliders, 512)
             picture = portrait(painter.model, identity, sliders, look, displacement=heights, size=SIDE)
             tiles[name].append(Image.fromarray(picture).crop((left, top, left + TILE[0], top + TILE[1])))
     return _sheet(tiles)
@@ -104,7 +104,7 @@ def maps(tracks: dict[str, CurveTrack], painter: Painter) -> Image.Image:
     tiles = {}
     for name, track in tracks.items():
         moments = np.linspace(0, len(track.times) - 1, 20).round().astype(int)
-        made = [painter.map(identity, as_sliders(painter, track.expression[k]), RESOLUTION) for k in moments]
+        made = [painter.shown(identity, as_sliders(painter, track.expression[k]), RESOLUTION) for k in moments]
         grey = (np.stack(made).std(0) / 0.06).clip(0, 1) * 255
         tiles[name] = [Image.fromarray(grey.astype(np.uint8)).convert("RGB").resize((TILE[0], TILE[0]))]
     return _sheet(tiles)

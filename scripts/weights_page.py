@@ -78,7 +78,10 @@ Programs read the card `{CARD}` (configuration, checksums, scores). This page is
   No scan and no photograph was used. The levels of relief were compared with one real map (`dnpm evaluate spectrum`).
 - **Licence**: GPL-3.0-or-later, as the project.
 - **Command**: `{card["command"]}`, seed {card["seed"]}, about {card["hours"]} hours on two busy CPU cores, including painting.
-{history}{since}- **Limit**: without those stages the convolutions' features have weight 0 in every ToRGB. All that G paints lies in its
+{history}{since}- **Finish**: on its way to the face every map passes a fixed filter (`finish` in the card, `core/detail/finish.py`) that
+  makes grooves beside nose and mouth softer and folds there broader: the teacher draws them like scratches. It was set by
+  eye. The scores of the networks below are without it; those of people and of speaking faces are with it.
+- **Limit**: without those stages the convolutions' features have weight 0 in every ToRGB. All that G paints lies in its
   registered maps, each scaled by the style of its w: a linear decoder of w+. Such features are not computed
   (`SynthesisNetwork`), which makes a map about ten times quicker; training them further brings them back.
 - **Files**: generator {files[GENERATOR]["bytes"] / 1e6:.1f} MB, encoder {files[ENCODER]["bytes"] / 1e6:.1f} MB,

@@ -107,10 +107,10 @@ class Detailed3DMM(nn.Module):
         return bilinear.vertices(self.neutral, self.core, identity[:, : self.n_shape], expression)
 
     def displacement(self, identity: Tensor, expression: Tensor, **how: Unpack[How]) -> Tensor:
-        """Eq. 1 after Eq. 4: (B, 1, R, R) mm, the mask applied. `how` as in `Detail.displacement`."""
+        """Eq. 1 after Eq. 4: (B, 1, R, R) mm, finished, the mask applied. `how` as in `Detail.displacement`."""
         # Recomputed because the module's tensors may have moved to another device or type since.
         detail = Detail(self.generator, self.encoder, self.w_mean, self.card)
-        raw = detail.displacement(identity, expression, **how)
+        raw = detail.finished(detail.displacement(identity, expression, **how))
         return raw * self.mask_of(raw.shape[-1]).to(raw.dtype)
 
     def mask_of(self, resolution: int) -> Tensor:

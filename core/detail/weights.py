@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,10 @@ from ..files import tensor_file, writing
 from ..files.card_file import entry_of
 from ..files.inputs import reading
 from ..files.network_file import check_state, shapes_only
-from . import config
+from . import config, finish
 from .card import CARD, ENCODER, FORMAT, GENERATOR, KIND, MAPPING, checked_files, read_card
 from .encoder import Encoder
+from .finish import Finish
 from .generator import Generator
 from .layers import Noise
 
@@ -60,8 +62,17 @@ class Detail:
         truncation: float = 1.0,
         noise: Noise = "const",
     ) -> Tensor:
-        """(B, n_id), (B, n_exp) -> (B, 1, R, R) millimetres, the face model's mask not yet applied."""
+        """(B, n_id), (B, n_exp) -> (B, 1, R, R) millimetres, neither finished nor under the face model's mask."""
         return self.generator.synthesis(self.w_plus(identity, expression, w_offset, truncation), resolution, noise)
+
+    @cached_property
+    def finish(self) -> Finish | None:
+        """The card's last step towards what is shown (`finish.py`). Raises DnpmError when its entry is damaged."""
+        return finish.of_card(self.card)
+
+    def finished(self, displacement: Tensor) -> Tensor:
+        """(B, 1, R, R) mm of the generator, a photo's relief on it or not -> as it is shown."""
+        return displacement if self.finish is None else self.finish(displacement)
 
     def to(self, device: torch.device | str) -> Detail:
         """The same on another device."""
@@ -130,7 +141,10 @@ def load_detail(folder: str | os.PathLike[str]) -> Detail:
         raise DnpmError(f"{files[ENCODER]}: w_mean is missing or has the shape {tuple(w_mean.shape)}")
     _assign(encoder, state, files[ENCODER])
     generator.eval().synthesis.settle()
-    return Detail(generator.requires_grad_(False), encoder.eval().requires_grad_(False), w_mean, card)
+    made = Detail(generator.requires_grad_(False), encoder.eval().requires_grad_(False), w_mean, card)
+    with reading(folder / CARD, KIND.again):
+        made.finish  # noqa: B018 - a damaged entry is told of here, with the file's name
+    return made
 
 
 def _packed(module: nn.Module, skip: frozenset[str] = frozenset()) -> dict[str, np.ndarray]:

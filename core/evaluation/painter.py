@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..detail.card import check_face_model, weights_dir
 from ..detail.weights import Detail, load_detail
@@ -30,11 +32,22 @@ class Painter:
         return cls(model, detail)
 
     def map(self, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:
-        """(n_id,), (n_exp,) -> (R, R) float32 mm, masked."""
+        """(n_id,), (n_exp,) -> (R, R) float32 mm, masked, as the networks make it: to compare with the teacher's."""
+        return self._map(identity, expression, resolution, lambda image: image)
+
+    def shown(self, identity: np.ndarray, expression: np.ndarray, resolution: int) -> np.ndarray:
+        """The same map finished (core/detail/finish.py), as faces wear it."""
+        return self._map(identity, expression, resolution, self.detail.finished)
+
+    def _map(
+        self, identity: np.ndarray, expression: np.ndarray, resolution: int, last: Callable[[Tensor], Tensor]
+    ) -> np.ndarray:
         from ..training.teacher.teacher import resize
 
         with torch.inference_mode():
-            image = self.detail.displacement(
-                torch.from_numpy(identity)[None], torch.from_numpy(expression)[None], resolution=resolution
+            image = last(
+                self.detail.displacement(
+                    torch.from_numpy(identity)[None], torch.from_numpy(expression)[None], resolution=resolution
+                )
             )
         return image[0, 0].numpy() * resize(self.model.detail_mask, resolution)

@@ -83,7 +83,7 @@ def evaluate(args: argparse.Namespace) -> dict:
     else:
         painter = Painter.of(args)
         model = painter.model
-        paint = lambda identity, expression: painter.map(identity, expression, args.resolution)  # noqa: E731
+        paint = lambda identity, expression: painter.shown(identity, expression, args.resolution)  # noqa: E731
     people = [random_identity(model, FIRST_PERSON + args.seed * 1000 + i) for i in range(args.people)]
     inside = resize(model.detail_mask, args.resolution) > 0.5
     rest = np.stack([paint(p, model.expression()) for p in people])

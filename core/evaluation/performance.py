@@ -93,7 +93,7 @@ def detail_um(painter: Painter, expression: np.ndarray, count: int) -> float:
     moments = np.unique(np.linspace(0, len(expression) - 1, count).round().astype(int))
     identity = np.zeros(painter.model.n_id, np.float32)
     rows = [as_sliders(painter, expression[k]) for k in moments]
-    maps = np.stack([painter.map(identity, row, RESOLUTION) for row in rows]).astype(np.float64)
+    maps = np.stack([painter.shown(identity, row, RESOLUTION) for row in rows]).astype(np.float64)
     step = max(mask.shape[0] // RESOLUTION, 1)
     inside = mask[::step, ::step][:RESOLUTION, :RESOLUTION] > 0.5
     spread = maps - maps.mean(0)

@@ -265,6 +265,7 @@ class Reconstructor:
             displacement, relief = restored.displacement, restored.relief if self.wrinkles else None
             if relief is not None:
                 displacement = with_relief(displacement, self.wrinkles * relief)
+            displacement = finished(self.detail, displacement)
             settings = SkinSettings(skin.age, restored.regions)
             displacement = with_gain(displacement, settings.gain(self.model))
         return Reconstruction(
@@ -312,6 +313,12 @@ def with_relief(displacement: np.ndarray, relief: np.ndarray) -> np.ndarray:
     """(R, R) mm: both, as the worker adds them."""
     rows = (torch.from_numpy(np.asarray(image, np.float32)) for image in (displacement[None, None], relief))
     return np.asarray(add_relief(*rows)[0, 0].numpy())
+
+
+def finished(detail: Detail, displacement: np.ndarray) -> np.ndarray:
+    """(R, R) mm as the worker shows it (core/detail/finish.py)."""
+    rows = torch.from_numpy(np.asarray(displacement, np.float32))[None, None]
+    return np.asarray(detail.finished(rows)[0, 0].numpy())
 
 
 def with_gain(displacement: np.ndarray, gain: np.ndarray | None) -> np.ndarray:

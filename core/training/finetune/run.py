@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from ...dataset.dataset import MapDataset
+from ...detail.finish import ENTRY
 from ...detail.weights import Detail, save_detail
 from ...errors import DnpmError
 from ...files import tensor_file
@@ -134,7 +135,8 @@ def finetune(
     sheet(out / SHEET, old, new, artist, recipe.seed)
     arrays = network_arrays("discriminator", trainer.discriminator)
     tensor_file.save(out / DISCRIMINATOR, arrays, discriminator_metadata(plan, spread))
-    card = dict(old.card) | {
+    # The artist's own maps need no finish.
+    card = {name: value for name, value in old.card.items() if name != ENTRY} | {
         "name": f"{old.card['name']}, {data.about.name}", "command": command, "seed": recipe.seed,
         "hours": round((time.monotonic() - started) / 3600, 2), "scores": {"finetune": found},
         "data": f"{old.card['data']} Fine-tuned on {len(artist)} maps of {data.about.name!r} ({data.about.source}).",
