@@ -35,6 +35,7 @@ from .shading import ShadingReader, UsualSkin
 from .shared import weight
 from .skull import UnseenSkull
 from .smile import smiled
+from .sockets import UnseenSockets
 from .visible import VisibleFeatures
 
 SPREAD = 0.012
@@ -124,7 +125,7 @@ class Fitter:
         self.cues = CueReader(model, eyes) if self.photos.bias.any() else None
         self.field = LandmarkField(model, self.bilinear.rest, eyes) if self.photos.bias.any() else None
         self.visible = VisibleFeatures(self.bilinear.rest)
-        self.unseen = (UnseenNeck(model), UnseenSkull(model))
+        self.unseen, self.sockets = (UnseenNeck(model), UnseenSkull(model)), UnseenSockets(model)
         self.smiles = smiles and self.cues is not None
         self.regressor = PhotoRegressor.load(model) if regressor and self.photos.bias.any() else None
         usual = UsualSkin.load(model) if shading and self.photos.bias.any() else None
@@ -180,14 +181,15 @@ class Fitter:
                 for expression, picture in zip(expressions, pictures, strict=True)
             ]  # fmt: skip
             cameras, found, corrective = self._shaped(observed, identity, expressions, states, locks, pictures)
+        if corrective is not None:
+            corrective += self.sockets.of(identity, corrective)
         errors = [
             float(np.linalg.norm(pixels - one.pixels, axis=1).mean() / one.eye_distance)
             for (pixels, _), one in zip(found, observed, strict=True)
         ]
         residuals = [float(np.linalg.norm(left, axis=1).mean()) for _, left in found]
-        kept = [e.astype(np.float32) for e in expressions]
-        landmarks = [pixels for pixels, _ in found]
-        return Fit(identity.astype(np.float32), kept, cameras, errors, residuals, landmarks, corrective)
+        expressions, landmarks = [e.astype(np.float32) for e in expressions], [pixels for pixels, _ in found]
+        return Fit(identity.astype(np.float32), expressions, cameras, errors, residuals, landmarks, corrective)
 
     def _shaped(
         self, observed: list[Observed], identity: np.ndarray, expressions: list[np.ndarray], states: list[np.ndarray],
