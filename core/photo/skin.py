@@ -18,6 +18,9 @@ _FROM, _TO = 0.85, 1.35
 """Differences of colour, in the spreads below, at which doubt begins and ends."""
 _SPREADS = np.array([0.42, 0.05, 0.05])
 """Smallest spreads of log lightness and of the two shares of colour that one skin has under one light."""
+_WIDEST = np.array([0.6, 0.11, 0.11])
+"""Largest spreads: cheeks under glasses and in hard shadow vary more than skin does, and would make hair of it."""
+_ROUNDS = 6
 _DARKER = 1.4
 """Hair is darker than skin more often than lighter, and a forehead shines."""
 _SHINE = 0.06
@@ -40,7 +43,7 @@ def without_hair(texture: Texture, model: FaceModel) -> Texture:
     beside = cheeks(model, len(colour))
     unlike = _unlike(colour, visible, beside)
     hair = hair_regions(model, len(colour)) * unlike
-    hair = np.maximum(hair, _over_a_brow(model, hair) * unlike)
+    hair = np.maximum(hair, np.maximum(_over_a_brow(model, hair), _down_to_brows(model, hair)) * unlike)
     hair = _widened(hair * (1 - _shines(hair, colour, visible, beside)))
     keep = 1 - enlarged(hair[..., None], size)[..., 0]
     return Texture(texture.colour, (texture.visible * np.clip(keep, 0, 1)).astype(np.float32))
@@ -52,13 +55,34 @@ def _unlike(colour: np.ndarray, visible: np.ndarray, cheeks: np.ndarray) -> np.n
     known = (visible > 0.5) & cheeks
     if known.sum() < 50:
         return np.zeros(visible.shape)
-    middle = np.median(features[known], 0)
-    spread = 2.2 * 1.4826 * np.median(np.abs(features[known] - middle), 0)
-    away = (features - middle) / np.maximum(spread, _SPREADS)
+    away = features - _across(features, known)
+    spread = 2.2 * 1.4826 * np.median(np.abs(away[known]), 0)
+    away /= np.clip(spread, _SPREADS, _WIDEST)
     away[..., 0] *= np.where(away[..., 0] > 0, 1 / _DARKER, _DARKER)
     far = np.linalg.norm(away, axis=-1)
     share = np.clip((far - _FROM) / (_TO - _FROM), 0, 1)
     return np.asarray(share * share * (3 - 2 * share))
+
+
+def _across(features: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """(1, N, F): the usual features (N, N, F) of the known places from side to side, which light from a side changes;
+    beyond them as at their ends. Iterated least squares with Cauchy's weights: glasses, lids and shines pull little."""
+    count = len(known)
+    columns = np.nonzero(known)[1]
+    low, high = np.quantile(columns, [0.02, 0.98])
+    place = np.clip((np.arange(count) - low) / max(high - low, 1.0), 0, 1)
+    basis = np.stack([np.ones(count), place, place * place], 1)
+    rows, usual = basis[columns], np.zeros((count, features.shape[-1]))
+    for k in range(features.shape[-1]):
+        wanted = features[..., k][known]
+        trust = np.ones(len(wanted))
+        for _ in range(_ROUNDS):
+            by = rows * trust[:, None]
+            found = np.linalg.solve(by.T @ rows + 1e-3 * len(rows) * np.diag([0.0, 1.0, 1.0]), by.T @ wanted)
+            left = np.abs(wanted - rows @ found)
+            trust = 1 / (1 + (left / (1.5 * float(np.median(left)) + 1e-3)) ** 2)
+        usual[:, k] = basis @ found
+    return usual[None]
 
 
 def _features(colour: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,17 +105,33 @@ def hair_regions(model: FaceModel, size: int) -> np.ndarray:
 
 def _over_a_brow(model: FaceModel, hair: np.ndarray) -> np.ndarray:
     """(N, N) 0 to 1: a brow that a fringe reaches, if the other brow is free: that one is mirrored."""
+    above, u, outer = _above_brows(model, len(hair))
+    covered = _covered(hair, above)
+    one_side = covered * (1 - covered[::-1]) * (np.abs(u[0] - 0.5) < outer - 0.5 + 0.03)
+    return np.asarray(one_side[None] * np.clip((above + 0.03) / 0.01, 0, 1) * (above < 0.06))
+
+
+def _down_to_brows(model: FaceModel, hair: np.ndarray) -> np.ndarray:
+    """(N, N) 0 to 1: a fringe over both brows, down to where the brows themselves are: no bar of hair is left there."""
+    above, _, _ = _above_brows(model, len(hair))
+    covered = _covered(hair, above)
+    return np.asarray(np.minimum(covered, covered[::-1])[None] * np.clip(above / 0.008, 0, 1) * (above < 0.06))
+
+
+def _above_brows(model: FaceModel, count: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """(N, N) heights over the brows, (N, N) columns, both as shares of the layer's side, and the outer end's column."""
+    brows = landmark_uv(model)[17:27]
+    u, v = _grid(count)
+    return v - np.interp(u, brows[:, 0], brows[:, 1]), u, float(brows[-1, 0])
+
+
+def _covered(hair: np.ndarray, above: np.ndarray) -> np.ndarray:
+    """(N,) 0 to 1: whether there is hair right over the brows, column by column."""
     from scipy import ndimage
 
-    points = landmark_uv(model)
-    u, v = _grid(len(hair))
-    brows = points[17:27]
-    above = v - np.interp(u, brows[:, 0], brows[:, 1])
     band = (above > 0.03) & (above < 0.06)
     covered = (hair * band).sum(0) / np.maximum(band.sum(0), 1)
-    covered = np.clip((ndimage.gaussian_filter1d(covered, 0.015 * len(hair)) - 0.5) / 0.3, 0, 1)
-    one_side = covered * (1 - covered[::-1]) * (np.abs(u[0] - 0.5) < brows[-1, 0] - 0.5 + 0.03)
-    return np.asarray(one_side[None] * np.clip((above + 0.03) / 0.01, 0, 1) * (above < 0.06))
+    return np.asarray(np.clip((ndimage.gaussian_filter1d(covered, 0.015 * len(hair)) - 0.5) / 0.3, 0, 1))
 
 
 def _shines(hair: np.ndarray, colour: np.ndarray, visible: np.ndarray, cheeks: np.ndarray) -> np.ndarray:

@@ -50,6 +50,46 @@ def test_a_fringe_goes(face_model: FaceModel, top: int, tone: str, hair: float) 
     assert kept[row + 12 :].mean() > 0.97
 
 
+def lit_from_a_side(texture: Texture) -> Texture:
+    """The same skin, half as bright on the right, as in hard light."""
+    light = np.interp(np.arange(SIDE), [90, 166], [1.0, 0.45])[None, :, None]
+    return Texture((texture.colour * light).astype(np.float32), texture.visible)
+
+
+def test_light_from_a_side_makes_no_hair_of_skin_and_hides_none(face_model: FaceModel, top: int) -> None:
+    row = top - SIDE // 5
+    texture = lit_from_a_side(bare(face_model, "fair"))
+    assert without_hair(texture, face_model).visible[: row - 6, 80:176].mean() > 0.97
+    fringed = bare(face_model, "fair")
+    fringed.colour[:row] *= 0.55
+    kept = without_hair(lit_from_a_side(fringed), face_model).visible
+    assert kept[: row - 6, 80:176].mean() < 0.05
+    assert kept[row + 12 :, 80:176].mean() > 0.97
+
+
+def test_white_hair_over_blotched_cheeks_goes(face_model: FaceModel, top: int) -> None:
+    """Glasses and shadows on the cheeks widen their spread: hair must not pass as one of their colours."""
+    texture, row = bare(face_model, "fair"), top - SIDE // 5
+    texture.colour[:] *= np.array([1.0, 0.6, 0.55], np.float32)
+    blotched = np.random.default_rng(1).random((SIDE // 8, SIDE // 8)) < 0.4
+    texture.colour[top + 16 :][np.kron(blotched, np.ones((8, 8), bool))[: SIDE - top - 16]] *= np.float32(0.35)
+    texture.colour[:row, 60:200] = [0.85, 0.78, 0.66]
+    kept = without_hair(texture, face_model).visible
+    assert kept[: row - 6, 80:180].mean() < 0.05
+    assert kept[row + 12 : top - 4, 100:156].mean() > 0.9
+
+
+def test_a_fringe_over_both_brows_leaves_no_bar_over_them(face_model: FaceModel, top: int) -> None:
+    texture = bare(face_model, "fair")
+    brow = round((1 - landmark_uv(face_model)[[18, 19, 20, 23, 24, 25], 1].min()) * SIDE)
+    texture.colour[: brow + 2, 60:200] = 0.06
+    kept = without_hair(texture, face_model).visible
+    assert kept[: top - 8, 80:176].mean() < 0.05
+    assert kept[brow + 9 : brow + 20, 80:176].mean() > 0.95
+    # Where brows are: half of what was there before, at most.
+    assert kept[top - 4 : brow, 90:166].mean() < 0.4
+
+
 def test_brows_and_lips_stay(face_model: FaceModel, top: int) -> None:
     texture = bare(face_model, "fair")
     texture.colour[top + 4 :] = 0.05
