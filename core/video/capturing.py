@@ -84,7 +84,9 @@ def steps(
     """
     video = decoding.open_video(path)
     notes = list(video.notes)
-    key = key_of(path, tools.model.name, tools.reader.name, FORM)
+    # Readings of versions that took television's pixels for square are not gone on from.
+    shape = () if video.supposed_aspect is None else (f"pixels {video.supposed_aspect:.3f}",)
+    key = key_of(path, tools.model.name, tools.reader.name, FORM, *shape)
     readings = Readings.load(kept, key, tools.reader.width) if kept is not None else None
     if readings is None:
         work = solve_identity(video, tools.networks, tools.fitter)

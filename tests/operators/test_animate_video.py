@@ -158,6 +158,15 @@ def test_the_camera_sees_the_face_where_the_video_did(video, scene, face):
         assert (seen.x * 64, (1 - seen.y) * 48) == pytest.approx(tuple(expected), abs=0.05)
 
 
+@pytest.mark.parametrize(("width", "aspect"), [(68, 68 / 64), (64, 1.0), (27, 1.0)])
+def test_the_movie_behind_the_camera_is_as_broad_as_it_was_read(video, scene, face, width: int, aspect: float):
+    """Pixels that are not square are stretched; a movie that only lies on its side is not."""
+    video["made"] = performance(width=width, height=48)
+    assert animate(video, add_camera=True) == {"FINISHED"}
+    movie = scene.camera.data.background_images[0].image
+    assert movie.display_aspect[0] / movie.display_aspect[1] == pytest.approx(aspect, abs=1e-4)
+
+
 def test_identity_only_when_it_is_asked_for(video, scene, face):
     before = [item.value for item in face.dnpm_face.identity]
     assert animate(video) == {"FINISHED"}

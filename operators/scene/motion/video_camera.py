@@ -19,6 +19,8 @@ from ..photo import photo_camera
 from . import keyframes
 
 LABEL = "DNPM Video"
+_PIXELS = (0.7, 1.6)
+"""Width over height of the pixels of any video's standard."""
 _TURN = np.diag([1.0, -1.0, -1.0])
 
 
@@ -59,6 +61,7 @@ def add(
         away = float(np.median(np.linalg.norm(translation, axis=1)))
         distance = float(np.linalg.norm(to_blender(np.array([0.0, 0.0, away]), getattr(face, names.FACE).unit_scale)))
         data.clip_start, data.clip_end = distance * 0.02, distance * 20
+        _stretch(movie, made)
         photo_camera.set_background(camera, movie)
         user = data.background_images[0].image_user
         user.frame_start = round(start)
@@ -69,6 +72,17 @@ def add(
         undo()
         raise
     return undo
+
+
+def _stretch(movie: bpy.types.Image, made: VideoCurves) -> None:
+    """Show pixels that are not square as broad as they were read; Blender takes a movie's for square."""
+    width, height = movie.size
+    if not (width and height):
+        return
+    aspect = (made.width / width) / (made.height / height)
+    # Beyond that a phone's movie lies on its side.
+    if _PIXELS[0] < aspect < _PIXELS[1]:
+        movie.display_aspect = (aspect, 1.0)
 
 
 def _key(

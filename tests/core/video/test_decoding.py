@@ -94,6 +94,30 @@ def test_pixels_that_are_not_square(tmp_path: Path) -> None:
     assert next(frames(video)).image.shape == (48, 64, 3)
 
 
+@pytest.mark.parametrize(("size", "shown"), [
+    ((360, 288), (384, 288)), ((352, 288), (384, 288)), ((720, 576), (768, 576)), ((720, 480), (640, 480)),
+])  # fmt: skip
+def test_television_pictures_that_tell_no_shape_of_pixels_are_shown_four_to_three(
+    tmp_path: Path, size: tuple[int, int], shown: tuple[int, int]
+) -> None:
+    """As the GRID corpus: PAL, halved, in MPEG-1, whose header cannot leave the shape out."""
+    video = open_video(write(tmp_path / "a.mpg", count=2, size=size, codec="mpeg1video"))
+    assert video.size == shown
+    assert video.supposed_aspect == pytest.approx(shown[0] / size[0])
+    assert any("4:3" in note for note in video.notes)
+    assert next(frames(video)).image.shape == (shown[1], shown[0], 3)
+
+
+def test_a_shape_of_pixels_that_is_told_is_kept(tmp_path: Path) -> None:
+    """Square ones too, where a header need not name them; and other sizes are no television's."""
+    told = open_video(write(tmp_path / "a.mkv", count=2, size=(720, 576), aspect=Fraction(1), codec="libx264"))
+    assert (told.size, told.supposed_aspect, told.notes) == ((720, 576), None, ())
+    wide = open_video(write(tmp_path / "b.mkv", count=2, size=(720, 576), aspect=Fraction(64, 45), codec="libx264"))
+    assert wide.size == (1024, 576)
+    other = open_video(write(tmp_path / "c.mpg", count=2, size=(640, 360), codec="mpeg1video"))
+    assert (other.size, other.supposed_aspect) == ((640, 360), None)
+
+
 def test_large_pictures_are_made_smaller(tmp_path: Path) -> None:
     video = open_video(write(tmp_path / "a.mp4", count=2, size=(1920, 1080)))
     assert video.size == (1280, 720)
