@@ -23,9 +23,10 @@ from ..face_model.model import FaceModel
 from ..photo.fit.photo_bias import PhotoLandmarkBias
 from ..photo.fit.solve import Fitter
 from ..photo.landmarks.networks import LandmarkNetworks
+from ..speech.contact import opening
 from . import decoding, smoothing
 from .gaze import eye_rotations, eye_turns
-from .identity import Person, solve_identity
+from .identity import Person, identity_at_rest, solve_identity
 from .performance import FORM, Performance
 from .pose import head_angles, rotation_of_angles
 from .reader import PHOTOGRAPHED_LIDS, Reader
@@ -154,9 +155,12 @@ def finished(
     at, features = times[seen], np.stack([row for row, there in zip(readings.features, seen, strict=True) if there])
     rest: np.ndarray | None = None
     rest_s: tuple[float, ...] = ()
+    identity = readings.person.identity
     if choices.neutral:
-        places = rest_of(at, tools.reader.telling(features), choices.neutral_s)[1]
+        sliders = slice(len(ARKIT_NAMES))  # The fit's come first.
+        places = rest_of(at, tools.reader.telling(features), choices.neutral_s, opening(features[:, sliders]))[1]
         rest, rest_s = features[places].mean(0), tuple(float(t) for t in at[places])
+        identity = identity_at_rest(tools.model, identity, rest[sliders])
     raw = tools.reader.expression(features, rest)
     quality = np.stack([row for row, there in zip(readings.quality, seen, strict=True) if there])
     sure = confidence(quality)
@@ -188,7 +192,7 @@ def finished(
     )  # fmt: skip
     person = readings.person
     return Performance(
-        capture, whole, lost, person.identity, person.pictures, rotation_of_angles(pose[:, :3]), pose[:, 3:],
+        capture, whole, lost, identity, person.pictures, rotation_of_angles(pose[:, :3]), pose[:, 3:],
         person.focal, video.size, rest_s, video.sound_s,
     )  # fmt: skip
 

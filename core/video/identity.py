@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DnpmError
+from ..face_model.arkit import ARKIT_NAMES
+from ..face_model.model import FaceModel
+from ..face_model.sampling import IDENTITY_LIMIT
 from ..photo.fit.solve import Fitter, Picture
 from ..photo.landmarks.detect import Face, find_faces
 from ..photo.landmarks.networks import LandmarkNetworks
@@ -15,6 +18,8 @@ from .decoding import Video, sampled
 
 LOOKED_AT, USED = 14, 5
 """Pictures that are looked at over the clip, and how many of them the identity is solved on."""
+_UNLIKELY = 0.1
+"""Square millimetres of a vertex that a component's step of one standard deviation must save (`identity_at_rest`)."""
 _LEAST_EYES = 12.0
 """Pixels between the eyes' corners below which a face tells nothing of its person."""
 
@@ -56,6 +61,30 @@ def solve_identity(
     focal = float(np.exp(np.median([np.log(camera.focal) for camera in fit.cameras])))
     spread = float(np.median([face.spread for face in good]))
     return Person(fit.identity, focal, spread, len(chosen), float(np.mean(fit.errors)))
+
+
+def identity_at_rest(model: FaceModel, identity: np.ndarray, sliders: np.ndarray) -> np.ndarray:
+    """(n_id,) whose neutral is the person's rest, as far as identities reach; sliders (52,): of the fit at rest.
+
+    The fit shares a face out between who it is and what it does: a resting mouth becomes one that droops and smiles
+    a little. What it does at rest is taken out of all pictures (`rest.py`); left out here, the mouth would droop. Where
+    the eyes look is no matter of identity."""
+    expression = np.zeros(model.n_exp, np.float32)
+    for name, value in zip(ARKIT_NAMES, sliders, strict=True):
+        if name in model.expression_index and not name.startswith("eyeLook"):
+            expression[model.expression_index[name]] = np.clip(value, 0, 1)
+    skin = model.vertex_groups.get("face", np.arange(len(model.neutral)))
+    moved = (model.vertices(identity, expression) - model.neutral_of(identity))[skin].ravel().astype(float)
+    average = model.neutral_of(np.zeros(model.n_id, np.float32))[skin]
+    by_identity = np.stack([
+        (model.neutral_of(one)[skin] - average).ravel() for one in np.eye(model.n_id, dtype=np.float32)
+    ]).astype(float)  # fmt: skip
+    # Mean squares of a vertex, against what a step costs.
+    step = np.linalg.solve(
+        by_identity @ by_identity.T / len(skin) + _UNLIKELY * np.eye(model.n_id), by_identity @ moved / len(skin)
+    )
+    result: np.ndarray = (identity + step).clip(-IDENTITY_LIMIT, IDENTITY_LIMIT).astype(np.float32)
+    return result
 
 
 def _chosen(faces: list[Face]) -> list[Face]:

@@ -87,3 +87,22 @@ def test_the_rest_is_the_most_frequent_still_face(rng: np.random.Generator) -> N
     chosen, places = rest_of(times, readings, chosen_s=70 / 25)
     np.testing.assert_allclose(chosen, other, atol=0.03)
     assert 70 in places
+
+
+def test_lips_that_wait_open_are_no_rest(rng: np.random.Generator) -> None:
+    """Who is about to speak holds still with open lips, longer than with shut ones here; the shut ones are the rest."""
+    times = np.arange(100) / 25
+    opening = np.where(times < 2.2, 0.2, np.where(times < 3.0, 0.25 + 0.2 * np.sin(20 * times), 0.0))
+    readings = np.stack([opening, np.zeros(100)], 1) + rng.normal(0, 0.005, (100, 2))
+    assert times[rest_of(times, readings)[1]].max() < 2.2
+    assert times[rest_of(times, readings, opening=opening)[1]].min() >= 3.0
+
+
+def test_a_person_whose_lips_rest_open_rests_so(rng: np.random.Generator) -> None:
+    """Lips that only meet in passing, as for an m, are not the rest because they are the nearest."""
+    times = np.arange(200) / 25
+    opening = np.where(np.arange(200) % 40 < 4, 0.0, np.where(np.arange(200) % 40 < 12, 0.3, 0.09))
+    readings = np.stack([opening, np.zeros(200)], 1) + rng.normal(0, 0.003, (200, 2))
+    found, places = rest_of(times, readings, opening=opening)
+    assert found[0] == pytest.approx(0.09, abs=0.01)
+    assert (opening[places] == 0.09).all()
