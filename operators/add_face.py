@@ -7,6 +7,8 @@ from bpy_extras.object_utils import AddObjectHelper, add_object_align_init
 from mathutils import Matrix
 
 from ..core.errors import DnpmError
+from ..core.face_model.looks import DEFAULT_LOOK
+from ..core.face_model.random_look import random_look
 from ..core.face_model.sampling import average_adult, random_person
 from .base import Result
 from .scene import compat
@@ -44,7 +46,8 @@ class DNPM_OT_add_face(AddObjectHelper, bpy.types.Operator):
         try:
             model = models.current_model()
             person = random_person(model, self.seed) if self.random else average_adult(model)
-            face = create.new_face(context.scene, person, collection=context.collection)
+            look = random_look(model, self.seed, person) if self.random else DEFAULT_LOOK
+            face = create.new_face(context.scene, person, look=look, collection=context.collection)
         except DnpmError as error:
             self.report({"ERROR"}, str(error))
             return {"CANCELLED"}

@@ -10,6 +10,7 @@ import numpy as np
 from ..core.errors import DnpmError
 from ..core.face_model import presets
 from ..core.face_model.arkit import mirror_name
+from ..core.face_model.random_look import random_look
 from ..core.face_model.sampling import average_adult, random_expression, random_person
 from .base import FaceOperator, Result
 from .scene import compat, names
@@ -17,7 +18,7 @@ from .scene.board import board_keys, posing
 from .scene.detail import live, skin_settings
 from .scene.face import identity, models, slider_values
 from .scene.look import looks
-from .scene.photo import code_offset, corrective_shape, wrinkles
+from .scene.photo import code_offset, corrective_shape, photo_colour, wrinkles
 
 _PARTS = (
     ("ALL", "Everything", "Identity and expression"),
@@ -51,6 +52,11 @@ class DNPM_OT_random(_OfAPart, bpy.types.Operator):
     strength: bpy.props.FloatProperty(
         name="Strength", description="How far from the average", default=1.0, min=0.0, soft_max=1.5
     )
+    colours: bpy.props.BoolProperty(
+        name="Colours",
+        description="A new person gets colours that suit the shape, too; those of a photo stay",
+        default=True,
+    )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> Result:
         self.seed = random.randrange(100_000)  # noqa: S311 (a picture, no secret)
@@ -66,6 +72,9 @@ class DNPM_OT_random(_OfAPart, bpy.types.Operator):
             identity=person if self.has("IDENTITY") else None,
             expression=random_expression(model, self.seed, self.strength) if self.has("EXPRESSION") else None,
         )
+        has_look = not (getattr(face, names.FACE).detail_only or photo_colour.is_shown(face))
+        if self.colours and has_look and self.has("IDENTITY"):
+            looks.set_look(face, random_look(model, self.seed, person), later=True)
         live.on_sliders_changed(face)
 
 

@@ -145,7 +145,7 @@ class DNPM_PT_skin(FaceTab, bpy.types.Panel):
 
 
 class DNPM_PT_look(FaceTab, bpy.types.Panel):
-    """Skin tone, freckles, stubble, brows and irises."""
+    """Skin tone, freckles, stubble, brows, cropped hair and irises."""
 
     bl_idname = "DNPM_PT_look"
     own_heads = False
@@ -159,9 +159,10 @@ class DNPM_PT_look(FaceTab, bpy.types.Panel):
         layout.use_property_split = True
         layout.use_property_decorate = False
         layout.prop(face, "tone")
+        layout.prop(face, "hair_colour")
         layout.prop(face, "iris")
         column = layout.column(align=True)
-        for name in ("flush", "freckles", "brows", "stubble"):
+        for name in ("flush", "freckles", "stubble", "hair", "brows", "brow_width", "brow_arch"):
             column.prop(face, name, slider=True)
 
 

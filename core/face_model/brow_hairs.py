@@ -20,17 +20,22 @@ _LEAN = (84.0, 68.0, 46.0, 22.0, -6.0, -26.0)
 """Degrees above the direction towards the temple."""
 _CONVERGE = (6.0, 14.0, 26.0, 34.0, 26.0, 10.0)
 """How far the upper row leans down and the lower row up."""
+_WIDER = 0.55
+"""How much of its width a brow gains or loses by 1 of the slider."""
+_ARCH = 0.022
+"""How far the brow's highest place moves up, and its ends half as far down, by 1 of the slider."""
+_ARCH_ALONG = ((0.0, 0.3, 0.62, 0.82, 1.0), (-0.5, 0.25, 1.0, 0.45, -0.6))
 _FIRST_HAIR = 0.09
 """Along the ridge from its first landmark (0) to its last (1): between the brows of real faces lie some six tenths of
 the distance between the inner eye corners; between these landmarks, three tenths."""
 
 
 def brow_hairs(
-    uv68: np.ndarray, e: float, resolution: int, seed: int
-) -> tuple[tuple[slice, slice], np.ndarray]:  # fmt: skip
+    uv68: np.ndarray, e: float, resolution: int, seed: int, width: float = 1.0, arch: float = 1.0
+) -> tuple[tuple[slice, slice], np.ndarray]:
     """Landmarks (68, 2) and the eyes' outer distance e in the detail UV -> rows and columns, and alpha of that part.
 
-    Deterministic; both brows have hairs of their own, so that they are not mirror images.
+    width, arch: 0 to 2; the brow's, 1 is the usual one. As wide a brow is, as many hairs it has. Deterministic; both brows have hairs of their own, so that they are not mirror images.
     """
     brows = uv68[17:27]
     low, high = brows.min(0) - 0.2 * e, brows.max(0) + 0.2 * e
@@ -38,13 +43,15 @@ def brow_hairs(
     texel = lambda place: int(np.clip(place * resolution, 0, resolution))  # noqa: E731
     rows = slice(texel(1 - high[1]), texel(1 - low[1]))
     columns = slice(texel(low[0]), texel(high[0]))
+    wide = 1 + _WIDER * (width - 1)
     ink = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
     for order, side in (((22, 23, 24, 25, 26), 1.0), ((21, 20, 19, 18, 17), -1.0)):
         rng = np.random.default_rng([seed, 17, int(side > 0)])
         # The landmarks lie on the ridge's upper edge.
         path = _curve(uv68[list(order)] - np.array([0.0, 0.04 * e]))
+        path[:, 1] += (arch - 1) * _ARCH * e * np.interp(np.linspace(0, 1, len(path)), *_ARCH_ALONG)
         for count, length, strength in ((_HAIRS, (0.05, 0.085), (0.45, 1.0)), (_DOWN, (0.02, 0.04), (0.15, 0.4))):
-            points, weight = _strokes(rng, path, side, e, count, length, strength)
+            points, weight = _strokes(rng, path, side, e, round(wide * count), length, strength, wide)
             _draw(ink, points, weight, resolution, rows.start, columns.start)
     # A hair is a tenth of a millimetre wide, less than a texel: its ink, a length, is what it covers of a texel's area.
     density = ink * (0.55 * (resolution / 1024) ** 2)
@@ -67,6 +74,7 @@ def _strokes(
     count: int,
     length: tuple[float, float],
     strength: tuple[float, float],
+    wide: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Points (count, steps, 2) in UV, and ink (count, steps)."""
     # More are drawn than kept, so that the density along the brow is as wanted.
@@ -83,7 +91,7 @@ def _strokes(
     # Fullest in the middle, thinning out towards both edges, the lower of which is the cleaner one.
     across = rng.beta(2.0, 2.0, count) * 2 - 1
     across = np.where(across < 0, 0.85 * across, across)
-    root = root + normal * (across * np.interp(t, _ALONG, _HALF_WIDTH) * e)[:, None]
+    root = root + normal * (across * np.interp(t, _ALONG, _HALF_WIDTH) * wide * e)[:, None]
     lean = np.interp(t, _ALONG, _LEAN) - across * np.interp(t, _ALONG, _CONVERGE) + rng.normal(0, 9, count)
     reach = rng.uniform(*length, count) * e * np.interp(t, [0, 0.25, 0.8, 1], [0.7, 1.0, 0.95, 0.65])
     along = np.linspace(0, 1, _STEPS)

@@ -1,4 +1,4 @@
-"""How a person is coloured: skin tone, redness, brows, freckles, stubble and irises; and how that is written down.
+"""How a person is coloured: skin tone, redness, brows, freckles, stubble, cropped hair and irises; and how that is written down.
 
 In presets and batches a look is a JSON object, {"tone": "brown", "freckles": 0.5, "iris": "green"}, on the command line
 `tone=brown,freckles=.5,iris=green`. What is left out is as in a new face.
@@ -76,6 +76,19 @@ IRISES: dict[str, Colour] = {
 """Linear RGB of an iris between pupil and limbus."""
 DEFAULT_IRIS = "brown"
 
+HAIRS: dict[str, Colour] = {
+    "black": (0.06, 0.05, 0.045),
+    "dark_brown": (0.125, 0.085, 0.062),
+    "brown": (0.21, 0.145, 0.10),
+    "blond": (0.47, 0.36, 0.235),
+    "red": (0.37, 0.19, 0.105),
+    "grey": (0.44, 0.42, 0.40),
+    "white": (0.70, 0.68, 0.65),
+}
+"""sRGB of brows, stubble and scalp hair."""
+TONES_HAIR = "tone"
+"""Instead of one of HAIRS: the colour that is most common with the skin tone."""
+
 
 @dataclass(frozen=True)
 class Look:
@@ -86,10 +99,23 @@ class Look:
     flush: float = 1.0
     """Redness of cheeks, nose and lids."""
     brows: float = 1.0
+    """How dark they are."""
+    brow_width: float = 1.0
+    brow_arch: float = 1.0
+    """0 is straight, 2 twice as arched as usual."""
     freckles: float = 0.3
     stubble: float = 0.0
+    hair: float = 0.0
+    """How densely closely cropped hair covers the scalp."""
+    hair_colour: str = TONES_HAIR
+    """One of HAIRS, or TONES_HAIR."""
     iris: Colour = IRISES[DEFAULT_IRIS]
     """Linear RGB; the eyes are not part of the paint."""
+
+    @property
+    def hair_srgb(self) -> Colour:
+        """Colour of brows, stubble and scalp hair."""
+        return HAIRS.get(self.hair_colour, TONES[self.tone].brow)
 
     def as_json(self) -> dict[str, Any]:
         """What `read_look` reads."""
@@ -97,7 +123,7 @@ class Look:
 
 
 DEFAULT_LOOK = Look()
-AMOUNTS = ("flush", "brows", "freckles", "stubble")
+AMOUNTS = ("flush", "brows", "brow_width", "brow_arch", "freckles", "stubble", "hair")
 AMOUNT_LIMIT = 2.0
 
 
@@ -128,6 +154,10 @@ def read_look(entry: Any, base: Look | None = None) -> Look:
             look = replace(look, tone=value)
         elif key == "tone":
             problems.append(f"the tone must be one of {', '.join(TONES)}, is {brief(value)}")
+        elif key == "hair_colour" and isinstance(value, str) and value in (TONES_HAIR, *HAIRS):
+            look = replace(look, hair_colour=value)
+        elif key == "hair_colour":
+            problems.append(f"the hair_colour must be one of {', '.join((TONES_HAIR, *HAIRS))}, is {brief(value)}")
         elif key == "iris":
             colour = IRISES.get(value) if isinstance(value, str) else value
             if isinstance(colour, list | tuple) and len(colour) == 3 and all(is_number(c, 0, 1) for c in colour):
@@ -137,7 +167,7 @@ def read_look(entry: Any, base: Look | None = None) -> Look:
                     f"the iris must be one of {', '.join(IRISES)}, or three numbers from 0 to 1, is {brief(value)}"
                 )
         elif key not in AMOUNTS:
-            problems.append(f"a look has no {brief(key)} (known: tone, {', '.join(AMOUNTS)}, iris)")
+            problems.append(f"a look has no {brief(key)} (known: tone, {', '.join(AMOUNTS)}, hair_colour, iris)")
         elif is_number(value, 0, AMOUNT_LIMIT):
             amounts[key] = float(value)
         else:

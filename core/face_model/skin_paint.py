@@ -32,8 +32,8 @@ def skin_paint(model: FaceModel, look: Look = DEFAULT_LOOK, resolution: int = 10
     _freckles(canvas, uv, e, tone, look, seed)
     _stubble(canvas, uv, e, tone, look, seed)
     _lips(canvas, uv, e, tone, seed)
-    region, hairs = brow_hairs(uv, e, resolution, seed)
-    _over(canvas, region, tone.brow, np.clip(look.brows * hairs, 0, 0.92))
+    region, hairs = brow_hairs(uv, e, resolution, seed, look.brow_width, look.brow_arch)
+    _over(canvas, region, look.hair_srgb, np.clip(look.brows * hairs, 0, 0.92))
     colour = canvas[..., :3] / np.maximum(canvas[..., 3:], 1e-6)
     alpha = canvas[..., 3:] * _enlarged(outer_fade(model.detail_mask)[..., None], resolution)
     return np.clip(np.concatenate([colour, alpha], -1), 0, 1)
@@ -44,7 +44,8 @@ def paint_key(model: FaceModel, look: Look) -> str:
     digest = hashlib.blake2b(digest_size=12)
     for array in (model.detail_uv, model.faces_detail_uv, model.landmarks68, model.detail_mask):
         digest.update(np.ascontiguousarray(array).tobytes())
-    digest.update(repr((look.tone, look.flush, look.brows, look.freckles, look.stubble)).encode())
+    brows = (look.brows, look.brow_width, look.brow_arch)
+    digest.update(repr((look.tone, look.flush, *brows, look.freckles, look.stubble, look.hair_srgb)).encode())
     return digest.hexdigest()
 
 
@@ -133,7 +134,7 @@ def _stubble(canvas: np.ndarray, uv: np.ndarray, e: float, tone: Tone, look: Loo
     r, g, b = (0.7 * c + 0.3 * cool for c, cool in zip(tone.shade, (0.25, 0.3, 0.33), strict=True))
     _over(canvas, region, (r, g, b), look.stubble * 0.42 * beard)
     hairs = _dots(np.random.default_rng([seed, 41]), u.shape, size)
-    _over(canvas, region, tone.brow, (look.stubble * 0.5 * beard * hairs).astype(np.float32))
+    _over(canvas, region, look.hair_srgb, (look.stubble * 0.5 * beard * hairs).astype(np.float32))
 
 
 def _dots(rng: np.random.Generator, shape: tuple[int, ...], size: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from ..face_model.looks import DEFAULT_LOOK, TONES, Look
 from ..face_model.model import FaceModel
 from ..face_model.mouth import MOUTH_KINDS, light_at, mouth_depths
 from ..face_model.nostrils import nostril_depths
+from ..face_model.scalp import scalp_weights
 from ..face_model.skin_paint import skin_paint
 from ..geometry.mesh import vertex_normals
 from ..geometry.openness import openness
@@ -77,6 +78,8 @@ class Paint:
     base: np.ndarray
     iris: np.ndarray
     lips: np.ndarray | None = None
+    hair: np.ndarray | None = None
+    """(4,): sRGB of cropped hair on the scalp, and what it covers of the skin there."""
 
     @classmethod
     def of(cls, model: FaceModel, look: Look = DEFAULT_LOOK, resolution: int = 512, seed: int = 0) -> Paint:
@@ -85,7 +88,8 @@ class Paint:
         paint = skin_paint(model, look, resolution, seed)
         skin = base + paint[..., 3:] * (paint[..., :3] - base)
         lips = np.array(TONES[look.tone].lip, np.float32)
-        return cls(skin.astype(np.float32), base, np.array(look.iris, np.float32), lips)
+        hair = np.array([*look.hair_srgb, min(0.63 * look.hair, 0.96)], np.float32) if look.hair else None
+        return cls(skin.astype(np.float32), base, np.array(look.iris, np.float32), lips, hair)
 
 
 def skin_normals(table: UVMap, vertices: np.ndarray, faces: np.ndarray, displacement: np.ndarray | None) -> np.ndarray:
@@ -135,6 +139,10 @@ def render(
     skin = scene.detail[triangle, 0] >= 0
     uv = np.einsum("nk,nkc->nc", weight[skin], model.detail_uv[scene.detail[triangle[skin]]])
     colour[skin] = _at(paint.skin, uv)
+    if paint.hair is not None:
+        grows = scalp_weights(model)[scene.triangles[triangle]]
+        cover = paint.hair[3] * np.clip((np.einsum("nk,nk->n", weight, grows) - 0.32) / 0.53, 0, 1)[:, None]
+        colour += np.where((scene.kind[triangle] == "skin")[:, None], cover, 0) * (paint.hair[:3] - colour)
     if displacement is not None and bumped is None:
         bumped = skin_normals(uv_table(model, len(displacement)), vertices, model.faces, displacement)
     if bumped is not None:

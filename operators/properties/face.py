@@ -6,7 +6,7 @@ from typing import Any
 
 import bpy
 
-from ...core.face_model.looks import AMOUNT_LIMIT, DEFAULT_LOOK, DEFAULT_TONE, TONES
+from ...core.face_model.looks import AMOUNT_LIMIT, DEFAULT_LOOK, DEFAULT_TONE, HAIRS, TONES, TONES_HAIR
 from ...core.face_model.presets import IDENTITY_LIMIT, STRENGTH_LIMIT
 from ..scene import compat, names, registration
 from ..scene.board import boards
@@ -44,21 +44,24 @@ def _look_changed(group: bpy.types.PropertyGroup, context: bpy.types.Context) ->
     looks.on_look_changed(group.id_data)
 
 
-def _amount(name: str, description: str, default: float) -> Any:
-    """A slider of the skin's paint."""
+def _amount(name: str, description: str, default: float, soft_max: float = 1.0) -> Any:
+    """A slider of the look."""
     return bpy.props.FloatProperty(
         name=name,
         description=description,
         default=default,
         min=0.0,
         max=AMOUNT_LIMIT,
-        soft_max=1.0,
+        soft_max=soft_max,
         step=5,
         update=_look_changed,
     )
 
 
 _TONES = [(name, name.capitalize(), f"Skin tone {k + 1} of {len(TONES)}") for k, name in enumerate(TONES)]
+_HAIRS = [(TONES_HAIR, "As Skin Tone", "The colour that is most common with the skin tone")] + [
+    (name, name.replace("_", " ").title(), "Colour of brows, stubble and cropped hair") for name in HAIRS
+]
 
 
 class IdentityValue(bpy.types.PropertyGroup):
@@ -177,9 +180,19 @@ class FaceProperties(bpy.types.PropertyGroup):
         update=_look_changed,
     )
     flush: _amount("Redness", "How red cheeks, nose and lids are", DEFAULT_LOOK.flush)
+    brow_width: _amount("Brow Width", "How wide the painted brows are", DEFAULT_LOOK.brow_width, AMOUNT_LIMIT)
+    brow_arch: _amount("Brow Arch", "How arched the painted brows are", DEFAULT_LOOK.brow_arch, AMOUNT_LIMIT)
     brows: _amount("Brows", "How dark the painted brows are; 0 leaves room for brows of hair", DEFAULT_LOOK.brows)
     freckles: _amount("Freckles", "How freckled nose and cheeks are", DEFAULT_LOOK.freckles)
     stubble: _amount("Stubble", "How much of a shaved beard shows", DEFAULT_LOOK.stubble)
+    hair: _amount("Cropped Hair", "How much closely cropped hair shows on the scalp, as colour", DEFAULT_LOOK.hair)
+    hair_colour: bpy.props.EnumProperty(
+        name="Hair Colour",
+        description="Colour of brows, stubble and cropped hair",
+        items=_HAIRS,
+        default=TONES_HAIR,
+        update=_look_changed,
+    )
     iris: bpy.props.FloatVectorProperty(
         name="Iris",
         description="Colour of the eyes' irises",

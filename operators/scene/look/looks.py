@@ -35,7 +35,7 @@ def look_of(obj: bpy.types.Object) -> Look:
     """What the face's properties say."""
     face = getattr(obj, names.FACE)
     amounts = {name: float(getattr(face, name)) for name in AMOUNTS}
-    return Look(tone=face.tone, iris=tuple(face.iris), **amounts)
+    return Look(tone=face.tone, hair_colour=face.hair_colour, iris=tuple(face.iris), **amounts)
 
 
 def set_look(obj: bpy.types.Object, look: Look, *, later: bool = False) -> None:
@@ -45,7 +45,7 @@ def set_look(obj: bpy.types.Object, look: Look, *, later: bool = False) -> None:
     """
     face = getattr(obj, names.FACE)
     with slider_values.suppress_updates():
-        face.tone, face.iris = look.tone, look.iris
+        face.tone, face.hair_colour, face.iris = look.tone, look.hair_colour, look.iris
         for name in AMOUNTS:
             setattr(face, name, getattr(look, name))
     later = later and not compat.in_background()

@@ -26,16 +26,22 @@ PAINT, MAP, PORES = "DNPM Paint", "DNPM Map", "DNPM Pores"
 """Names of nodes: the paint's image, the displacement map's (five, this and .001 to .004), the bump."""
 BASE, DEEP, LIP = "DNPM Base", "DNPM Deep", "DNPM Lip"
 """Names of the nodes with a tone's colours."""
+SCALP = "dnpm_scalp"
+"""Float attribute on points: 1 where hair grows, 0.5 on the hairline, 0 on bare skin (core/face_model/scalp.py)."""
+HAIR, HAIR_AMOUNT = "DNPM Hair", "DNPM Hair Amount"
+"""Names of the nodes with the colour and the density of closely cropped hair."""
 _LIP_SHARE = 0.4
 REACH_UV = 1.75 / 1024
 """A vertex's distance at render level 3 in the detail layer: 0.4 mm."""
 _PITS_A_SIDE, _PIT_MM, _PIT_RADIUS, _BETWEEN_PITS = 190.0, 0.05, 0.38, 0.4
 """Pits of pores: how many along the detail layer (one every 1.2 mm), how deep, their radius as a part of that, and how
 far, as a part of it, smooth skin is from one: as far as skin is on average, and outside of every pit."""
+_HAIRS_A_SIDE, _HAIR_MM, _HAIR_DULL = 200.0, 0.12, 0.3
+"""Cropped hair: the scale of its noise in the head's box, how high it stands, and how much duller than skin it is."""
 
 
 def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, model: FaceModel) -> None:
-    """Wire the skin into a new material."""
+    """Wire the skin into a new material. The mesh has the attributes LIPS and SCALP."""
     place = tree.nodes.new("ShaderNodeTexCoord").outputs["Generated"]  # moves with the skin, in any unit scale
     base, deep, lip = (_colour(tree, name) for name in (BASE, DEEP, LIP))
     blotches = nodes.ranged(tree, nodes.noise(tree, place, 11.0, 4.0), (0.35, 0.75), (0.0, 0.5))
@@ -45,26 +51,33 @@ def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, m
     colour = nodes.mix(tree, nodes.mix(tree, base, deep, blotches), lip, red)
     if (model.landmarks68 >= 0).all():
         colour = _painted(tree, colour)
+    stubs, cover = _cropped_hair(tree, place)
+    colour = nodes.mix(tree, colour, _colour(tree, HAIR), cover)
     tree.links.new(colour, shader.inputs["Base Color"])
 
     # Grease lies between pores, which are dull; lips are moist. From a noise of its own it took as long as the pits do.
     away = _pit_distance(tree)
     gloss = nodes.ranged(tree, away, (0.0, 0.7), (0.62, 0.44))
     gloss = nodes.math(tree, "MULTIPLY_ADD", lips, -0.14, gloss)
+    gloss = nodes.math(tree, "MULTIPLY_ADD", cover, _HAIR_DULL, gloss)
     tree.links.new(gloss, shader.inputs["Roughness"])
     shader.inputs["Specular IOR Level"].default_value = 0.5
     nodes.subsurface(shader, 0.5, (1.0, 0.34, 0.2), 0.0024 / unit_scale)
     pores(tree, shader.inputs["Normal"])
     _pits(tree, away, lips)
+    _raise(tree, nodes.math(tree, "MULTIPLY", nodes.math(tree, "MULTIPLY", stubs, cover), _HAIR_MM))
 
 
 def set_tone(tree: bpy.types.NodeTree, look: Look) -> None:
-    """Give the nodes that are still there the tone's colours."""
+    """Give the nodes that are still there the tone's and the hair's colours, and the hair's density."""
     tone = TONES[look.tone]
-    for name, colour in ((BASE, tone.base), (DEEP, tone.deep), (LIP, tone.lip)):
+    for name, colour in ((BASE, tone.base), (DEEP, tone.deep), (LIP, tone.lip), (HAIR, look.hair_srgb)):
         node = tree.nodes.get(name)
         if node is not None:
             node.outputs[0].default_value = linear(colour)
+    amount = tree.nodes.get(HAIR_AMOUNT)
+    if amount is not None:
+        amount.outputs[0].default_value = look.hair
 
 
 def set_map(tree: bpy.types.NodeTree, image: bpy.types.Image | None, strength: float, unit_scale: float) -> None:
@@ -147,10 +160,31 @@ def _pit_distance(tree: bpy.types.NodeTree) -> bpy.types.NodeSocket:
 
 def _pits(tree: bpy.types.NodeTree, away: bpy.types.NodeSocket, lips: bpy.types.NodeSocket) -> None:
     """Add the pits to the bump's height (mm); lips have none."""
-    height = tree.nodes[PORES].inputs["Height"]
     pit = nodes.ranged(tree, away, (0.0, _PIT_RADIUS), (-_PIT_MM, 0.0), smooth=True)
     pit = nodes.math(tree, "MULTIPLY", pit, nodes.math(tree, "MULTIPLY_ADD", lips, -1.0, 1.0))
-    tree.links.new(nodes.math(tree, "ADD", height.links[0].from_socket, pit), height)
+    _raise(tree, pit)
+
+
+def _cropped_hair(
+    tree: bpy.types.NodeTree, place: bpy.types.NodeSocket
+) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
+    """Hairs' ends (0 between, 1 on one), and what the hair covers of the skin (0 to 1)."""
+    amount = tree.nodes.new("ShaderNodeValue")
+    amount.name = amount.label = HAIR_AMOUNT
+    # The hairline frays over some millimetres, and nowhere is hair equally dense.
+    frayed = nodes.math(tree, "MULTIPLY_ADD", nodes.noise(tree, place, 38.0, 3.0), 0.5, -0.25)
+    line = nodes.math(tree, "ADD", nodes.attribute(tree, SCALP).outputs["Fac"], frayed)
+    grows = nodes.ranged(tree, line, (0.32, 0.85), (0.0, 1.0), smooth=True)
+    stubs = nodes.ranged(tree, nodes.noise(tree, place, _HAIRS_A_SIDE, 1.0), (0.36, 0.62), (0.0, 1.0))
+    dense = nodes.math(tree, "MULTIPLY", nodes.math(tree, "MULTIPLY_ADD", stubs, 0.34, 0.48), amount.outputs[0])
+    cover = nodes.math(tree, "MINIMUM", nodes.math(tree, "MULTIPLY", grows, dense), 0.96)
+    return stubs, cover
+
+
+def _raise(tree: bpy.types.NodeTree, more: bpy.types.NodeSocket) -> None:
+    """Add to the bump's height (mm)."""
+    height = tree.nodes[PORES].inputs["Height"]
+    tree.links.new(nodes.math(tree, "ADD", height.links[0].from_socket, more), height)
 
 
 def _lookup(tree: bpy.types.NodeTree, place: bpy.types.NodeSocket) -> bpy.types.NodeSocket:
