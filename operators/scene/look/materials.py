@@ -14,19 +14,12 @@ import numpy as np
 
 from ....core.face_model.model import FaceModel
 from ....core.face_model.mouth import MOUTH_KINDS, light_at, mouth_depths, tooth_depths
-<<<<<<< HEAD
+from ....core.face_model.scalp import scalp_weights
 from ....core.geometry import uv_map
 from .. import compat, names
 from ..detail import map_image
 from . import eye_material, nodes, skin_material
-from .skin_material import LIPS, PORED
-=======
-from ....core.face_model.scalp import scalp_weights
-from .. import compat, names
-from ..detail import map_image
-from . import eye_material, nodes, skin_material
-from .skin_material import LIPS, SCALP
->>>>>>> dd7745c (Closely cropped hair, hair colours, and brows' width and arch are part of a look; random people have colours of their own)
+from .skin_material import LIPS, PORED, SCALP
 
 LASHES = "dnpm_lashes"
 """Vector attribute on points: millimetres along the lid, 0 at the root to 1 at the tip, unused."""
@@ -225,9 +218,8 @@ def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node, strips: bool) -> N
 
 
 def _write_attributes(mesh: bpy.types.Mesh, model: FaceModel) -> None:
-<<<<<<< HEAD
     """What the materials read on points; what a file of an earlier version has stays."""
-    for name, values in ((LIPS, lip_weights), (PORED, pore_weights), (DEPTH, mouth_depths)):
+    for name, values in ((LIPS, lip_weights), (PORED, pore_weights), (SCALP, scalp_weights), (DEPTH, mouth_depths)):
         if name not in mesh.attributes:
             mesh.attributes.new(name, "FLOAT", "POINT").data.foreach_set("value", values(model))
     if LASHES not in mesh.attributes:
@@ -240,12 +232,6 @@ def pore_weights(model: FaceModel) -> np.ndarray:
     inside = model.faces_detail_uv >= 0
     weights[model.faces[inside]] = uv_map.sample(model.detail_mask, model.detail_uv)[model.faces_detail_uv[inside]]
     return weights
-=======
-    mesh.attributes.new(LIPS, "FLOAT", "POINT").data.foreach_set("value", lip_weights(model))
-    mesh.attributes.new(LASHES, "FLOAT_VECTOR", "POINT").data.foreach_set("vector", lash_places(model).ravel())
-    mesh.attributes.new(SCALP, "FLOAT", "POINT").data.foreach_set("value", scalp_weights(model))
-    mesh.attributes.new(DEPTH, "FLOAT", "POINT").data.foreach_set("value", mouth_depths(model))
->>>>>>> dd7745c (Closely cropped hair, hair colours, and brows' width and arch are part of a look; random people have colours of their own)
 
 
 def lip_weights(model: FaceModel) -> np.ndarray:

@@ -41,7 +41,7 @@ _HAIRS_A_SIDE, _HAIR_MM, _HAIR_DULL = 200.0, 0.12, 0.3
 
 
 def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, model: FaceModel) -> None:
-    """Wire the skin into a new material. The mesh has the attributes LIPS and SCALP."""
+    """Wire the skin into a new material. The mesh has the attributes LIPS, PORED and SCALP."""
     place = tree.nodes.new("ShaderNodeTexCoord").outputs["Generated"]  # moves with the skin, in any unit scale
     base, deep, lip = (_colour(tree, name) for name in (BASE, DEEP, LIP))
     blotches = nodes.ranged(tree, nodes.noise(tree, place, 11.0, 4.0), (0.35, 0.75), (0.0, 0.5))
