@@ -29,20 +29,20 @@ from dnpm.core.files.writing import write_text, writing
 from dnpm.core.paths import ROOT
 
 # name: seed, age, masculine (sd), ancestry (European, East Asian, African; sd), skin tone, iris, freckles, brows,
-# stubble
+# stubble, cropped hair, hair colour, brow width, brow arch
 PEOPLE = {
-    "Amara_28": (11, 28, -1.2, (-0.8, -0.2, 1.4), "deep", "dark", 0.0, 1.0, 0.0),
-    "Bruno_45": (12, 45, 1.2, (1.0, -0.6, -0.5), "fair", "brown", 0.1, 1.1, 0.8),
-    "Chen_35": (13, 35, 1.0, (-0.6, 1.5, -0.5), "medium", "dark", 0.0, 1.0, 0.2),
-    "Dalia_60": (14, 60, -1.0, (0.8, 0.0, 0.0), "olive", "brown", 0.1, 0.8, 0.0),
-    "Erik_24": (15, 24, 1.1, (1.3, -0.6, -0.8), "porcelain", "blue", 0.4, 0.8, 0.3),
-    "Fatima_40": (16, 40, -1.1, (0.2, 0.2, 0.4), "brown", "dark", 0.0, 1.1, 0.0),
-    "George_75": (17, 75, 1.0, (1.0, -0.4, -0.5), "fair", "grey", 0.2, 0.5, 0.3),
-    "Hana_22": (18, 22, -1.2, (-0.5, 1.5, -0.6), "fair", "dark", 0.0, 0.9, 0.0),
-    "Isabel_52": (19, 52, -1.0, (0.6, 0.0, 0.0), "medium", "hazel", 0.2, 0.9, 0.0),
-    "Joao_33": (20, 33, 1.0, (0.5, -0.2, 0.4), "olive", "green", 0.0, 1.1, 0.6),
-    "Kofi_50": (21, 50, 1.2, (-0.9, -0.2, 1.5), "deep", "dark", 0.0, 1.0, 0.4),
-    "Lena_68": (22, 68, -1.1, (1.1, -0.4, -0.6), "porcelain", "blue", 0.7, 0.6, 0.0),
+    "Amara_28": (11, 28, -1.2, (-0.8, -0.2, 1.4), "deep", "dark", 0.0, 1.0, 0.0, 0.9, "tone", 0.9, 0.9),
+    "Bruno_45": (12, 45, 1.2, (1.0, -0.6, -0.5), "fair", "brown", 0.1, 1.1, 0.8, 0.7, "dark_brown", 1.4, 0.5),
+    "Chen_35": (13, 35, 1.0, (-0.6, 1.5, -0.5), "medium", "dark", 0.0, 1.0, 0.2, 1.0, "black", 1.2, 0.3),
+    "Dalia_60": (14, 60, -1.0, (0.8, 0.0, 0.0), "olive", "brown", 0.1, 0.8, 0.0, 0.9, "grey", 0.8, 0.8),
+    "Erik_24": (15, 24, 1.1, (1.3, -0.6, -0.8), "porcelain", "blue", 0.4, 0.8, 0.3, 0.8, "blond", 1.2, 0.4),
+    "Fatima_40": (16, 40, -1.1, (0.2, 0.2, 0.4), "brown", "dark", 0.0, 1.1, 0.0, 1.0, "tone", 1.1, 1.0),
+    "George_75": (17, 75, 1.0, (1.0, -0.4, -0.5), "fair", "grey", 0.2, 0.5, 0.3, 0.3, "white", 1.5, 0.7),
+    "Hana_22": (18, 22, -1.2, (-0.5, 1.5, -0.6), "fair", "dark", 0.0, 0.9, 0.0, 1.0, "black", 0.8, 0.5),
+    "Isabel_52": (19, 52, -1.0, (0.6, 0.0, 0.0), "medium", "hazel", 0.2, 0.9, 0.0, 0.9, "brown", 0.7, 1.1),
+    "Joao_33": (20, 33, 1.0, (0.5, -0.2, 0.4), "olive", "green", 0.0, 1.1, 0.6, 0.9, "dark_brown", 1.4, 0.5),
+    "Kofi_50": (21, 50, 1.2, (-0.9, -0.2, 1.5), "deep", "dark", 0.0, 1.0, 0.4, 0.5, "tone", 1.2, 0.5),
+    "Lena_68": (22, 68, -1.1, (1.1, -0.4, -0.6), "porcelain", "blue", 0.7, 0.6, 0.0, 0.9, "white", 0.6, 0.9),
 }
 ACTOR = "Joao_33"
 """Who shows the expressions."""
@@ -107,8 +107,9 @@ def person(model: FaceModel, seed: int, years: float, masculine: float, ancestry
 
 def main() -> None:
     model = FaceModel.load(face_model_path())
-    for name, (seed, years, masculine, ancestry, tone, iris, freckles, brows, stubble) in PEOPLE.items():
-        look = Look(tone=tone, iris=IRISES[iris], freckles=freckles, brows=brows, stubble=stubble)
+    for name, (seed, years, masculine, ancestry, tone, iris, *rest) in PEOPLE.items():
+        freckles, brows, stubble, hair, hair_colour, width, arch = rest
+        look = Look(tone, 1.0, brows, freckles, stubble, IRISES[iris], width, arch, hair, hair_colour)
         text = to_text(preset_of(model, person(model, seed, years, masculine, ancestry), look=look))
         _write(LIBRARY / "people" / f"{name}.json", text)
     for name, values in EXPRESSIONS.items():

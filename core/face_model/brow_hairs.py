@@ -14,7 +14,7 @@ _HAIRS, _DOWN, _STEPS = 430, 420, 56
 # Along the brow from the nose (0) to the tail (1):
 _ALONG = (0.0, 0.1, 0.3, 0.55, 0.8, 1.0)
 _DENSITY = (0.25, 0.75, 1.0, 1.0, 0.8, 0.35)
-_HALF_WIDTH = (0.034, 0.046, 0.050, 0.046, 0.030, 0.010)
+_HALF_WIDTH = (0.034, 0.046, 0.050, 0.046, 0.031, 0.013)
 """In distances between the outer eye corners, as all lengths here."""
 _LEAN = (84.0, 68.0, 46.0, 22.0, -6.0, -26.0)
 """Degrees above the direction towards the temple."""
@@ -29,13 +29,17 @@ _FIRST_HAIR = 0.09
 """Along the ridge from its first landmark (0) to its last (1): between the brows of real faces lie some six tenths of
 the distance between the inner eye corners; between these landmarks, three tenths."""
 
+_LAST_HAIR, _TAIL = 1.01, ((0.0, 0.7, 1.0), (1.0, 1.0, 0.5))
+"""Where it ends, and how strong its hairs are there: farther out they made a long thin whip on the temple."""
+
 
 def brow_hairs(
     uv68: np.ndarray, e: float, resolution: int, seed: int, width: float = 1.0, arch: float = 1.0
 ) -> tuple[tuple[slice, slice], np.ndarray]:
     """Landmarks (68, 2) and the eyes' outer distance e in the detail UV -> rows and columns, and alpha of that part.
 
-    width, arch: 0 to 2; the brow's, 1 is the usual one. As wide a brow is, as many hairs it has. Deterministic; both brows have hairs of their own, so that they are not mirror images.
+    width, arch: 0 to 2; the brow's, 1 is the usual one. As wide a brow is, as many hairs it has. Deterministic; both
+    brows have hairs of their own, so that they are not mirror images.
     """
     brows = uv68[17:27]
     low, high = brows.min(0) - 0.2 * e, brows.max(0) + 0.2 * e
@@ -60,9 +64,9 @@ def brow_hairs(
 
 def _curve(points: np.ndarray, steps: int = 64) -> np.ndarray:
     """A smooth open curve through the points: a cubic that fits them best. It begins where hairs do, farther from the
-    middle than the ridge's first landmark, and goes a little past the last one."""
+    middle than the ridge's first landmark, and ends before the last one."""
     t = np.linspace(0, 1, len(points))
-    wanted = np.linspace(_FIRST_HAIR, 1.06, steps)
+    wanted = np.linspace(_FIRST_HAIR, _LAST_HAIR, steps)
     return np.stack([np.polyval(np.polyfit(t, points[:, k], 3), wanted) for k in (0, 1)], 1)
 
 
@@ -101,7 +105,7 @@ def _strokes(
     x = root[:, :1] + side * np.cumsum(np.cos(angle), 1) * step
     y = root[:, 1:] + np.cumsum(np.sin(angle), 1) * step
     fade = np.minimum(1.0, 3.0 * (1.03 - along)) * np.minimum(1.0, 0.5 + 4 * along)
-    ink = rng.uniform(*strength, count)[:, None] * fade * (step / _texel(1.0))
+    ink = (rng.uniform(*strength, count) * np.interp(t, *_TAIL))[:, None] * fade * (step / _texel(1.0))
     return np.stack([x, y], -1), ink
 
 

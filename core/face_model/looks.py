@@ -1,4 +1,4 @@
-"""How a person is coloured: skin tone, redness, brows, freckles, stubble, cropped hair and irises; and how that is written down.
+"""How a person is coloured: skin tone, redness, brows, freckles, stubble, cropped hair and irises; how that is written.
 
 In presets and batches a look is a JSON object, {"tone": "brown", "freckles": 0.5, "iris": "green"}, on the command line
 `tone=brown,freckles=.5,iris=green`. What is left out is as in a new face.
@@ -82,10 +82,12 @@ HAIRS: dict[str, Colour] = {
     "brown": (0.21, 0.145, 0.10),
     "blond": (0.47, 0.36, 0.235),
     "red": (0.37, 0.19, 0.105),
-    "grey": (0.44, 0.42, 0.40),
-    "white": (0.70, 0.68, 0.65),
+    "grey": (0.36, 0.35, 0.335),
+    "white": (0.60, 0.585, 0.56),
 }
 """sRGB of brows, stubble and scalp hair."""
+_GREYS, _BROWS_TURN = ("grey", "white"), 0.5
+"""Brows turn grey later than the rest: how far they have."""
 TONES_HAIR = "tone"
 """Instead of one of HAIRS: the colour that is most common with the skin tone."""
 
@@ -100,22 +102,30 @@ class Look:
     """Redness of cheeks, nose and lids."""
     brows: float = 1.0
     """How dark they are."""
-    brow_width: float = 1.0
-    brow_arch: float = 1.0
-    """0 is straight, 2 twice as arched as usual."""
     freckles: float = 0.3
     stubble: float = 0.0
+    iris: Colour = IRISES[DEFAULT_IRIS]
+    """Linear RGB; the eyes are not part of the paint."""
+    brow_width: float = 1.0
+    brow_arch: float = 1.0
     hair: float = 0.0
     """How densely closely cropped hair covers the scalp."""
     hair_colour: str = TONES_HAIR
     """One of HAIRS, or TONES_HAIR."""
-    iris: Colour = IRISES[DEFAULT_IRIS]
-    """Linear RGB; the eyes are not part of the paint."""
 
     @property
     def hair_srgb(self) -> Colour:
-        """Colour of brows, stubble and scalp hair."""
+        """Colour of stubble and scalp hair."""
         return HAIRS.get(self.hair_colour, TONES[self.tone].brow)
+
+    @property
+    def brow_srgb(self) -> Colour:
+        if self.hair_colour not in _GREYS:
+            return self.hair_srgb
+        r, g, b = (
+            old + _BROWS_TURN * (new - old) for old, new in zip(TONES[self.tone].brow, self.hair_srgb, strict=True)
+        )
+        return r, g, b
 
     def as_json(self) -> dict[str, Any]:
         """What `read_look` reads."""

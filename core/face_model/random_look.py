@@ -16,6 +16,8 @@ _TONE = 2.1
 """The place in TONES of a person whose ancestry the sliders leave open."""
 _BY_ANCESTRY = {"Caucasian": -0.75, "Asian": 0.15, "African": 1.0}
 """Places in TONES by one standard deviation of these sliders."""
+_DARK = 3
+"""The place in TONES from which eyes and hair are dark."""
 _IRISES = (
     {"blue": 0.35, "grey": 0.15, "green": 0.2, "hazel": 0.2, "brown": 0.1},
     {"blue": 0.2, "grey": 0.1, "green": 0.15, "hazel": 0.2, "brown": 0.35},
@@ -41,11 +43,14 @@ def random_look(model: FaceModel, seed: int, identity: np.ndarray) -> Look:
     sliders = dict(zip(model.identity_labels, (float(value) for value in identity), strict=True))
     ancestry = sum(step * sliders.get(label, 0.0) for label, step in _BY_ANCESTRY.items())
     place = int(np.clip(round(_TONE + ancestry + rng.normal(0, 0.4)), 0, len(TONES) - 1))
+    # Light eyes and hair are rare where the shape, not only the skin, is of East Asia or Africa.
+    others = max(sliders.get("Asian", 0.0), sliders.get("African", 0.0))
+    coloured = place if others < max(0.6, sliders.get("Caucasian", 0.0)) else max(place, _DARK)
     man = float(np.tanh(sliders.get("Masculine", rng.normal())))
     regression = age_regression(model)
     years = rng.uniform(20, 75) if regression is None else float(regression[0] @ identity) + regression[1]
 
-    hair_colour = _drawn(rng, _HAIRS[place])
+    hair_colour = _drawn(rng, _HAIRS[coloured])
     grey = rng.random()
     if grey < np.interp(years, [38, 55, 75], [0.0, 0.45, 0.95]):
         hair_colour = "white" if years > 60 and grey < 0.4 else "grey"
@@ -63,7 +68,7 @@ def random_look(model: FaceModel, seed: int, identity: np.ndarray) -> Look:
         stubble=amount(0.15, 0.9) if is_man and rng.random() < 0.75 else 0.0,
         hair=0.15 if bald else amount(0.6, 1.15),
         hair_colour=hair_colour,
-        iris=IRISES[_drawn(rng, _IRISES[place])],
+        iris=IRISES[_drawn(rng, _IRISES[coloured])],
     )
 
 

@@ -25,13 +25,15 @@ _HAIRLINE = np.array([
 
 def scalp_weights(model: FaceModel) -> np.ndarray:
     """(V,) float32: 1 where hair grows on the scalp, 0 on bare skin, and 0.5 on the hairline, in between in proportion
-    to the distance from it; all 0 on a model without landmarks, whose size is not known."""
+    to the distance from it; all 0 on a model whose landmarks do not tell its size."""
     weights = np.zeros(len(model.neutral), np.float32)
     if (model.landmarks68[[36, 45]] < 0).any() or "skin" not in model.material_names:
         return weights
     skin = np.unique(model.faces[model.face_material == model.material_names.index("skin")])
     skin = skin[skin >= 0]
     eyes = float(np.linalg.norm(model.neutral[model.landmarks68[45]] - model.neutral[model.landmarks68[36]]))
+    if eyes <= 0:
+        return weights
     side_view = model.neutral[skin][:, [2, 1]] * (_EYES_MM / eyes)
     weights[skin] = np.clip(0.5 + _inwards(side_view, _HAIRLINE) / (_EDGE * _EYES_MM), 0, 1)
     return weights

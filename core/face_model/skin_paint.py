@@ -33,7 +33,7 @@ def skin_paint(model: FaceModel, look: Look = DEFAULT_LOOK, resolution: int = 10
     _stubble(canvas, uv, e, tone, look, seed)
     _lips(canvas, uv, e, tone, seed)
     region, hairs = brow_hairs(uv, e, resolution, seed, look.brow_width, look.brow_arch)
-    _over(canvas, region, look.hair_srgb, np.clip(look.brows * hairs, 0, 0.92))
+    _over(canvas, region, look.brow_srgb, np.clip(look.brows * hairs, 0, 0.92))
     colour = canvas[..., :3] / np.maximum(canvas[..., 3:], 1e-6)
     alpha = canvas[..., 3:] * _enlarged(outer_fade(model.detail_mask)[..., None], resolution)
     return np.clip(np.concatenate([colour, alpha], -1), 0, 1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from dnpm.core.errors import DnpmError
-from dnpm.core.face_model.looks import IRISES, TONES, Look, nearest_tone, read_look, read_pairs
+from dnpm.core.face_model.looks import HAIRS, IRISES, TONES, Look, nearest_tone, read_look, read_pairs
 
 
 def test_a_look_comes_back_from_its_json():
-    look = Look("deep", 0.5, 0.25, 2.0, 1.0, (0.1, 0.2, 0.3))
+    look = Look("deep", 0.5, 0.25, 2.0, 1.0, (0.1, 0.2, 0.3), 1.5, 0.5, 0.8, "red")
     assert read_look(look.as_json()) == look
     assert read_look({}) == Look()
 
@@ -37,6 +37,8 @@ def test_pairs_of_the_command_line():
         ({"stubble": True}, "from 0 to 2"),
         ({"freckles": float("nan")}, "from 0 to 2"),
         ({"beard": 1}, "no 'beard'"),
+        ({"hair_colour": "pink"}, "dark_brown"),
+        ({"hair_colour": 1}, "must be one of"),
         ({"iris": "pink"}, "hazel"),
         ({"iris": [0.1, 0.2]}, "three numbers"),
         ({"iris": [0.1, 0.2, -1]}, "three numbers"),
@@ -61,3 +63,11 @@ def test_a_dark_photo_of_fair_skin_is_fair():
     assert nearest_tone([0.9 * c for c in TONES["porcelain"].base]) == "porcelain"
     assert nearest_tone((0.682, 0.528, 0.465)) == "fair"
     assert nearest_tone([0.55 * c for c in TONES["fair"].base]) not in ("porcelain", "fair")
+
+
+def test_hair_has_the_tones_colour_or_its_own():
+    assert Look("brown").hair_srgb == TONES["brown"].brow
+    grey = Look("brown", hair_colour="grey")
+    assert grey.hair_srgb == HAIRS["grey"]
+    assert TONES["brown"].brow < grey.brow_srgb < HAIRS["grey"], "brows turn grey later"
+    assert Look("brown", hair_colour="red").brow_srgb == HAIRS["red"]

@@ -132,9 +132,10 @@ def test_without_landmarks_it_says_so(face_model):
 def test_the_key_names_what_is_painted(face_model):
     key = paint_key(face_model, Look())
     assert key == paint_key(face_model, Look(iris=(0.1, 0.2, 0.3))), "the eyes are not part of the paint"
-    others = [Look(tone="deep"), Look(stubble=0.5), Look(freckles=0), Look(brows=0.5), Look(flush=0.5)]
+    others = [Look(tone="deep"), Look(stubble=0.5), Look(freckles=0), Look(brows=0.5), Look(flush=0.5),
+              Look(brow_width=1.5), Look(brow_arch=0.5), Look(hair_colour="red")]  # fmt: skip
     moved = dataclasses.replace(face_model, detail_uv=face_model.detail_uv * np.float32(0.99))
-    assert len({key, *(paint_key(face_model, look) for look in others), paint_key(moved, Look())}) == 7
+    assert len({key, *(paint_key(face_model, look) for look in others), paint_key(moved, Look())}) == len(others) + 2
 
 
 def test_redness_is_soft_and_lies_on_the_middle_of_the_nose(face_model):
@@ -173,3 +174,22 @@ def test_brows_begin_where_those_of_people_do(face_model):
     gap = dark[dark > 0.5].min() - dark[dark < 0.5].max()
     assert 0.35 < gap / (uv[42, 0] - uv[39, 0]) < 0.75
     assert uv[22, 0] - uv[21, 0] < 0.3 * (uv[42, 0] - uv[39, 0])
+
+
+def test_wide_brows_cover_more_and_arched_ones_stand_higher_in_the_middle(face_model):
+    uv = landmark_uv(face_model)
+    e = float(np.linalg.norm(uv[45] - uv[36]))
+
+    def brow(**shape: float) -> np.ndarray:
+        (_, columns), ink = brow_hairs(uv, e, 512, 0, **shape)
+        return ink[:, : round(0.5 * 512) - columns.start]  # the right one
+
+    usual, wide, narrow = brow(), brow(width=1.8), brow(width=0.3)
+    assert wide.sum() > 1.15 * usual.sum() > 1.3 * narrow.sum()
+    rows = np.arange(len(usual))
+    height = lambda ink, part: -(ink[:, part].sum(1) @ rows) / ink[:, part].sum()  # noqa: E731
+    arched, straight = brow(arch=2.0), brow(arch=0.0)
+    there = np.flatnonzero(usual.sum(0) > 0)
+    middle, inner = there[round(0.4 * len(there))], there[-4:]
+    bow = {name: height(ink, [middle]) - height(ink, inner) for name, ink in (("a", arched), ("s", straight))}
+    assert bow["a"] > bow["s"] + 0.02 * e * 512
