@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from dnpm.core.face_model import presets
+from dnpm.core.face_model.random_look import random_look
 from dnpm.core.face_model.sampling import random_expression, random_identity
 from dnpm.operators.scene import settings
 from dnpm.operators.scene.face import create, identity, slider_values
+from dnpm.operators.scene.look import looks
 
 
 @pytest.fixture
@@ -33,6 +35,18 @@ def test_random_is_the_seeds(face, tiny_model):
     np.testing.assert_allclose(who, random_identity(tiny_model, 5), atol=1e-6)
     np.testing.assert_allclose(does, random_expression(tiny_model, 5), atol=1e-6)
     assert identity.is_applied(face, who)
+
+
+def test_random_people_have_colours_that_suit_them_unless_they_are_to_stay(face, tiny_model):
+    bpy.ops.dnpm.random(part="IDENTITY", seed=5)
+    wanted = random_look(tiny_model, 5, random_identity(tiny_model, 5))
+    found = looks.look_of(face)
+    assert (found.tone, found.hair_colour) == (wanted.tone, wanted.hair_colour)
+    assert (found.hair, found.brow_arch) == pytest.approx((wanted.hair, wanted.brow_arch), abs=1e-6)
+    for seed in range(6, 12):
+        bpy.ops.dnpm.random(part="IDENTITY", seed=seed, colours=False)
+        bpy.ops.dnpm.random(part="EXPRESSION", seed=seed)
+        assert looks.look_of(face) == found
 
 
 @pytest.mark.parametrize(("part", "keeps_who", "keeps_does"), [("IDENTITY", False, True), ("EXPRESSION", True, False)])

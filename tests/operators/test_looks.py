@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import bpy
 import numpy as np
 import pytest
 
 from dnpm.core.face_model.locate import BUILT
-from dnpm.core.face_model.looks import TONES, Look
+from dnpm.core.face_model.looks import HAIRS, TONES, Look
 from dnpm.core.face_model.model import FaceModel
 from dnpm.operators.scene import compat, names
 from dnpm.operators.scene.detail import map_image
@@ -49,6 +50,10 @@ def test_properties_and_look_are_one(face):
     found = looks.look_of(face)
     assert (found.tone, found.flush, found.brows, found.freckles, found.stubble) == ("brown", 0.5, 0.25, 1.0, 0.75)
     np.testing.assert_allclose(found.iris, look.iris, atol=1e-6)
+    more = Look(brow_width=0.5, brow_arch=1.5, hair=0.75, hair_colour="white")
+    looks.set_look(face, more)
+    found = looks.look_of(face)
+    assert (found.brow_width, found.brow_arch, found.hair, found.hair_colour) == (0.5, 1.5, 0.75, "white")
 
 
 @pytest.mark.parametrize("tone", TONES)
@@ -228,6 +233,46 @@ def test_materials_made_anew_find_what_they_read(face, tiny_model):
     mesh.attributes[skin_material.LIPS].data.foreach_get("value", lips)
     assert values.max() > 0.9
     np.testing.assert_array_equal(lips, kept)
+
+
+def test_cropped_hair_covers_the_scalp_alone(face):
+    """Rendered on two squares, of which one is scalp."""
+    looks.set_look(face, Look("porcelain", hair=1.0, hair_colour="black"))
+    hair, amount = node(face, skin_material.HAIR), node(face, skin_material.HAIR_AMOUNT)
+    assert tuple(hair.outputs[0].default_value) == pytest.approx(skin_material.linear(HAIRS["black"]), abs=1e-6)
+    with_hair, bare = _squares(skin(face))
+    amount.outputs[0].default_value = 0.0
+    no_hair, _ = _squares(skin(face))
+    assert with_hair < 0.35 * bare
+    assert no_hair == pytest.approx(bare, rel=0.1)
+
+
+def _squares(material: bpy.types.Material) -> tuple[float, float]:
+    """How light (linear) the material is on scalp, and off it."""
+    scene = bpy.data.scenes.new("squares")
+    corners = [(x, y, 0) for x0 in (-1, 0) for x, y in ((x0, -1), (x0 + 1, -1), (x0 + 1, 1), (x0, 1))]
+    mesh = bpy.data.meshes.new("squares")
+    mesh.from_pydata(corners, [], [(0, 1, 2, 3), (4, 5, 6, 7)])
+    mesh.attributes.new(skin_material.SCALP, "FLOAT", "POINT").data.foreach_set("value", [1.0] * 4 + [0.0] * 4)
+    mesh.materials.append(material)
+    camera = bpy.data.cameras.new("squares")
+    camera.type, camera.ortho_scale = "ORTHO", 2.0
+    eye = bpy.data.objects.new("squares", camera)
+    eye.location = (0, 0, 3)
+    sun = bpy.data.objects.new("squares", bpy.data.lights.new("squares", "SUN"))
+    for obj in (bpy.data.objects.new("squares", mesh), eye, sun):
+        scene.collection.objects.link(obj)
+    scene.camera = eye
+    scene.render.engine, scene.cycles.samples, scene.cycles.use_denoising = "CYCLES", 4, False
+    scene.render.resolution_x = scene.render.resolution_y = 32
+    scene.render.image_settings.file_format = "OPEN_EXR"
+    scene.render.filepath = str(Path(bpy.app.tempdir) / "squares.exr")
+    bpy.ops.render.render(write_still=True, scene=scene.name)
+    image = bpy.data.images.load(scene.render.filepath)
+    pixels = map_image.raw_pixels(image).reshape(32, 32, image.channels)[..., :3].mean((0, 2))
+    bpy.data.images.remove(image)
+    bpy.data.scenes.remove(scene)
+    return float(pixels[2:14].mean()), float(pixels[18:30].mean())
 
 
 def test_the_mouth_is_darker_in_eevee_alone(face):
