@@ -55,7 +55,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument("--map-size", type=int, metavar="N", help="pixels of the displacement map")
     how.add_argument("--subdivision", type=int, metavar="N", help="levels of subdivision")
     how.add_argument(
-        "--look", metavar="tone=T,...", help=f"colours: tone ({', '.join(TONES)}), {', '.join(AMOUNTS)} (0 to 2), iris"
+        "--look",
+        metavar="tone=T,...",
+        help=f"colours: tone ({', '.join(TONES)}), {', '.join(AMOUNTS)} (0 to 2), hair_colour, iris",
     )
     how.add_argument(
         "--background", choices=("studio", "transparent"), help="behind the face (default: the job's, else studio)"

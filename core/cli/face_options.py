@@ -10,7 +10,7 @@ import numpy as np
 from ..batch import job as jobs
 from ..batch import sliders
 from ..errors import DnpmError
-from ..face_model.looks import AMOUNTS, IRISES, TONES, Look, read_look, read_pairs
+from ..face_model.looks import AMOUNTS, HAIRS, IRISES, TONES, TONES_HAIR, Look, read_look, read_pairs
 from ..face_model.model import FaceModel
 from ..face_model.presets import STRENGTH_LIMIT
 
@@ -28,7 +28,8 @@ def add_face(parser: argparse.ArgumentParser, *, expression: bool = True) -> Non
         "--look",
         default="",
         metavar="tone=T,...",
-        help=f"colours: tone ({', '.join(TONES)}), {', '.join(AMOUNTS)} (0 to 2), iris ({', '.join(IRISES)})",
+        help=f"colours: tone ({', '.join(TONES)}), {', '.join(AMOUNTS)} (0 to 2), hair_colour ({TONES_HAIR}, "
+        f"{', '.join(HAIRS)}), iris ({', '.join(IRISES)})",
     )
 
 

@@ -43,11 +43,11 @@ def adapt(exported: Any, material: Any) -> None:
 
 
 def _shader_colour(material: bpy.types.Material) -> Any:
-    """The colour of the material's shader; None where there is no shader, or no single colour."""
+    """The colour of the material's shader by itself, whatever is linked to it; None where there is no shader."""
     nodes = material.node_tree.nodes if material.node_tree is not None else ()
     shader = next((node for node in nodes if node.type == "BSDF_PRINCIPLED"), None)
     socket = shader.inputs["Base Color"] if shader is not None else None
-    return None if socket is None or socket.is_linked else socket.default_value
+    return None if socket is None else socket.default_value
 
 
 def shown_colours(tree: bpy.types.NodeTree) -> np.ndarray | None:

@@ -22,7 +22,7 @@ from . import eye_material, nodes, skin_material
 from .skin_material import LIPS, PORED, SCALP
 
 LASHES = "dnpm_lashes"
-"""Vector attribute on points: millimetres along the lid, 0 at the root to 1 at the tip, unused."""
+"""Vector attribute on points: millimetres along the lid, 0 at the root to 1 at the tip, 1 on lower lids' lashes."""
 DEPTH = "dnpm_mouth_depth"
 """Float attribute on points: 0 at the front of the teeth to 1 at the throat; light hardly comes there."""
 
@@ -52,6 +52,9 @@ _LIPS_M = 0.02
 _LID_MM = 12.0
 """A lash has skin within this."""
 _LASH = (0.012, 0.009, 0.007, 1.0)
+_LOWER_LASH = (0.12, 0.068, 0.045, 1.0)
+"""Lower lashes are finer than the model's hairs: as dark as the upper ones they were a row of coarse spikes."""
+_LIDS = tuple(f"{which}_{side}" for which in ("upper", "lower") for side in ("left", "right"))
 _LASH_SKIN = 0.12
 """How much of the skin's colour lashes have in Solid, which draws what is thinner than a pixel whole or not at all:
 their tips were black dots."""
@@ -205,13 +208,14 @@ def _darken_in_eevee(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scal
 def _lashes(tree: bpy.types.NodeTree, shader: bpy.types.Node, strips: bool) -> None:
     """The default model's lashes are hairs; on strips, hairs of 0.12 mm every 0.75 mm along the lid."""
     shader.inputs["Base Color"].default_value = _LASH
+    parts = tree.nodes.new("ShaderNodeSeparateXYZ")
+    tree.links.new(nodes.attribute(tree, LASHES).outputs["Vector"], parts.inputs[0])
+    tree.links.new(nodes.mix(tree, _LASH, _LOWER_LASH, parts.outputs["Z"]), shader.inputs["Base Color"])
     shader.inputs["Roughness"].default_value = 0.6
     # A flat hair catches light as no round one does.
     shader.inputs["Specular IOR Level"].default_value = 0.1
     if not strips:
         return
-    parts = tree.nodes.new("ShaderNodeSeparateXYZ")
-    tree.links.new(nodes.attribute(tree, LASHES).outputs["Vector"], parts.inputs[0])
     wave = nodes.math(tree, "PINGPONG", parts.outputs["X"], 0.375)  # 0 at a hair's middle, 0.375 between two
     half_width = nodes.math(tree, "MULTIPLY_ADD", parts.outputs["Y"], -0.11, 0.12)
     tree.links.new(nodes.math(tree, "LESS_THAN", wave, half_width), shader.inputs["Alpha"])
@@ -244,7 +248,8 @@ def lip_weights(model: FaceModel) -> np.ndarray:
 
 
 def lash_places(model: FaceModel) -> np.ndarray:
-    """(V, 3) float32: on lash vertices, millimetres along the lid and 0 (root) to 1 (tip); 0 elsewhere."""
+    """(V, 3) float32: on lash vertices, millimetres along the lid, 0 (root) to 1 (tip), and 1 on those that are nearer
+    to a lower lid's rim than to an upper one's; 0 elsewhere."""
     places = np.zeros((len(model.neutral), 3), np.float32)
     lashes = model.vertex_groups.get("lashes")
     if lashes is None or not len(lashes) or "skin" not in model.material_names:
@@ -255,5 +260,12 @@ def lash_places(model: FaceModel) -> np.ndarray:
     skin = skin[((skin >= points.min(0) - _LID_MM) & (skin <= points.max(0) + _LID_MM)).all(1)]
     away = np.array([np.sqrt(((skin - point) ** 2).sum(1).min()) for point in points])
     places[lashes, 0] = points[:, 0]
+    if all(f"lid_{lid}" in model.vertex_groups for lid in _LIDS):
+        upper, lower = (
+            np.concatenate([model.vertex_groups[f"lid_{which}_{side}"] for side in ("left", "right")])
+            for which in ("upper", "lower")
+        )
+        off = [np.array([((model.neutral[rim] - p) ** 2).sum(1).min() for p in points]) for rim in (upper, lower)]
+        places[lashes, 2] = off[1] < off[0]
     places[lashes, 1] = np.clip((away - away.min()) / max(float(np.quantile(away, 0.95) - away.min()), 1e-6), 0, 1)
     return places

@@ -54,6 +54,17 @@ def test_the_face_is_in_the_middle_and_the_preset_shows(face_model):
     assert dark[~behind].mean() < 0.7 * open_mouth[~behind].mean()
 
 
+def test_cropped_hair_lies_on_the_scalp(face_model):
+    bare, hairy = (
+        portrait_of(preset(look=Look(hair=hair, hair_colour="black")), face_model, flat, SIZE).astype(int).sum(-1)
+        for hair in (0.0, 1.0)
+    )
+    darker = bare - hairy > 60
+    assert not (hairy > bare).any()
+    assert darker[: SIZE // 5].sum() > 150
+    assert not darker[SIZE // 2 :, : SIZE // 2].any(), "the face"
+
+
 def test_another_models_corrective_shape_is_refused(face_model):
     text = corrective.to_text(np.ones((7, 3), np.float32))
     with pytest.raises(DnpmError, match="corrective shape has 7 vertices, this face model"):
