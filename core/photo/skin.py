@@ -50,16 +50,21 @@ def without_hair(texture: Texture, model: FaceModel) -> Texture:
 
 
 def _unlike(colour: np.ndarray, visible: np.ndarray, cheeks: np.ndarray) -> np.ndarray:
-    """(N, N) 0 to 1: how unlike the cheeks' colours a place is."""
+    """(N, N) 0 to 1: how unlike the cheeks' colours a place is: their middle and whole spread, or what they are there
+    from side to side and a bounded spread, in which what is lighter may be a shine."""
     features = np.stack(_features(colour), -1)
     known = (visible > 0.5) & cheeks
     if known.sum() < 50:
         return np.zeros(visible.shape)
-    away = features - _across(features, known)
-    spread = 2.2 * 1.4826 * np.median(np.abs(away[known]), 0)
-    away /= np.clip(spread, _SPREADS, _WIDEST)
-    away[..., 0] *= np.where(away[..., 0] > 0, 1 / _DARKER, _DARKER)
-    far = np.linalg.norm(away, axis=-1)
+    far: np.ndarray = np.zeros(visible.shape)
+    for usual, widest, lighter in (
+        (np.median(features[known], 0), np.full(3, np.inf), 1 / _DARKER), (_across(features, known), _WIDEST, 0.0),
+    ):  # fmt: skip
+        away = features - usual
+        spread = 2.2 * 1.4826 * np.median(np.abs(away[known]), 0)
+        away /= np.clip(spread, _SPREADS, widest)
+        away[..., 0] *= np.where(away[..., 0] > 0, lighter, _DARKER)
+        far = np.maximum(far, np.linalg.norm(away, axis=-1))
     share = np.clip((far - _FROM) / (_TO - _FROM), 0, 1)
     return np.asarray(share * share * (3 - 2 * share))
 

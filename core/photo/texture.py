@@ -109,7 +109,7 @@ def skin_colour(texture: Texture, model: FaceModel) -> np.ndarray:
     seen = (texture.visible > 0.5) & (mask_at(model.detail_mask, len(colour)) > 0.9)
     chosen = colour[seen] if seen.any() else colour.reshape(-1, 3)
     bright = chosen.mean(1)
-    usual = (bright >= np.quantile(bright, 0.3)) & (bright <= np.quantile(bright, 0.9))
+    usual = (bright >= np.quantile(bright, 0.4)) & (bright <= np.quantile(bright, 0.95))
     return np.asarray(np.median(chosen[usual], 0), np.float32)
 
 

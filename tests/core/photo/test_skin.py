@@ -67,6 +67,15 @@ def test_light_from_a_side_makes_no_hair_of_skin_and_hides_none(face_model: Face
     assert kept[row + 12 :, 80:176].mean() > 0.97
 
 
+def test_a_shine_on_the_shadowed_side_is_no_hair(face_model: FaceModel, top: int) -> None:
+    texture = lit_from_a_side(bare(face_model, "fair"))
+    rows, columns = np.mgrid[:SIDE, :SIDE]
+    shine = np.exp(-((rows - top + 24) ** 2 + (columns - 160) ** 2) / 8**2)[..., None]
+    texture.colour[:] = np.clip(texture.colour * (1 + 0.8 * shine), 0, 1)
+    kept = without_hair(texture, face_model).visible
+    assert kept[shine[..., 0] > 0.5].mean() > 0.9
+
+
 def test_white_hair_over_blotched_cheeks_goes(face_model: FaceModel, top: int) -> None:
     """Glasses and shadows on the cheeks widen their spread: hair must not pass as one of their colours."""
     texture, row = bare(face_model, "fair"), top - SIDE // 5

@@ -119,3 +119,15 @@ def test_the_usual_colour_is_the_skins(face_model) -> None:
     colour[: SIZE // 3] = 0.05  # Hair.
     texture = Texture(colour, np.ones((SIZE, SIZE), np.float32))
     assert skin_colour(texture, face_model) == pytest.approx([0.7, 0.5, 0.4], abs=1e-3)
+
+
+def test_the_usual_colour_is_that_of_lit_skin(face_model) -> None:
+    """More than half of the skin in shadow, which is darker and warmer: the head gets the colour of the rest."""
+    lit, shade = np.array([0.75, 0.58, 0.5], np.float32), np.array([0.55, 0.38, 0.29], np.float32)
+    seen = np.argwhere(mask_at(face_model.detail_mask, SIZE) > 0.9)
+    border = int(np.quantile(seen[:, 1], 0.62))
+    colour = np.tile(lit, (SIZE, SIZE, 1))
+    colour[:, :border] = shade
+    colour += np.random.default_rng(0).normal(0, 0.01, (SIZE, SIZE, 1)).astype(np.float32)
+    texture = Texture(colour, np.ones((SIZE, SIZE), np.float32))
+    assert skin_colour(texture, face_model) == pytest.approx(lit, abs=0.03)
