@@ -3,8 +3,9 @@
 The teacher draws nasolabial folds, cheek lines and marionette lines as grooves two millimetres wide with raised rims,
 and the generator learnt them so. On a young face that smiles they look like scratches: a fold is where the cheek rolls
 over, broad and smooth. So within one region on either side the waves of a groove's width are made weaker, those of a
-fold's width stronger; pores and what lies elsewhere stay. It is a linear filter with fixed factors, which the weights'
-card gives (`finish`), because it mends what these weights were taught: weights without the entry are shown as they are.
+fold's width stronger; pores and what lies elsewhere stay. Each of the three has a soft limit, for in the faces with the
+deepest folds the grooves are slits of 1.7 mm. The factors and limits are the weights' own (`finish` in their card),
+because they mend what these weights were taught: weights without the entry are shown as they are.
 
 Heights are not otherwise touched, and nothing is learnt through it: losses, and the gauges of what was learnt, compare
 the networks' own maps. Approximate by nature: the factors were chosen by eye, on rendered smiles.
@@ -51,6 +52,10 @@ class Finish:
     """From here on nothing changes: the face's form."""
     groove_factor: float
     fold_factor: float
+    pore_limit_mm: float
+    """What is finer than a groove stays below this height: the sharp bottom of a slit is as fine as a pore."""
+    groove_limit_mm: float
+    fold_limit_mm: float
 
     def __post_init__(self) -> None:
         numbers = [n for polygon in self.regions for point in polygon for n in point]
@@ -59,7 +64,8 @@ class Finish:
             (not all(0 <= n <= 1 for n in numbers), "points must lie within 0 to 1"),
             (not 0 < self.groove_mm < self.fold_mm < self.form_mm, "groove_mm, fold_mm and form_mm must grow from 0"),
             (not 8 * self.form_mm <= self.side_mm <= 10_000, "side_mm must be eight times form_mm or more"),
-            (not 0 <= self.groove_factor <= 4 or not 0 <= self.fold_factor <= 4, "factors must be 0 to 4"),
+            (not all(0 <= n <= 8 for n in (self.groove_factor, self.fold_factor)), "factors must be 0 to 8"),
+            (not all(0 < n <= 1000 for n in self._limits), "limits must be above 0 mm"),
         ):
             if wrong:
                 raise DnpmError(f"finish: {message} (got {brief(asdict(self))})")
@@ -68,8 +74,12 @@ class Finish:
         """(B, 1, R, R) mm -> the same, softened. The argument stays."""
         key = (displacement.shape[-1], displacement.device, displacement.dtype)
         if key not in self._parts:
-            self._parts[key] = _Part.of(self, *key)
+            self._parts[key] = _Part.at(self, *key)
         return self._parts[key](displacement)
+
+    @property
+    def _limits(self) -> tuple[float, float, float]:
+        return self.pore_limit_mm, self.groove_limit_mm, self.fold_limit_mm
 
     @cached_property
     def _parts(self) -> dict[tuple[int, torch.device, torch.dtype], _Part]:
@@ -92,10 +102,10 @@ class _Part:
     """(h / k, h / k), (w / k, w / k): from those to the fold's means."""
     back: tuple[Tensor, Tensor]
     """(h, h / k), (w, w / k): cubic interpolation."""
-    factors: tuple[float, float]
+    of: Finish
 
     @classmethod
-    def of(cls, finish: Finish, size: int, device: torch.device, dtype: torch.dtype) -> Self:
+    def at(cls, finish: Finish, size: int, device: torch.device, dtype: torch.dtype) -> Self:
         """For maps of this side."""
         texels = size / finish.side_mm
         points = np.array([point for polygon in finish.regions for point in polygon])
@@ -131,18 +141,20 @@ class _Part:
             both([_gaussian(n, step, narrow) for n in sides]),
             both([_gaussian(n // step, 1, further) for n in sides]),
             both([_cubic(n, step) for n in sides]),
-            (finish.groove_factor, finish.fold_factor),
+            finish,
         )  # fmt: skip
 
     def __call__(self, displacement: Tensor) -> Tensor:
         part = displacement[..., self.rows, self.columns]
-        of_groove, of_fold = self.factors
         groove = self.groove[0] @ part @ self.groove[1].T
-        fold = self.fold[0] @ groove @ self.fold[1].T
-        broad = self.back[0] @ ((of_fold - of_groove) * groove + (1 - of_fold) * fold) @ self.back[1].T
-        change = broad.add_(_along(_along(part, self.pores, -1), self.pores, -2), alpha=of_groove - 1)
+        form = self.fold[0] @ groove @ self.fold[1].T
+        fold = _limited(self.of.fold_factor * (groove - form), self.of.fold_limit_mm)
+        smooth = self.back[0] @ torch.stack([groove, form + fold]) @ self.back[1].T
+        without_pores = _along(_along(part, self.pores, -1), self.pores, -2)
+        shown = smooth[1].add_(_limited(part - without_pores, self.of.pore_limit_mm))
+        shown.add_(_limited(without_pores.sub_(smooth[0]).mul_(self.of.groove_factor), self.of.groove_limit_mm))
         out = displacement.clone()
-        out[..., self.rows, self.columns] += self.mask * change
+        out[..., self.rows, self.columns] += self.mask * shown.sub_(part)
         return out
 
 
@@ -150,6 +162,11 @@ def of_card(card: Mapping[str, Any]) -> Finish | None:
     """The filter of these weights, None where they need none. Raises DnpmError when the entry is damaged."""
     entry = card.get(ENTRY)
     return None if entry is None else to_dataclass(Finish, entry, ENTRY)
+
+
+def _limited(height: Tensor, limit: float) -> Tensor:
+    """Small heights as they are, none above the limit."""
+    return height * torch.rsqrt(1 + (height / limit).square())
 
 
 def _along(image: Tensor, kernel: Tensor, axis: int) -> Tensor:

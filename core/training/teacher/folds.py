@@ -18,7 +18,8 @@ _WAY = (
 """Around the fold, the cheek lines and the marionette line of the left side: from the wing of the nose or the corner of
 the mouth so far outwards and upwards, in distances of the eyes' outer corners."""
 _GROOVE_MM, _FOLD_MM, _FORM_MM = 0.35, 2.2, 6.0
-_GROOVE_FACTOR, _FOLD_FACTOR = 0.35, 3.0
+_GROOVE_FACTOR, _FOLD_FACTOR = 0.35, 4.3
+_PORE_LIMIT_MM, _GROOVE_LIMIT_MM, _FOLD_LIMIT_MM = 0.05, 0.12, 0.7
 
 
 def finish(model: FaceModel) -> dict[str, Any]:
@@ -34,6 +35,6 @@ def finish(model: FaceModel) -> dict[str, Any]:
     return asdict(
         Finish(
             regions, round(float(np.linalg.norm(across)) / eyes, 1), _GROOVE_MM, _FOLD_MM, _FORM_MM, _GROOVE_FACTOR,
-            _FOLD_FACTOR,
+            _FOLD_FACTOR, _PORE_LIMIT_MM, _GROOVE_LIMIT_MM, _FOLD_LIMIT_MM,
         )
     )  # fmt: skip
