@@ -46,6 +46,8 @@ SMALL_EYES = 12.0
 """Pixels between the eyes' outer corners below which little more than the pose can be told."""
 CUT_OFF = 0.02
 """Share of the face's points outside of the picture from which the result is said to be half a guess."""
+FAR_TURN = 30.0
+"""Degrees that a head is turned aside from which most of its far half is not seen well enough to be used."""
 _SLIDERS = "the sliders (the encoder's guess for this identity and expression)"
 
 
@@ -137,6 +139,13 @@ class Reconstruction:
         cut = _outside(self.face, self.picture)
         if cut > CUT_OFF:
             notes.append(f"the picture's edge cuts off {100 * cut:.0f} % of the face: what is missing is a guess")
+        x, _, z = self.camera.position
+        turn = float(np.degrees(np.arctan2(abs(x), z)))
+        if turn > FAR_TURN:
+            notes.append(
+                f"the head is turned aside by {turn:.0f} degrees: the far half's colours are mostly the near half "
+                "mirrored, and its shape is a guess; a photo from the front beside this one helps"
+            )
         if _luminance(self.face, self.picture) < DARKEST:
             notes.append("the photo is very dark: how light its skin is was guessed from its hue; choose its tone")
         if self.iris is None:

@@ -41,8 +41,9 @@ _BROW_MM, _LASH_MM, _LIP_MM, _SOFT_MM = 5.5, 1.0, 0.5, 1.5
 """How far from their landmarks brows, lashes and lips reach, and over what they end."""
 _AROUND_MM = 8.0
 """Standard deviation of the skin that they are held against."""
-_AGAINST = (0.1, 1.15)
-"""Share of the skin's light that they have at least and at most."""
+_AGAINST, _LIPS_LEAST = (0.1, 1.15), 0.35
+"""Share of the skin's light that they have at least and at most; the least of lips: red ones are dark, and as grey clay
+look black."""
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
@@ -96,12 +97,16 @@ def painted_clay(result: Reconstruction, model: FaceModel) -> Paint:
                                        (42, 48, True, _LASH_MM), (48, 60, True, _LIP_MM)):  # fmt: skip
         away = away_from(places[first:last], mm, closed)
         painted = np.maximum(painted, np.clip((reach + _SOFT_MM - away) / _SOFT_MM, 0, 1))
-    painted, lips = (resized(image[..., None].astype(np.float32), light.shape)[..., 0] for image in (painted, lips))
+    near = lips <= _LIP_MM + _SOFT_MM
+    painted, lips, near = (
+        resized(image[..., None].astype(np.float32), light.shape)[..., 0] for image in (painted, lips, near)
+    )
     broad = _AROUND_MM / mm * len(light) / ZONES
     skin = ndimage.gaussian_filter((1 - painted) * light, broad) / np.maximum(
         ndimage.gaussian_filter(1 - painted, broad), 1e-3
     )
     dark = np.clip(light / np.maximum(skin, 1e-3), *_AGAINST)
+    dark = np.maximum(dark, _LIPS_LEAST * near)
     clay = to_linear(_CLAY) * (1 + painted * (dark - 1))[..., None]
     inner = to_linear(_CLAY) * float(np.median(dark[lips <= 0]))
     return Paint(from_linear(clay).astype(np.float32), _CLAY, to_linear(_CLAY * 0.6), from_linear(inner))

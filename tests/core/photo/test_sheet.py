@@ -60,6 +60,13 @@ def test_brows_and_lips_are_the_persons(face_model: FaceModel) -> None:
     assert dark.lips.mean() < faint.lips.mean() < dark.base.mean()
 
 
+def test_dark_red_lips_are_no_black_clay(face_model: FaceModel) -> None:
+    uv, clay = landmark_uv(face_model), painted_clay(dressed(face_model, 0.3, 0.15), face_model)
+    nose, mouth, brow = (grey(clay.skin, uv[k], face_model) for k in (29, 51, 19))
+    assert 0.5 * nose < mouth < 0.75 * nose
+    assert brow < mouth
+
+
 def test_nothing_else_of_the_skin_shows(face_model: FaceModel) -> None:
     plain, marked = (painted_clay(dressed(face_model, 0.5, 0.8, b), face_model).skin for b in (1.0, 0.4))
     cheek = landmark_uv(face_model)[41] - [0, 16 / uv_scale(face_model)]
