@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..arkit import ARKIT_NAMES
 from ..detail_layout import detail_layout
 from ..locate import BUILT
 from ..model import FaceModel, with_skin_rows
+from ..sockets import whole
 from .carrier import SIDES, Carrier
 from .data import BaseData
 from .finish import Finish
@@ -154,6 +155,7 @@ def build_face_model(
     crowd = people(builder, samples)
     log.info("compressing")
     model = assemble(builder, crowd, {"inputs": inputs, "identities": str(n_identities), "seed": str(seed)})
+    model = replace(model, neutral=model.neutral + whole(model))
     model.save(path)
     log.info("wrote %s (%.0f MB)", path, path.stat().st_size / 1e6)
     return path
@@ -232,7 +234,7 @@ def _inputs(data: str, n_identities: int, seed: int) -> str:
     here = Path(__file__).resolve().parent
     for path in [
         *sorted(here.glob("*.py")),
-        *(here.parent / f"{m}.py" for m in ("chart", "detail_layout", "landmarks", "skin_components")),
+        *(here.parent / f"{m}.py" for m in ("chart", "detail_layout", "landmarks", "skin_components", "sockets")),
     ]:
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -17,6 +17,7 @@ from ...errors import DnpmError
 from ...face_model import presets
 from ...face_model.model import FaceModel
 from ...face_model.sampling import IDENTITY_LIMIT
+from ...face_model.sockets import UnseenSockets
 from ...geometry.mesh import vertex_normals
 from ..camera import Camera
 from ..landmarks.detect import Face
@@ -35,7 +36,6 @@ from .shading import ShadingReader, UsualSkin
 from .shared import weight
 from .skull import UnseenSkull
 from .smile import smiled
-from .sockets import UnseenSockets
 from .visible import VisibleFeatures
 
 SPREAD = 0.012
