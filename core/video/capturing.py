@@ -165,7 +165,7 @@ def finished(
     quality = np.stack([row for row, there in zip(readings.quality, seen, strict=True) if there])
     sure = confidence(quality)
     doubt = 1 / np.maximum(sure, 0.2)
-    curves = smoothing.smoothed(at, raw, doubt, choices.smoothing).clip(0, 1)
+    curves = smoothing.smoothed(at, raw, doubt, choices.smoothing, smoothing.LEAST_OF_EXPRESSIONS).clip(0, 1)
     if choices.smoothing > 0:
         curves = smoothing.with_contacts(raw.clip(0, 1), curves)
     poses = np.stack([row for row, there in zip(readings.poses, seen, strict=True) if there]).astype(float)

@@ -16,6 +16,10 @@ from ..speech.contact import opening
 _REST_HZ, _FAST_HZ = 1.0, 12.0
 """Cut-off at rest and in fast motion."""
 _LEAST_NOISE = 0.003
+LEAST_OF_EXPRESSIONS = np.full(len(ARKIT_NAMES), _LEAST_NOISE)
+"""(52,) noise that each expression's reading has at least. A jaw to the side is hard to tell from a turn of the head:
+its reading may rest for seconds and then jump for three pictures, which the second differences do not show."""
+LEAST_OF_EXPRESSIONS[[ARKIT_NAMES.index(name) for name in ("jawLeft", "jawRight")]] = 0.012
 _MOVING = (6.0, 12.0)
 """Differences over the window, in standard deviations of their noise: up to the first nothing moves (noise of pictures
 that follow each other is alike, so that it passes for less than it is); from the second on it moves for sure."""
@@ -41,17 +45,19 @@ def noise_of(values: np.ndarray, apart: int = 1) -> np.ndarray:
 
 
 def smoothed(
-    times: np.ndarray, values: np.ndarray, doubt: np.ndarray | None = None, amount: float = 1.0
+    times: np.ndarray, values: np.ndarray, doubt: np.ndarray | None = None, amount: float = 1.0,
+    least: np.ndarray | float = _LEAST_NOISE,
 ) -> np.ndarray:  # fmt: skip
     """(T,) seconds, (T, C) -> (T, C). doubt (T,): how many times as noisy a picture is as usual; amount: 0 changes
-    nothing, 1 is usual, more rests more. Values must not be limited before: noise is measured by what is below 0, too.
+    nothing, 1 is usual, more rests more; least: of the noise, for all channels or (C,). Values must not be limited
+    before: noise is measured by what is below 0, too.
     """
     count = len(values)
     if count < 3 or amount <= 0:
         return np.array(values, float)
     values = np.asarray(values, float)
     steps = np.maximum(np.diff(times), 1e-4)
-    noise = noise_of(values, max(1, round(_ALIKE_S / float(np.median(steps))))) * amount
+    noise = np.maximum(noise_of(values, max(1, round(_ALIKE_S / float(np.median(steps))))), least) * amount
     rest, fast = _acceleration(_REST_HZ, noise), _acceleration(_FAST_HZ, noise)
     scale = np.ones(count) if doubt is None else np.maximum(doubt, 1.0)
     moving = _motion(times, values, noise, scale)

@@ -8,7 +8,7 @@ import pytest
 from dnpm.core.face_model.arkit import ARKIT_NAMES
 from dnpm.core.speech.contact import opening
 from dnpm.core.video.rest import rest_of
-from dnpm.core.video.smoothing import noise_of, smoothed, with_contacts
+from dnpm.core.video.smoothing import LEAST_OF_EXPRESSIONS, noise_of, smoothed, with_contacts
 
 
 @pytest.fixture
@@ -106,3 +106,14 @@ def test_a_person_whose_lips_rest_open_rests_so(rng: np.random.Generator) -> Non
     found, places = rest_of(times, readings, opening=opening)
     assert found[0] == pytest.approx(0.09, abs=0.01)
     assert (opening[places] == 0.09).all()
+
+
+def test_a_jaw_that_jumps_for_three_pictures_is_held_still() -> None:
+    times = np.arange(150) / 25
+    values = np.random.default_rng(0).normal(0, 0.001, (len(times), len(ARKIT_NAMES)))
+    jaw = ARKIT_NAMES.index("jawLeft")
+    values[70:73, jaw] = 0.1
+    free, held = smoothed(times, values)[:, jaw], smoothed(times, values, least=LEAST_OF_EXPRESSIONS)[:, jaw]
+    assert held.max() < 0.4 * free.max()
+    other = ARKIT_NAMES.index("mouthSmileLeft")
+    assert LEAST_OF_EXPRESSIONS[other] < LEAST_OF_EXPRESSIONS[jaw]
