@@ -18,88 +18,23 @@ ACTOR = 189
 ACTOR_LOOK = {"tone": "fair", "stubble": 0.35, "freckles": 0.2, "iris": "hazel", "hair": 0.6, "hair_colour": "brown",
               "brow_width": 1.2, "brow_arch": 0.6}  # fmt: skip
 PEOPLE: dict[int, tuple[str, dict[str, Any]]] = {
-    115: (
-        "woman, 24",
-        {
-            "tone": "porcelain",
-            "freckles": 1.4,
-            "iris": "green",
-            "hair": 0.8,
-            "hair_colour": "red",
-            "brow_width": 0.7,
-            "brow_arch": 1.2,
-        },
-    ),
-    69: (
-        "man, 36",
-        {"tone": "medium", "stubble": 0.8, "iris": "dark", "hair": 1.0, "brow_width": 1.4, "brow_arch": 0.3},
-    ),
-    57: (
-        "woman, 30",
-        {"tone": "olive", "freckles": 0.0, "iris": "hazel", "hair": 0.9, "brow_width": 0.9, "brow_arch": 0.9},
-    ),
-    120: (
-        "man, 46",
-        {
-            "tone": "deep",
-            "stubble": 0.3,
-            "flush": 0.6,
-            "iris": "dark",
-            "hair": 0.9,
-            "brow_width": 1.2,
-            "brow_arch": 0.6,
-        },
-    ),
-    56: (
-        "woman, 46",
-        {
-            "tone": "medium",
-            "freckles": 0.1,
-            "iris": "dark",
-            "hair": 1.0,
-            "hair_colour": "black",
-            "brow_width": 0.6,
-            "brow_arch": 0.5,
-        },
-    ),
-    123: (
-        "man, 66",
-        {
-            "tone": "brown",
-            "stubble": 0.5,
-            "iris": "dark",
-            "hair": 0.7,
-            "hair_colour": "grey",
-            "brow_width": 1.4,
-            "brow_arch": 0.4,
-        },
-    ),
-    128: (
-        "woman, 79",
-        {
-            "tone": "fair",
-            "brows": 0.8,
-            "iris": "blue",
-            "hair": 0.9,
-            "hair_colour": "white",
-            "brow_width": 0.6,
-            "brow_arch": 0.8,
-        },
-    ),
-    74: (
-        "man, 72",
-        {
-            "tone": "porcelain",
-            "flush": 1.4,
-            "brows": 0.9,
-            "iris": "grey",
-            "hair": 0.35,
-            "hair_colour": "grey",
-            "brow_width": 1.5,
-            "brow_arch": 0.7,
-        },
-    ),
-}
+    115: ("woman, 24", {"tone": "porcelain", "freckles": 1.4, "iris": "green",
+                        "hair": 0.8, "hair_colour": "red", "brow_width": 0.7, "brow_arch": 1.2}),
+    69: ("man, 36", {"tone": "medium", "stubble": 0.8, "iris": "dark",
+                     "hair": 1.0, "brow_width": 1.4, "brow_arch": 0.3}),
+    57: ("woman, 30", {"tone": "olive", "freckles": 0.0, "iris": "hazel",
+                       "hair": 0.9, "brow_width": 0.9, "brow_arch": 0.9}),
+    120: ("man, 46", {"tone": "deep", "stubble": 0.3, "flush": 0.6, "iris": "dark",
+                      "hair": 0.9, "brow_width": 1.2, "brow_arch": 0.6}),
+    56: ("woman, 46", {"tone": "medium", "freckles": 0.1, "iris": "dark",
+                       "hair": 1.0, "hair_colour": "black", "brow_width": 0.6, "brow_arch": 0.5}),
+    123: ("man, 66", {"tone": "brown", "stubble": 0.5, "iris": "dark",
+                      "hair": 0.7, "hair_colour": "grey", "brow_width": 1.4, "brow_arch": 0.4}),
+    128: ("woman, 79", {"tone": "fair", "brows": 0.8, "iris": "blue",
+                        "hair": 0.9, "hair_colour": "white", "brow_width": 0.6, "brow_arch": 0.8}),
+    74: ("man, 72", {"tone": "porcelain", "flush": 1.4, "brows": 0.9, "iris": "grey",
+                     "hair": 0.35, "hair_colour": "grey", "brow_width": 1.5, "brow_arch": 0.7}),
+}  # fmt: skip
 """Seeds of the eight identities at rest, what the face model's own regression says of them, and their looks."""
 VIEW = {"name": "portrait", "azimuth": 21, "elevation": 3, "target": "portrait", "zoom": 1.1}
 CLOSE = {"name": "closeup", "azimuth": 30, "elevation": 2, "target": "face", "zoom": 1.35}

@@ -26,6 +26,7 @@ from torch import Tensor
 from ..errors import DnpmError
 from ..files.inputs import brief
 from ..files.json_file import to_dataclass
+from ..geometry.polygon import inside
 
 ENTRY = "finish"
 _BORDER_MM = 1.7
@@ -116,9 +117,9 @@ class _Part:
         rows = slice(round((1 - high[1]) * size), round((1 - low[1]) * size))
         u = (np.arange(size)[columns] + 0.5) / size
         v = 1 - (np.arange(size)[rows] + 0.5) / size
-        inside = np.zeros((len(v), len(u)))
+        within = np.zeros((len(v), len(u)))
         for polygon in finish.regions:
-            inside[_inside(np.array(polygon), u[None, :], v[:, None])] = 1.0
+            within[inside(np.array(polygon), u[None, :], v[:, None])] = 1.0
         sides = (len(v), len(u))
         soft = [_gaussian(n, 1, _BORDER_MM * texels) for n in sides]
         step = 1
@@ -137,7 +138,7 @@ class _Part:
             return one, other
 
         return cls(
-            rows, columns, tensor(soft[0] @ inside @ soft[1].T), tensor(pores / pores.sum()),
+            rows, columns, tensor(soft[0] @ within @ soft[1].T), tensor(pores / pores.sum()),
             both([_gaussian(n, step, narrow) for n in sides]),
             both([_gaussian(n // step, 1, further) for n in sides]),
             both([_cubic(n, step) for n in sides]),
@@ -192,12 +193,3 @@ def _cubic(length: int, step: int) -> np.ndarray:
     """(length, length / step): between such middles."""
     known = torch.eye(length // step, dtype=torch.float64)[None, None]
     return np.asarray(F.interpolate(known, (length, length // step), mode="bicubic", align_corners=False)[0, 0].numpy())
-
-
-def _inside(polygon: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """Which points (u, v) lie in the polygon (n, 2): an odd number of its edges lie to their right."""
-    odd = np.zeros(np.broadcast(u, v).shape, bool)
-    for (u0, v0), (u1, v1) in zip(polygon, np.roll(polygon, -1, 0), strict=True):
-        if v0 != v1:
-            odd ^= ((v0 > v) != (v1 > v)) & (u < u0 + (v - v0) * (u1 - u0) / (v1 - v0))
-    return odd

@@ -120,6 +120,7 @@ class Look:
 
     @property
     def brow_srgb(self) -> Colour:
+        """Colour of the brows."""
         if self.hair_colour not in _GREYS:
             return self.hair_srgb
         r, g, b = (

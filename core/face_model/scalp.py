@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..geometry.polygon import inside
 from .model import FaceModel
 
 _EDGE = 0.3
@@ -40,15 +41,10 @@ def scalp_weights(model: FaceModel) -> np.ndarray:
 
 
 def _inwards(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
-    """(N,) signed distances of points (N, 2) from a closed polygon (M, 2), positive within it (even-odd rule)."""
-    nearest, crossing = np.full(len(points), np.inf), np.zeros(len(points), bool)
-    x, y = points.T
+    """(N,) signed distances of points (N, 2) from a closed polygon (M, 2), positive within it."""
+    nearest = np.full(len(points), np.inf)
     for start, end in zip(polygon, np.roll(polygon, -1, 0), strict=True):
         along = end - start
         t = np.clip((points - start) @ along / (along @ along), 0, 1)
         nearest = np.minimum(nearest, np.linalg.norm(points - start - t[:, None] * along, axis=1))
-        if start[1] != end[1]:
-            crossing ^= ((start[1] > y) != (end[1] > y)) & (
-                x < along[0] * (y - start[1]) / along[1] + start[0]
-            )  # fmt: skip
-    return np.where(crossing, nearest, -nearest)
+    return np.where(inside(polygon, *points.T), nearest, -nearest)

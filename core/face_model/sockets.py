@@ -24,7 +24,7 @@ _PIXELS = 3.0
 _ROUNDS = 2
 _AWAY_MM = 1000.0
 _FIRST_PERSON = 500_000
-"""The seed of the first of those random people; nobody else draws them."""
+"""The seed of the first of those random people."""
 _EYES = (("eye_left", "eyeBlinkLeft"), ("eye_right", "eyeBlinkRight"))
 
 

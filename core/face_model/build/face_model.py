@@ -234,7 +234,10 @@ def _inputs(data: str, n_identities: int, seed: int) -> str:
     here = Path(__file__).resolve().parent
     for path in [
         *sorted(here.glob("*.py")),
-        *(here.parent / f"{m}.py" for m in ("chart", "detail_layout", "landmarks", "skin_components", "sockets")),
+        *(
+            here.parent / f"{m}.py"
+            for m in ("chart", "detail_layout", "landmarks", "sampling", "skin_components", "sockets")
+        ),
     ]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
