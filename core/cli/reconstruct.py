@@ -105,7 +105,7 @@ def run(args: argparse.Namespace) -> int:
         for file in files:
             read_picture(file)  # What is wrong with it is told before any network is loaded.
     from ..photo.open import open_reconstructor
-    from ..photo.reconstruct import PictureOptions
+    from ..photo.wanted_face import PictureOptions
 
     options = PictureOptions(box, args.face - 1)
     tools = open_reconstructor(args.face_model, args.weights, args.landmarks, args.trust, args.refine, args.wrinkles)

@@ -33,15 +33,15 @@ from .fit.solve import Fit, Fitter, Locks, Pin
 from .fit.solve import Picture as FitPicture
 from .image_file import Picture
 from .iris import iris_colour
-from .landmarks.detect import Face, find_faces
+from .landmarks.detect import Face
 from .landmarks.networks import LandmarkNetworks
 from .render import to_linear
 from .skin import skin_only
 from .skin_lines import SkinLineReader, SkinRegression
 from .skin_view import SkinView, SkinViewer
 from .texture import Texture, fill_mirrored, meeting, photo_alpha, skin_colour, unwrap
+from .wanted_face import PictureOptions, find_wanted
 
-Box = tuple[float, float, float, float]
 SMALL_EYES = 12.0
 """Pixels between the eyes' outer corners below which little more than the pose can be told."""
 CUT_OFF = 0.02
@@ -72,16 +72,6 @@ class Restorer(Protocol):
     ) -> Restored:  # fmt: skip
         """texture: filled, with what was seen; view: the skin without its light; identity (n_id,), expression
         (n_exp,)."""
-
-
-@dataclass(frozen=True)
-class PictureOptions:
-    """What an artist asks for one picture: a box (left, top, width, height) in the photo's pixels, or which of the
-    found faces (0 is the largest), and points pinned to pixels of the photo."""
-
-    box: Box | None = None
-    which: int = 0
-    pins: tuple[Pin, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -219,7 +209,8 @@ class Reconstructor:
         watch = _Watch()
         yield "landmarks"
         with watch("landmarks"):
-            found = [find_wanted(p, self.networks, one) for p, one in zip(pictures, options, strict=True)]
+            wanted = [find_wanted(p, self.networks, one) for p, one in zip(pictures, options, strict=True)]
+            pictures, found = [picture for picture, _, _ in wanted], [(face, count) for _, face, count in wanted]
         yield "fit"
         with watch("fit"):
             fit = self.fitter.fit(
@@ -294,28 +285,6 @@ class Reconstructor:
         with torch.inference_mode():
             image = self.detail.displacement(*given, resolution=resolution)
         return np.asarray(image[0, 0].float().cpu().numpy(), np.float32)
-
-
-def find_wanted(
-    picture: Picture, networks: LandmarkNetworks, options: PictureOptions | None = None
-) -> tuple[Face, int]:
-    """The face that is asked for, and how many there are. Raises DnpmError when there is none."""
-    options = options or PictureOptions()
-    box = None
-    if options.box is not None:
-        left, top, width, height = (float(n) * picture.factor for n in options.box)
-        box = (left, top, width, height)
-    faces = find_faces(picture.image, networks, box, closely=options.which + 1)
-    if not faces and box is not None:
-        raise DnpmError(f"{picture.name}: no face was found in the box {options.box}; draw it around the whole face")
-    if not faces:
-        raise DnpmError(
-            f"{picture.name}: no face was found ({picture.size[0]} x {picture.size[1]} pixels); crop the photo to the "
-            "face, or give a box around it"
-        )
-    if not 0 <= options.which < len(faces):
-        raise DnpmError(f"{picture.name}: has {len(faces)} faces; there is no face {options.which + 1}")
-    return faces[options.which], len(faces)
 
 
 def with_relief(displacement: np.ndarray, relief: np.ndarray) -> np.ndarray:

@@ -33,7 +33,8 @@ from ..task_registry import TaskRegistry
 
 if TYPE_CHECKING:
     from ....photo.image_file import Picture
-    from ....photo.reconstruct import PictureOptions, Reconstruction, Reconstructor
+    from ....photo.reconstruct import Reconstruction, Reconstructor
+    from ....photo.wanted_face import PictureOptions
 
 MOST = 12
 """Photos of one person at once."""
@@ -142,7 +143,7 @@ def _check_count(name: str, value: int) -> None:
 
 def _options(photo: Photo) -> PictureOptions:
     from ....photo.fit.solve import Pin
-    from ....photo.reconstruct import PictureOptions
+    from ....photo.wanted_face import PictureOptions
 
     _check_count("which", photo.which)
     if photo.box is not None and min(photo.box[2:]) <= 0:

@@ -50,7 +50,7 @@ def test_the_same_face_as_without_the_worker(client, pixels: np.ndarray) -> None
     assert [share for share, _ in told] == sorted(share for share, _ in told)
 
     from dnpm.core.photo.fit.solve import Pin
-    from dnpm.core.photo.reconstruct import PictureOptions
+    from dnpm.core.photo.wanted_face import PictureOptions
 
     expected = open_reconstructor().run(
         [picture_of(pixels, "drawn"), picture_of(small, "small")],
