@@ -23,13 +23,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from dnpm.core.batch.demo import ACTOR
+from dnpm.core.batch.sliders import identity_vector
 from dnpm.core.capture.read import read_capture
 from dnpm.core.errors import DnpmError
 from dnpm.core.evaluation.painter import Painter
 from dnpm.core.evaluation.performance import RESOLUTION, as_sliders
 from dnpm.core.face_model import tongue
 from dnpm.core.face_model.arkit import ARKIT_NAMES, TIP_UP
-from dnpm.core.face_model.sampling import random_identity
 from dnpm.core.files import contact_sheet
 from dnpm.core.photo.portrait import portrait
 from dnpm.core.speech import contact, emotions
@@ -84,7 +84,7 @@ def _row(text: str, animator: Animator, painter: Painter, style: str | None) -> 
         track = animate(open_sound(sound), animator, fps=30.0, speaker=style, controls=controls).track
     curves = track.expression.clip(0, 1)
     up = np.zeros(len(curves)) if track.tip_up is None else track.tip_up
-    identity = random_identity(painter.model, ACTOR)
+    identity = identity_vector(ACTOR, painter.model)
     tiles = [_mouth(painter, identity, curves[k], up[k]) for k in moments(curves, up)]
     places = _with_open_eyes(curves)
     made = np.stack([painter.shown(identity, as_sliders(painter, curves[k]), RESOLUTION) for k in places])
@@ -111,7 +111,7 @@ def _tongue(text: str, animator: Animator, painter: Painter) -> list[tuple[str, 
     up = track.tip_up
     if up is None:
         raise DnpmError("these weights cannot tell where the tongue is: make their readout first")
-    identity = random_identity(painter.model, ACTOR)
+    identity = identity_vector(ACTOR, painter.model)
     rows: list[tuple[str, list[Image.Image]]] = [("spoken", []), ("without", [])]
     lips = contact.opening(track.expression)
     for name in PHONES:

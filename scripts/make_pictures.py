@@ -123,7 +123,7 @@ def performance(work: Path) -> CurveTrack:
 
 def job(take: CurveTrack) -> dict[str, Any]:
     """The batch: frames of a smile with their maps, and moments of the take."""
-    actor = {"identity": {"seed": ACTOR}, "look": ACTOR_LOOK}
+    actor = {"identity": ACTOR, "look": ACTOR_LOOK}
     smile = EXPRESSIONS["smile"]
     items: list[dict[str, Any]] = [
         {"name": f"frame_{k}", "expression": {name: step * value for name, value in smile.items()},

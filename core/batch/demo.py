@@ -13,29 +13,29 @@ from ..errors import DnpmError
 from ..files import contact_sheet
 from ..files.writing import writing
 
-ACTOR = 189
-"""Seed of the identity that goes through the expressions: a man of about 55, whose lines show."""
+ACTOR: dict[str, Any] = {"seed": 189, "age": 55}
+"""The identity that goes through the expressions: a man whose lines show."""
 ACTOR_LOOK = {"tone": "fair", "stubble": 0.35, "freckles": 0.2, "iris": "hazel", "hair": 0.6, "hair_colour": "brown",
               "brow_width": 1.2, "brow_arch": 0.6}  # fmt: skip
-PEOPLE: dict[int, tuple[str, dict[str, Any]]] = {
-    115: ("woman, 24", {"tone": "porcelain", "freckles": 1.4, "iris": "green",
+PEOPLE: dict[int, tuple[str, int, dict[str, Any]]] = {
+    115: ("woman", 24, {"tone": "porcelain", "freckles": 1.4, "iris": "green",
                         "hair": 0.8, "hair_colour": "red", "brow_width": 0.7, "brow_arch": 1.2}),
-    69: ("man, 36", {"tone": "medium", "stubble": 0.8, "iris": "dark",
+    69: ("man", 36, {"tone": "medium", "stubble": 0.8, "iris": "dark",
                      "hair": 1.0, "brow_width": 1.4, "brow_arch": 0.3}),
-    57: ("woman, 30", {"tone": "olive", "freckles": 0.0, "iris": "hazel",
+    57: ("woman", 30, {"tone": "olive", "freckles": 0.0, "iris": "hazel",
                        "hair": 0.9, "brow_width": 0.9, "brow_arch": 0.9}),
-    120: ("man, 46", {"tone": "deep", "stubble": 0.3, "flush": 0.6, "iris": "dark",
+    120: ("man", 46, {"tone": "deep", "stubble": 0.3, "flush": 0.6, "iris": "dark",
                       "hair": 0.9, "brow_width": 1.2, "brow_arch": 0.6}),
-    56: ("woman, 46", {"tone": "medium", "freckles": 0.1, "iris": "dark",
+    56: ("woman", 46, {"tone": "medium", "freckles": 0.1, "iris": "dark",
                        "hair": 1.0, "hair_colour": "black", "brow_width": 0.6, "brow_arch": 0.5}),
-    123: ("man, 66", {"tone": "brown", "stubble": 0.5, "iris": "dark",
+    123: ("man", 66, {"tone": "brown", "stubble": 0.5, "iris": "dark",
                       "hair": 0.7, "hair_colour": "grey", "brow_width": 1.4, "brow_arch": 0.4}),
-    128: ("woman, 79", {"tone": "fair", "brows": 0.8, "iris": "blue",
+    128: ("woman", 79, {"tone": "fair", "brows": 0.8, "iris": "blue",
                         "hair": 0.9, "hair_colour": "white", "brow_width": 0.6, "brow_arch": 0.8}),
-    74: ("man, 72", {"tone": "porcelain", "flush": 1.4, "brows": 0.9, "iris": "grey",
+    74: ("man", 72, {"tone": "porcelain", "flush": 1.4, "brows": 0.9, "iris": "grey",
                      "hair": 0.35, "hair_colour": "grey", "brow_width": 1.5, "brow_arch": 0.7}),
 }  # fmt: skip
-"""Seeds of the eight identities at rest, what the face model's own regression says of them, and their looks."""
+"""Seeds of the eight identities at rest, what the face model's sliders say of them, their years and looks."""
 VIEW = {"name": "portrait", "azimuth": 21, "elevation": 3, "target": "portrait", "zoom": 1.1}
 CLOSE = {"name": "closeup", "azimuth": 30, "elevation": 2, "target": "face", "zoom": 1.35}
 SKIN = {"name": "skin", "azimuth": 52, "elevation": 2, "target": "eyes", "zoom": 1.7}
@@ -68,12 +68,13 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
 
 def demo_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
     """The job, in the job file's own form: 8 expressions, 8 people, and close-ups with and without the detail."""
-    actor = {"identity": {"seed": ACTOR}, "look": ACTOR_LOOK}
+    actor = {"identity": ACTOR, "look": ACTOR_LOOK}
     items: list[dict[str, Any]] = [
         {"name": f"expression_{name}", "expression": values} | actor for name, values in EXPRESSIONS.items()
     ]
     items += [
-        {"name": f"person_{seed}", "identity": {"seed": seed}, "look": look} for seed, (_, look) in PEOPLE.items()
+        {"name": f"person_{seed}", "identity": {"seed": seed, "age": years}, "look": look}
+        for seed, (_, years, look) in PEOPLE.items()
     ]
     close = {"size": [round(1.5 * side) for side in size], "subdivision": 3, "expression": EXPRESSIONS["anger"]} | actor
     files = {"outputs": ["png", "exr", "map_png", "blend"], "views": [CLOSE, SKIN]}
@@ -93,11 +94,14 @@ def make_sheets(items: Path, out: Path) -> list[tuple[Path, str]]:
         out / "expressions.png",
         [(items / f"expression_{name}" / view, name) for name in EXPRESSIONS],
         4,
-        f"One identity (seed {ACTOR}) in eight expressions",
+        f"One identity (seed {ACTOR['seed']}, {ACTOR['age']} years) in eight expressions",
     )
     contact_sheet.contact_sheet(
         out / "identities.png",
-        [(items / f"person_{seed}" / view, f"{who} (seed {seed})") for seed, (who, _) in PEOPLE.items()],
+        [
+            (items / f"person_{seed}" / view, f"{who}, {years} (seed {seed})")
+            for seed, (who, years, _) in PEOPLE.items()
+        ],
         4,
         "Eight identities at rest",
     )

@@ -10,8 +10,8 @@ from .demo import EXPRESSIONS, VIEW, read_exr
 
 COMPONENTS = (1, 2, 3, 4)
 STEPS = (-3.0, -2.0, 2.0, 3.0)
-ACTOR = 12
-"""Seed of the identity of Figure 4."""
+ACTOR = {"seed": 12, "age": 45}
+"""The identity of Figure 4."""
 _FROWN = {"browDownLeft": 1.0, "browDownRight": 1.0}
 TEN: dict[str, dict[str, float]] = {"at rest": {}} | EXPRESSIONS | {"brows down": _FROWN}
 
@@ -24,7 +24,7 @@ def figures_job(size: tuple[int, int], samples: int) -> dict[str, Any]:
             identity = [0.0] * (component - 1) + [step]
             items.append({"name": _name(component, step), "identity": identity})
     for k, (_, values) in enumerate(TEN.items()):
-        items.append({"name": f"expression_{k}", "identity": {"seed": ACTOR}, "expression": values})
+        items.append({"name": f"expression_{k}", "identity": ACTOR, "expression": values})
     settings = {"size": list(size), "samples": samples, "views": [VIEW], "outputs": ["png", "exr"], "subdivision": 3}
     return {"settings": settings, "items": items}
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from ..errors import DnpmError
 from ..face_model.looks import Look, read_look
+from ..face_model.sampling import OLDEST, YOUNGEST
 from ..files import json_file, names
 from ..files.inputs import brief, one_line, shown_path
 from .views import View, read_view
@@ -25,7 +26,8 @@ ENGINES = ("cycles", "eevee", "workbench")
 _MOST_PROBLEMS = 20
 MOST_ITEMS = 100_000
 Spec = Any
-"""Sliders as they stand in the job: a list of numbers, {name: value}, {"seed": n, "strength": s}, or None."""
+"""Sliders as they stand in the job: a list of numbers, {name: value}, {"seed": n, "strength": s} (an identity's with an
+"age" in years, if wanted), or None."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ class _Checker:
                 self.say(kind, "must be an object of names")
                 library = {}
             self.libraries[kind] = {
-                name: self.spec(f"{kind}.{name}", spec)
+                name: self.spec(f"{kind}.{name}", spec, aged=kind == "identities")
                 for name, spec in library.items()
                 if self.part(f"{kind}.{name}", name)
             }
@@ -178,7 +180,7 @@ class _Checker:
         own_settings = {key: value for key, value in entry.items() if key in settings_keys}
         return Item(
             name=str(name),
-            identity=self.spec(f"{where}.identity", entry.get("identity"), self.libraries["identities"]),
+            identity=self.spec(f"{where}.identity", entry.get("identity"), self.libraries["identities"], aged=True),
             expression=self.spec(f"{where}.expression", entry.get("expression"), self.libraries["expressions"]),
             preset=self.folder / preset if preset else None,
             settings=self.settings(where, own_settings, settings),
@@ -200,7 +202,7 @@ class _Checker:
         for key in sorted(set(entry) - known):
             self.say(where, f"unknown key {brief(key)} (known: {', '.join(sorted(known))})")
 
-    def spec(self, where: str, spec: object, known: dict[str, Spec] | None = None) -> Spec:
+    def spec(self, where: str, spec: object, known: dict[str, Spec] | None = None, *, aged: bool = False) -> Spec:
         """The sliders, a name of the job's own looked up; whether the model has such sliders is known only later."""
         if isinstance(spec, str):
             if known is not None and spec in known:
@@ -215,11 +217,13 @@ class _Checker:
             if not all(_is_number(value) for value in spec):
                 self.say(where, "a list must hold finite numbers alone")
         elif isinstance(spec, dict) and "seed" in spec:
-            self.unknown_keys(where, spec, {"seed", "strength"})
+            self.unknown_keys(where, spec, {"seed", "strength"} | ({"age"} if aged else set()))
             if not json_file.is_whole(spec["seed"], 0):
                 self.say(f"{where}.seed", "must be a whole number from 0 up")
             if not _is_number(spec.get("strength", 1.0)):
                 self.say(f"{where}.strength", "must be a number")
+            if aged and not json_file.is_number(spec.get("age", YOUNGEST), YOUNGEST, OLDEST):
+                self.say(f"{where}.age", f"must be {YOUNGEST:g} to {OLDEST:g} years")
         elif isinstance(spec, dict):
             for key, value in spec.items():
                 if not _is_number(value):

@@ -8,6 +8,7 @@ from ..errors import DnpmError
 from ..face_model.looks import DEFAULT_LOOK, Look
 from ..face_model.model import FaceModel
 from ..face_model.presets import read_preset, tip_up_of, vectors
+from ..face_model.random_look import random_look
 from ..face_model.sampling import random_expression, random_person
 from ..face_model.skin_settings import SkinSettings
 from .job import Item, Spec
@@ -37,11 +38,14 @@ def resolve(item: Item, model: FaceModel) -> tuple[np.ndarray, np.ndarray, float
     )
 
 
-def look_of(item: Item) -> Look:
-    """The item's look: its own, else its preset's, else a new face's. Raises DnpmError when the preset is damaged."""
+def look_of(item: Item, model: FaceModel) -> Look:
+    """The item's look: its own, else its preset's, else of a random person such colours as suit the shape (those of
+    *Random* in the sidebar), else a new face's. Raises DnpmError when the preset is damaged."""
     if item.settings.look is not None:
         return item.settings.look
     look = None if item.preset is None else read_preset(item.preset).look
+    if look is None and isinstance(item.identity, dict) and "seed" in item.identity:
+        return random_look(model, int(item.identity["seed"]), identity_vector(item.identity, model))
     return DEFAULT_LOOK if look is None else look
 
 
@@ -81,7 +85,7 @@ def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None
     if spec is None:
         return start
     if isinstance(spec, dict) and "seed" in spec:
-        return random_person(model, int(spec["seed"]), float(spec.get("strength", 1.0)))
+        return random_person(model, int(spec["seed"]), float(spec.get("strength", 1.0)), spec.get("age"))
     if isinstance(spec, dict):
         places = {label: k for k, label in enumerate(model.identity_labels)}
         places |= {str(k + 1): k for k in range(model.n_id)}

@@ -45,7 +45,7 @@ def read_face(args: argparse.Namespace, model: FaceModel) -> tuple[np.ndarray, n
     identity = sliders.identity_vector(_pairs("--identity", args.identity), model, identity)
     expression = sliders.expression_vector(_pairs("--expression", getattr(args, "expression", "")), model, expression)
     try:
-        look = read_look(read_pairs(args.look), sliders.look_of(item))
+        look = read_look(read_pairs(args.look), sliders.look_of(item, model))
     except ValueError as error:
         raise DnpmError(f"--look {args.look}: {error}") from error
     return identity, expression, strength, look

@@ -5,6 +5,8 @@ One place for the sidebar, the batch and the command line: the same seed gives t
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .checks import age_regression
@@ -12,6 +14,8 @@ from .model import FaceModel
 
 ADULT_YEARS = 30.0
 """Age of the person that a new face shows."""
+YOUNGEST, OLDEST = 16.0, 90.0
+"""Years of random people: the younger ones of them are the more, evenly down to none at OLDEST (median 38)."""
 IDENTITY_LIMIT = 2.5
 """Standard deviations; beyond it a linear model leaves the faces that it was built from."""
 
@@ -46,25 +50,48 @@ def random_identity(model: FaceModel, seed: int, strength: float = 1.0) -> np.nd
     return np.clip(drawn * strength, -IDENTITY_LIMIT, IDENTITY_LIMIT).astype(np.float32)
 
 
-def random_person(model: FaceModel, seed: int, strength: float = 1.0) -> np.ndarray:
-    """(n_id,) float32: `random_identity` as one meets people, of whom few have a scar. What networks are trained and
-    measured on keeps the whole range."""
+def random_person(model: FaceModel, seed: int, strength: float = 1.0, years: float | None = None) -> np.ndarray:
+    """(n_id,) float32: `random_identity` as one meets people, of whom few have a scar and few are very old. What
+    networks are trained and measured on keeps the whole range: half of it is older than 54, a tenth than 80.
+
+    The order of ages is kept, years are drawn as YOUNGEST and OLDEST say; less `strength` brings them nearer to the
+    mean face's. years: the person is of this age, at any strength. A model that knows no ages is left as drawn.
+    """
     identity = random_identity(model, seed, strength)
     if SCARS in model.identity_labels:
         place = model.identity_labels.index(SCARS)
         identity[place] = max(float(identity[place]) - FEWER_SCARS * min(strength, 1.0), -IDENTITY_LIMIT)
-    return identity
+    regression = age_regression(model)
+    if regression is None or not regression[0].any():
+        return identity
+    if years is None:
+        weights, mean_years = regression
+        drawn = float(weights @ random_identity(model, seed)) / float(np.linalg.norm(weights))
+        older = 0.5 * math.erfc(drawn / math.sqrt(2.0))
+        years = mean_years + min(strength, 1.0) * (_years(older) - mean_years)
+    return _aged(identity, regression, years)
+
+
+def _years(older: float) -> float:
+    """Age of a person than whom a share `older` of all is older."""
+    return OLDEST - (OLDEST - YOUNGEST) * math.sqrt(older)
+
+
+def _aged(identity: np.ndarray, regression: tuple[np.ndarray, float], years: float) -> np.ndarray:
+    """(n_id,) float32: the shortest way in the sliders from a person to this age, within IDENTITY_LIMIT."""
+    weights, mean_years = regression
+    step = (years - mean_years - float(weights @ identity)) / float(weights @ weights)
+    limit = np.maximum(np.abs(identity), IDENTITY_LIMIT)
+    return np.clip(identity + step * weights, -limit, limit).astype(np.float32)
 
 
 def average_adult(model: FaceModel, years: float = ADULT_YEARS) -> np.ndarray:
     """(n_id,) float32: the average person at an age: the shortest way in the sliders from the model's mean, which is
     the average over all ages, to the people of that age. The mean itself where the model knows no ages."""
     regression = age_regression(model)
-    if regression is None:
+    if regression is None or not regression[0].any():
         return np.zeros(model.n_id, np.float32)
-    weights, mean_years = regression
-    length = float(weights @ weights)
-    return (weights * ((years - mean_years) / length) if length > 0 else np.zeros(model.n_id)).astype(np.float32)
+    return _aged(np.zeros(model.n_id, np.float32), regression, years)
 
 
 def random_expression(model: FaceModel, seed: int, strength: float = 1.0) -> np.ndarray:

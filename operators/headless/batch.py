@@ -83,7 +83,7 @@ def tell_farm(progress: TextIO, share: float, text: str) -> None:
 def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | None:
     """Make one item's files; returns what was made, or None when it was done already. Raises what went wrong."""
     identity, expression, detail = maker.sliders(item)
-    look = look_of(item).as_json()
+    look = look_of(item, maker.model).as_json()
     more = {"detail": str(detail), "look": str(look), "w_offset": w_offset_of(item)}
     if wrinkles := relief_of(item):
         more["relief"] = wrinkles

@@ -85,7 +85,7 @@ def build(
     scene = bpy.context.scene
     scene.render.fps, scene.render.fps_base = clip.scene_rate(args.fps)
     identity, expression, detail = maker.sliders(item)
-    face = create.new_face(scene, identity, expression, detail, "DNPM Face", look_of(item))
+    face = create.new_face(scene, identity, expression, detail, "DNPM Face", look_of(item, maker.model))
     code_offset.write(face, w_offset_of(item), amount=1.0)
     wrinkles.write(face, relief_of(item), amount=1.0)
     skin_settings.write(face, skin_of(item))

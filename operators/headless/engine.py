@@ -52,7 +52,7 @@ def make(args: argparse.Namespace, maker: Maker, progress: TextIO) -> int:
     item = Item("face", None, None, args.preset, Settings())
     identity, _, strength = maker.sliders(item)
     bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
-    face = create.new_face(bpy.context.scene, identity, None, strength, look=look_of(item))
+    face = create.new_face(bpy.context.scene, identity, None, strength, look=look_of(item, maker.model))
     code_offset.write(face, w_offset_of(item), amount=1.0)
     wrinkles.write(face, relief_of(item), amount=1.0)
     skin_settings.write(face, skin_of(item))

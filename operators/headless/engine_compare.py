@@ -77,7 +77,7 @@ def compare(args: argparse.Namespace, maker: Maker, progress: TextIO) -> None:
         print(args.out / f"{name}.png", file=progress, flush=True)
 
     _studio(item)
-    face = create.new_face(bpy.context.scene, identity, None, strength, look=look_of(item))
+    face = create.new_face(bpy.context.scene, identity, None, strength, look=look_of(item, maker.model))
     code_offset.write(face, w_offset_of(item), amount=1.0)
     wrinkles.write(face, relief_of(item), amount=1.0)
     skin_settings.write(face, skin_of(item))

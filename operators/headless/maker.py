@@ -77,7 +77,7 @@ class Maker:
         wanted = item.settings
         bpy.ops.wm.read_homefile(use_empty=True, use_factory_startup=True)
         scene = bpy.context.scene
-        face = create.new_face(scene, identity, expression, detail, item.name, look_of(item))
+        face = create.new_face(scene, identity, expression, detail, item.name, look_of(item, self.model))
         code_offset.write(face, w_offset_of(item), amount=1.0)
         wrinkles.write(face, relief_of(item), amount=1.0)
         skin_settings.write(face, skin_of(item))

@@ -145,7 +145,7 @@ def read_job(path: Path) -> None:
     face = model()
     for item in job.load(path).items[:50]:
         resolve(item, face)
-        look_of(item)
+        look_of(item, face)
 
 
 def make_captures(folder: Path) -> None:

@@ -29,8 +29,11 @@ TURNED = PORTRAIT | {"azimuth": 23}
 CLOSE = {"name": "close", "azimuth": 28, "elevation": 4, "target": "face", "zoom": 1.3}
 SIDE = {"name": "side", "azimuth": -62, "elevation": 0, "target": "portrait", "zoom": 1.1}
 SETTINGS = {"size": [160, 184], "samples": 16, "map_size": 1024, "subdivision": 2, "views": [PORTRAIT]}
-ACTOR = {"identity": {"seed": 46}, "look": {"tone": "fair", "stubble": 0.35, "freckles": 0.2, "iris": "hazel"}}
-OLD = {"identity": {"seed": 123}, "look": {"tone": "brown", "stubble": 0.5, "iris": "dark"}}
+ACTOR = {
+    "identity": {"seed": 46, "age": 56},
+    "look": {"tone": "fair", "stubble": 0.35, "freckles": 0.2, "iris": "hazel"},
+}
+OLD = {"identity": {"seed": 123, "age": 66}, "look": {"tone": "brown", "stubble": 0.5, "iris": "dark"}}
 
 
 def both(**values: float) -> dict[str, float]:
@@ -41,16 +44,16 @@ def both(**values: float) -> dict[str, float]:
 SMILE = both(mouthSmile=0.85, cheekSquint=0.7, eyeSquint=0.4, mouthUpperUp=0.45, mouthLowerDown=0.2)
 ANGER = both(browDown=1.0, noseSneer=0.4, mouthPress=0.8, eyeSquint=0.35, mouthFrown=0.4)
 ITEMS: dict[str, dict[str, Any]] = {
-    "rest": {"identity": {"seed": 57}, "look": {"tone": "olive", "freckles": 0.0, "iris": "green"}},
+    "rest": {"identity": {"seed": 57, "age": 30}, "look": {"tone": "olive", "freckles": 0.0, "iris": "green"}},
     "smile": {"expression": SMILE | {"jawOpen": 0.06}} | ACTOR,
     "surprise": {
         "expression": both(browOuterUp=0.9, eyeWide=0.8) | {"browInnerUp": 1.0, "jawOpen": 0.4},
-        "identity": {"seed": 115}, "look": {"tone": "porcelain", "freckles": 1.4, "iris": "blue"},
+        "identity": {"seed": 115, "age": 24}, "look": {"tone": "porcelain", "freckles": 1.4, "iris": "blue"},
     },
     "anger": {"expression": ANGER, "views": [CLOSE]} | OLD,
     "wink": {
         "expression": {"eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.9, "mouthSmileLeft": 0.7, "browOuterUpRight": 0.5},
-        "identity": {"seed": 120}, "look": {"tone": "deep", "stubble": 0.3, "iris": "dark"},
+        "identity": {"seed": 120, "age": 46}, "look": {"tone": "deep", "stubble": 0.3, "iris": "dark"},
     },
     "kiss": {"expression": both(eyeSquint=0.3) | {"mouthPucker": 1.0}, "views": [SIDE]} | ACTOR,
 }  # fmt: skip

@@ -14,7 +14,9 @@ from dnpm.core.batch import job as jobs
 from dnpm.core.batch.sliders import look_of, relief_of
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model.looks import IRISES, Look
+from dnpm.core.face_model.random_look import random_look
 from dnpm.core.face_model.relief import to_text
+from dnpm.core.face_model.sampling import random_person
 
 
 def test_settings_reach_the_items_and_items_win(tmp_path: Path) -> None:
@@ -76,6 +78,12 @@ def test_items_use_the_jobs_own_names(tmp_path: Path) -> None:
         ({"items": [{"name": "a", "identity": "ann"}]}, "items[0].identity: 'ann' is not a name=number pair"),
         ({"items": [{"name": "a", "identity": {"seed": -1}}]}, "items[0].identity.seed"),
         ({"items": [{"name": "a", "identity": {"seed": 1, "strenght": 2}}]}, "unknown key 'strenght'"),
+        (
+            {"items": [{"name": "a", "identity": {"seed": 1, "age": 3}}]},
+            "items[0].identity.age: must be 16 to 90 years",
+        ),
+        ({"identities": {"ann": {"seed": 1, "age": True}}}, "identities.ann.age: must be 16 to 90 years"),
+        ({"items": [{"name": "a", "expression": {"seed": 1, "age": 30}}]}, "unknown key 'age'"),
         ({"items": [{"name": "a", "expression": {"jawOpen": "wide"}}]}, "items[0].expression.jawOpen"),
         ({"items": [{"name": "a", "expression": {"jawOpen": float("nan")}}]}, "is not a finite number"),
         ({"items": [{"name": "a", "expression": [0, True]}]}, "finite numbers alone"),
@@ -147,7 +155,7 @@ def test_looks_of_the_job_and_of_an_item(tmp_path: Path) -> None:
         jobs.parse({"items": [{"name": "a", "look": {"tone": "purple"}}]}, tmp_path)
 
 
-def test_an_items_look_wins_over_its_presets(tmp_path: Path) -> None:
+def test_an_items_look_wins_over_its_presets(tiny_model, tmp_path: Path) -> None:
     text = '{"format": "dnpm-preset-1", "look": {"tone": "deep", "stubble": 1}}'
     (tmp_path / "p.json").write_text(text)
     items = [
@@ -155,8 +163,22 @@ def test_an_items_look_wins_over_its_presets(tmp_path: Path) -> None:
         {"name": "b", "preset": "p.json", "look": {"tone": "fair"}},
         {"name": "c"},
     ]
-    looks = [look_of(item) for item in jobs.parse({"items": items}, tmp_path).items]
+    looks = [look_of(item, tiny_model) for item in jobs.parse({"items": items}, tmp_path).items]
     assert looks == [Look(tone="deep", stubble=1.0), Look(tone="fair"), Look()]
+
+
+def test_random_people_have_random_colours_that_suit_them(tiny_model, tmp_path: Path) -> None:
+    """Those of the sidebar's *Random*; what the job says of colours, or a preset, counts more."""
+    (tmp_path / "p.json").write_text('{"format": "dnpm-preset-1", "look": {"tone": "deep"}}')
+    items = [{"name": f"r{seed}", "identity": {"seed": seed}} for seed in range(6)] + [
+        {"name": "own", "identity": {"seed": 3}, "look": {"tone": "fair"}},
+        {"name": "saved", "identity": {"seed": 3}, "preset": "p.json"},
+        {"name": "made", "identity": [0.5]},
+    ]
+    *drawn, own, saved, made = (look_of(item, tiny_model) for item in jobs.parse({"items": items}, tmp_path).items)
+    assert drawn == [random_look(tiny_model, seed, random_person(tiny_model, seed)) for seed in range(6)]
+    assert len({look.tone for look in drawn}) > 1
+    assert (own, saved, made) == (Look(tone="fair"), Look(tone="deep"), Look())
 
 
 def test_an_item_has_its_presets_wrinkles(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from dnpm.core.face_model import sampling
 from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.checks import age_regression
 from dnpm.core.face_model.sampling import IDENTITY_LIMIT, random_expression, random_identity
 
 SEEDS = range(600)
@@ -152,12 +154,48 @@ EXPRESSION_7 = {
 
 
 def test_few_random_people_have_scars(face_model):
-    """Their slider is low; all else is `random_identity`'s, and at no strength it is the mean."""
+    """Their slider is low, and at no strength they are the mean; years move it by next to nothing."""
     place = face_model.identity_labels.index(sampling.SCARS)
     people = np.stack([sampling.random_person(face_model, seed) for seed in range(300)])
     drawn = np.stack([sampling.random_identity(face_model, seed) for seed in range(300)])
-    others = np.arange(face_model.n_id) != place
-    assert np.array_equal(people[:, others], drawn[:, others])
     assert (people[:, place] > 0).mean() < 0.06 < 0.4 < (drawn[:, place] > 0).mean()
     assert not sampling.random_person(face_model, 3, 0.0).any()
-    assert people.min() >= -sampling.IDENTITY_LIMIT
+    assert np.abs(people).max() <= sampling.IDENTITY_LIMIT
+
+
+def test_random_people_are_as_old_as_people_are(face_model):
+    """Young ones are the more; who is older than another stays so, and all but age is `random_identity`'s."""
+    weights, mean_years = age_regression(face_model)
+    years = lambda people: people @ weights + mean_years  # noqa: E731
+    drawn = np.stack([sampling.random_identity(face_model, seed) for seed in range(300)])
+    people = np.stack([sampling.random_person(face_model, seed) for seed in range(300)])
+    assert years(drawn).max() > 100
+    assert sampling.YOUNGEST - 2 < years(people).min() < 18
+    assert 75 < years(people).max() < sampling.OLDEST + 2
+    assert 34 < np.median(years(people)) < 42
+    ranks = [np.argsort(np.argsort(years(who))) for who in (drawn, people)]
+    assert np.corrcoef(*ranks)[0, 1] > 0.995  # not 1: scars are left out, and the sliders' limits cost a little
+    moved = people - drawn
+    moved[:, face_model.identity_labels.index(sampling.SCARS)] = 0
+    away = moved - np.outer(moved @ weights, weights) / (weights @ weights)
+    assert np.abs(away).max() < 0.6
+    assert np.percentile(np.abs(away), 95) < 0.01
+
+
+def test_a_random_person_of_an_age(face_model):
+    weights, mean_years = age_regression(face_model)
+    for seed in range(20):
+        old = sampling.random_person(face_model, seed, years=80.0)
+        young = sampling.random_person(face_model, seed, 0.5, years=20.0)
+        assert old @ weights + mean_years == pytest.approx(80, abs=1.5)
+        assert young @ weights + mean_years == pytest.approx(20, abs=1.5)
+    half = [sampling.random_person(face_model, seed, 0.5) @ weights + mean_years for seed in range(100)]
+    assert 43 < np.median(half) < 49  # half way from the mean face's 54 years
+
+
+def test_a_model_that_knows_no_ages_is_left_as_drawn(face_model):
+    ageless = replace(face_model, metadata=face_model.metadata | {"semantics": "{}"})
+    others = np.array(face_model.identity_labels) != sampling.SCARS
+    drawn = sampling.random_identity(ageless, 5)
+    assert np.array_equal(sampling.random_person(ageless, 5)[others], drawn[others])
+    assert np.array_equal(sampling.random_person(ageless, 5, years=70.0)[others], drawn[others])
