@@ -13,13 +13,17 @@ _AIM = Vector((0.0, -0.09, 0.0))
 # Name, place in metres (the face looks along -y), size in metres, watts, colour. The key is a softbox high and to the
 # side: large enough for soft shadows, near enough to the side that its light grazes the relief. The eyelight stands
 # little over the camera, so that lids which squint leave its highlight in the eyes. The rim parts head and backdrop: it
-# stands far behind, or a temple without hair would be one white patch.
+# stands far behind, and only a part of it, the sheen, is mirrored: skin that is seen so flat mirrors nearly all, and a
+# temple without hair was one white patch, with a white dot where the ear begins.
 _LIGHTS = (
     ("key", (-0.85, -0.85, 0.55), 0.45, 26.0, (1.0, 0.95, 0.89)),
     ("fill", (1.15, -1.0, 0.05), 1.4, 7.0, (0.86, 0.92, 1.0)),
     ("eyelight", (0.12, -1.6, 0.24), 0.24, 4.0, (1.0, 0.98, 0.95)),
-    ("rim", (0.55, 1.2, 0.55), 0.5, 9.0, (1.0, 0.98, 0.95)),
+    ("rim", (0.55, 1.2, 0.55), 0.5, 7.5, (1.0, 0.98, 0.95)),
+    ("sheen", (0.55, 1.2, 0.55), 0.5, 2.2, (1.0, 0.98, 0.95)),
 )
+_MATTE = ("fill", "rim")
+"""Lights that are not mirrored. The fill, large and low, would lie on the eyes as a milky pane."""
 _BACKDROP = (0.034, 0.035, 0.037, 1.0)
 _AMBIENT = (0.045, 0.048, 0.052, 1.0)
 
@@ -31,8 +35,7 @@ def build(scene: bpy.types.Scene) -> bpy.types.Object:
         light = bpy.data.lights.new(f"DNPM {name}", "AREA")
         light.shape, light.size, light.energy, light.color = "DISK", size * scale, watts * scale * scale, colour
         lamp = bpy.data.objects.new(light.name, light)
-        if name == "fill":
-            # Large and low, it would lie on the eyes as a milky pane.
+        if name in _MATTE:
             light.specular_factor, lamp.visible_glossy = 0.0, False
         lamp.location = Vector(place) * scale
         lamp.rotation_euler = (Vector(place) - _AIM).to_track_quat("Z", "Y").to_euler()

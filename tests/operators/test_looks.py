@@ -243,7 +243,7 @@ def test_cropped_hair_covers_the_scalp_alone(face):
     with_hair, bare = _squares(skin(face))
     amount.outputs[0].default_value = 0.0
     no_hair, _ = _squares(skin(face))
-    assert with_hair < 0.35 * bare
+    assert with_hair < 0.42 * bare  # skin shows between the hairs
     assert no_hair == pytest.approx(bare, rel=0.1)
 
 

@@ -36,8 +36,9 @@ REACH_UV = 1.75 / 1024
 _PITS_A_SIDE, _PIT_MM, _PIT_RADIUS, _BETWEEN_PITS = 190.0, 0.05, 0.38, 0.4
 """Pits of pores: how many along the detail layer (one every 1.2 mm), how deep, their radius as a part of that, and how
 far, as a part of it, smooth skin is from one: as far as skin is on average, and outside of every pit."""
-_HAIRS_A_SIDE, _HAIR_MM, _HAIR_DULL = 200.0, 0.12, 0.3
-"""Cropped hair: the scale of its noise in the head's box, how high it stands, and how much duller than skin it is."""
+_HAIRS_A_SIDE, _STRANDS_A_SIDE, _HAIR_MM, _HAIR_DULL = 200.0, 150.0, 0.12, 0.3
+"""Cropped hair: the scales of its noise and of its shades' in the head's box, how high it stands, and how much duller
+than skin it is."""
 
 
 def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, model: FaceModel) -> None:
@@ -51,8 +52,8 @@ def build(tree: bpy.types.NodeTree, shader: bpy.types.Node, unit_scale: float, m
     colour = nodes.mix(tree, nodes.mix(tree, base, deep, blotches), lip, red)
     if (model.landmarks68 >= 0).all():
         colour = _painted(tree, colour)
-    stubs, cover = _cropped_hair(tree, place)
-    colour = nodes.mix(tree, colour, _colour(tree, HAIR), cover)
+    stubs, cover, hair = _cropped_hair(tree, place)
+    colour = nodes.mix(tree, colour, hair, cover)
     tree.links.new(colour, shader.inputs["Base Color"])
 
     # Grease lies between pores, which are dull; lips are moist. From a noise of its own it took as long as the pits do.
@@ -167,8 +168,8 @@ def _pits(tree: bpy.types.NodeTree, away: bpy.types.NodeSocket, lips: bpy.types.
 
 def _cropped_hair(
     tree: bpy.types.NodeTree, place: bpy.types.NodeSocket
-) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket]:
-    """Hairs' ends (0 between, 1 on one), and what the hair covers of the skin (0 to 1)."""
+) -> tuple[bpy.types.NodeSocket, bpy.types.NodeSocket, bpy.types.NodeSocket]:
+    """Hairs' ends (0 between, 1 on one), what the hair covers of the skin (0 to 1), and its colour."""
     amount = tree.nodes.new("ShaderNodeValue")
     amount.name = amount.label = HAIR_AMOUNT
     # The hairline frays over some millimetres, and nowhere is hair equally dense.
@@ -176,9 +177,11 @@ def _cropped_hair(
     line = nodes.math(tree, "ADD", nodes.attribute(tree, SCALP).outputs["Fac"], frayed)
     grows = nodes.ranged(tree, line, (0.32, 0.85), (0.0, 1.0), smooth=True)
     stubs = nodes.ranged(tree, nodes.noise(tree, place, _HAIRS_A_SIDE, 1.0), (0.36, 0.62), (0.0, 1.0))
-    dense = nodes.math(tree, "MULTIPLY", nodes.math(tree, "MULTIPLY_ADD", stubs, 0.34, 0.48), amount.outputs[0])
+    dense = nodes.math(tree, "MULTIPLY", nodes.math(tree, "MULTIPLY_ADD", stubs, 0.44, 0.36), amount.outputs[0])
     cover = nodes.math(tree, "MINIMUM", nodes.math(tree, "MULTIPLY", grows, dense), 0.96)
-    return stubs, cover
+    # Hairs are not all equally grey: of one colour, light hair was a cap of chalk.
+    shade = nodes.ranged(tree, nodes.noise(tree, place, _STRANDS_A_SIDE, 2.0), (0.38, 0.62), (0.45, 1.15))
+    return stubs, cover, nodes.vector(tree, "MULTIPLY", _colour(tree, HAIR), shade)
 
 
 def _raise(tree: bpy.types.NodeTree, more: bpy.types.NodeSocket) -> None:
