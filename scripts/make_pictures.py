@@ -4,6 +4,7 @@
 
 - what `make demo` has made: expressions, identities, closeup, displacement;
 - library_people.jpg, library_expressions.jpg: the presets that ship;
+- random_people.jpg: who *Random* makes of the seeds 1 to 24;
 - frames.jpg: frames of one movement, each above its own displacement map;
 - capture.jpg: a captured performance as it was read, with some of its curves;
 - wrinkles.jpg: a made face's grooves, rendered, and read back from the picture;
@@ -40,11 +41,12 @@ from dnpm.core.detail.weights import load_detail
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model import presets
 from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.checks import age_regression
 from dnpm.core.face_model.landmark_uv import landmark_uv
 from dnpm.core.face_model.locate import face_model_path
 from dnpm.core.face_model.model import FaceModel
 from dnpm.core.face_model.readers import read_registered
-from dnpm.core.face_model.sampling import random_identity
+from dnpm.core.face_model.sampling import random_identity, random_person
 from dnpm.core.face_model.skin_settings import SkinSettings
 from dnpm.core.files import contact_sheet
 from dnpm.core.files.meshes import write_obj
@@ -63,6 +65,7 @@ LIBRARY_ACTOR = "Joao_33"
 STEPS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SECONDS = (0.2, 0.8, 1.3, 1.9, 2.5, 3.1)
 """Of the capture, that are shown."""
+RANDOM_PEOPLE = 24
 PEOPLE, READ = 12, ("jawOpen", "mouthSmileLeft", "browInnerUp")
 """Of the registered meshes."""
 CURVES = {"browInnerUp": (214, 84, 56), "mouthSmileLeft": (232, 178, 80), "jawOpen": (92, 156, 220),
@@ -83,6 +86,7 @@ def main() -> int:
                 contact_sheet.save(picture.convert("RGB"), args.out / f"{name}.jpg")
         for kind, columns in (("people", 6), ("expressions", 7)):
             library_picture(kind, columns, args.work, args.out / f"library_{kind}.jpg")
+        random_people_picture(args.work, args.out / "random_people.jpg")
         take = performance(args.work)
         items = rendered(job(take), args.work)
         contact_sheet.save(frames_picture(items), args.out / "frames.jpg")
@@ -170,6 +174,22 @@ def library_picture(kind: str, columns: int, work: Path, out: Path) -> None:
     folder = rendered({"settings": settings, "items": items}, work / f"library_{kind}")
     pictures = [(folder / path.stem / f"{VIEW['name']}.png", presets.shown_name(path)) for path in paths]
     contact_sheet.contact_sheet(out, pictures, columns, f"The {kind} that ship as presets")
+
+
+def random_people_picture(work: Path, out: Path) -> None:
+    """The people of the first seeds, colours included, with their years by the face model's own regression."""
+    model = FaceModel.load(face_model_path(None))
+    regression = age_regression(model)
+    if regression is None:
+        raise DnpmError(f"{face_model_path(None)}: the model knows no ages")
+    seeds = range(1, RANDOM_PEOPLE + 1)
+    items = [{"name": f"seed{seed}", "identity": {"seed": seed}} for seed in seeds]
+    folder = rendered(
+        {"settings": {"size": [200, 240], "samples": 32, "views": [VIEW]}, "items": items}, work / "random"
+    )
+    years = [round(float(regression[0] @ random_person(model, seed)) + regression[1]) for seed in seeds]
+    shown = [(folder / f"seed{s}" / f"{VIEW['name']}.png", f"{s}: {age}") for s, age in zip(seeds, years, strict=True)]
+    contact_sheet.contact_sheet(out, shown, 8, f"Random people: seeds 1 to {RANDOM_PEOPLE}, and their years")
 
 
 def frames_picture(items: Path) -> Image.Image:
