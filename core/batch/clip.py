@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     make.add_argument("--samples", type=int, default=16, metavar="N", help="samples a pixel (default %(default)s)")
     make.add_argument("--detail", type=float, metavar="S", help="detail strength; 0 is the coarse face")
     make.add_argument("--map-size", type=int, default=1024, metavar="N", help="pixels of a displacement map")
-    make.add_argument("--subdivision", type=int, default=2, metavar="N", help="levels of subdivision")
+    make.add_argument("--subdivision", type=int, default=3, metavar="N", help="levels of subdivision")
     make.add_argument("--look", metavar="tone=T,...", help="colours, as `dnpm batch --look`")
     make.add_argument("--force", action="store_true", help="render every frame again, done or not")
     make.add_argument("--blender", metavar="PROGRAM", help="a Blender program (default: the bpy module)")

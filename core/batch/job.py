@@ -44,7 +44,7 @@ class Settings:
     """The scale s of Eq. 4: 0 is the coarse face, 1 the map as it is; None is the preset's, else 1."""
     map_size: int = 1024
     """Pixels of the displacement map: 64 to 1024, a power of two."""
-    subdivision: int = 2
+    subdivision: int = 3
     """Subdivision levels of the mesh that is rendered and written."""
     background: str = "studio"
     """"studio" or "transparent"."""

@@ -189,7 +189,7 @@ def _picture(args: argparse.Namespace, model_path: Path, weights: Path, preset: 
         words = [
             f"--preset={preset.absolute()}", f"--out={folder}", f"--face-model={model_path.absolute()}",
             f"--weights={weights.absolute()}", f"--size={args.size}", "--views=front", "--outputs=png",
-            f"--map-size={args.resolution}", f"--subdivision={min(args.levels, 3)}",
+            f"--map-size={args.resolution}",
         ]  # fmt: skip
         if args.device != "auto":
             words.append(f"--device={args.device}")

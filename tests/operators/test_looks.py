@@ -14,6 +14,7 @@ from dnpm.core.face_model.looks import HAIRS, TONES, Look
 from dnpm.core.face_model.model import FaceModel
 from dnpm.operators.scene import compat, names
 from dnpm.operators.scene.detail import map_image
+from dnpm.operators.scene.face import create
 from dnpm.operators.scene.look import looks, materials, skin_material
 
 
@@ -196,6 +197,24 @@ def test_the_pores_are_what_the_mesh_cannot_follow(face, backend):
     assert kept(2 * reach) == pytest.approx(0.5, abs=0.01)  # along u; the lookups along v see no change
     assert kept(8 * reach) < 0.08
     assert kept(40 * reach) < 0.005
+
+
+def test_the_bump_shows_what_a_coarser_mesh_leaves(face):
+    """Its lookups lie as far away as vertices do, on every side."""
+    tree = skin(face).node_tree
+    steps = lambda: sorted(  # noqa: E731
+        tuple(round(1e6 * part) for part in node.inputs[1].default_value)
+        for node in tree.nodes
+        if node.name.startswith(skin_material.REACH)
+    )
+    at_three = steps()
+    far = round(1e6 * skin_material.REACH_UV)
+    assert at_three == [(-far, 0, 0), (0, -far, 0), (0, far, 0), (far, 0, 0)]
+    create.set_levels(face, 1)
+    np.testing.assert_allclose(steps(), 4 * np.array(at_three), atol=3)
+    assert face.modifiers[names.SUBDIVISION].render_levels == 1
+    create.set_levels(face, 3)
+    assert steps() == at_three
 
 
 def test_lips_are_the_group_and_not_the_rims_alone(tiny_model):

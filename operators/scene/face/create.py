@@ -9,7 +9,7 @@ from ....core.face_model.looks import DEFAULT_LOOK, Look
 from ....core.face_model.model import FaceModel
 from .. import names
 from ..detail import map_image
-from ..look import looks, materials
+from ..look import looks, materials, skin_material
 from . import identity, models, pairs, registry, slider_values, vertex_groups
 
 VIEWPORT_LEVELS, RENDER_LEVELS = 2, 3
@@ -152,10 +152,12 @@ def add_subdivision(obj: bpy.types.Object) -> None:
 
 
 def set_levels(obj: bpy.types.Object, levels: int) -> None:
-    """How fine a new face's mesh is, shown and rendered."""
+    """How fine a new face's mesh is, shown and rendered; the skin's bump shows the rest."""
     subdivision = obj.modifiers[names.SUBDIVISION]
     assert isinstance(subdivision, bpy.types.SubsurfModifier)
     subdivision.levels = subdivision.render_levels = levels
+    for material in materials.own(obj):
+        skin_material.set_levels(material.node_tree, levels)
 
 
 def add_displacement(obj: bpy.types.Object) -> None:

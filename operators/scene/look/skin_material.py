@@ -11,6 +11,7 @@ skin of a face adds pits of pores, which a texel of the map (0.23 mm) is too coa
 from __future__ import annotations
 
 import bpy
+import numpy as np
 
 from ....core.face_model.looks import TONES, Look
 from ....core.face_model.model import FaceModel
@@ -22,8 +23,9 @@ LIPS = "dnpm_lips"
 """Float attribute on points: 1 on the vermilion, 0 on skin."""
 PORED = "dnpm_pored"
 """Float attribute on points: 1 where the skin has pores, 0 from where the detail layer ends, where it is drawn out."""
-PAINT, MAP, PORES = "DNPM Paint", "DNPM Map", "DNPM Pores"
-"""Names of nodes: the paint's image, the displacement map's (five, this and .001 to .004), the bump."""
+PAINT, MAP, PORES, REACH = "DNPM Paint", "DNPM Map", "DNPM Pores", "DNPM Reach"
+"""Names of nodes: the paint's image, the displacement map's (five, this and .001 to .004), the bump, the steps from a
+texel to the four around it (REACH and .001 to .003)."""
 BASE, DEEP, LIP = "DNPM Base", "DNPM Deep", "DNPM Lip"
 """Names of the nodes with a tone's colours."""
 SCALP = "dnpm_scalp"
@@ -31,7 +33,7 @@ SCALP = "dnpm_scalp"
 HAIR, HAIR_AMOUNT = "DNPM Hair", "DNPM Hair Amount"
 """Names of the nodes with the colour and the density of closely cropped hair."""
 _LIP_SHARE = 0.4
-REACH_UV = 1.75 / 1024
+REACH_UV, _LEVELS = 1.75 / 1024, 3
 """A vertex's distance at render level 3 in the detail layer: 0.4 mm."""
 _PITS_A_SIDE, _PIT_MM, _PIT_RADIUS, _BETWEEN_PITS = 190.0, 0.05, 0.38, 0.4
 """Pits of pores: how many along the detail layer (one every 1.2 mm), how deep, their radius as a part of that, and how
@@ -99,6 +101,15 @@ def set_strength(tree: bpy.types.NodeTree, strength: float, unit_scale: float) -
 _SOLID_GAIN = 1.8
 
 
+def set_levels(tree: bpy.types.NodeTree, levels: int) -> None:
+    """Let the bump show what a mesh of so many levels of subdivision is too coarse for."""
+    reach = REACH_UV * 2.0 ** (_LEVELS - levels)
+    for node in tree.nodes:
+        if node.type == "VECT_MATH" and node.name.startswith(REACH):
+            step = node.inputs[1]
+            step.default_value = [reach * np.sign(part) for part in step.default_value]
+
+
 def linear(colour: tuple[float, float, float]) -> tuple[float, float, float, float]:
     """sRGB as in core/face_model/looks.py -> linear RGBA as Blender's sockets want it (IEC 61966-2-1)."""
     r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour)
@@ -130,10 +141,12 @@ def pores(tree: bpy.types.NodeTree, normal: bpy.types.NodeSocket, reach: float =
     """The bump of the module's docstring, before a shader's input; reach: a vertex's distance in the detail layer."""
     place = nodes.uv(tree, names.DETAIL)
     middle = _lookup(tree, place)
-    around = [
-        _lookup(tree, nodes.vector(tree, "ADD", place, (reach * u, reach * v, 0.0)))
-        for u, v in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    places = [
+        nodes.vector(tree, "ADD", place, (reach * u, reach * v, 0.0)) for u, v in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
+    for step in places:
+        step.node.name = REACH
+    around = [_lookup(tree, step) for step in places]
     total = nodes.math(tree, "ADD", nodes.math(tree, "ADD", *around[:2]), nodes.math(tree, "ADD", *around[2:]))
     height = nodes.math(tree, "MULTIPLY_ADD", total, -0.125, nodes.math(tree, "MULTIPLY", middle, 0.5))
     bump = tree.nodes.new("ShaderNodeBump")
