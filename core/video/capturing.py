@@ -161,6 +161,7 @@ def finished(
         places = rest_of(at, tools.reader.telling(features), choices.neutral_s, opening(features[:, sliders]))[1]
         rest, rest_s = features[places].mean(0), tuple(float(t) for t in at[places])
         identity = identity_at_rest(tools.model, identity, rest[sliders])
+        features = tools.reader.without_turn(features, rest, float(np.median(np.diff(at))))
     raw = tools.reader.expression(features, rest)
     quality = np.stack([row for row, there in zip(readings.quality, seen, strict=True) if there])
     sure = confidence(quality)

@@ -29,6 +29,7 @@ from ..paths import ROOT
 from .appearance import NUMBERS
 from .solving import Solved
 from .tracking import Seen
+from .turning import slopes
 
 FORMAT = "dnpm-video-reader-2"
 FILE = "video_reader.safetensors"
@@ -102,6 +103,17 @@ class Reader:
         read: np.ndarray = apart @ self.straight + hidden @ self.second - at_rest
         read[:, _BLINKS] *= self.lids
         return read
+
+    def without_turn(self, features: np.ndarray, rest: np.ndarray, step: float) -> np.ndarray:
+        """(T, INPUTS), those at rest (INPUTS,), seconds between pictures -> (T, INPUTS) without what the head's turns
+        do to this person's (`turning.py`). A reader that was not measured leaves them as they are."""
+        if self.straight is None:
+            return features
+        apart = (features - rest)[:, :-_TURN] / self.scale[:-_TURN]
+        turn = features[:, -_TURN:] - rest[-_TURN:]
+        result = np.array(features)
+        result[:, :-_TURN] -= (turn @ slopes(apart, turn, step)) * self.scale[:-_TURN]
+        return result
 
     @classmethod
     def plain(cls, model: FaceModel) -> Reader:
