@@ -37,6 +37,9 @@ _LIPS_MM, _LIDS_MM, _RIMS = 4.5, 2.5, 0.75
 _FRONT_TEETH, _FRONT_DEPTH = 0.85, 0.45
 """What is left at least of the light on the foremost teeth, which stand right behind the lips, and the depth where this
 has faded out: without it a smile's teeth are grey."""
+_FROM_LINING = np.array([-0.03, 0.14, 0.19], np.float32)
+"""Powers of the light that is left on teeth, by which it is taken once more: what reaches those behind the corners of
+the mouth comes from its red lining. Shaded alone they are grey, as if rotten."""
 _SCLERA, _LIMBUS_UV, _PUPIL_UV = (0.86, 0.83, 0.81), 29.0 / 360.0, 9.5 / 360.0
 
 
@@ -253,6 +256,8 @@ def _opened(
     left[skin] *= 1 - _RIMS * np.einsum("nk,nk->n", weights[skin], rims[scene.triangles[shown[skin]]])
     coloured = np.repeat(left[..., None], 3, 2)
     coloured[inside] *= light_at(depth)
+    teeth = there & (kind == "teeth")
+    coloured[teeth] *= np.clip(coloured[teeth].mean(1, keepdims=True), 0.05, 1) ** _FROM_LINING
     return coloured
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..capture.track import CurveTrack
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
-from . import contact, emotions, readout, style, voice_emotion
+from . import contact, effort, emotions, readout, style, voice_emotion
 from .acting import act
 from .audio import RATE, Samples, Sound, survey
 from .card import speech_dir, withdrawn
@@ -202,6 +202,9 @@ def steps(
     meant = meet, teeth
     if learnt is not None:
         motion = learnt.spoken(np.concatenate(given)[: len(motion)], motion)
+    if controls.face_life > 0:
+        raised = at(effort.effort(prosody).astype(np.float32), times)
+        motion = effort.raised(motion, min(2 * controls.face_life, 1.0) * raised)
     ridge = np.zeros(len(times))
     if said is not None and controls.tongue:
         out, ridge = readout.tongue(said, motion[:, _JAW])

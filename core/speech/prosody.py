@@ -39,6 +39,8 @@ class Prosody:
     """Share of the power above 3.5 kHz, 0 to 1."""
     median_hz: float
     """Median pitch; 0 where nothing is voiced."""
+    folded: np.ndarray | None = None
+    """(n,) float32 semitones that were taken off the pitch for errors of an octave; None: none."""
 
 
 class ProsodyMeter:
@@ -102,11 +104,12 @@ class ProsodyMeter:
         hertz, harmonicity, hiss = (np.concatenate(found) if found else np.zeros((0, 3), np.float32)).T
         voiced = (harmonicity > _VOICED) & ~silent(level) if len(level) else np.zeros(0, bool)
         median = float(np.median(hertz[voiced])) if voiced.any() else 0.0
-        pitch = np.full(len(level), np.nan, np.float32)
+        pitch, folded = np.full(len(level), np.nan, np.float32), np.zeros(len(level), np.float32)
         if median:
             tones = 12 * np.log2(hertz[voiced] / median)
-            pitch[voiced] = np.where(np.abs(tones) > 9, tones - _WHOLE_OCTAVE * np.round(tones / _WHOLE_OCTAVE), tones)
-        return Prosody(level, pitch, harmonicity, hiss, median)
+            folded[voiced] = np.where(np.abs(tones) > 9, _WHOLE_OCTAVE * np.round(tones / _WHOLE_OCTAVE), 0)
+            pitch[voiced] = tones - folded[voiced]
+        return Prosody(level, pitch, harmonicity, hiss, median, folded)
 
 
 def hissing(level: np.ndarray, hiss: np.ndarray) -> np.ndarray:

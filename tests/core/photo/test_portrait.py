@@ -14,7 +14,7 @@ from dnpm.core.backend.worker.job import Job
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model import corrective, presets
 from dnpm.core.face_model.looks import Look
-from dnpm.core.photo.camera import Camera
+from dnpm.core.photo.camera import Camera, turned
 from dnpm.core.photo.portrait import BACKGROUND, portrait_of
 from dnpm.core.photo.render import Lights, Paint, render
 
@@ -105,3 +105,23 @@ def test_light_falls_off_behind_lips(face_model):
     assert np.quantile(wide, 0.02) < 0.65
     assert np.median(narrow) < np.median(wide)
     assert max(narrow.max(), wide.max()) <= 1.0
+
+
+def test_teeth_in_the_shade_are_warm(face_model):
+    """What reaches them comes from the mouth's red lining: grey ones look rotten. The front teeth keep their colour."""
+    expression = face_model.expression(jawOpen=0.9, mouthUpperUpLeft=1.0, mouthUpperUpRight=1.0)
+    vertices = face_model.vertices(np.zeros(face_model.n_id, np.float32), expression)
+    mouth = vertices[face_model.landmarks68[60:68]].mean(0)
+    camera = Camera.before((240, 240), 700.0, 1.0, 90.0, mouth, turned(25.0, 0.0))
+    paint = Paint.of(face_model, resolution=64)
+    lit, shaded = (
+        render(face_model, vertices, camera, paint, Lights(openings=openings))[0].reshape(-1, 3)
+        for openings in (False, True)
+    )
+    # Teeth are the brightest and least coloured of what is seen where the mouth is.
+    teeth = (lit.min(1) > 0.6) & (lit[:, 0] - lit[:, 2] < 0.12)
+    share = shaded[teeth].mean(1) / lit[teeth].mean(1)
+    warmth = (shaded[teeth, 0] / shaded[teeth, 2]) / (lit[teeth, 0] / lit[teeth, 2])
+    assert (share < 0.5).sum() > 20
+    assert np.median(warmth[share < 0.5]) > 1.6, "by the throat's light alone 1.4"
+    assert abs(np.median(warmth[share > 0.9]) - 1) < 0.05
