@@ -201,12 +201,12 @@ class SynthesisNetwork(nn.Module):
 
         Features beyond it are computed for nobody. So are all of a generator that was initialised from a set's
         components and not trained further: its image lies in the registered maps alone. Training computes them, because
-        a weight of 0 may get a gradient.
+        a weight of 0 may get a gradient; a frozen generator's gets none, and through it no gradient reaches w.
         """
-        if self.training or torch.is_grad_enabled():
-            return resolutions[-1]
         blocks = [self.block(r) for r in resolutions]
         weights = [block.torgb.weight for block in blocks]
+        if self.training or (torch.is_grad_enabled() and any(weight.requires_grad for weight in weights)):
+            return resolutions[-1]
         if weights[0].is_meta:
             return resolutions[-1]
         key = None

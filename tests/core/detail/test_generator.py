@@ -304,6 +304,24 @@ def test_features_that_nobody_reads_are_not_computed(generator, read, monkeypatc
     assert computed == list(SMALL.resolutions)
 
 
+def test_through_a_frozen_generator_flows_the_same_gradient_without_them(generator, monkeypatch):
+    """Encoders are trained through a frozen G."""
+    with torch.no_grad():
+        for r in SMALL.resolutions:
+            generator.synthesis.block(r).torgb.weight[:, : SMALL.channels(r)] = 0
+    generator.eval()
+    gradients = []
+    for frozen in (False, True):
+        generator.requires_grad_(not frozen)
+        if frozen:
+            monkeypatch.setattr(type(generator.synthesis.b4), "forward", None)
+        w_plus = torch.linspace(-1, 1, SMALL.w_layers * SMALL.w_dim).reshape(1, SMALL.w_layers, -1).requires_grad_()
+        generator.synthesis(w_plus).square().mean().backward()
+        gradients.append(w_plus.grad)
+    assert gradients[0].abs().max() > 0
+    assert torch.allclose(*gradients, atol=1e-5 * float(gradients[0].abs().max()))
+
+
 @pytest.mark.parametrize("registered", [(), ((32, 2), (64, 3))])
 @pytest.mark.parametrize("floats", [1, 64 * 8 * 12, 10**9])
 def test_in_strips_it_is_the_same_picture(monkeypatch, registered, floats):
