@@ -8,6 +8,9 @@ weights, for each of the seeds, which draw its first weights and the order of th
     E2Style   1 L2 + 0.8 perceptual + 0.5 identity summed over five levels; the second stage takes as many steps again
     PULSE     trains nothing; 100 steps a map
 
+As published, the encoders read maps of 256 texels, and so do the perceptual and identity terms (every third step),
+whatever side the maps have that G paints and L1 and L2 compare (--resolution).
+
 Beside the scores stands what the last fifth of the steps still brought on maps of a third set of people: where that is
 not near 0, more steps would have changed the table. Every network is kept in --folder, and a stopped run goes on there.
 
@@ -42,10 +45,10 @@ from ..measures.perceptual import PerceptualDistance
 from ..options import add_device, add_perceptual, device_of, perceptual_of
 from ..paths import ROOT
 from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
-from ..training.detail.cache import MapCache, fill
+from ..training.detail.cache import fill
 from ..training.loop import Hook, Loop, Scalars, every
 from ..training.photo.material import codes_of_sliders
-from ..training.photo.restoration import Material, RestorationPlan, RestorationTrainer, degrade, restored
+from ..training.photo.restoration import Material, RestorationPlan, RestorationTrainer, degrade, restored, sized
 from ..training.scalars import CSV, read_log
 from .competitors.e2style import E2Style
 from .competitors.psp import PSP
@@ -61,6 +64,8 @@ _PAPER = {
 }  # fmt: skip
 
 
+_READ = 256
+"""Side of the maps that encoders read, where those of the table are not smaller."""
 CHECKED = 16
 """Maps of the validation curve."""
 _CHECKS = 10
@@ -100,8 +105,9 @@ class Bench:
     args: argparse.Namespace
 
     @classmethod
-    def open(cls, args: argparse.Namespace) -> Bench:
-        """Load the weights, paint the maps. Raises DnpmError on unfit settings."""
+    def open(cls, args: argparse.Namespace, tests: bool = True) -> Bench:
+        """Load the weights, paint the maps; none to test where whoever asks has others. Raises DnpmError on unfit
+        settings."""
         if min(args.steps, args.seeds) < 1 or args.samples < 2 or args.resolution not in (64, 128, 256, 512, 1024):
             raise DnpmError(
                 "--steps and --seeds must be positive, --samples at least 2, --resolution 64, 128, 256, 512 or 1024"
@@ -113,13 +119,22 @@ class Bench:
         distance = perceptual_of(args)
         assert distance is not None, "the tables' parser does not offer none"
         size, painted = args.resolution, max(512, args.resolution)
-        caches: list[MapCache] = [
-            fill(args.folder / "maps", Path(path), split, count, size, painted, args.processes, args.seed)
-            for split, count in (("train", args.maps), ("validation", CHECKED), ("test", args.samples))
-        ]
+        counts = {"train": args.maps, "validation": CHECKED} | ({"test": args.samples} if tests else {})
         mask = mask_at(model.detail_mask, size)
-        train, check, test = (np.asarray(c.maps) * mask.astype(np.float16) for c in caches)
+        train, check, *rest = (
+            np.asarray(cache.maps) * mask.astype(np.float16)
+            for cache in (
+                fill(args.folder / "maps", Path(path), split, count, size, painted, args.processes, args.seed)
+                for split, count in counts.items()
+            )
+        )
+        test = rest[0] if rest else train[:0]
         return cls(detail.to(device), model, train, check, test, mask, distance.to(device), device, args)
+
+    @property
+    def side(self) -> int:
+        """Of the maps that networks read."""
+        return min(_READ, int(self.args.resolution))
 
     def mean(self) -> np.ndarray:
         """(R, R) mean of the training maps."""
@@ -167,15 +182,15 @@ class Bench:
         plan = replace(plan, steps=args.steps, batch=args.batch, fine=args.resolution, seed=seed)
         given = material or Material(self.train, self.mask)
         trainer = RestorationTrainer(
-            wrapped, self.detail, given, plan, args.resolution, self.perceptual, device=self.device
-        )
+            wrapped, self.detail, given, plan, self.side, self.perceptual, device=self.device
+        )  # fmt: skip
         trainer.networks = {"network": network}  # What is corrected is kept as a network of its own.
         low = self._check_maps(given)
 
         def check() -> Scalars:
             network.eval()
             with torch.inference_mode():
-                psnr = [self._psnr(restored(self.detail, wrapped(x), args.resolution), true) for x, true in low]
+                psnr = [self._psnr(restore_with(self, wrapped, x), true) for x, true in low]
             network.train()
             return {"check_psnr_db": float(np.mean(psnr))}
 
@@ -183,7 +198,7 @@ class Bench:
         belongs = asdict(plan) | {
             "maps": len(self.train), "rough": 0 if given.rough is None else len(given.rough),
             "generator": self.detail.card["files"]["generator.safetensors"]["sha256"],
-            "perceptual": self.perceptual.name,
+            "perceptual": self.perceptual.name, "read": self.side,
         }  # fmt: skip
         loop = Loop(
             f"{table}: {title}, seed {seed}", folder / "state.safetensors", "dnpm-table-1", belongs,
@@ -215,7 +230,7 @@ class Bench:
         torch.manual_seed(seed)
         of_e = self.detail.encoder.config
         config = fitted_to(CONFIGS["default"], of_e.w_dim, of_e.groups)
-        network = DegradedEncoder(replace(config, resolution=self.args.resolution))
+        network = DegradedEncoder(replace(config, resolution=self.side))
         network.set_basis(codes_of_sliders(self.detail, self.model, 600, seed))
         return network
 
@@ -223,7 +238,8 @@ class Bench:
         """Settings and machine, for the table."""
         args = self.args
         return {
-            "resolution": args.resolution, "training_maps": len(self.train), "test_maps": len(self.test),
+            "resolution": args.resolution, "read": self.side,
+            "training_maps": len(self.train), "test_maps": len(self.test),
             "steps": args.steps, "batch": args.batch, "seeds": list(self.seeds), "perceptual": self.perceptual.name,
             "weights": self.detail.card["name"], "face_model": self.model.name, "threads": torch.get_num_threads(),
             "hardware": device_name(self.device), "torch": torch.__version__,
@@ -260,8 +276,8 @@ def parameters(name: str, network: nn.Module) -> dict[str, Any]:
 
 
 def restore_with(bench: Bench, network: nn.Module, low: Tensor) -> Tensor:
-    """One feed-forward restoration."""
-    return restored(bench.detail, network(low), bench.args.resolution)
+    """One feed-forward restoration of (1, 1, r, r) mm."""
+    return restored(bench.detail, network(sized(low, bench.side)), bench.args.resolution)
 
 
 class Corrected(nn.Module):

@@ -107,11 +107,11 @@ def trained(
 
     ours = bench.ours(seed)
     fit("ours", ours, "ours")
-    psp = competitor("pSp", seed, bench.args.resolution)
+    psp = competitor("pSp", seed, bench.side)
     fit("pSp", psp, "pSp")
-    first = competitor("E2Style", seed, bench.args.resolution)
+    first = competitor("E2Style", seed, bench.side)
     fit("E2Style, 1 stage", first, "E2Style")
-    second = competitor("E2Style 2", seed, bench.args.resolution)
+    second = competitor("E2Style 2", seed, bench.side)
 
     def base(low: Tensor) -> tuple[Tensor, Tensor]:
         with torch.no_grad():
@@ -139,7 +139,7 @@ def _searched(bench: Bench, count: int, seed: int) -> dict[str, Any]:
         def at(part: int, factor: int) -> Callable[[int, Tensor], Tensor]:
             def search(number: int, true: Tensor) -> Tensor:
                 with torch.enable_grad():
-                    made = pulse.restore(functional.avg_pool2d(true, factor), factor, true.shape[-1], number)
+                    made = pulse.restore(functional.avg_pool2d(true, factor), factor, true.shape[-1], (number,))
                 bar.update(part * count + number + 1)
                 return made
 
@@ -194,8 +194,9 @@ def caption(about: dict) -> str:
         f"{about['training_maps']} training maps, {about['test_maps']} held-out ones of other people, {size} x {size} "
         f"(a quarter is {size // 4}, an eighth {size // 8}), batch {about['batch']}, {about['steps']} steps of "
         f"every network, seeds {', '.join(map(str, about['seeds']))} (mean ± standard deviation). Generator: "
-        f"{about['weights']}, frozen; perceptual and identity terms on {about['perceptual']} (the paper has LPIPS on "
-        f"VGG16, and ArcFace). {about['hardware']}, {about['threads']} threads, torch {about['torch']}, "
+        f"{about['weights']}, frozen; encoders read {about['read']} texels, and so do the perceptual and identity "
+        f"terms, every third step, on {about['perceptual']} (the paper has LPIPS on VGG16, and ArcFace). "
+        f"{about['hardware']}, {about['threads']} threads, torch {about['torch']}, "
         f"{about['date']}."
     )
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.nn import functional
 
 from ..dataset.given_map import read_heights
 from ..errors import DnpmError
@@ -23,7 +24,6 @@ from ..face_model.locate import face_model_path
 from ..face_model.model import FaceModel
 from ..files.contact_sheet import save
 from ..files.writing import folder as made_folder
-from ..geometry.uv_map import mask_at
 from ..photo.restore.weights import PhotoNetworks, load_photo, photo_dir
 from ..progress import Progress
 from ..training.photo.corrected_pairs import corrected_pairs
@@ -32,10 +32,15 @@ from ..training.photo.pairs import VIEWS, make_pairs, seen_face
 from ..training.photo.restoration import Material
 from ..training.teacher.teacher import Teacher, resize
 from . import restoring, table2
+from .competitors.pulse import Pulse
 from .restoring import CHECKED, Bench, parameters
 from .spread import cell, last_rise, mean_and_spread
 
 OWN = "the sliders' map"
+PULSE_STEPS = 100
+"""Of the search, for each map: the published number."""
+_AT_ONCE = 8
+"""Maps that are searched side by side."""
 PURPOSE = "Table III: degraded photos of known faces (rendered) to maps, every method trained alike"
 
 
@@ -44,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     restoring.add_arguments(parser, "table3")
     parser.add_argument("--photo-weights", type=Path, metavar="DIR", help="whose pix2pixHD (default: the shipped)")
     parser.add_argument("--photos", type=int, default=200, help="rendered to train on (default %(default)s)")
+    parser.add_argument("--no-pulse", dest="pulse", action="store_false", help="leave PULSE out")
     parser.add_argument(
         "--pictures", type=Path, metavar="DIR", help="write the held-out photos there, 0000.png and so on, for other "
         "programs, and end",
@@ -65,16 +71,16 @@ def evaluate(args: argparse.Namespace) -> dict:
         )
     networks = load_photo(folder)
     size = networks.pix2pix.config.resolution
-    if args.resolution != size:
-        raise DnpmError(f"pix2pixHD makes maps of {size} texels; give --resolution {size}")
+    if args.resolution < size:
+        raise DnpmError(f"pix2pixHD makes maps of {size} texels; give --resolution {size} or more")
     path = Path(face_model_path(args.face_model))
     count = -(-args.samples // VIEWS) * VIEWS
     if args.pictures is not None:
-        written = write_pictures(args.pictures, path, count, size, args.seed + 1)
+        written = write_pictures(args.pictures, path, count, size, args.resolution, args.seed + 1)
         return {"rows": {}, "pictures": written, "folder": str(args.pictures)}
-    peers = {name: peer_maps(name, Path(where), count, size) for name, where in map(_named, args.peer)}
-    bench = Bench.open(args)
-    mask = mask_at(bench.model.detail_mask, size)
+    peers = {name: peer_maps(name, Path(where), count, args.resolution) for name, where in map(_named, args.peer)}
+    bench = Bench.open(args, tests=False)
+    mask = bench.mask
     train, check, test = (
         photo_maps(bench, networks, path, split, n)
         for split, n in (("train", args.photos), ("validation", CHECKED), ("test", count))
@@ -94,7 +100,9 @@ def evaluate(args: argparse.Namespace) -> dict:
         }
         for name in table2.METHODS
     }  # fmt: skip
-    rows["pix2pixHD alone"] = mean_and_spread([scored(lambda low: low)])
+    if args.pulse:
+        rows["PULSE"] = mean_and_spread([{"photos": bench.score(_searched(bench, rough))}]) | {"steps": PULSE_STEPS}
+    rows["pix2pixHD alone"] = mean_and_spread([scored(lambda low: _enlarged(low, args.resolution))])
     if test.known is not None:
         rows[OWN] = mean_and_spread([{"photos": bench.score(_each(test.known, bench))}])
     rows["mean map"] = mean_and_spread([scored(lambda _: bench.mean_map())])
@@ -107,7 +115,8 @@ def evaluate(args: argparse.Namespace) -> dict:
 
 @dataclass(frozen=True)
 class PhotoMaps:
-    """rough, maps (n, R, R) float16 mm: pix2pixHD's and the true ones; known: the sliders', where it corrects them."""
+    """rough (n, r, r), maps (n, R, R) float16 mm: pix2pixHD's and the true ones; known (n, R, R): the sliders', where
+    it corrects them."""
 
     rough: np.ndarray
     maps: np.ndarray
@@ -120,9 +129,13 @@ def photo_maps(bench: Bench, networks: PhotoNetworks, path: Path, split: str, co
     args, seed = bench.args, bench.args.seed + 1
     if networks.pix2pix.config.corrects:
         folder, whole = args.folder / f"corrected_{split}", -(-count // VIEWS) * VIEWS
-        found = corrected_pairs(folder, bench.model, bench.detail.to("cpu"), networks, split, whole, seed)
+        found = corrected_pairs(
+            folder, bench.model, bench.detail.to("cpu"), networks, split, whole, seed, args.resolution
+        )  # fmt: skip
         bench.detail.to(bench.device)
         return PhotoMaps(found.rough, found.maps, found.known)
+    if args.resolution != networks.pix2pix.config.resolution:
+        raise DnpmError(f"a pix2pixHD of colours: give --resolution {networks.pix2pix.config.resolution}, its own")
     pairs = make_pairs(
         args.folder / f"photos_{split}", path, split, count, networks.pix2pix.config.resolution, args.processes, seed
     )
@@ -130,6 +143,23 @@ def photo_maps(bench: Bench, networks: PhotoNetworks, path: Path, split: str, co
     made = material_of(networks.pix2pix, pairs, bench.mask, None)
     assert made.rough is not None, "material_of makes them"
     return PhotoMaps(made.rough, made.maps, None)
+
+
+def _enlarged(low: Tensor, size: int) -> Tensor:
+    return functional.interpolate(low, (size, size), mode="bicubic", align_corners=False)
+
+
+def _searched(bench: Bench, rough: np.ndarray) -> Callable[[int, Tensor], Tensor]:
+    """PULSE on the rough maps (n, r, r) mm: G's map, averaged down to their side, is to be one."""
+    pulse = Pulse.of(bench.detail, bench.args.seed, steps=PULSE_STEPS)
+    size, found = bench.args.resolution, []
+    with Progress("table3: PULSE", len(rough), 0, "maps") as bar:
+        for first in range(0, len(rough), _AT_ONCE):
+            low = torch.from_numpy(rough[first : first + _AT_ONCE])[:, None].to(bench.device)
+            seeds = range(first, first + len(low))
+            found.append(pulse.restore(low, size // low.shape[-1], size, seeds)[:, 0].cpu().numpy())
+            bar.update(first + len(low))
+    return _each(np.concatenate(found), bench)
 
 
 def _each(maps: np.ndarray, bench: Bench) -> Callable[[int, Tensor], Tensor]:
@@ -143,7 +173,7 @@ def _named(text: str) -> tuple[str, str]:
     name, sign, where = text.partition("=")
     if not sign or not name.strip() or not where:
         raise DnpmError(f"--peer {text}: give NAME=DIR, as in --peer DECA=results/deca")
-    if name in (*table2.METHODS, "pix2pixHD alone", OWN, "mean map"):
+    if name in (*table2.METHODS, "PULSE", "pix2pixHD alone", OWN, "mean map"):
         raise DnpmError(f"--peer {text}: {name} is a row of the table already; give another name")
     return name.strip(), where
 
@@ -165,10 +195,10 @@ def peer_maps(name: str, folder: Path, count: int, size: int) -> np.ndarray:
     return maps
 
 
-def write_pictures(folder: Path, model_path: Path, count: int, size: int, seed: int) -> int:
+def write_pictures(folder: Path, model_path: Path, count: int, size: int, resolution: int, seed: int) -> int:
     """The held-out photos as PNG files; how many. Raises DnpmError when they cannot be written."""
     model = FaceModel.load(model_path)
-    teacher = Teacher(model, min(1024, 2 * size), 0)
+    teacher = Teacher(model, min(1024, 2 * resolution), 0)
     with Progress("table3: photos", count, 0, "photos") as bar:
         for face in range(count // VIEWS):
             seen = seen_face(model, teacher, "test", face, size, seed)
@@ -191,6 +221,8 @@ def table(result: dict) -> str:
         "| | PSNR dB, mask | SSIM | R2 | error mm | square PSNR | square SSIM |", "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for name, row in result["rows"].items():
+        if name == "PULSE":
+            name += f" ({row['steps']} steps a map, one seed)"
         mask, square = row["photos"]["mask"], row["photos"]["square"]
         lines.append(
             f"| {name} | {cell(mask['psnr_db'], 2)} | {cell(mask['ssim'], 4)} | {cell(mask['r2'], 3)} | "

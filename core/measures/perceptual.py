@@ -9,6 +9,7 @@ with equal weights of the channels. That is not LPIPS, and its `name` says so wh
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -53,10 +54,12 @@ class PerceptualDistance(nn.Module):
             raise DnpmError(f"{self.name}: needs two (B, 1, H, W), got {tuple(a.shape)} and {tuple(b.shape)}")
         if min(a.shape[2:]) < self.smallest:
             raise DnpmError(f"{self.name}: maps of {tuple(a.shape[2:])} are too small; at least {self.smallest} texels")
-        pictures = [(x / self.range_mm).expand(-1, 3, -1, -1) for x in (a, b)]
-        pairs = zip(*(self.layers(p) for p in pictures), strict=True)
-        parts = [self.weighed((_unit(x) - _unit(y)).square(), k).mean((1, 2)) for k, (x, y) in enumerate(pairs)]
-        return torch.stack(parts).sum(0)
+        return self.between(*(self.layers((x / self.range_mm).expand(-1, 3, -1, -1)) for x in (a, b)))
+
+    def between(self, a: Sequence[Tensor], b: Sequence[Tensor]) -> Tensor:
+        """The distance (B,) of two pictures' `layers`."""
+        pairs = enumerate(zip(a, b, strict=True))
+        return torch.stack([self.weighed((_unit(x) - _unit(y)).square(), k).mean((1, 2)) for k, (x, y) in pairs]).sum(0)
 
 
 class Lpips(PerceptualDistance):

@@ -7,6 +7,7 @@ network's Gaussian fit (leaky ReLU undone), which is measured again on our gener
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,11 +47,13 @@ class Pulse:
         device = detail.w_mean.device
         return cls(detail, before.mean(0).float().to(device), root.float().to(device), steps)
 
-    def restore(self, low: Tensor, factor: int, resolution: int, seed: int = 0) -> Tensor:
-        """(1, 1, r, r) mm, averaged down by `factor` -> (1, 1, R, R) mm."""
-        generator = torch.Generator().manual_seed(seed)
+    def restore(self, low: Tensor, factor: int, resolution: int, seeds: Sequence[int] = (0,)) -> Tensor:
+        """(B, 1, r, r) mm, averaged down by `factor` -> (B, 1, R, R) mm; seeds: of each map's first latents. Maps that
+        are searched at once find what each would alone."""
         size, layers = len(self.mean), self.detail.generator.config.w_layers
-        latent = torch.randn(1, layers, size, generator=generator)
+        latent = torch.cat(
+            [torch.randn(1, layers, size, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+        )
         latent = latent / latent.norm(dim=-1, keepdim=True) * math.sqrt(size)
         latent = latent.to(self.mean.device).requires_grad_(True)
         optimizer = torch.optim.Adam([latent], self.rate)
@@ -62,8 +65,8 @@ class Pulse:
                 self.rate * (0.5 - 0.5 * math.cos(scale * math.pi)) * min(1, share / 0.05 + 0.1)
             )
             made = self._paint(latent, resolution)
-            l2 = (functional.avg_pool2d(made, factor) - low).square().mean()
-            loss = self.l2 * l2 + self.geodesic * _geodesic_cross(latent)
+            l2 = (functional.avg_pool2d(made, factor) - low).square().mean((1, 2, 3))
+            loss = (self.l2 * l2 + self.geodesic * _geodesic_cross(latent)).sum()
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()
@@ -79,8 +82,8 @@ class Pulse:
 
 
 def _geodesic_cross(latent: Tensor) -> Tensor:
-    """PULSE's GEOCROSS: squared angles between every two of the latents, summed."""
-    unit = functional.normalize(latent[0], dim=-1)
-    cosine = (unit @ unit.T).clamp(-1 + 1e-6, 1 - 1e-6)
+    """PULSE's GEOCROSS (B,): squared angles between every two of the latents (B, L, w_dim), summed."""
+    unit = functional.normalize(latent, dim=-1)
+    cosine = (unit @ unit.mT).clamp(-1 + 1e-6, 1 - 1e-6)
     angle = torch.acos(cosine)
-    return angle.square().triu(1).sum() / 2
+    return angle.square().triu(1).sum((1, 2)) / 2

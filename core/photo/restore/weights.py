@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -107,6 +108,12 @@ def load_photo(folder: str | os.PathLike[str]) -> PhotoNetworks:
         _filled(lambda: GlobalGenerator(pix2pix), files["pix2pix"]),
         _filled(lambda: DegradedEncoder(restoration), files["restoration"]), card, rows,
     )  # fmt: skip
+
+
+def digest_of(network: nn.Module) -> str:
+    """SHA-256 of a network's numbers."""
+    state = network.state_dict()
+    return hashlib.sha256(b"".join(state[name].cpu().numpy().tobytes() for name in sorted(state))).hexdigest()
 
 
 def check_generator(networks: PhotoNetworks, detail_card: Mapping[str, Any]) -> None:

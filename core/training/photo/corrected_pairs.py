@@ -6,7 +6,6 @@ The sliders are off as a fitted photo's are (`simulated.py`): a part of the skin
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from ...face_model.checks import age_regression
 from ...face_model.model import FaceModel
 from ...geometry.uv_map import mask_at
 from ...photo.restore.pipeline import PhotoRestorer
-from ...photo.restore.weights import PhotoNetworks
+from ...photo.restore.weights import PhotoNetworks, digest_of
 from ...photo.skin_view import SkinViewer
 from ...progress import Progress
 from ..detail import samples
@@ -34,7 +33,7 @@ from .simulated import YEARS_OFF, expression_as_fitted, skin_as_known
 
 @dataclass(frozen=True)
 class CorrectedPairs:
-    """rough, known, maps (n, R, R) float16 mm: the corrected maps, the sliders' and the teacher's."""
+    """rough (n, r, r) float16 mm: the corrected maps; known, maps (n, R, R): the sliders' and the teacher's."""
 
     rough: np.ndarray
     known: np.ndarray
@@ -62,28 +61,32 @@ def fitted_sliders(model: FaceModel) -> Callable[[np.ndarray, np.ndarray, np.ran
 
 
 def corrected_pairs(
-    folder: Path, model: FaceModel, detail: Detail, networks: PhotoNetworks, split: str, count: int, seed: int
-) -> CorrectedPairs:
+    folder: Path, model: FaceModel, detail: Detail, networks: PhotoNetworks, split: str, count: int, seed: int,
+    resolution: int | None = None,
+) -> CorrectedPairs:  # fmt: skip
     """`count` photos (a multiple of VIEWS) of a split's people, VIEWS of each; those that the folder holds are not made
-    again. Raises DnpmError when it holds others, or the networks belong to another G."""
+    again. resolution: R, of the maps (default: pix2pixHD's).
+
+    Raises DnpmError when it holds others, or the networks belong to another G."""
     restorer = PhotoRestorer(model, detail, networks)
     size = networks.pix2pix.config.resolution
-    state = networks.pix2pix.state_dict()
-    digest = hashlib.sha256(b"".join(state[name].cpu().numpy().tobytes() for name in sorted(state))).hexdigest()
+    fine = resolution or size
     recipe = {
-        "format": 1, "model": model.metadata.get("inputs", model.name), "seed": seed, "split": split,
-        "pix2pix": digest, "generator": detail.card["files"]["generator.safetensors"]["sha256"],
+        "format": 2, "resolution": fine, "model": model.metadata.get("inputs", model.name), "seed": seed,
+        "split": split,
+        "pix2pix": digest_of(networks.pix2pix), "generator": detail.card["files"]["generator.safetensors"]["sha256"],
         "teacher": teacher_fingerprint(),
     }  # fmt: skip
     claim(folder / f"{split}.json", recipe, "corrected maps")
     rough, known, maps = (
-        open_grown(folder / f"{split}_{k}.f16", (count, size, size), np.float16) for k in ("rough", "known", "maps")
+        open_grown(folder / f"{split}_{k}.f16", (count, side, side), np.float16)
+        for k, side in (("rough", size), ("known", fine), ("maps", fine))
     )
     done = open_grown(folder / f"{split}.done", (count,), np.uint8)
     missing = np.flatnonzero(np.asarray(done).reshape(-1, VIEWS).min(1) == 0)
     if len(missing):
-        teacher, viewer, fitted = Teacher(model, min(1024, 2 * size), 0), SkinViewer(model), fitted_sliders(model)
-        mask = mask_at(model.detail_mask, size)
+        teacher, viewer, fitted = Teacher(model, min(1024, 2 * fine), 0), SkinViewer(model), fitted_sliders(model)
+        mask = mask_at(model.detail_mask, fine)
         with Progress(f"corrected {split}", VIEWS * len(missing), unit="photos") as bar:
             for k, number in enumerate(missing):
                 seen = seen_face(model, teacher, split, int(number), size, seed)
@@ -94,8 +97,8 @@ def corrected_pairs(
                     skin = viewer.look(seen.pictures[view], seen.vertices, seen.cameras[view])
                     with torch.inference_mode():
                         rough[place] = restorer.rough(seen.textures[view], skin, *given)[0, 0].numpy()
-                        own = detail.displacement(*(torch.from_numpy(x)[None] for x in given), resolution=size)
-                    known[place], maps[place] = own[0, 0].numpy() * mask, resize(seen.target, size) * mask
+                        own = detail.displacement(*(torch.from_numpy(x)[None] for x in given), resolution=fine)
+                    known[place], maps[place] = own[0, 0].numpy() * mask, resize(seen.target, fine) * mask
                     done[place] = 1
                 bar.update(VIEWS * (k + 1))
     return CorrectedPairs(*(np.asarray(a) for a in (rough, known, maps)))

@@ -4,18 +4,17 @@ Loss (Eq. 15): 10 L1 (Eq. 12) + 0.2 perceptual (Eq. 13) + 0.1 multi-level identi
 LPIPS on VGG16, as in the paper, where that trunk is at hand, else on AlexNet, else EfficientNet-Lite0's. The identity
 term is the paper's sum over five levels of 1 - cosine: of ArcFace's or MobileFaceNet's features where the user brings
 such a network (`--identity-network`), else of the perceptual trunk's five, pooled over the face: the card says which.
-Learning happens at a side that G's lower blocks paint (256 by default), so that two cores can do it. Then the rows of
-w+ that finer blocks read learn nothing, and are not used (`Trained` in `core/photo/restore/weights.py`).
+Heights are compared at a side of G's blocks (`fine`). Rows of w+ that finer blocks read learn nothing, and are not used
+(`core/photo/restore/trained.py`). Both trunks look at pictures of `look` texels at most, as pSp and E2Style have it.
 
 Maps are never mirrored: G's pores are not the same on both cheeks, so it could not paint what would be asked of it.
-Degraded maps: true ones averaged down to a quarter or an eighth and enlarged again, and pix2pixHD's rough ones.
+Degraded maps: true ones averaged down by `factors` and enlarged again, and pix2pixHD's rough ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +35,8 @@ _WARMUP_STEPS = 30
 
 @dataclass(frozen=True)
 class RestorationPlan:
-    """How an encoder of degraded maps is trained. fine: the side that is learnt at; the weights are Eq. 15's."""
+    """How an encoder of degraded maps is trained. fine: the side that is learnt at; factors: by which maps are averaged
+    down, of the side that they have; the weights are Eq. 15's."""
 
     steps: int = 1500
     batch: int = 4
@@ -57,10 +57,12 @@ class RestorationPlan:
     """Of the code's mean square (pSp's regularisation)."""
     perceptual_every: int = 1
     """Steps a look at the perceptual and identity terms, weighed as much more."""
+    look: int = 256
+    """Texels a side of the pictures that these terms see, at most: their time grows with the texels."""
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch, self.fine, self.perceptual_every) < 1 or not self.rate > 0:
+        if min(self.steps, self.batch, self.fine, self.look, self.perceptual_every) < 1 or not self.rate > 0:
             raise DnpmError(f"steps, batch, side and rate must be positive (got {self})")
         terms = (self.l1, self.l2, self.perceptual, self.identity)
         if min(*terms, self.code) < 0 or not sum(terms) > 0:
@@ -124,8 +126,8 @@ class RestorationTrainer(Trainer):
             else:
                 true = _tensor(material.maps[int(rng.integers(len(material.maps)))])
                 low = degrade(true, int(rng.choice(plan.factors)))
-            given.append(_sized(low, self.side))
-            wanted.append(_sized(true, plan.fine))
+            given.append(sized(low, self.side))
+            wanted.append(sized(true, plan.fine))
         mine = self.rank.share(plan.batch)
         return torch.cat(given[mine]).to(self.device), torch.cat(wanted[mine]).to(self.device)
 
@@ -133,7 +135,7 @@ class RestorationTrainer(Trainer):
         """One step's losses; on the meta device they are nan (`rehearsal.py`)."""
         plan = self.plan
         given, wanted = self.batch()
-        weight = _sized(self.mask[None, None], plan.fine)
+        weight = sized(self.mask[None, None], plan.fine)
         with self.autocast():
             code = self.network(given)
             made = restored(self.detail, code, plan.fine).float() * weight
@@ -146,18 +148,24 @@ class RestorationTrainer(Trainer):
         if plan.code:
             total = total + plan.code * code.square().mean()
         if self.step % plan.perceptual_every == 0:
-            if plan.perceptual and self.perceptual is not None:
-                with self.autocast():
-                    term = self.perceptual(made, wanted).mean()
-                total = total + plan.perceptual_every * plan.perceptual * term
-                losses["perceptual"] = number(term)
-            if plan.identity and self.trunk is not None:
-                with self.autocast():
-                    term = identity_distance(self.trunk, made, wanted, plan.identity_levels)
-                total = total + plan.perceptual_every * plan.identity * term
-                losses["identity"] = number(term)
+            for name, weight_of, term in self._looks(*(sized(x, min(plan.look, plan.fine)) for x in (made, wanted))):
+                total = total + plan.perceptual_every * weight_of * term
+                losses[name] = number(term)
         self.descend(total, self.optimizer, self.network, clip=1.0)
         return losses
+
+    def _looks(self, made: Tensor, wanted: Tensor) -> Iterator[tuple[str, float, Tensor]]:
+        """Name, weight and value of the perceptual and the identity term. Where both have the same trunk, which is what
+        takes time, it looks once."""
+        plan, pair = self.plan, None
+        with self.autocast():
+            if plan.perceptual and self.perceptual is not None:
+                pair = _features(self.perceptual, made), _features(self.perceptual, wanted)
+                yield "perceptual", plan.perceptual, self.perceptual.between(*pair).mean()
+            if plan.identity and self.trunk is not None:
+                if pair is None or self.trunk is not self.perceptual:
+                    pair = _features(self.trunk, made), _features(self.trunk, wanted)
+                yield "identity", plan.identity, identity_between(*pair, plan.identity_levels)
 
 
 def degrade(true: Tensor, factor: int) -> Tensor:
@@ -177,22 +185,28 @@ def identity_distance(
 ) -> Tensor:  # fmt: skip
     """Eq. 14: the sum over levels of 1 - cosine of the features, pooled to 4 x 4 places of the face; mean over (B, 1,
     H, W) mm. levels: so many from the last on, None for all of them; the trunks here have five as ArcFace has."""
+    return identity_between(_features(trunk, a), _features(trunk, b), levels)
+
+
+def identity_between(a: Sequence[Tensor], b: Sequence[Tensor], levels: int | None = None) -> Tensor:
+    """`identity_distance` of two pictures' features."""
     terms = []
-    for x, y in zip(trunk.layers(_picture(trunk, a)), trunk.layers(_picture(trunk, b)), strict=True):
+    for x, y in zip(a, b, strict=True):
         pooled = [functional.adaptive_avg_pool2d(f, 4).flatten(1) for f in (x, y)]
         terms.append(1 - functional.cosine_similarity(pooled[0], pooled[1].detach(), dim=1).mean())
     return torch.stack(terms[-levels:] if levels else terms).sum()
 
 
-def _picture(trunk: Any, maps: Tensor) -> Tensor:
-    return (maps / trunk.range_mm).clamp(-1, 1).expand(-1, 3, -1, -1)
+def _features(trunk: PerceptualDistance | IdentityNetwork, maps: Tensor) -> list[Tensor]:
+    return trunk.layers((maps / trunk.range_mm).clamp(-1, 1).expand(-1, 3, -1, -1))
 
 
 def _tensor(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.asarray(array, np.float32))[None, None]
 
 
-def _sized(x: Tensor, size: int) -> Tensor:
+def sized(x: Tensor, size: int) -> Tensor:
+    """(B, C, R, R) averaged down, or enlarged, to another side."""
     if x.shape[-1] == size:
         return x
     if x.shape[-1] % size == 0:
@@ -201,25 +215,28 @@ def _sized(x: Tensor, size: int) -> Tensor:
 
 
 def validate(network: nn.Module, detail: Detail, material: Material, side: int, fine: int) -> dict[str, float]:
-    """Millimetres off in the mask at `fine` texels: restored from 1/4, 1/8 and rough maps, and those themselves."""
+    """Millimetres off in the mask at `fine` texels: restored from 1/4 and 1/8 of `side`, and from rough maps where
+    there are such; and those themselves ("before")."""
     device = detail.w_mean.device
-    weight = _sized(torch.from_numpy(np.asarray(material.mask, np.float32))[None, None], fine)
+    scale = max(material.maps.shape[-1] // side, 1)
+    weight = sized(torch.from_numpy(np.asarray(material.mask, np.float32))[None, None], fine)
     kinds: dict[str, Callable[[int], Tensor]] = {
-        "quarter": lambda k: degrade(_tensor(material.maps[k]), 4),
-        "eighth": lambda k: degrade(_tensor(material.maps[k]), 8),
+        "quarter": lambda k: degrade(_tensor(material.maps[k]), 4 * scale),
+        "eighth": lambda k: degrade(_tensor(material.maps[k]), 8 * scale),
     }
-    rough = material.rough
-    if rough is not None:
-        kinds["rough"] = lambda k: _tensor(rough[k])
-    sums = dict.fromkeys([*kinds, *(f"{name}_before" for name in kinds)], 0.0)
+    truths = dict.fromkeys(kinds, material.maps)
+    rough, rough_maps = material.rough, material.rough_maps
+    if rough is not None and rough_maps is not None:
+        kinds["rough"], truths["rough"] = (lambda k: _tensor(rough[k])), rough_maps
+    found = {}
     network.eval()
     with torch.inference_mode():
-        for k in range(len(material.maps)):
-            true = _sized(_tensor(material.maps[k]), fine)
-            for name, make in kinds.items():
-                low = make(k)
-                made = restored(detail, network(_sized(low, side).to(device)), fine).cpu()
-                for key, image in ((name, made), (f"{name}_before", _sized(low, fine))):
-                    sums[key] += float(((image - true).abs() * weight).sum() / weight.sum())
+        for name, make in kinds.items():
+            rows = []
+            for k, image in enumerate(truths[name]):
+                true, low = sized(_tensor(image), fine), make(k)
+                made = restored(detail, network(sized(low, side).to(device)), fine).cpu()
+                rows.append([float(((x - true).abs() * weight).sum() / weight.sum()) for x in (made, sized(low, fine))])
+            found[f"mae_mm_{name}"], found[f"mae_mm_{name}_before"] = map(float, np.mean(rows, 0))
     network.train()
-    return {f"mae_mm_{key}": value / len(material.maps) for key, value in sums.items()}
+    return found

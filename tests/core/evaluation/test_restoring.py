@@ -10,7 +10,7 @@ import pytest
 
 from dnpm.core.cli.main import main
 from dnpm.core.errors import DnpmError
-from dnpm.core.evaluation import restoring
+from dnpm.core.evaluation import restoring, table3
 from dnpm.core.evaluation.spread import cell, last_rise, mean_and_spread
 from dnpm.core.evaluation.table3 import peer_maps
 from dnpm.core.files.displacement_maps import write_exr
@@ -80,20 +80,25 @@ def test_mistakes_are_named(command, capsys) -> None:
         assert option in capsys.readouterr().err
 
 
-def test_rendered_photos_are_corrected_once_and_their_sliders_err(command, tmp_path: Path, capsys) -> None:
+def test_rendered_photos_are_corrected_once_and_their_sliders_err(
+    command, tmp_path: Path, monkeypatch, capsys
+) -> None:  # fmt: skip
     place = command.index("--resolution")
     words = ["evaluate", "table3", *command, "--photos", "4", "--steps", "1", "--seeds", "1"]
     assert main([*words]) == 2
-    assert "--resolution 256" in capsys.readouterr().err
-    words[2 + place + 1] = "256"
+    assert "--resolution 256 or more" in capsys.readouterr().err
+    monkeypatch.setattr(table3, "PULSE_STEPS", 2)
+    words[2 + place + 1] = "512"
     assert main(words) == 0
     found = capsys.readouterr()
     assert "corrected" in found.err
     rows = json.loads(found.out)["rows"]
-    assert {"ours", "pSp", "E2Style, 2 stages", "pix2pixHD alone", "the sliders' map", "mean map"} <= set(rows)
+    assert {"ours", "pSp", "E2Style, 2 stages", "PULSE", "pix2pixHD alone", "the sliders' map", "mean map"} <= set(rows)
     error = {name: row["photos"]["mask"]["mae_mm"]["mean"] for name, row in rows.items()}
     assert 0.002 < error["the sliders' map"] < 0.1, "sliders that err as a fit's do are neither right nor anybody's"
     assert error["pix2pixHD alone"] != error["the sliders' map"]
+    maps, rough = (tmp_path / "kept" / "corrected_test" / f"test_{name}.f16" for name in ("maps", "rough"))
+    assert maps.stat().st_size == 4 * rough.stat().st_size, "pix2pixHD's maps have 256 texels"
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "kept" / "corrected_test").glob("*.done")}
     assert main(words) == 0
     again = capsys.readouterr()
