@@ -28,6 +28,7 @@ from ..photo.portraits import HALVES
 from .train_options import add_training, command_line, training_of, training_parser
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
     from ..face_model.model import FaceModel
@@ -44,15 +45,20 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     add_common(first, steps=2000)
     first.add_argument("--pairs", type=int, default=1200, metavar="N",
                        help="pictures of our faces, or simulated people (default 1200)")  # fmt: skip
-    first.add_argument("--photos", type=Path, metavar="DIR", help="portraits, for a network that corrects maps")
-    first.add_argument("--labels", type=Path, metavar="FILE", help="their ages (default: labels.csv in that folder)")
-    first.add_argument("--half", choices=HALVES, default="calibration", help="of the people (default %(default)s)")
+    add_portraits(first, "portraits, for a network that corrects maps")
     first.add_argument("--weights", metavar="DIR", help="whose G and E simulate people (default: shipped)")
     first.add_argument("--processes", type=int, default=2, help="that make pairs (default 2)")
     first.add_argument("--begin", metavar="DIR", help="weights whose pix2pixHD it starts from")
     first.add_argument("--l1", type=float, default=60.0, help="weight of the L1 (default 60)")
     first.add_argument("--matching", type=float, help="of feature matching (default 10, of corrections 0)")
     first.add_argument("--adversarial", type=float, help="of LSGAN (default 1, of corrections 0)")
+
+
+def add_portraits(parser: argparse.ArgumentParser, what: str) -> None:
+    """Whose light, sharpness and skin simulated photos have."""
+    parser.add_argument("--photos", type=Path, metavar="DIR", help=what)
+    parser.add_argument("--labels", type=Path, metavar="FILE", help="their ages (default: labels.csv in that folder)")
+    parser.add_argument("--half", choices=HALVES, default="calibration", help="of the people (default %(default)s)")
 
 
 def add_common(parser: argparse.ArgumentParser, steps: int) -> None:
@@ -107,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
     with join_ranks(device) as rank:
         with rank.first_before_others():
             if corrects:
-                photos, held = _simulated(args, folder, model)
+                photos, held, _ = simulated(args, folder, model)
                 pairs, mask = photos, photos.mask
             else:
                 pairs, held = (
@@ -144,10 +150,11 @@ def _begin(trainer: Pix2PixTrainer, args: argparse.Namespace) -> None:
     trainer.generator.load_state_dict(known.state_dict() | {"mean": trainer.generator.mean.clone()})
 
 
-def _simulated(
+def simulated(
     args: argparse.Namespace, folder: Path, model: FaceModel
-) -> tuple[SimulatedPhotos, SimulatedPhotos]:  # fmt: skip
-    """Photos to learn from, and held-out ones. Raises DnpmError without portraits, or when they tell too little."""
+) -> tuple[SimulatedPhotos, SimulatedPhotos, np.ndarray]:  # fmt: skip
+    """Photos to learn from, held-out ones, and the sitters' expressions (N, n_exp), which people have. Raises DnpmError
+    without portraits, or when they tell too little."""
     import numpy as np
 
     from ..detail.card import check_face_model, weights_dir
@@ -170,7 +177,7 @@ def _simulated(
     recipe = {"half": args.half, "portraits": [one.name for one in who], "weights": [one["sha256"] for _, one in files]}
     expressions = np.stack([one.expression for one in sitters])
     people = people_of_sliders(folder / "people", model, detail, expressions, args.pairs, args.seed, recipe)
-    return both_of(people, model, sitters, args.seed)
+    return *both_of(people, model, sitters, args.seed), expressions
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:

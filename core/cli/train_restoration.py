@@ -1,6 +1,7 @@
 """Train the restoration encoder E_deg: a rough map to w+ (Eq. 11 to 15), after pix2pixHD.
 
 dnpm train restoration --folder build/photo --maps build/maps --out build/weights        ...and write both networks
+dnpm train restoration ... --photos DIR --pix2pix weights --begin weights               for corrected maps, at full size
 dnpm train restoration ... --perceptual lpips-vgg --trunk vgg16-397923af.pth             the paper's perceptual term
 dnpm train restoration ... --dry-run                                                     sizes, memory, speed
 
@@ -10,9 +11,11 @@ It goes on where it was stopped; Ctrl-C ends after the step in hand.
 from __future__ import annotations
 
 import argparse
+import functools
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +27,7 @@ from ..files.inputs import reading
 from ..options import add_perceptual, perceptual_of, perceptual_weight_of
 from ..paths import ROOT
 from .train_options import command_line, training_of, training_parser
-from .train_photo import add_common, estimate, plain
+from .train_photo import add_common, add_portraits, estimate, plain, simulated
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,10 +38,14 @@ if TYPE_CHECKING:
     from ..measures.identity import IdentityNetwork
     from ..measures.perceptual import PerceptualDistance
     from ..photo.restore.degraded_encoder import DegradedEncoder
+    from ..photo.restore.pipeline import PhotoRestorer
+    from ..photo.restore.pix2pix import GlobalGenerator
+    from ..training.photo.corrected_photos import CorrectedPhotos
     from ..training.photo.restoration import RestorationPlan
+    from ..training.photo.simulated import SimulatedPhotos, Sliders
 
 FINE = 256
-"""The side at which maps are compared, where the network's own is not smaller."""
+"""The side at which maps are compared, where the network's own is not smaller, and no photos are given."""
 _LEARNT_FROM = {
     False: "pictures of our own faces (teacher's maps, CC0 face data), rendered and degraded",
     True: "people of the face networks, as photos: lit as portraits, over the skin of young sitters",
@@ -55,6 +62,16 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--maps", type=Path, metavar="DIR",
         help="a data set of maps, or the folder that `train detail` keeps its maps in (default: the pairs' own)",
     )  # fmt: skip
+    add_portraits(
+        parser, "portraits: corrected maps of simulated photos are learnt from as well, by a pix2pixHD that corrects"
+    )  # fmt: skip
+    parser.add_argument("--pairs", type=int, default=1200, metavar="N", help="simulated people and photos")
+    parser.add_argument(
+        "--fine", type=int, metavar="R", help="side at which maps are compared (default: with --photos G's, else 256)"
+    )
+    parser.add_argument(
+        "--pix2pix", type=Path, metavar="DIR", help="weights whose pix2pixHD it is (default: the one in --folder)"
+    )
     parser.add_argument("--weights", type=Path, metavar="DIR", help="whose G the codes are for (default: shipped)")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the networks are written")
     parser.add_argument(
@@ -85,13 +102,13 @@ def run(args: argparse.Namespace) -> int:
     from ..files import tensor_file
     from ..geometry.uv_map import mask_at
     from ..measures.identity import IdentityNetwork
-    from ..photo.restore.pix2pix import CONFIGS, GlobalGenerator
-    from ..training.checkpoint import restore_network
+    from ..photo.restore.degraded_encoder import CONFIGS
     from ..training.parallel import join_ranks
+    from ..training.photo.corrected_photos import validate_steps
     from ..training.photo.material import material_of, simulated_material
     from ..training.photo.pairs import open_pairs
-    from ..training.photo.restoration import RestorationTrainer, validate
-    from ..training.photo.run import STATE, fit
+    from ..training.photo.restoration import Material, RestorationTrainer, validate
+    from ..training.photo.run import fit
 
     device, precision = training_of(args, RestorationTrainer.precisions)
     folder, started = args.folder or ROOT / "build" / "photo", time.monotonic()
@@ -105,14 +122,14 @@ def run(args: argparse.Namespace) -> int:
     mask = mask_at(model.detail_mask, CONFIGS[args.config].resolution)
     if args.dry_run:
         return _dry(args, plan, detail, distance, person, device)
-    state = folder / "pix2pix" / STATE
-    if not state.is_file():
-        raise DnpmError(f"{state}: pix2pixHD has not been trained there yet; `dnpm train pix2pix --folder {folder}`")
-    generator = GlobalGenerator(CONFIGS[args.config])
-    with reading(state, "train pix2pixHD again"):
-        restore_network("generator", generator, tensor_file.load(state)[0])
-    generator.eval().to(device)
-    if generator.config.corrects:
+    generator, first = _pix2pix(args, folder)
+    generator.to(device)
+    digest = tensor_file.sha256(weights / GENERATOR)
+    if args.photos is not None:
+        photos = _corrected(args, folder, model, detail, generator, plan, digest)
+        fine = mask_at(model.detail_mask, plan.fine)
+        material, test = (Material(one.own, fine, one.rough, one.maps) for one in photos)
+    elif generator.config.corrects:
         material, test = (
             simulated_material(folder / "people", split, mask, args.maps) for split in ("train", "validation")
         )
@@ -120,8 +137,7 @@ def run(args: argparse.Namespace) -> int:
         pairs, held = open_pairs(folder / "pairs", "train"), open_pairs(folder / "pairs", "validation")
         material = material_of(generator, pairs, mask, args.maps)
         test = material_of(generator, held, mask, None)
-    network = _network(args, detail, model, mask)
-    digest = tensor_file.sha256(weights / GENERATOR)
+    network = _network(args, detail, model, mask, photos[0] if args.photos is not None else None)
     belongs = {"plan": plain(asdict(plan)), "begin": str(args.begin or ""),
                "config": plain(asdict(network.config)), "generator": digest,
                "perceptual": distance.name if distance is not None else "",
@@ -136,16 +152,15 @@ def run(args: argparse.Namespace) -> int:
     if not rank.first:
         return 0
     scores = validate(network, trainer.detail, test, network.config.resolution, plan.fine)
-    scored = folder / "pix2pix" / "scores.json"
-    with reading(scored, "train pix2pixHD again"):
-        first = json_file.read(scored)
-        first = {key: first[key] for key in ("pairs", "command", "hours", "scores")}
-    card = {
+    if args.photos is not None:
+        restorer = _restorer(model, trainer.detail.to("cpu"), generator.cpu(), network.cpu().eval(), plan, digest)
+        scores |= validate_steps(restorer, photos[1])
+    card = first | {
         "name": args.name, "licence": "GPL-3.0-or-later", "generator_sha256": digest,
-        "data": f"{first['pairs']} {_LEARNT_FROM[generator.config.corrects]}; {len(material.maps)} maps",
-        "commands": [first["command"], command_line()],
+        "data": f"{first['data']}; {len(material.maps)} maps",
+        "commands": [*first["commands"], command_line()],
         "hours": round(first["hours"] + (time.monotonic() - started) / 3600, 2),
-        "scores": {"pix2pix": first["scores"], "restoration": scores},
+        "scores": {"pix2pix": first["scores"]["pix2pix"], "restoration": scores},
     } | loss_labels(plan, distance, person)  # fmt: skip
     finish(args.out, model, trainer.detail.to("cpu"), generator.cpu(), network.cpu(), card)
     print(json.dumps(scores))
@@ -156,12 +171,25 @@ def run(args: argparse.Namespace) -> int:
 def plan_of(args: argparse.Namespace, detail: Detail) -> RestorationPlan:
     """The command line's plan. Raises DnpmError when it contradicts itself."""
     from ..photo.restore.degraded_encoder import CONFIGS
+    from ..photo.restore.pix2pix import CONFIGS as PIX
     from ..training.photo.restoration import RestorationPlan
 
-    fine = min(FINE, CONFIGS[args.config].resolution, detail.generator.config.resolution)
+    side, most = CONFIGS[args.config].resolution, detail.generator.config.resolution
+    fine = min(FINE, side, most)
+    if args.photos is not None:
+        if not PIX[args.config].corrects:
+            raise DnpmError(f"--photos: a pix2pixHD of --config {args.config} does not correct maps, it reads colours")
+        fine = args.fine or most
+        if fine not in detail.generator.config.resolutions or fine < side:
+            raise DnpmError(f"--fine {fine}: {side} to {most}, a power of two")
+    elif args.fine:
+        raise DnpmError("--fine: maps of that size come of --photos DIR alone")
+    scale = fine // side if args.photos is not None else 1
     plan = RestorationPlan(
         args.steps, args.batch, l1=args.l1, perceptual=perceptual_weight_of(args), identity=args.identity,
         perceptual_every=args.perceptual_every, fine=fine, seed=args.seed,
+        factors=tuple(scale * k for k in (1, 4, 8)) if args.photos is not None else (4, 8),
+        rough=0.5 if args.photos is not None else 0.4,
     )  # fmt: skip
     return replace(plan, rate=args.rate) if args.rate else plan
 
@@ -197,13 +225,101 @@ def finish(
     save_photo(out, generator, network, card)
 
 
-def _network(args: argparse.Namespace, detail: Detail, model: FaceModel, mask: np.ndarray) -> DegradedEncoder:
+def _pix2pix(args: argparse.Namespace, folder: Path) -> tuple[GlobalGenerator, dict[str, Any]]:
+    """pix2pixHD, and what the card says of it: --pix2pix's, or that of the folder. Raises DnpmError when it is not
+    there, or of another configuration."""
+    from ..files import tensor_file
+    from ..photo.restore.pix2pix import CONFIGS, GlobalGenerator
+    from ..photo.restore.weights import load_photo
+    from ..training.checkpoint import restore_network
+    from ..training.photo.run import STATE
+
+    if args.pix2pix is not None:
+        known = load_photo(args.pix2pix)
+        if known.pix2pix.config != CONFIGS[args.config]:
+            raise DnpmError(f"{args.pix2pix}: its pix2pixHD has other sizes than --config {args.config}")
+        return known.pix2pix.eval(), known.card
+    state = folder / "pix2pix" / STATE
+    if not state.is_file():
+        raise DnpmError(f"{state}: pix2pixHD has not been trained there yet; `dnpm train pix2pix --folder {folder}`")
+    generator = GlobalGenerator(CONFIGS[args.config])
+    with reading(state, "train pix2pixHD again"):
+        restore_network("generator", generator, tensor_file.load(state)[0])
+    scored = folder / "pix2pix" / "scores.json"
+    with reading(scored, "train pix2pixHD again"):
+        first = json_file.read(scored)
+        return generator.eval(), {
+            "data": f"{first['pairs']} {_LEARNT_FROM[generator.config.corrects]}",
+            "commands": [first["command"]], "hours": first["hours"], "scores": {"pix2pix": first["scores"]},
+        }  # fmt: skip
+
+
+def _restorer(
+    model: FaceModel, detail: Detail, generator: GlobalGenerator, network: DegradedEncoder, plan: RestorationPlan,
+    digest: str,
+) -> PhotoRestorer:  # fmt: skip
+    """Both networks at work, with the rows of w+ that the plan reaches."""
+    from ..photo.restore.pipeline import PhotoRestorer
+    from ..photo.restore.trained import stage, trained_rows
+    from ..photo.restore.weights import PhotoNetworks
+
+    card = {"generator_sha256": digest, "trained": {"restoration": [stage(plan.fine, plan.steps)]}}
+    rows = trained_rows(card, sum(network.config.groups), network.config.resolution, "the plan")
+    return PhotoRestorer(model, detail, PhotoNetworks(generator, network, card, rows))
+
+
+def _corrected(
+    args: argparse.Namespace, folder: Path, model: FaceModel, detail: Detail, generator: GlobalGenerator,
+    plan: RestorationPlan, digest: str,
+) -> list[CorrectedPhotos]:  # fmt: skip
+    """Corrected maps of simulated photos to learn from, and of people whom nothing is learnt from. The portraits are
+    fitted only where some are missing."""
+    from ..photo.portraits import chosen, people_of
+    from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
+    from ..photo.restore.weights import digest_of
+    from ..training.photo.corrected_photos import corrected_photos, is_whole
+    from ..training.photo.simulated import HELD, drawn_people
+
+    if args.pairs < 2 * HELD:
+        raise DnpmError(f"--pairs {args.pairs}: at least {2 * HELD} people are simulated")
+    unread = DegradedEncoder(fitted_to(CONFIGS[args.config], detail.encoder.config.w_dim, detail.encoder.config.groups))
+    restorer = _restorer(model, detail.to("cpu"), generator.cpu(), unread, plan, digest)
+    who = chosen(people_of(args.photos, args.labels), args.half, None)
+    recipe = {
+        "model": model.name, "seed": args.seed, "portraits": [one.name for one in who], "pix2pix": digest_of(generator),
+        "generator": digest, "people": args.pairs,
+    }  # fmt: skip
+    counts = {"train": args.pairs, "validation": HELD}
+    place = folder / "corrected"
+    made: dict[str, tuple[SimulatedPhotos | None, Callable[[int], list[Sliders]] | None]]
+    made = dict.fromkeys(counts, (None, None))
+    if not all(is_whole(place, split, count) for split, count in counts.items()):
+        *both, expressions = simulated(args, folder, model)
+        persons = drawn_people(model, expressions, args.seed)
+        firsts = {"train": 0, "validation": args.pairs - HELD}
+        for split, photos in zip(counts, both, strict=True):
+            made[split] = photos, functools.partial(_person, persons, firsts[split])
+    return [
+        corrected_photos(place, restorer, *made[split], split, count, plan.fine, recipe)
+        for split, count in counts.items()
+    ]
+
+
+def _person(persons: Callable[[int], list[Sliders]], first: int, number: int) -> list[Sliders]:
+    return persons(first + number)
+
+
+def _network(
+    args: argparse.Namespace, detail: Detail, model: FaceModel, mask: np.ndarray, photos: CorrectedPhotos | None
+) -> DegradedEncoder:  # fmt: skip
     """A fresh network for codes of this G, or that of --begin. Raises DnpmError when that has other sizes."""
+    import numpy as np
     import torch
 
+    from ..geometry.uv_map import mask_at
     from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
     from ..photo.restore.weights import load_photo
-    from ..training.photo.carried import fit_heads
+    from ..training.photo.carried import codes_of_maps, fit_heads
     from ..training.photo.material import codes_of_sliders
 
     torch.manual_seed(args.seed)
@@ -219,7 +335,15 @@ def _network(args: argparse.Namespace, detail: Detail, model: FaceModel, mask: n
         network.body.load_state_dict(known.body.state_dict())
         for head, other in zip(network.heads, known.heads, strict=True):
             head.get_submodule("0").load_state_dict(other.get_submodule("0").state_dict())
-        fit_heads(network, detail, codes, mask)
+        if photos is None:
+            fit_heads(network, detail, codes, mask)
+        else:
+            with torch.inference_mode():
+                start = detail.encoder(*(torch.from_numpy(np.array(a)) for a in (photos.identity, photos.expression)))
+            nearest = codes_of_maps(
+                network, detail, photos.maps, start, mask_at(model.detail_mask, photos.maps.shape[-1])
+            )  # fmt: skip
+            fit_heads(network, detail, codes, mask, (1, 4, 8), photos=(photos.rough, nearest))
     return network
 
 

@@ -42,12 +42,10 @@ from ..texture import Texture, normalise
 from .frown import FrownReader
 from .line_strength import Places, line_strength
 from .pix2pix import as_input
-from .skin_input import WINDOW, Seen
+from .skin_input import WINDOW, Seen, window_ramp
 from .weights import CARD, PhotoNetworks, check_generator, load_photo
 
 SOURCE = "the photo (pix2pixHD and restoration)"
-_FADE = 8
-"""Texels over which a correction ends at WINDOW's border."""
 _LINES_MM = (0.5, 5.0)
 """Blurs between which wrinkles lie; pores and forms are not theirs."""
 _FEWEST, _FEWEST_MOVED, _MOST, _FAINT_MM, _SAME = 0.4, 0.15, 1.15, 0.008, 0.04
@@ -82,11 +80,13 @@ class PhotoRestorer:
             start = self.detail.encoder(*given)
             if self.networks.pix2pix.config.corrects:
                 known, still = (self._known(identity, e) for e in (expression, np.zeros_like(expression)))
-                regions, rough = self._shared(known, still, self._corrected(view, known), mm)
-                code = start + self._step(start, self._code(rough, start) - self._code(known, start), rough - known)
+                wanted = self.corrected(Seen.of(view), known)
+                regions = self.strengths(known, still, wanted, mm)
+                rough = self.before_strengths(known, wanted, regions)
+                code = start + self.step(start, self.code(rough, start) - self.code(known, start), rough - known)
             else:
                 rough = self._of_colours(texture, identity, expression)
-                code = self._code(rough, start)
+                code = self.code(rough, start)
             offset = self.trust * (code - start)
         if self.refine:
             offset = fit_code(self.detail, start + offset, rough, self._mask(rough.shape[-1]), self.refine) - start
@@ -112,27 +112,24 @@ class PhotoRestorer:
     def rough(self, texture: Texture, view: SkinView, identity: np.ndarray, expression: np.ndarray) -> Tensor:
         """(1, 1, r, r) mm: pix2pixHD's map, the sliders' where the photo does not show the skin."""
         if self.networks.pix2pix.config.corrects:
-            return self._corrected(view, self._known(identity, expression))
+            return self.corrected(Seen.of(view), self._known(identity, expression))
         return self._of_colours(texture, identity, expression)
 
-    def _corrected(self, view: SkinView, known: Tensor) -> Tensor:
-        """(1, 1, SIDE, SIDE) mm: the sliders' map as a photo's view corrects it."""
-        seen, inner = Seen.of(view), known[0, 0][WINDOW]
+    def corrected(self, seen: Seen, known: Tensor) -> Tensor:
+        """(1, 1, SIDE, SIDE) mm: the sliders' map, of the same shape, as what is seen of a photo corrects it."""
+        inner = known[0, 0][WINDOW]
         given = torch.from_numpy(seen.channels(inner.numpy()))[None]
         change = self.networks.pix2pix(given, inner[None, None])[0, 0] - inner
         lines = self._lines((inner + change).numpy(), seen.mm)
         strength = line_strength(seen, lines, self._places, self._frown.strength(seen))
         change = change + torch.from_numpy((strength - 1) * lines)
-        ramps = [torch.arange(n).minimum(torch.arange(n).flip(0)).div(_FADE).clamp(max=1) for n in inner.shape]
         result = known.clone()
-        result[0, 0][WINDOW] += change * ramps[0][:, None] * ramps[1]
+        result[0, 0][WINDOW] += change * torch.from_numpy(window_ramp())
         return result * self._mask(SIDE)
 
-    def _shared(
-        self, known: Tensor, still: Tensor, corrected: Tensor, mm: float
-    ) -> tuple[dict[str, float], Tensor]:  # fmt: skip
-        """Strengths of the regions, where they are not 1, and (1, 1, SIDE, SIDE) mm that then give the corrected
-        map; still: the sliders' map at rest.
+    def strengths(self, known: Tensor, still: Tensor, corrected: Tensor, mm: float) -> dict[str, float]:
+        """Of the regions, where they are not 1, as a map (1, 1, SIDE, SIDE) mm that corrects the sliders' asks for;
+        still: the sliders' map at rest; mm: of a texel.
 
         A region at rest says little of how expressions will crease it, and its lines can be filled (`_own`). Those that
         the photo's expression makes cannot: only the region's strength takes away what the photo does not show."""
@@ -147,11 +144,14 @@ class PhotoRestorer:
                 moved = min(float((mask * (ours - rest) ** 2).sum()) / all_of_it, 1.0)
                 fewest = _FEWEST + moved * (_FEWEST_MOVED - _FEWEST)
                 found[name] = round(float(np.clip(share, fewest, _MOST)), 2)
-        found = {name: strength for name, strength in found.items() if abs(strength - 1) > _SAME}
-        gain = torch.from_numpy(region_gain(places, found, SIDE)).clamp(min=_FEWEST_MOVED)
-        return found, known + (corrected - gain * known) / gain
+        return {name: strength for name, strength in found.items() if abs(strength - 1) > _SAME}
 
-    def _step(self, start: Tensor, away: Tensor, change: Tensor) -> Tensor:
+    def before_strengths(self, known: Tensor, wanted: Tensor, strengths: dict[str, float]) -> Tensor:
+        """(1, 1, SIDE, SIDE) mm that the regions' strengths make a wanted map of the same shape."""
+        gain = region_gain(landmark_uv(self.model), strengths, SIDE).clip(min=_FEWEST_MOVED)
+        return known + (wanted - torch.from_numpy(gain) * known) / torch.from_numpy(gain)
+
+    def step(self, start: Tensor, away: Tensor, change: Tensor) -> Tensor:
         """As much of a step (1, rows, w_dim) from the sliders' code as brings G's map nearest to a change (1, 1, SIDE,
         SIDE) mm: G is linear in w, E_deg goes too far."""
         before, after = (
@@ -177,7 +177,8 @@ class PhotoRestorer:
     def _known(self, identity: np.ndarray, expression: np.ndarray) -> Tensor:
         return self.detail.displacement(*_rows(identity, expression), resolution=SIDE) * self._mask(SIDE)
 
-    def _code(self, rough: Tensor, start: Tensor) -> Tensor:
+    def code(self, rough: Tensor, start: Tensor) -> Tensor:
+        """E_deg's code (1, rows, w_dim) of a map (1, 1, r, r) mm; rows that were never trained are those of `start`."""
         return self.networks.code(_sized(rough, self.networks.restoration.config.resolution), start)
 
     def _of_colours(self, texture: Texture, identity: np.ndarray, expression: np.ndarray) -> Tensor:

@@ -17,8 +17,17 @@ from ..skin_view import SkinView
 CHANNELS = 9
 WINDOW = (slice(16, 240), slice(48, 208))
 """Rows and columns of SIDE texels beyond which no skin is trusted."""
+_FADE = 8
+"""Texels over which a correction ends at WINDOW's border."""
 _LIGHT, _SLOPE, _HEIGHT_MM, _BLUR_MM = 0.1, 0.5, 0.1, 1.0
 """What counts as one: of the logarithm of luminance, of the light's slope, of heights, of blur."""
+
+
+def window_ramp() -> np.ndarray:
+    """(H, W) float32 of WINDOW: 0 at its border, 1 within."""
+    sides = (np.arange(part.stop - part.start) for part in WINDOW)
+    down, across = (np.minimum(np.minimum(n, n[::-1]) / _FADE, 1).astype(np.float32) for n in sides)
+    return np.asarray(down[:, None] * across)
 
 
 @dataclass(frozen=True)

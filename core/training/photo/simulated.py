@@ -10,7 +10,7 @@ face), how far lines lie beside where the fit sees them, how hard the light is, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -83,23 +83,36 @@ def people_of_sliders(
 ) -> People:  # fmt: skip
     """`count` people with expressions (N, n_exp) of portraits; those that the folder holds are not made again. Raises
     DnpmError when it holds others, or the model has no age or no skin components."""
-    regression, places = age_regression(model), skin_components.places(model.identity_labels)
-    if places is None or regression is None:
-        raise DnpmError(f"{model.name}: has no skin components or no age; photos cannot be simulated")
+    persons = drawn_people(model, expressions, seed)
     claim(folder / "people.json", {"format": 1, "model": model.name, "seed": seed, **recipe}, "simulated people")
     kept = {name: open_grown(folder / f"{name}.f16", (count, SIDE, SIDE), np.float16) for name in _NAMES}
     done = open_grown(folder / "people.done", (count,), np.uint8)
-    direction, (weights, middle) = age_direction(model), regression
     missing = np.flatnonzero(np.asarray(done) == 0)
     for first in range(0, len(missing), _BATCH):
         numbers = missing[first : first + _BATCH]
-        rows = [_person(model, expressions, np.array(places), direction, weights, middle, seed, k) for k in numbers]
+        rows = [persons(int(k)) for k in numbers]
         for name, column in zip(_NAMES, zip(*rows, strict=True), strict=True):
             given = (torch.from_numpy(np.stack(part).astype(np.float32)) for part in zip(*column, strict=True))
             with torch.inference_mode():
                 kept[name][numbers] = detail.displacement(*given, resolution=SIDE)[:, 0].numpy()
         done[numbers] = 1
     return People(*(np.asarray(kept[name]) for name in _NAMES))
+
+
+Sliders = tuple[np.ndarray, np.ndarray]
+"""Identity (n_id,) and expression (n_exp,)."""
+
+
+def drawn_people(model: FaceModel, expressions: np.ndarray, seed: int) -> Callable[[int], list[Sliders]]:
+    """A function that gives the sliders of a random person's maps, in the order of `People`, always the same for a
+    number. Raises DnpmError when the model has no age or no skin components."""
+    regression, places = age_regression(model), skin_components.places(model.identity_labels)
+    if places is None or regression is None:
+        raise DnpmError(f"{model.name}: has no skin components or no age; photos cannot be simulated")
+    direction, (weights, middle) = age_direction(model), regression
+    return lambda number: _person(
+        model, expressions, np.array(places), direction, weights, middle, seed, number
+    )  # fmt: skip
 
 
 def open_people(folder: Path) -> People:
@@ -112,8 +125,8 @@ def open_people(folder: Path) -> People:
 def _person(
     model: FaceModel, expressions: np.ndarray, places: np.ndarray, direction: np.ndarray, weights: np.ndarray,
     middle: float, seed: int, number: int,
-) -> list[tuple[np.ndarray, np.ndarray]]:  # fmt: skip
-    """Identity (n_id,) and expression (n_exp,) of each of `People`."""
+) -> list[Sliders]:  # fmt: skip
+    """Of each of `People`."""
     rng = np.random.default_rng([seed, number, 11])
     aged = lambda identity, years: identity + (years - middle - float(weights @ identity)) * direction  # noqa: E731
     shape = np.zeros(model.n_id)
@@ -171,6 +184,11 @@ class SimulatedPhotos:
     def draw(self, number: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What the network reads (CHANNELS, H, W), the true map and the sliders' (H, W) mm, masked; always the same for
         a number."""
+        seen, true, known, _ = self.scene(number)
+        return seen.channels(known), true * self.mask, known * self.mask
+
+    def scene(self, number: int) -> tuple[Seen, np.ndarray, np.ndarray, int]:
+        """What is seen, the true map and the sliders' (H, W) mm, not masked, and whose they are."""
         rng = np.random.default_rng([self.seed, number, 12])
         host = self.hosts[int(rng.integers(len(self.hosts)))]
         k = int(rng.integers(len(self.people.known)))
@@ -182,7 +200,7 @@ class SimulatedPhotos:
         light = light_of(true, host.slope, blur, self.mm, rng.uniform(*_HOLLOW)) * np.exp(rng.uniform(*np.log(_HARD)))
         flat = shown(light + self._clutter(rng, blur), host.trust, self.mm)
         seen = replace(host, flat=flat.astype(np.float32), blur_mm=blur * float(np.exp(rng.normal(0, 0.12))))
-        return seen.channels(known), true * self.mask, known * self.mask
+        return seen, true, known, k
 
     def _true(self, rng: np.random.Generator, k: int) -> np.ndarray:
         """(H, W) mm. Pores and forms stay where they are, lines may lie elsewhere."""

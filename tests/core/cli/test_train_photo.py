@@ -62,6 +62,18 @@ def test_the_smallest_restoration_fits_the_shipped_generator(folder: Path, monke
     assert "other settings (plan)" in capsys.readouterr().err
 
 
+def test_what_photos_and_sides_contradict_is_told(folder: Path, repository: Path, capsys) -> None:
+    command = ["train", "restoration", "--folder", str(folder), "--out", str(folder / "w"), "--device", "cpu"]
+    for more, told in (
+        (["--fine", "512"], "--photos"), (["--config", "tiny", "--photos", str(folder)], "does not correct maps"),
+        (["--photos", str(folder), "--fine", "300"], "256 to 1024"),
+        (["--photos", str(folder), "--fine", "128"], "256 to 1024"),
+        (["--config", "tiny", "--pix2pix", str(repository / "weights")], "other sizes"),
+    ):  # fmt: skip
+        assert main([*command, *more]) == 2
+        assert told in capsys.readouterr().err
+
+
 def test_a_dry_run_needs_no_trained_pix2pix(tmp_path: Path, capsys) -> None:
     for name, more in (("pix2pix", []), ("restoration", ["--out", str(tmp_path / "w")])):
         folder = ["--folder", str(tmp_path / "none")]

@@ -10,16 +10,17 @@ import pytest
 import torch
 
 from dnpm.core.errors import DnpmError
+from dnpm.core.measures.perceptual import RANGE_MM, PerceptualDistance
 from dnpm.core.photo.line_features import SIDE
 from dnpm.core.photo.restore.degraded_encoder import CONFIGS, DegradedEncoder
 from dnpm.core.photo.restore.pix2pix import CONFIGS as PIX
 from dnpm.core.photo.restore.skin_input import CHANNELS
 from dnpm.core.photo.skin_view import SkinView
-from dnpm.core.training.photo.carried import fit_heads
+from dnpm.core.training.photo.carried import codes_of_maps, fit_heads
 from dnpm.core.training.photo.discriminator import MultiScaleDiscriminator, matching_loss, scores_loss
 from dnpm.core.training.photo.pairs import Pairs, degraded
 from dnpm.core.training.photo.pix2pix import Pix2PixPlan, Pix2PixTrainer, corrected, validate, validate_corrected
-from dnpm.core.training.photo.restoration import Material, RestorationPlan, RestorationTrainer, degrade
+from dnpm.core.training.photo.restoration import Material, RestorationPlan, RestorationTrainer, degrade, sized
 from dnpm.core.training.photo.run import fit
 from dnpm.core.training.photo.simulated import HELD, SHAPE, People, SimulatedPhotos, blank_photos, both_of
 from dnpm.core.training.photo.sitters import SkinSitter, mirrored
@@ -241,6 +242,49 @@ def test_restoration_learns_and_goes_on_bit_for_bit(tmp_path):
         RestorationTrainer(whole.network, whole.detail, whole.material, RestorationPlan(), 32)
 
 
+class Watcher(PerceptualDistance):
+    """Features are the picture and its halves; counts the looks."""
+
+    def __init__(self) -> None:
+        super().__init__("watcher", 1, RANGE_MM)
+        self.sides: list[int] = []
+
+    def layers(self, picture: torch.Tensor) -> list[torch.Tensor]:
+        """The picture, and it at half its side."""
+        self.sides.append(picture.shape[-1])
+        return [picture, torch.nn.functional.avg_pool2d(picture, 2)]
+
+    def weighed(self, squares: torch.Tensor, layer: int) -> torch.Tensor:
+        """All alike."""
+        return squares.mean(1)
+
+
+def test_one_trunk_looks_once_for_both_terms_at_no_more_than_its_side():
+    plain = restoration()
+    terms = replace(plain.plan, perceptual=0.2, identity=0.1, perceptual_every=2, look=16)
+    seen, other = Watcher(), Watcher()
+    for identity, looks in ((None, 2), (other, 4)):
+        trainer = RestorationTrainer(plain.network, plain.detail, plain.material, terms, 32, seen, identity)
+        for trainer.step in (0, 1):
+            losses = trainer.once()
+            assert ("perceptual" in losses, "identity" in losses) == (trainer.step == 0, trainer.step == 0)
+        assert len(seen.sides + other.sides) == looks, "made and wanted, once for each trunk"
+        assert set(seen.sides + other.sides) == {16}
+        seen.sides.clear()
+
+
+def test_maps_finer_than_what_is_read_teach_finer_rows():
+    """Degraded ones are averaged down to what the network reads; the truth keeps its side."""
+    coarse = restoration()
+    fine = np.kron(coarse.material.maps, np.ones((1, 2, 2), np.float16))
+    plan = replace(coarse.plan, fine=64, factors=(2,))
+    trainer = RestorationTrainer(coarse.network, coarse.detail, Material(fine, np.ones((64, 64))), plan, 32)
+    given, wanted = trainer.batch()
+    assert given.shape[-1] == 32
+    assert wanted.shape[-1] == 64
+    assert (sized(wanted, 32) - given).abs().mean() < 0.3 * wanted.abs().mean(), "a half of it is what is read"
+
+
 def test_an_encoder_is_carried_over_to_another_generator():
     """Its heads alone are fitted, and it reads this G's maps better than with the heads that it had."""
     trainer = restoration()
@@ -255,6 +299,28 @@ def test_an_encoder_is_carried_over_to_another_generator():
     plain = DegradedEncoder(replace(CONFIGS["tiny"], basis=0))
     with pytest.raises(DnpmError, match="basis"):
         fit_heads(plain, trainer.detail, torch.zeros(4, 18, 8), np.ones((32, 32), np.float32))
+
+
+def test_heads_are_fitted_to_photos_and_the_codes_nearest_to_their_truth():
+    """No code made what a photo shows; the nearest of the basis are found, and read from maps as they are."""
+    trainer = restoration()
+    network, detail = trainer.network, trainer.detail
+    truth = trainer.material.maps.astype(np.float32)
+    begin = torch.zeros(len(truth), 18, 8)
+    nearest = codes_of_maps(network, detail, truth, begin, MASK, 1e-4)
+    made = detail.generator.synthesis(nearest, 32)[:, 0].numpy()
+    assert np.abs(made - truth).mean() < 0.05 * np.abs(truth).mean()
+    stiff = codes_of_maps(network, detail, truth, begin, MASK, 1e4)
+    assert np.abs(detail.generator.synthesis(stiff, 32)[:, 0].numpy() - truth).mean() > 0.9 * np.abs(truth).mean()
+    shown = (-2 * truth).astype(np.float16)  # As nothing that is degraded shows it.
+    off = []
+    for photos in (None, (shown, nearest)):
+        fit_heads(network, detail, nearest, MASK, ridge=1e-3, photos=photos)
+        network.eval()
+        with torch.inference_mode():
+            read = detail.generator.synthesis(network(torch.from_numpy(shown.astype(np.float32))[:, None]), 32)[:, 0]
+        off.append(float(np.abs(read.numpy() - truth).mean()))
+    assert off[1] < 0.5 * off[0]
 
 
 def test_degraded_maps_keep_their_mean_and_lose_their_pores():
