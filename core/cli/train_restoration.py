@@ -76,7 +76,8 @@ def add_subparser(what: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the networks are written")
     parser.add_argument(
         "--begin", type=Path, metavar="DIR",
-        help="weights whose E_deg goes on, also one for another G: its heads are fitted to this G's codes first",
+        help="weights whose E_deg goes on; one for another G, or for fewer rows of w+, has its heads fitted to this "
+        "G's codes first",
     )  # fmt: skip
     for name, value in (("l1", 10.0), ("perceptual-weight", 0.2), ("identity", 0.1)):
         parser.add_argument(
@@ -137,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
         pairs, held = open_pairs(folder / "pairs", "train"), open_pairs(folder / "pairs", "validation")
         material = material_of(generator, pairs, mask, args.maps)
         test = material_of(generator, held, mask, None)
-    network = _network(args, detail, model, mask, photos[0] if args.photos is not None else None)
+    network = _network(args, plan, detail, model, mask, digest, photos[0] if args.photos is not None else None)
     belongs = {"plan": plain(asdict(plan)), "begin": str(args.begin or ""),
                "config": plain(asdict(network.config)), "generator": digest,
                "perceptual": distance.name if distance is not None else "",
@@ -286,7 +287,7 @@ def _corrected(
     restorer = _restorer(model, detail.to("cpu"), generator.cpu(), unread, plan, digest)
     who = chosen(people_of(args.photos, args.labels), args.half, None)
     recipe = {
-        "model": model.name, "seed": args.seed, "portraits": [one.name for one in who], "pix2pix": digest_of(generator),
+        "model": model.name, "seed": 0, "portraits": [one.name for one in who], "pix2pix": digest_of(generator),
         "generator": digest, "people": args.pairs,
     }  # fmt: skip
     counts = {"train": args.pairs, "validation": HELD}
@@ -294,8 +295,9 @@ def _corrected(
     made: dict[str, tuple[SimulatedPhotos | None, Callable[[int], list[Sliders]] | None]]
     made = dict.fromkeys(counts, (None, None))
     if not all(is_whole(place, split, count) for split, count in counts.items()):
-        *both, expressions = simulated(args, folder, model)
-        persons = drawn_people(model, expressions, args.seed)
+        # They are the same whatever --seed is, which orders what is learnt from.
+        *both, expressions = simulated(argparse.Namespace(**(vars(args) | {"seed": 0})), folder, model)
+        persons = drawn_people(model, expressions, 0)
         firsts = {"train": 0, "validation": args.pairs - HELD}
         for split, photos in zip(counts, both, strict=True):
             made[split] = photos, functools.partial(_person, persons, firsts[split])
@@ -310,12 +312,14 @@ def _person(persons: Callable[[int], list[Sliders]], first: int, number: int) ->
 
 
 def _network(
-    args: argparse.Namespace, detail: Detail, model: FaceModel, mask: np.ndarray, photos: CorrectedPhotos | None
+    args: argparse.Namespace, plan: RestorationPlan, detail: Detail, model: FaceModel, mask: np.ndarray, digest: str,
+    photos: CorrectedPhotos | None,
 ) -> DegradedEncoder:  # fmt: skip
     """A fresh network for codes of this G, or that of --begin. Raises DnpmError when that has other sizes."""
     import numpy as np
     import torch
 
+    from ..detail.config import w_layers
     from ..geometry.uv_map import mask_at
     from ..photo.restore.degraded_encoder import CONFIGS, DegradedEncoder, fitted_to
     from ..photo.restore.weights import load_photo
@@ -329,9 +333,13 @@ def _network(
     if network.config.basis and codes is not None:
         network.set_basis(codes)
     if args.begin and codes is not None:
-        known = load_photo(args.begin).restoration
+        begin = load_photo(args.begin)
+        known = begin.restoration
         if known.config != network.config:
             raise DnpmError(f"{args.begin}: its E_deg has other sizes than --config {args.config}")
+        if begin.card["generator_sha256"] == digest and begin.rows[: w_layers(plan.fine)].all():
+            network.load_state_dict(known.state_dict())
+            return network
         network.body.load_state_dict(known.body.state_dict())
         for head, other in zip(network.heads, known.heads, strict=True):
             head.get_submodule("0").load_state_dict(other.get_submodule("0").state_dict())

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from dnpm.core.cli.main import main
 from dnpm.core.evaluation import restoration as evaluation
@@ -60,6 +62,20 @@ def test_the_smallest_restoration_fits_the_shipped_generator(folder: Path, monke
     capsys.readouterr()
     assert main([*command, "--identity", "0.2"]) == 2
     assert "other settings (plan)" in capsys.readouterr().err
+
+
+def test_weights_of_the_same_generator_and_rows_go_on_as_they_are(folder: Path, monkeypatch, capsys) -> None:
+    """Their heads are not fitted anew, as they are for another G."""
+    monkeypatch.setattr(evaluation, "measure", lambda *given: {"faces": given[3]})
+    command = ["train", "restoration", "--config", "tiny", "--folder", str(folder), "--batch", "2", "--device", "cpu",
+               "--perceptual-weight", "0", "--identity", "0"]  # fmt: skip
+    assert main([*command, "--out", str(folder / "a"), "--steps", "2"]) == 0, capsys.readouterr().err
+    shutil.rmtree(folder / "restoration")
+    more = ["--begin", str(folder / "a"), "--out", str(folder / "b"), "--steps", "1", "--rate", "1e-9"]
+    assert main([*command, *more]) == 0, capsys.readouterr().err
+    before, after = (load_photo(folder / name).restoration for name in "ab")
+    for one, two in zip(before.heads, after.heads, strict=True):
+        assert torch.allclose(one[-1].weight, two[-1].weight, atol=1e-5)
 
 
 def test_what_photos_and_sides_contradict_is_told(folder: Path, repository: Path, capsys) -> None:
