@@ -88,7 +88,8 @@ def _row(text: str, animator: Animator, painter: Painter, style: str | None) -> 
     tiles = [_mouth(painter, identity, curves[k], up[k]) for k in moments(curves, up)]
     places = _with_open_eyes(curves)
     made = np.stack([painter.shown(identity, as_sliders(painter, curves[k]), RESOLUTION) for k in places])
-    strongest = places[int(np.square(made - made.mean(0)).mean((1, 2)).argmax())]
+    rest = painter.shown(identity, as_sliders(painter, np.zeros(len(ARKIT_NAMES))), RESOLUTION)
+    strongest = places[int(np.square(made - rest).mean((1, 2)).argmax())]
     tiles.append(_face(painter, identity, curves[strongest], up[strongest]).resize((TILE[1], TILE[1])))
     grey = (made.std(0) / 0.06).clip(0, 1) * 255
     tiles.append(Image.fromarray(grey.astype(np.uint8)).convert("RGB").resize((TILE[1], TILE[1])))
@@ -122,7 +123,8 @@ def _tongue(text: str, animator: Animator, painter: Painter) -> list[tuple[str, 
         ]
         if not places:
             raise DnpmError(f"the sentence has no {name.lower()}")
-        shown = track.expression[:, ARKIT_NAMES.index("tongueOut")] if name == "TH" else lips
+        # A tongue that is out as far in a wider mouth is seen better.
+        shown = track.expression[:, ARKIT_NAMES.index("tongueOut")] + 0.1 * lips if name == "TH" else lips
         k = max(places, key=lambda place: float(shown[place]))
         still = track.expression[k].copy()
         still[ARKIT_NAMES.index("tongueOut")] = 0
