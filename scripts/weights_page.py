@@ -215,6 +215,8 @@ face, and their systematic errors, measured on renders of it (`dnpm build landma
 `photo_albedo.json`, [Fitting](../docs/photo_fit.md#what-shading-tells)).
 `skin_lines.safetensors`: what a photo's lines tell of the skin's components and age, learnt on 539 simulated photos and 124
 portraits (`dnpm build skin-lines`, `skin_lines.json`, [Photos](../docs/photo.md#whose-lines)).
+`hidden_parts.safetensors`: what lies before a face, and the usual portrait's colours behind it (`dnpm build hidden-parts`,
+`hidden_parts.json`, [Photos](../docs/photo.md#what-hides-a-face)).
 `video_reader.safetensors`: how the sliders follow from what is read of a video's pictures, measured on renders of 150 people
 in 32 pictures each; mean r .78 on the held-out of them, where the fit alone has .50 (`dnpm build video-reader`, [Video to performance](../docs/video.md)).
 """

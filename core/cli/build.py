@@ -161,6 +161,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lines.add_argument("--seed", type=int, default=0, help="of the people (default %(default)s)")
     lines.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
     lines.set_defaults(build=_skin_lines)
+    hidden = kinds.add_parser(
+        "hidden-parts",
+        help="what lies before a face: masks, hands, microphones (shipped; a quarter of an hour)",
+        description="Draws things over a folder's portraits, a person each, and teaches a small network to find them.",
+    )
+    hidden.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
+    hidden.add_argument("--out", type=Path, metavar="FILE", help="default: weights/hidden_parts.safetensors")
+    hidden.add_argument("--face-model", metavar="FILE", help="another face model")
+    hidden.add_argument(
+        "--half", choices=HALVES, default="calibration", help="of the people, as in photo-habits (default %(default)s)"
+    )
+    hidden.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
+    hidden.add_argument("--steps", type=int, default=760, help="of 16 pictures (default %(default)s)")
+    hidden.add_argument("--seed", type=int, default=0, help="of weights and pictures (default %(default)s)")
+    hidden.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
+    hidden.set_defaults(build=_hidden_parts)
     reader = kinds.add_parser(
         "video-reader",
         help="how far landmarks, fit and scores of a video's pictures tell the sliders (shipped; a quarter of an hour)",
@@ -338,6 +354,13 @@ def _photo_regressor(args: argparse.Namespace) -> int:
 
 def _skin_lines(args: argparse.Namespace) -> int:
     from ..training.photo.skin_lines import build
+
+    print(build(args))
+    return 0
+
+
+def _hidden_parts(args: argparse.Namespace) -> int:
+    from ..training.photo.hidden_parts import build
 
     print(build(args))
     return 0

@@ -31,6 +31,7 @@ from .delight import DARKEST, LUMINANCE, without_light
 from .even import evened, surely_skin
 from .fit.solve import Fit, Fitter, Locks, Pin
 from .fit.solve import Picture as FitPicture
+from .hidden_parts import filled, find_hidden, shown_whole, uncovered
 from .image_file import Picture
 from .iris import iris_colour
 from .landmarks.detect import Face
@@ -39,7 +40,7 @@ from .render import to_linear
 from .skin import skin_only
 from .skin_lines import SkinLineReader, SkinRegression
 from .skin_view import SkinView, SkinViewer
-from .texture import Texture, fill_mirrored, meeting, photo_alpha, skin_colour, unwrap
+from .texture import Texture, meeting, photo_alpha, skin_colour, unwrap
 from .wanted_face import PictureOptions, find_wanted
 
 SMALL_EYES = 12.0
@@ -111,6 +112,8 @@ class Reconstruction:
     """(V, 3) mm: what the sliders cannot say about the shape; None where it was not asked for (`Fit.corrective`)."""
     skin_settings: SkinSettings = field(default_factory=SkinSettings)
     """The skin's age and the regions' strengths, as the photo's lines tell them; the map has both."""
+    hidden: float = 0.0
+    """Share of the face that something before it hides (`hidden_parts.py`)."""
 
     @property
     def photo_camera(self) -> Camera:
@@ -129,6 +132,11 @@ class Reconstruction:
         cut = _outside(self.face, self.picture)
         if cut > CUT_OFF:
             notes.append(f"the picture's edge cuts off {100 * cut:.0f} % of the face: what is missing is a guess")
+        if self.hidden:
+            notes.append(
+                f"something hides {max(1, round(100 * self.hidden))} % of the face (hand, mask, hard shadow ...): "
+                "the skin there is the other side's, or the usual one, without wrinkles of the photo"
+            )
         x, _, z = self.camera.position
         turn = float(np.degrees(np.arctan2(abs(x), z)))
         if turn > FAR_TURN:
@@ -250,11 +258,12 @@ class Reconstructor:
         yield "texture"
         with watch("texture"):
             seen = unwrap(picture.image, vertices, camera, self.model, resolution)
-            bare = skin_only(seen, self.model)
-            texture = fill_mirrored(bare)
-            shown = fill_mirrored(without_light(surely_skin(bare, self.model), vertices, self.model))
+            hidden = find_hidden(seen, self.model, self.viewer.hidden_parts)
+            bare = skin_only(uncovered(seen, hidden), self.model)
+            texture = filled(bare, hidden)
+            shown = filled(without_light(surely_skin(bare, self.model), vertices, self.model), hidden)
             shown = evened(shown, self.model)
-            alpha, tone = photo_alpha(shown, self.model), skin_colour(shown, self.model)
+            alpha, tone = photo_alpha(shown_whole(shown, hidden), self.model), skin_colour(shown, self.model)
             shown = meeting(shown, alpha, tone)
         yield "detail"
         with watch("detail"):
@@ -272,7 +281,7 @@ class Reconstructor:
             picture, face, count, fit.identity, expression, camera, fit.errors[k], fit.residuals[k], vertices, shown,
             alpha, tone,
             masked(self.model, displacement), relief, restored.w_offset, restored.source, {},
-            iris_colour(picture.image, face), fit.corrective, settings,
+            iris_colour(picture.image, face), fit.corrective, settings, hidden.share if hidden is not None else 0.0,
         )  # fmt: skip
 
     def _aged(self, identity: np.ndarray, years: float) -> np.ndarray:

@@ -4,7 +4,7 @@ for lines in.
 The picture is unwrapped. Its light, spherical harmonics of the second order on the coarse normals (Ramamoorthi and
 Hanrahan 2001), is fitted to the logarithm of luminance and taken out; a high-pass of 7 mm takes what is left of it.
 What is not skin, or not seen, or lies beside it, is not trusted: eyes, brows, mouth, nostrils, ears, hair, beards, odd
-colours, each with a margin.
+colours, each with a margin, and hands or masks before it (`hidden_parts.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..geometry.uv_map import mask_at
 from .camera import Camera
 from .degrade import resized
 from .harmonics import harmonics
+from .hidden_parts import HiddenParts, find_hidden, uncovered
 from .render import to_linear
 from .skin import skin_only
 from .skin_zones import SIDE, Zones
@@ -51,7 +52,7 @@ class SkinViewer:
     """One face model's layer and zones, ready for any number of photos."""
 
     def __init__(self, model: FaceModel) -> None:
-        """Raises DnpmError when the model lacks landmarks."""
+        """Raises DnpmError when the model lacks landmarks, or what tells hands from faces is missing or damaged."""
         self.model, places = model, landmark_uv(model)
         self.table = uv_table(model, SIDE)
         texels = self.table.to_texels(model.neutral)
@@ -59,6 +60,7 @@ class SkinViewer:
         wide = [np.linalg.norm(np.gradient(texels, axis=k), axis=-1) for k in (0, 1)]
         self.mm = float(np.median(np.sqrt(wide[0] * wide[1])[self.inside > 0.5]))
         self.zones = Zones.of(places, self.mm, self.inside)
+        self.hidden_parts = HiddenParts.load(model)
 
     def look(self, image: np.ndarray, vertices: np.ndarray, camera: Camera) -> SkinView:
         """A photo (h, w, 3) sRGB of a face whose vertices (V, 3) mm its camera sees; where too little of it is seen
@@ -66,7 +68,9 @@ class SkinViewer:
         scale = self._mm_per_pixel(vertices, camera)
         blur = blur_of(*_face_only(image, vertices, camera)) * scale
         image, camera = _not_finer(image, camera, scale, self.mm)
-        texture = skin_only(unwrap(image, vertices, camera, self.model, SIDE), self.model)
+        texture = unwrap(image, vertices, camera, self.model, SIDE)
+        texture = uncovered(texture, find_hidden(texture, self.model, self.hidden_parts))
+        texture = skin_only(texture, self.model)
         places = self.table.to_texels(vertices)
         normals = self.table.to_texels(vertex_normals(vertices, self.model.faces))
         normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-9)

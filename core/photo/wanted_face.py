@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import DnpmError
+from .delight import LUMINANCE
 from .fit.solve import Pin
 from .image_file import Picture
 from .landmarks.detect import Face, find_faces
 from .landmarks.networks import LandmarkNetworks
+from .render import to_linear
 
 Box = tuple[float, float, float, float]
 _SURE = 0.012
@@ -26,6 +28,8 @@ _BELIEVED = 0.04
 """The most that a face may have that is in no position upright as the picture is: profiles have up to .037."""
 _BETTER = 0.6
 """A misread face's spread is more than 1.7 times that of the same face the right way up, masks included."""
+_DARK = 0.05
+"""Linear luminance below which nine tenths of a very dark picture lie."""
 _LYING = 60.0
 """Degrees from which a face lies on its side; heads are held less askew."""
 _SAID = {
@@ -62,13 +66,20 @@ def find_wanted(
     if not faces and options.box is not None:
         raise DnpmError(f"{picture.name}: no face was found in the box {options.box}; draw it around the whole face")
     if not faces:
-        raise DnpmError(
-            f"{picture.name}: no face was found ({picture.size[0]} x {picture.size[1]} pixels); crop the photo to the "
-            "face, or give a box around it"
-        )
+        raise DnpmError(f"{picture.name}: {_none_found(picture)}")
     if not 0 <= options.which < len(faces):
         raise DnpmError(f"{picture.name}: has {len(faces)} faces; there is no face {options.which + 1}")
     return picture, faces[options.which], len(faces)
+
+
+def _none_found(picture: Picture) -> str:
+    """What to do about it; dark pictures hide faces from the networks."""
+    bright = float(np.quantile(to_linear(picture.image) @ LUMINANCE, 0.9))
+    dark = "it is very dark: make it lighter; " if bright < _DARK else ""
+    return (
+        f"no face was found ({picture.size[0]} x {picture.size[1]} pixels); {dark}both eyes must be seen (in full "
+        "profile none is found); crop the photo to the face, or give a box around it"
+    )
 
 
 def turn(picture: Picture, quarters: int) -> Picture:

@@ -11,8 +11,6 @@ import numpy as np
 
 from dnpm.tests.faults.kinds import model
 
-# Landmark networks
-
 
 def make_landmarks(folder: Path) -> None:
     from dnpm.core.photo.landmarks.build import build_landmarks
@@ -56,8 +54,8 @@ def read_identity(path: Path) -> None:
 def make_fit_tables(folder: Path) -> None:
     from dnpm.core.paths import ROOT
 
-    photo = ("photo_habits", "photo_regressor", "photo_albedo", "skin_lines")
-    for name in ("landmark_offsets", "landmark_habits", *photo, "video_reader"):
+    for name in ("landmark_offsets", "landmark_habits", "photo_habits", "photo_regressor", "photo_albedo", "skin_lines",
+                 "hidden_parts", "video_reader"):  # fmt: skip
         (folder / f"{name}.safetensors").write_bytes((ROOT / "weights" / f"{name}.safetensors").read_bytes())
 
 
@@ -89,6 +87,12 @@ def read_photo_albedo(path: Path) -> None:
     from dnpm.core.photo.fit.shading import UsualSkin
 
     UsualSkin.load(model(), path)
+
+
+def read_hidden_parts(path: Path) -> None:
+    from dnpm.core.photo.hidden_parts import HiddenParts
+
+    HiddenParts.load(model(), path)
 
 
 def read_video_reader(path: Path) -> None:

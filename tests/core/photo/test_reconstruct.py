@@ -14,7 +14,9 @@ from dnpm.core.photo.landmarks.detect import Face
 from dnpm.core.photo.reconstruct import Reconstruction
 
 
-def notes_of(left: float, about: str = "cuts off", grey: float = 0.5, yaw: float = 0.0) -> list[str]:
+def notes_of(
+    left: float, about: str = "cuts off", grey: float = 0.5, yaw: float = 0.0, hidden: float = 0.0
+) -> list[str]:
     """Of a face 100 pixels wide that begins at a column of a picture of 300 x 200 pixels, turned aside by yaw
     degrees."""
     points = np.zeros((478, 3))
@@ -23,7 +25,7 @@ def notes_of(left: float, about: str = "cuts off", grey: float = 0.5, yaw: float
     picture = Picture("photo", np.full((200, 300, 3), grey, np.float32), (300, 200))
     made = SimpleNamespace(
         picture=picture, face=Face((left, 50.0, 100.0, 100.0), points, 1.0), found=1, iris=np.zeros(3),
-        camera=Camera.before((300, 200), rotation=turned(yaw)),
+        camera=Camera.before((300, 200), rotation=turned(yaw)), hidden=hidden,
     )  # fmt: skip
     get = Reconstruction.notes.fget
     assert get is not None
@@ -49,3 +51,9 @@ def test_a_very_dark_photo_is_told(grey: float, told: int) -> None:
 def test_a_head_that_is_turned_far_aside_is_told(yaw: float, told: list[str]) -> None:
     notes = notes_of(100.0, "turned aside", yaw=yaw)
     assert [note.split(" degrees")[0].split()[-1] for note in notes] == told
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.0, []), (0.004, ["1 %"]), (0.24, ["24 %"])])
+def test_what_hides_the_face_is_told(share: float, told: list[str]) -> None:
+    notes = notes_of(100.0, "something hides", hidden=share)
+    assert [note.split(" of the face")[0].removeprefix("something hides ") for note in notes] == told

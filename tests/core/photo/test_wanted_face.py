@@ -63,9 +63,11 @@ def test_pictures_of_nothing_have_no_face_in_any_position(networks) -> None:
     rng = np.random.default_rng(3)
     noise = rng.random((200, 260, 3)).astype(np.float32)
     stripes = np.repeat(np.tile(np.linspace(0, 1, 20), 13)[None, :, None], 200, 0).repeat(3, 2).astype(np.float32)
-    for image in (noise, stripes):
-        with pytest.raises(DnpmError, match="no face was found"):
+    for image in (noise, stripes, 0.2 * noise):
+        with pytest.raises(DnpmError, match="no face was found") as told:
             find_wanted(Picture("nothing.png", image, (260, 200)), networks)
+        assert "both eyes must be seen" in str(told.value)
+        assert ("very dark" in str(told.value)) == (image.max() < 0.3)
 
 
 def test_a_missing_face_is_told_without_turning(networks, upright: Picture) -> None:
