@@ -130,6 +130,8 @@ def _loaded(path: str, _when: int, _size: int, name: str) -> HiddenParts | None:
         usual = arrays["usual"].astype(np.float32)
     except (KeyError, RuntimeError) as error:
         raise DnpmError(f"{path}: its arrays are not the network's ({error}); {_AGAIN}") from error
+    if any((v < 0).any() for k, v in state.items() if k.endswith("running_var")):
+        raise DnpmError(f"{path}: its network has a variance below 0; {_AGAIN}")
     if usual.shape != (SIDE, SIDE, 3):
         raise DnpmError(f"{path}: its usual portrait has the shape {usual.shape}; {_AGAIN}")
     return HiddenParts(network.eval(), usual) if metadata.get("model") == name else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -113,6 +114,11 @@ def test_other_files_are_refused(face_model: FaceModel, parts: HiddenParts, tmp_
     again = HiddenParts.load(face_model, tmp_path / FILE)
     assert again is not None
     assert np.array_equal(again.usual, parts.usual)
+    odd = deepcopy(parts.network)
+    odd.load_state_dict({k: -v if k.endswith("running_var") else v for k, v in odd.state_dict().items()})
+    HiddenParts(odd, parts.usual).save(tmp_path / "odd.safetensors", face_model, {})
+    with pytest.raises(DnpmError, match="variance below 0"):
+        HiddenParts.load(face_model, tmp_path / "odd.safetensors")
     wrong = HiddenParts(parts.network, parts.usual[::2])
     wrong.save(tmp_path / "wrong.safetensors", face_model, {})
     with pytest.raises(DnpmError, match="usual portrait has the shape"):
