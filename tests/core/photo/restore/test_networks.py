@@ -191,13 +191,12 @@ def test_a_card_must_say_what_was_trained(tmp_path):
         save_photo(tmp_path, pix, restoration, {k: v for k, v in CARD_ENTRIES.items() if k != "trained"})
 
 
-def test_the_shipped_networks_use_the_rows_that_their_training_at_256_reached(repository):
+def test_the_shipped_networks_learnt_all_rows(repository):
+    """Before they were trained at 1024 texels the head of the finest four was as it was made."""
     loaded = load_photo(repository / "weights")
-    assert np.flatnonzero(loaded.rows).tolist() == list(range(14))
-    # The head of the finest four is as it was made: its batch norm never moved.
-    assert loaded.restoration.heads[2][0].weight.eq(1).all()
-    assert loaded.restoration.heads[2][0].bias.eq(0).all()
-    assert not loaded.restoration.heads[1][0].bias.eq(0).any()
+    assert loaded.rows.all()
+    for head in loaded.restoration.heads:
+        assert not head[0].bias.eq(0).any(), "its batch norm never moved"
 
 
 def test_what_is_not_finite_is_not_saved(tmp_path):
