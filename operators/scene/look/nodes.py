@@ -96,10 +96,12 @@ def vector(
     operation: str,
     first: bpy.types.NodeSocket,
     *others: bpy.types.NodeSocket | tuple[float, ...],
+    name: str = "",
 ) -> bpy.types.NodeSocket:
-    """One vector operation on a socket and more sockets or constants; a scalar result for LENGTH."""
+    """One vector operation on a socket and more sockets or constants; a scalar result for LENGTH. name: the node's."""
     node = tree.nodes.new("ShaderNodeVectorMath")
     node.operation = operation
+    node.name = name or node.name
     for place, value in enumerate((first, *others)):
         if isinstance(value, tuple):
             node.inputs[place].default_value = value

@@ -141,12 +141,10 @@ def pores(tree: bpy.types.NodeTree, normal: bpy.types.NodeSocket, reach: float =
     """The bump of the module's docstring, before a shader's input; reach: a vertex's distance in the detail layer."""
     place = nodes.uv(tree, names.DETAIL)
     middle = _lookup(tree, place)
-    places = [
-        nodes.vector(tree, "ADD", place, (reach * u, reach * v, 0.0)) for u, v in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    around = [
+        _lookup(tree, nodes.vector(tree, "ADD", place, (reach * u, reach * v, 0.0), name=REACH))
+        for u, v in ((1, 0), (-1, 0), (0, 1), (0, -1))
     ]
-    for step in places:
-        step.node.name = REACH
-    around = [_lookup(tree, step) for step in places]
     total = nodes.math(tree, "ADD", nodes.math(tree, "ADD", *around[:2]), nodes.math(tree, "ADD", *around[2:]))
     height = nodes.math(tree, "MULTIPLY_ADD", total, -0.125, nodes.math(tree, "MULTIPLY", middle, 0.5))
     bump = tree.nodes.new("ShaderNodeBump")
