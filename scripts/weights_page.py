@@ -213,8 +213,10 @@ face, and their systematic errors, measured on renders of it (`dnpm build landma
 `photo_regressor.json`, [Fitting](../docs/photo_fit.md#what-pixels-tell)).
 `photo_albedo.safetensors`: the skin's usual light and dark, by which a fit reads shape from a photo's shading (`dnpm build photo-albedo`,
 `photo_albedo.json`, [Fitting](../docs/photo_fit.md#what-shading-tells)).
-`skin_lines.safetensors`: what a photo's lines tell of the skin's components and age, learnt on 539 simulated photos and 124
+`skin_lines.safetensors`: what a photo's lines tell of the skin's components, learnt on 539 simulated photos and 124
 portraits (`dnpm build skin-lines`, `skin_lines.json`, [Photos](../docs/photo.md#whose-lines)).
+`skin_age.safetensors`: how old a photo's skin is, by shape and lines, learnt on 167 portraits of people whose birthdays are known
+(`dnpm build skin-age`, `skin_age.json`, [Photos](../docs/photo.md#how-old-the-skin-is)).
 `hidden_parts.safetensors`: what lies before a face, and the usual portrait's colours behind it (`dnpm build hidden-parts`,
 `hidden_parts.json`, [Photos](../docs/photo.md#what-hides-a-face)).
 `video_reader.safetensors`: how the sliders follow from what is read of a video's pictures, measured on renders of 150 people

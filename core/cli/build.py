@@ -142,7 +142,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     regressor.set_defaults(build=_photo_regressor)
     lines = kinds.add_parser(
         "skin-lines",
-        help="what a photo's lines say of the skin: components, age, regions (shipped; half an hour)",
+        help="what a photo's lines say of the skin's components (shipped; half an hour)",
         description="Simulates photos of random people's skins in the light and sharpness of a folder's portraits, and "
         "learns to read skin components and age from their lines. labels.csv in the folder (columns file, person, age: "
         "years by eye) says what lines photos show at which age. A second run makes missing rows only.",
@@ -161,6 +161,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     lines.add_argument("--seed", type=int, default=0, help="of the people (default %(default)s)")
     lines.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
     lines.set_defaults(build=_skin_lines)
+    ages = kinds.add_parser(
+        "skin-age",
+        help="how old a photo's skin is, by shape and lines (shipped; a quarter of an hour)",
+        description="Fits a folder of portraits of people whose age is known, and learns to read the age from their "
+        "shape and the lines of their skin. labels.csv in the folder (columns file, person, age: years when the photo "
+        "was taken); who has no age there is left out.",
+    )
+    ages.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
+    ages.add_argument("--out", type=Path, metavar="FILE", help="default: weights/skin_age.safetensors")
+    ages.add_argument("--face-model", metavar="FILE", help="another face model")
+    ages.add_argument("--labels", type=Path, metavar="FILE", help="default: labels.csv in the folder")
+    ages.add_argument(
+        "--half", choices=HALVES, default="all", help="of the people, as in photo-habits (default %(default)s)"
+    )
+    ages.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
+    ages.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
+    ages.set_defaults(build=_skin_age)
     hidden = kinds.add_parser(
         "hidden-parts",
         help="what lies before a face: masks, hands, microphones (shipped; a quarter of an hour)",
@@ -354,6 +371,13 @@ def _photo_regressor(args: argparse.Namespace) -> int:
 
 def _skin_lines(args: argparse.Namespace) -> int:
     from ..training.photo.skin_lines import build
+
+    print(build(args))
+    return 0
+
+
+def _skin_age(args: argparse.Namespace) -> int:
+    from ..training.photo.skin_age import build
 
     print(build(args))
     return 0

@@ -38,6 +38,7 @@ from .landmarks.detect import Face
 from .landmarks.networks import LandmarkNetworks
 from .render import to_linear
 from .skin import skin_only
+from .skin_age import SkinAge
 from .skin_lines import SkinLineReader, SkinRegression
 from .skin_view import SkinView, SkinViewer
 from .texture import Texture, meeting, photo_alpha, skin_colour, unwrap
@@ -182,7 +183,7 @@ class Reconstructor:
         self.model, self.networks, self.detail, self.restorer = model, networks, detail, restorer
         self.wrinkles = wrinkles
         self.viewer = SkinViewer(model)
-        self.lines = SkinLineReader(self.viewer, SkinRegression.load(model)) if lines else None
+        self.lines = SkinLineReader(self.viewer, SkinRegression.load(model), SkinAge.load(model)) if lines else None
         self.fitter = Fitter(model, networks.canonical)
 
     def run(

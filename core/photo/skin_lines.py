@@ -1,10 +1,11 @@
 """What a photo's lines say of a person's skin: its components and its age, after the fit.
 
-The energy of oriented lines in cells of the face (`line_features.py`) to the skin components and the skin's age, by a
-ridge regression learnt on simulated photos of random people (`core/training/photo/skin_lines.py`, `dnpm build
-skin-lines`; shipped as `weights/skin_lines.safetensors`). Real portraits of known ages say what such energies are
-usually like. A hidden cell counts as usual. A photo that is blurred beyond the last level says nothing, and all stays
-as the sliders had it. How deep whose lines are, and where they lie, is the business of `restore/`.
+The energy of oriented lines in cells of the face (`line_features.py`) to the skin components, by a ridge regression
+learnt on simulated photos of random people (`core/training/photo/skin_lines.py`, `dnpm build skin-lines`; shipped as
+`weights/skin_lines.safetensors`). Real portraits of known ages say what such energies are usually like. A hidden cell
+counts as usual. A photo that is blurred beyond the last level says nothing, and the components stay as the sliders had
+them. The skin's age follows from shape and lines (`skin_age.py`), because the simulation knows little of how people
+age. How deep whose lines are, and where they lie, is the business of `restore/`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from ..errors import DnpmError
 from ..face_model import skin_components
 from ..face_model.checks import age_regression
 from ..face_model.model import FaceModel
+from ..face_model.skin_settings import MOST_YEARS
 from ..files import tensor_file
 from ..files.inputs import regular_file
 from ..paths import ROOT
 from .line_features import DIRECTIONS, LineFilter, Lines
+from .skin_age import LEVEL_MM, SkinAge
 from .skin_view import SkinView, SkinViewer
 
 FORMAT = "dnpm-skin-lines-1"
@@ -35,7 +38,7 @@ LEVELS_MM = (0.7, 1.1, 1.8)
 FLOOR = 0.002
 """Logarithm of luminance below which energies say nothing."""
 TARGETS = (*skin_components.LABELS, "years")
-MOST_SD, MOST_YEARS = 2.0, 30.0
+MOST_SD = 2.0
 
 
 @dataclass(frozen=True)
@@ -144,9 +147,9 @@ _ARRAYS = ("usual", "spread", "weights", "told", "centre", "scale", "expression"
 class SkinLineReader:
     """For one face model. viewer: shared with the network that corrects maps."""
 
-    def __init__(self, viewer: SkinViewer, regression: SkinRegression | None) -> None:
-        """regression: None tells nothing. Raises DnpmError when the model lacks landmarks."""
-        self.model, self.regression, self.lines = viewer.model, regression, LineFilter(viewer)
+    def __init__(self, viewer: SkinViewer, regression: SkinRegression | None, ages: SkinAge | None = None) -> None:
+        """regression, ages: None tells nothing. Raises DnpmError when the model lacks landmarks."""
+        self.model, self.regression, self.lines, self.ages = viewer.model, regression, LineFilter(viewer), ages
         places = skin_components.places(self.model.identity_labels)
         self.places = None if places is None else np.array(places)
         self.age = age_regression(self.model)
@@ -157,22 +160,29 @@ class SkinLineReader:
     ) -> tuple[np.ndarray, float]:  # fmt: skip
         """(n_id,) with the skin components that the photos (one person's) show, and the years by which the skin is
         older than the shape says; components in `kept` stay, and with any of the shape's the age."""
-        if self.regression is None or self.places is None or self.age is None:
-            return identity, 0.0
+        identity = np.array(identity, np.float32)
+        self._components(identity, views, expressions, kept)
+        return identity, 0.0 if any(k < self.model.n_shape for k in kept) else self._older(identity, views)
+
+    def _components(
+        self, identity: np.ndarray, views: Sequence[SkinView], expressions: Sequence[np.ndarray], kept: Collection[int]
+    ) -> None:  # fmt: skip
+        if self.regression is None or self.places is None:
+            return
         shown = [(*same, expression) for view, expression in zip(views, expressions, strict=True)
                  if (same := at_level(view)) is not None]  # fmt: skip
-        if not shown:
-            return identity, 0.0
-        reads = [self.regression.read(self.lines.of_photo(view), level, moved) for view, level, moved in shown]
-        identity = np.array(identity, np.float32)
-        self._set(identity, np.mean([one.components for one in reads], 0), kept)
+        if shown:
+            reads = [self.regression.read(self.lines.of_photo(view), level, moved) for view, level, moved in shown]
+            self._set(identity, np.mean([one.components for one in reads], 0), kept)
+
+    def _older(self, identity: np.ndarray, views: Sequence[SkinView]) -> float:
+        """Years by which the skin is older than the shape of an identity (n_id,) says."""
+        if self.ages is None or self.age is None:
+            return 0.0
         weights, middle = self.age
-        years = 0.0
-        if not any(k < self.model.n_shape for k in kept):
-            # Shapes tell nothing of portraits' ages; the lines' guess stands alone.
-            guess = float(np.mean([one.years for one in reads])) - middle - float(weights @ identity)
-            years = round(float(np.clip(guess, -MOST_YEARS, MOST_YEARS)), 1)
-        return identity, years
+        sharp = [blurred_to(view, LEVEL_MM) for view in views if view.blur_mm <= LEVEL_MM]
+        years = self.ages.read(identity, [features(self.lines.of_photo(view)) for view in sharp])
+        return round(float(np.clip(years - middle - float(weights @ identity), -MOST_YEARS, MOST_YEARS)), 1)
 
     def _set(self, identity: np.ndarray, values: np.ndarray, kept: Collection[int]) -> None:
         for place, value in zip(self.places if self.places is not None else (), values, strict=True):

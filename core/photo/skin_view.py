@@ -31,6 +31,9 @@ HIGH_PASS_MM = 7.0
 _LUMINANCE = np.array([0.3, 0.55, 0.15])
 _DARKEST, _BRIGHTEST = -0.5, 0.12
 """Logarithms of shading beyond which it is a hole or a highlight, not a wrinkle."""
+_CHIN, _BEARDED = 0.2, (0.15, 0.45)
+"""Share of a chin that must be seen for it to tell a beard; shares of it that look like one, from which on there may be
+one, and is."""
 _PIXEL = 0.5
 """A pixel's own blur and the camera's before it, standard deviation in pixels."""
 
@@ -106,8 +109,8 @@ class SkinViewer:
         around = np.stack([mean_around(chroma[..., k], skin, HIGH_PASS_MM / mm) for k in (0, 1)], -1)
         odd = np.clip((np.linalg.norm(chroma - around, axis=-1) - 0.06) / 0.05, 0, 1)
         odd = ndimage.gaussian_filter(ndimage.maximum_filter(odd, _odd(1.5 / mm)), 0.6 / mm)
-        # Strands, frames of glasses, deep shadows; a beard is told below.
-        dark = np.clip((usual - rest - 0.5) / 0.25, 0, 1) * (1 - zones.low)
+        # Strands, frames of glasses, deep shadows; a beard is told below. Folds of a smile are as dark in hard light.
+        dark = np.clip((usual - rest - 0.5) / 0.25, 0, 1) * (1 - zones.low) * (1 - zones.folds)
         dark = ndimage.gaussian_filter(ndimage.maximum_filter(dark, _odd(5 / mm)), 2 / mm)
         kept = skin * (1 - odd) * (1 - np.clip(1.5 * dark, 0, 1)) * (1 - self._beard(rest, skin))
         return np.asarray(ndimage.gaussian_filter(kept, 0.5 / mm) * (seen > 0.02))
@@ -129,6 +132,11 @@ class SkinViewer:
         wide = mean_around(rest, np.maximum(skin, 0.01), 5 / mm)
         darker = np.clip((float(np.median(wide[cheeks])) - wide - 0.35) / 0.2, 0, 1)
         beard = low * np.maximum(textured, darker)
+        # Whose chin is bare has no beard beside it: what is dark there are the folds of a smile, or the light.
+        chin = self.zones.chin * skin
+        if chin.sum() > _CHIN * self.zones.chin.sum():
+            share = float((chin * beard).sum() / chin.sum())
+            beard = beard * np.interp(share, _BEARDED, (0.0, 1.0))
         # The border of a beard is a line too.
         return np.asarray(
             np.clip(1.5 * ndimage.gaussian_filter(ndimage.maximum_filter(beard, _odd(6 / mm)), 2 / mm), 0, 1)

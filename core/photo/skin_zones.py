@@ -16,13 +16,15 @@ SIDE = 512
 
 @dataclass(frozen=True)
 class Zones:
-    """keep (R, R): 0 on eyes, brows, mouth, nostrils and ears, with margins; forehead, low (below the nose), cheeks;
-    near_nose: left and right."""
+    """keep (R, R): 0 on eyes, brows, mouth, nostrils and ears, with margins; forehead, low (below the nose), cheeks,
+    chin, folds (from the nose to the corners of the mouth); near_nose: left and right."""
 
     keep: np.ndarray
     forehead: np.ndarray
     low: np.ndarray
     cheeks: np.ndarray
+    chin: np.ndarray
+    folds: np.ndarray
     near_nose: tuple[np.ndarray, np.ndarray]
 
     @classmethod
@@ -58,9 +60,10 @@ class Zones:
         left = rows * (u > outer[0]) * (u < p[31, 0] + 3 / unit)
         right = rows * (u < outer[1]) * (u > p[35, 0] - 3 / unit)
         soft = lambda x: ndimage.gaussian_filter(x.astype(float), 1.5 / mm)  # noqa: E731
+        regions = region_masks(p, SIDE)
         return cls(
-            keep, above, low, region_masks(p, SIDE)["under_eye"] + np.clip(_disc(u, v, p, unit), 0, 1),
-            (soft(left), soft(right)),
+            keep, above, low, regions["under_eye"] + np.clip(_disc(u, v, p, unit), 0, 1), regions["chin"],
+            regions["nasolabial"], (soft(left), soft(right)),
         )  # fmt: skip
 
     def beside_nose(self, slope: tuple[np.ndarray, np.ndarray]) -> np.ndarray:

@@ -73,12 +73,12 @@ def line_strength(seen: Seen, lines: np.ndarray, places: Places, frown: float = 
     sharp = np.clip((_SEEN_MM[1] - seen.blur_mm) / (_SEEN_MM[1] - _SEEN_MM[0]), 0, 1)
     doubted = 1 + sharp * (_amplitude(lines, seen.mm) - 1)
     strength = np.clip(doubted * _evidence(seen, lines), _FAINTEST, _GAIN[1])
-    strength = strength * (1 + sharp * places.forehead * (_across(lines, seen.mm) - 1))
+    strength = strength * (1 + sharp * places.forehead * (across(lines, seen.mm) - 1))
     hidden = 1 + sharp * places.frown * (frown - 1)
     return np.asarray(hidden * (1 + places.skin * (strength - 1)), np.float32)
 
 
-def _across(lines: np.ndarray, mm: float) -> np.ndarray:
+def across(lines: np.ndarray, mm: float) -> np.ndarray:
     """_FAINTEST to 1: whether lines run from side to side."""
     down, right = np.gradient(ndimage.gaussian_filter(lines.astype(float), _FINE_MM / mm))
     vertical, horizontal = (ndimage.gaussian_filter(slope**2, _ALONG_MM / mm) for slope in (down, right))
@@ -92,11 +92,16 @@ def _amplitude(lines: np.ndarray, mm: float) -> np.ndarray:
 
 
 def _evidence(seen: Seen, lines: np.ndarray) -> np.ndarray:
-    trust, photo = seen.trust, seen.flat
-    ours = shown(light_of(lines, seen.slope, seen.blur_mm, seen.mm), trust, seen.mm)
-    around = lambda values: ndimage.gaussian_filter(values.astype(float), _AROUND_MM / seen.mm)  # noqa: E731
+    ours = shown(light_of(lines, seen.slope, seen.blur_mm, seen.mm), seen.trust, seen.mm)
+    return np.clip(fitting(seen.flat, ours, seen.trust, seen.mm), *_GAIN)
+
+
+def fitting(photo: np.ndarray, ours: np.ndarray, trust: np.ndarray, mm: float) -> np.ndarray:
+    """(H, W) factors by which lines that look like `ours` fit a photo's skin, both times their trust (H, W), best
+    (Evidence, above)."""
+    around = lambda values: ndimage.gaussian_filter(values.astype(float), _AROUND_MM / mm)  # noqa: E731
     share = around(trust**2)
     both, own = (around(a) / np.maximum(share, 0.1) for a in (photo * ours, ours * ours))
     noise = (around((photo - ours) ** 2) + _LEAST) / np.maximum(share, 0.02)
     usual = noise * (_ALIKE_MM / _AROUND_MM) ** 2 / _SPREAD**2
-    return np.asarray(np.clip((usual + both) / (usual + own), *_GAIN))
+    return np.asarray((usual + both) / (usual + own))

@@ -9,7 +9,8 @@ cannot say:
    offset: w = w_mean + E(identity, expression) + offset. So the sliders keep working, where nothing is corrected
    nothing moves, and E_deg's own error cancels; the step is as long as suits the correction best. Rows of w+ that it
    was never trained for keep still (`trained.py`).
-3. The photo's own wrinkles: what of the correction G does not show at the usual trust, as heights on the detail UV.
+3. The photo's own wrinkles: what of the correction G does not show at the usual trust, as heights on the detail UV, and
+   the lines that a sharp photo shows beyond the correction (`own_lines.py`).
 
 A pix2pixHD that makes maps from colours (the paper's, Eq. 11 as it stands) is read as well. What the photo does not
 show is then the encoder's own guess, the code is a step from the sliders' one, and nothing is left over.
@@ -38,9 +39,11 @@ from ..choices import TRUST
 from ..line_features import SIDE
 from ..reconstruct import Restored
 from ..skin_view import SkinView, SkinViewer
+from ..skin_zones import Zones
 from ..texture import Texture, normalise
 from .frown import FrownReader
 from .line_strength import Places, line_strength
+from .own_lines import own_lines
 from .pix2pix import as_input
 from .skin_input import WINDOW, Seen, window_ramp
 from .weights import CARD, PhotoNetworks, check_generator, load_photo
@@ -98,6 +101,7 @@ class PhotoRestorer:
                 usual = TRUST * offset / max(self.trust, 1e-6)
                 shown = synthesis(self.detail.w_mean + start + usual, SIDE) * self._mask(SIDE)
                 own = _sized(self._own(rough - shown, shown, still, mm), 2 * SIDE)[0, 0].numpy()
+                own += self._beyond(view, wanted, regions)
         moved = offset[0].numpy().astype(np.float32)
         return Restored(image[0, 0].float().numpy(), moved, SOURCE, own, regions)
 
@@ -106,8 +110,12 @@ class PhotoRestorer:
         return FrownReader(self.model)
 
     @cached_property
+    def _zones(self) -> Zones:
+        return SkinViewer(self.model).zones
+
+    @cached_property
     def _places(self) -> Places:
-        return Places.of(SkinViewer(self.model).zones, self._frown.between)
+        return Places.of(self._zones, self._frown.between)
 
     def rough(self, texture: Texture, view: SkinView, identity: np.ndarray, expression: np.ndarray) -> Tensor:
         """(1, 1, r, r) mm: pix2pixHD's map, the sliders' where the photo does not show the skin."""
@@ -160,6 +168,14 @@ class PhotoRestorer:
         )
         made = after - before
         return away * ((made * change).sum() / made.square().sum().clamp(min=1e-9)).clamp(0, 1)
+
+    def _beyond(self, view: SkinView, wanted: Tensor, strengths: dict[str, float]) -> np.ndarray:
+        """(2 SIDE, 2 SIDE) mm that the regions' strengths make the lines that a photo shows beyond a wanted map (1, 1,
+        SIDE, SIDE) mm."""
+        size = len(view.flat)
+        lines = own_lines(view, _sized(wanted, size)[0, 0].numpy(), self._zones.forehead)
+        gain = region_gain(landmark_uv(self.model), strengths, size).clip(min=_FEWEST_MOVED)
+        return np.asarray(lines / gain * mask_at(self.model.detail_mask, size), np.float32)
 
     def _own(self, left: Tensor, shown: Tensor, still: Tensor, mm: float) -> Tensor:
         """(1, 1, SIDE, SIDE) mm: what of a correction is left, to be added to all expressions' maps. Lines that the

@@ -13,6 +13,7 @@ from dnpm.core.face_model.model import FaceModel
 from dnpm.core.photo.camera import Camera
 from dnpm.core.photo.line_features import LineFilter
 from dnpm.core.photo.render import Lights, Paint, render
+from dnpm.core.photo.skin_age import SkinAge
 from dnpm.core.photo.skin_lines import (
     LEVELS_MM,
     TARGETS,
@@ -124,7 +125,7 @@ def test_the_file_comes_back(face_model: FaceModel, lines: LineFilter, tmp_path:
 def test_kept_components_stay(viewer: SkinViewer, lines: LineFilter) -> None:
     model = viewer.model
     made = regression(model, len(features(lines.nothing())))
-    reader = SkinLineReader(viewer, made)
+    reader = SkinLineReader(viewer, made, SkinAge.load(model))
     view, still = seen(viewer, frown(viewer, 0.3)), np.zeros(model.n_exp)
     identity = np.zeros(model.n_id, np.float32)
     assert reader.places is not None
