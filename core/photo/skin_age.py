@@ -104,7 +104,8 @@ class SkinAge:
         same = all(a.ndim == 1 and a.shape == one.usual.shape for one in parts for a in (one.spread, one.weights))
         if not same or arrays["numbers"].shape != (len(_NUMBERS),):
             raise DnpmError(f"{path}: its arrays contradict each other; {_AGAIN}")
-        found = cls(*parts, *(float(value) for value in arrays["numbers"]))
+        middle, slope, error = (float(value) for value in arrays["numbers"])
+        found = cls(parts[0], parts[1], middle, slope, error)
         if min(found.slope, found.error, *(float(one.spread.min()) for one in parts)) <= 0:
             raise DnpmError(f"{path}: holds numbers that no regression has; {_AGAIN}")
         if metadata.get("model") != model.name or len(found.shape.usual) != model.n_shape:
