@@ -7,6 +7,7 @@ left of the skin's logarithm of light, once the light that the map makes is take
 * As far as the skin has a direction there (coherence of the structure tensor): spots, pores and stubble have none.
 * A forehead creases across: what runs upwards there is hair or its shadow.
 * Ridges half as high as grooves are deep: a bright streak is gloss as often as form.
+* Not beside what is not skin: brows, lashes and hair have a rim of shade.
 
 * As deep as suits the skin around: what such lines would look like in the photo's light is held against what is left of
   it, as for the network's lines (`line_strength.fitting`).
@@ -33,6 +34,10 @@ _DIRECTED, _AROUND_MM = (0.15, 0.6), 2.5
 _SHARP_MM = (1.2, 1.9)
 """Blurs up to which a photo shows such lines, and from which on it does not."""
 _RIDGES = 0.5
+_BESIDE_MM = 2.0
+"""Deviation within which what is not trusted takes lines away."""
+_DEEPEST, _HIGHEST = 0.5, 0.2
+"""Millimetres that no groove and no ridge goes beyond."""
 
 
 def own_lines(view: SkinView, heights: np.ndarray, forehead: np.ndarray) -> np.ndarray:
@@ -50,9 +55,12 @@ def own_lines(view: SkinView, heights: np.ndarray, forehead: np.ndarray) -> np.n
     drawn = np.where(drawn > 0, _RIDGES * drawn, drawn)
     directed = np.interp(_coherence(band, mm), _DIRECTED, (0.0, 1.0))
     upright = 1 + forehead * (across(band, mm) - 1)
-    lines = _MM * drawn * directed * upright * view.trust
+    beside = np.clip(2 * ndimage.gaussian_filter(view.trust, _BESIDE_MM / mm) - 1, 0, 1)
+    lines = _MM * drawn * directed * upright * view.trust * beside
     gain = np.clip(fitting(band * view.trust, _band(look(lines), mm) * view.trust, view.trust, mm), *_GAIN)
-    return np.asarray(sharp * gain * lines, np.float32)
+    lines = sharp * gain * lines
+    limit = np.where(lines < 0, _DEEPEST, _HIGHEST)
+    return np.asarray(limit * np.tanh(lines / limit), np.float32)
 
 
 def _band(light: np.ndarray, mm: float) -> np.ndarray:
