@@ -57,6 +57,7 @@ _KINDS = [
     Kind("photo albedo", "photo_albedo.safetensors", "tensors", d.make_fit_tables, d.read_photo_albedo),
     Kind("photo regressor", "photo_regressor.safetensors", "tensors", d.make_fit_tables, d.read_photo_regressor),
     Kind("skin lines", "skin_lines.safetensors", "tensors", d.make_fit_tables, k.read_skin_lines),
+    Kind("skin age", "skin_age.safetensors", "tensors", d.make_fit_tables, d.read_skin_age),
     Kind("hidden parts", "hidden_parts.safetensors", "tensors", d.make_fit_tables, d.read_hidden_parts),
     Kind("video reader", "video_reader.safetensors", "tensors", d.make_fit_tables, d.read_video_reader),
     *(Kind(f"video {name}", name, "bytes", d.make_sounds, d.read_video) for name in ("a.mkv", "a.mp4")),

@@ -55,7 +55,7 @@ def make_fit_tables(folder: Path) -> None:
     from dnpm.core.paths import ROOT
 
     for name in ("landmark_offsets", "landmark_habits", "photo_habits", "photo_regressor", "photo_albedo", "skin_lines",
-                 "hidden_parts", "video_reader"):  # fmt: skip
+                 "skin_age", "hidden_parts", "video_reader"):  # fmt: skip
         (folder / f"{name}.safetensors").write_bytes((ROOT / "weights" / f"{name}.safetensors").read_bytes())
 
 
@@ -87,6 +87,12 @@ def read_photo_albedo(path: Path) -> None:
     from dnpm.core.photo.fit.shading import UsualSkin
 
     UsualSkin.load(model(), path)
+
+
+def read_skin_age(path: Path) -> None:
+    from dnpm.core.photo.skin_age import SkinAge
+
+    SkinAge.load(model(), path)
 
 
 def read_hidden_parts(path: Path) -> None:

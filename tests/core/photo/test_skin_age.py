@@ -1,4 +1,4 @@
-"""A skin's age: learnt from shape and lines, stretched and weighed against the people of photos; its file comes back."""
+"""A skin's age: learnt from shape and lines, stretched, weighed against the people of photos; its file comes back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def test_it_tells_others_ages() -> None:
     read = np.array([made.read(shape, [line]) for shape, line in zip(shapes, lines, strict=True)])
     assert np.corrcoef(read, years)[0, 1] > 0.7
     # Stretched: the young are not read as if they were of the usual age.
-    young = made.read(np.r_[np.full(2, -5.4), np.zeros(SHAPES - 2)], [np.r_[np.full(5, -5.8), np.full(LINES - 5, -4.0)]])
+    shape, line = np.zeros(SHAPES), np.full(LINES, -4.0)
+    shape[:2], line[:5] = -5.4, -5.8
+    young = made.read(shape, [line])
     assert young < 40
     assert YOUNGEST <= young <= min(read) < max(read) <= OLDEST
 
