@@ -11,7 +11,7 @@ from .. import progress as bars
 from ..photo.portraits import HALVES
 from . import convert
 
-READER_PEOPLE = 320
+READER_PEOPLE = 480
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -391,6 +391,8 @@ def _hidden_parts(args: argparse.Namespace) -> int:
 
 
 def _video_reader(args: argparse.Namespace) -> int:
+    from ..detail.card import check_face_model, weights_dir
+    from ..detail.weights import load_detail
     from ..face_model.locate import face_model_path
     from ..face_model.model import FaceModel
     from ..paths import ROOT
@@ -403,10 +405,12 @@ def _video_reader(args: argparse.Namespace) -> int:
 
     path = args.out or ROOT / "weights" / FILE
     model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
+    detail = load_detail(weights_dir(None))
+    check_face_model(detail.card, model)
     fitter = Fitter(model, networks.canonical, photos=PhotoLandmarkBias.none())
     looks = []
     for person in bars.each(range(args.people), "people"):
-        one = kept_looks(args.folder, model, networks, fitter, person)
+        one = kept_looks(args.folder, model, networks, fitter, detail, person)
         looks += [] if one is None else [one]
     with bars.share("reader") as tell:
         arrays, figures = measured(looks, networks.canonical, tell)

@@ -1,25 +1,30 @@
 """Rendered people of known sliders, and what tracking and fit read of them: what the reader is measured on.
 
 Each person is seen at rest a few times and with drawn expressions, under one light, the head turned at random: what a
-clip shows, without its time. Pictures are of several sizes, blurred and compressed as videos are. Each person's looks
-are kept in a file, so that stopped work goes on.
+clip shows, without its time. Brows, hair, beards and eyes differ as people's do, and two of three people have the
+wrinkles that the detail weights give them, as photographed faces have; the others are smooth. Pictures are of several
+sizes, blurred and compressed as videos are. Each person's looks are kept in a file, so that stopped work goes on.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from ..detail.mesh import masked
+from ..detail.weights import Detail
 from ..errors import DnpmError
 from ..face_model.arkit import ARKIT_NAMES
-from ..face_model.looks import TONES, Look
+from ..face_model.looks import TONES
 from ..face_model.model import FaceModel
+from ..face_model.random_look import random_look
 from ..face_model.sampling import random_expression, random_identity
 from ..files import tensor_file
 from ..photo.camera import Camera, turned
@@ -35,13 +40,17 @@ PER_PERSON, AT_REST = 32, 4
 _SIZES = (160, 272)
 """Pixels of a picture's side."""
 _FIRST = 20_000
+_SMOOTH = 3
+"""One person of so many has no wrinkles."""
+_BUMPS = 256
+"""Texels of the wrinkles' map: .9 mm each, a pixel or less."""
 _SPREAD = 0.006
 """Of looks at such renders (`Face.spread`)."""
 _STEPS = 8
 """Of a picture that is not like the one before."""
 _LOST = 4
 """Pictures of a person without a face that is found, above which the person is left out."""
-_FORMAT = "dnpm-video-looks-1"
+_FORMAT = "dnpm-video-looks-2"
 _SLIDERS = len(ARKIT_NAMES)
 _SIDES = [(k, ARKIT_NAMES.index(n[:-4] + "Right")) for k, n in enumerate(ARKIT_NAMES)
           if n.endswith("Left") and not n.startswith(("eyeLook", "jaw")) and n != "mouthLeft"]  # fmt: skip
@@ -108,14 +117,17 @@ def _apart(rng: np.random.Generator, share: float) -> np.ndarray:
     return values
 
 
-def looks_at(model: FaceModel, networks: LandmarkNetworks, fitter: Fitter, person: int) -> Looks | None:
+def looks_at(
+    model: FaceModel, networks: LandmarkNetworks, fitter: Fitter, detail: Detail, person: int
+) -> Looks | None:  # fmt: skip
     """All pictures of one person that a face was seen in; None where they are too few."""
     rng = np.random.default_rng([person, 92])
     size = int(rng.integers(*_SIZES))
     identity = random_identity(model, _FIRST + person, 0.8)
     rest, shapes = model.neutral_of(identity), model.expression_deltas(identity)
     tone = sorted(TONES)[int(rng.integers(len(TONES)))]
-    paint = Paint.of(model, Look(tone=tone, freckles=rng.uniform(0, 0.4), brows=rng.uniform(0.6, 1.3)), 256)
+    look = replace(random_look(model, _FIRST + person, identity), tone=tone, brows=rng.uniform(0.6, 1.3))
+    paint = Paint.of(model, look, 256)
     lights, background = Lights.drawn(rng), rng.uniform(0.1, 0.9, 3)
     distance = float(np.exp(rng.uniform(np.log(600), np.log(1600))))
     target = rest[model.vertex_groups["face"]].mean(0) + rng.normal(0, 6, 3)
@@ -131,7 +143,8 @@ def looks_at(model: FaceModel, networks: LandmarkNetworks, fitter: Fitter, perso
         whole[places] = values
         vertices = rest + np.tensordot(whole, shapes, 1)
         camera = Camera.before((size, size), distance, fill, 260.0, target, turned(*angles))
-        image, _ = render(model, vertices, camera, paint, lights, background=background)
+        bumps = _wrinkles(model, detail, identity, whole) if person % _SMOOTH else None
+        image, _ = render(model, vertices, camera, paint, lights, bumps, background)
         image = _filmed(image, blur, quality, rng)
         seen = Tracker(networks, _near(fitter, camera, vertices, rng)).see(image)
         if seen is not None:
@@ -141,6 +154,14 @@ def looks_at(model: FaceModel, networks: LandmarkNetworks, fitter: Fitter, perso
     if len(found) < PER_PERSON - _LOST or sum(resting) < 2:
         return None
     return _fitted(fitter, found, np.array(truth), np.array(resting), size)
+
+
+def _wrinkles(model: FaceModel, detail: Detail, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
+    """(R, R) mm of a person's expression."""
+    given = (torch.from_numpy(np.asarray(values, np.float32))[None] for values in (identity, expression))
+    with torch.inference_mode():
+        made = detail.finished(detail.displacement(*given, resolution=_BUMPS))
+    return masked(model, made[0, 0].numpy())
 
 
 def _filmed(image: np.ndarray, blur: float, quality: int, rng: np.random.Generator) -> np.ndarray:
@@ -190,7 +211,7 @@ def _fitted(
 
 
 def kept_looks(
-    folder: Path, model: FaceModel, networks: LandmarkNetworks, fitter: Fitter, person: int
+    folder: Path, model: FaceModel, networks: LandmarkNetworks, fitter: Fitter, detail: Detail, person: int
 ) -> Looks | None:  # fmt: skip
     """`looks_at`, from the person's file in the folder where there is one, else written there."""
     path = folder / f"person_{person:04d}.safetensors"
@@ -202,7 +223,7 @@ def kept_looks(
                 return Looks(**{name: arrays[name] for name in names}) if arrays else None
         except (DnpmError, KeyError):
             pass  # Half a file, or another version's: made again.
-    made = looks_at(model, networks, fitter, person)
+    made = looks_at(model, networks, fitter, detail, person)
     arrays = {name: getattr(made, name) for name in names} if made is not None else {}
     tensor_file.save(path, arrays, {"format": _FORMAT, "model": model.name})
     return made

@@ -103,22 +103,22 @@ def test_a_reader_reads_what_it_learnt(people, tiny_model, tmp_path: Path) -> No
 def test_stopped_work_goes_on(people, tiny_model, tmp_path: Path, monkeypatch) -> None:
     asked: list[int] = []
 
-    def looks_at(model, networks, fitter, number: int) -> Looks | None:
+    def looks_at(model, networks, fitter, detail, number: int) -> Looks | None:
         asked.append(number)
         return people[number] if number else None
 
     monkeypatch.setattr(examples, "looks_at", looks_at)
     for _ in range(2):
-        assert kept_looks(tmp_path, tiny_model, None, None, 0) is None  # type: ignore[arg-type]
-        again = kept_looks(tmp_path, tiny_model, None, None, 1)  # type: ignore[arg-type]
+        assert kept_looks(tmp_path, tiny_model, None, None, None, 0) is None  # type: ignore[arg-type]
+        again = kept_looks(tmp_path, tiny_model, None, None, None, 1)  # type: ignore[arg-type]
         assert again is not None
         np.testing.assert_array_equal(again.seen, people[1].seen)
     assert asked == [0, 1]
     path = tmp_path / "person_0001.safetensors"
     path.write_bytes(path.read_bytes()[:5000])
-    assert kept_looks(tmp_path, tiny_model, None, None, 1) is not None  # type: ignore[arg-type]
+    assert kept_looks(tmp_path, tiny_model, None, None, None, 1) is not None  # type: ignore[arg-type]
     assert asked == [0, 1, 1]
-    kept_looks(tmp_path, replace(tiny_model, name="another"), None, None, 1)  # type: ignore[arg-type]
+    kept_looks(tmp_path, replace(tiny_model, name="another"), None, None, None, 1)  # type: ignore[arg-type]
     assert asked == [0, 1, 1, 1]
 
 
