@@ -2,8 +2,10 @@
 
 A rule, and rough: the white beside the iris lies in the same light and shadow of the lids, so that the quotient of the
 two times the usual white is the iris's own colour. Between narrow lids the white is mixed with them and looks orange,
-which would make every iris blue: the light is taken to be no warmer than the cheeks say. How dark an iris is beside
-the white tells brown ones from others better than its hue does, and both draw it to the colours that irises have.
+which would make every iris blue: the light is taken to be no warmer than the cheeks say. Lids and brows take more light
+from it than from cheeks: how bright the light is there is taken to be half-way between what both say. Light that
+bounces off the skin makes all irises alike in hue; the difference is stretched before they are compared with the
+colours that irises have, which both hue and darkness draw them to.
 Nothing is read where the lids hide the iris, or where its ring has too few pixels for its blur.
 """
 
@@ -46,8 +48,14 @@ _LIGHTNESS = (0.02, 0.13)
 _USUAL = 0.75
 """How far the colour goes towards those that irises have (`looks.IRISES`): the white that it was divided by is itself
 bloodshot, shaded, or a bit of lid."""
-_ALIKE, _AS_LIGHT = 0.6, 0.4
+_ALIKE, _AS_LIGHT = 0.6, 0.5
 """Differences of log chroma, and of the logarithm of light, over which usual colours count."""
+_BOUNCED, _STRETCH = np.array([1.22, 1.0, 0.8]), 1.5
+"""Hue of an iris that bounced light leaves no other, and by what others' difference from it is multiplied."""
+_SHADE = 0.5
+"""How far an iris is made as light as those of its colour."""
+_IRIS_BAND, _WHITE_BAND = (0.35, 0.8), (0.7, 0.97)
+"""Quantiles of brightness: lashes and their shadow are darker, catchlights brighter; lids' rims darken the white."""
 _LUMA = np.array([0.2126, 0.7152, 0.0722])
 
 
@@ -63,20 +71,21 @@ def iris_colour(image: np.ndarray, face: Face) -> np.ndarray | None:
         return None
     weights = np.array([share for _, share in found])
     colour = np.exp(np.tensordot(weights / weights.sum(), np.log([c for c, _ in found]), 1))
-    light = float(np.clip(colour @ _LUMA, *_LIGHTNESS))
-    colour = _towards_usual(colour, light)
-    return np.asarray(colour * light / float(colour @ _LUMA), np.float32)
+    return np.asarray(_towards_usual(colour, float(np.clip(colour @ _LUMA, *_LIGHTNESS))), np.float32)
 
 
 def _towards_usual(colour: np.ndarray, light: float) -> np.ndarray:
     """Irises are brown, green, blue or grey; none is purple."""
     chroma = lambda c: np.log(c / c.mean(-1, keepdims=True))  # noqa: E731
     known = np.array(list(IRISES.values()))
-    away = np.linalg.norm(chroma(known) - chroma(colour), axis=1) / _ALIKE
+    seen, bounced = chroma(colour), chroma(_BOUNCED)
+    away = np.linalg.norm(chroma(known) - bounced - _STRETCH * (seen - bounced), axis=1) / _ALIKE
     away = np.hypot(away, np.log(known @ _LUMA / light) / _AS_LIGHT)
     weights = np.exp(-0.5 * (away**2 - (away**2).min()))
-    usual = np.tensordot(weights / weights.sum(), chroma(known), 1)
-    return np.asarray(np.exp((1 - _USUAL) * chroma(colour) + _USUAL * usual))
+    mean = lambda values: np.tensordot(weights / weights.sum(), values, 1)  # noqa: E731
+    drawn = np.exp((1 - _USUAL) * seen + _USUAL * mean(chroma(known)))
+    light = float(np.exp((1 - _SHADE) * np.log(light) + _SHADE * mean(np.log(known @ _LUMA))))
+    return np.asarray(drawn * light / float(drawn @ _LUMA))
 
 
 def _read(
@@ -97,14 +106,12 @@ def _read(
         return None
     iris = _linear_at(image, ring[open_ring])
     sclera = _linear_at(image, white)
-    # The catchlights, and what is mixed with them in a small picture, are the brightest; lids' rims darken the white.
-    iris = _band(iris, 0.1, 0.5)
-    sclera = _band(sclera, 0.7, 0.97)
+    iris, sclera = _band(iris, *_IRIS_BAND), _band(sclera, *_WHITE_BAND)
     if iris.min() <= 0 or sclera.min() <= 0 or sclera @ _LUMA < 0.03 or iris @ _LUMA > 0.95 * sclera @ _LUMA:
         return None
     cheek = np.median(_linear_at(image, points[list(_CHEEKS)]), 0)
-    # Between narrow lids the white lies in shadow: it is lighter than it looks, if not than cheeks.
-    light = max(float(sclera @ _LUMA), float(cheek @ _LUMA))
+    # Between narrow lids the white is mixed with them: it is lighter than it looks. The cheek has more light than both.
+    light = float(np.sqrt((sclera @ _LUMA) * (cheek @ _LUMA)))
     return _VEIL * iris * _SCLERA / _of_light(_neither_warmer(sclera / _SCLERA, cheek / _SKIN), light), share
 
 
