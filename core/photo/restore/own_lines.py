@@ -8,7 +8,6 @@ left of the skin's logarithm of light, once the light that the map makes is take
 * A forehead creases across: what runs upwards there is hair or its shadow.
 * Ridges half as high as grooves are deep: a bright streak is gloss as often as form.
 * Not beside what is not skin: brows, lashes and hair have a rim of shade.
-
 * As deep as suits the skin around: what such lines would look like in the photo's light is held against what is left of
   it, as for the network's lines (`line_strength.fitting`).
 
