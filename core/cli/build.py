@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from .. import progress as bars
-from ..photo.portraits import HALVES
-from . import convert
+from . import build_photos, convert
 
 READER_PEOPLE = 480
 
@@ -84,116 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     habits.add_argument("--face-model", metavar="FILE", help="another face model")
     habits.add_argument("--count", type=int, default=1000, help="people, three pictures each (default %(default)s)")
     habits.set_defaults(build=_habits)
-    photos = kinds.add_parser(
-        "photo-habits",
-        help="how the landmark networks err in photos beyond that (shipped; minutes)",
-        description="Fits a folder of portraits, a person each, and keeps what their landmarks' errors have in common "
-        "beyond an error model measured on renders. labels.csv in the folder (columns file, person, sex: f or m) lets "
-        "women and men count alike.",
-    )
-    photos.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
-    photos.add_argument("--out", type=Path, metavar="FILE", help="default: weights/photo_habits.safetensors")
-    photos.add_argument("--face-model", metavar="FILE", help="another face model")
-    photos.add_argument("--labels", type=Path, metavar="FILE", help="default: labels.csv in the folder, if it is there")
-    photos.add_argument(
-        "--half", choices=HALVES, default="calibration",
-        help="of the people, by a hash of their names: `dnpm evaluate likeness --half test` measures on the others "
-        "(default %(default)s)",
-    )  # fmt: skip
-    photos.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
-    photos.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
-    photos.set_defaults(build=_photo_habits)
-    albedo = kinds.add_parser(
-        "photo-albedo",
-        help="the skin's usual light and dark, for reading a face's shape from its shading (shipped; minutes)",
-        description="Fits a folder of portraits, a person each, takes each one's light off, and keeps the mean of what "
-        "is left at the vertices, and how far people differ from it.",
-    )
-    albedo.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
-    albedo.add_argument("--out", type=Path, metavar="FILE", help="default: weights/photo_albedo.safetensors")
-    albedo.add_argument("--face-model", metavar="FILE", help="another face model")
-    albedo.add_argument(
-        "--half", choices=HALVES, default="calibration", help="of the people, as in photo-habits (default %(default)s)"
-    )
-    albedo.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
-    albedo.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
-    albedo.set_defaults(build=_photo_albedo)
-    regressor = kinds.add_parser(
-        "photo-regressor",
-        help="whose face it is from a photo's pixels, for the fit (shipped; an hour)",
-        description="Dresses random people of the face model in the skins of a folder's portraits, sets them into "
-        "these, and learns to tell them from what the landmark network sees. A second run makes missing pictures only. "
-        "labels.csv in the folder (columns file, person, sex: f or m) lets women and men count alike.",
-    )
-    regressor.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
-    regressor.add_argument("--out", type=Path, metavar="FILE", help="default: weights/photo_regressor.safetensors")
-    regressor.add_argument(
-        "--folder", type=Path, metavar="DIR", help="keeps the pictures (default: build/photo_regressor)"
-    )
-    regressor.add_argument("--face-model", metavar="FILE", help="another face model")
-    regressor.add_argument("--labels", type=Path, metavar="FILE", help="default: labels.csv in the folder")
-    regressor.add_argument(
-        "--half", choices=HALVES, default="calibration", help="of the people, as in photo-habits (default %(default)s)"
-    )
-    regressor.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
-    regressor.add_argument("--count", type=int, default=2000, help="pictures (default %(default)s)")
-    regressor.add_argument("--seed", type=int, default=0, help="of the pictures (default %(default)s)")
-    regressor.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
-    regressor.set_defaults(build=_photo_regressor)
-    lines = kinds.add_parser(
-        "skin-lines",
-        help="what a photo's lines say of the skin's components (shipped; half an hour)",
-        description="Simulates photos of random people's skins in the light and sharpness of a folder's portraits, and "
-        "learns to read skin components and age from their lines. labels.csv in the folder (columns file, person, age: "
-        "years by eye) says what lines photos show at which age. A second run makes missing rows only.",
-    )
-    lines.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
-    lines.add_argument("--out", type=Path, metavar="FILE", help="default: weights/skin_lines.safetensors")
-    lines.add_argument("--folder", type=Path, metavar="DIR", help="keeps the rows (default: build/skin_lines)")
-    lines.add_argument("--face-model", metavar="FILE", help="another face model")
-    lines.add_argument("--weights", metavar="DIR", help="another folder of weights")
-    lines.add_argument("--labels", type=Path, metavar="FILE", help="default: labels.csv in the folder")
-    lines.add_argument(
-        "--half", choices=HALVES, default="calibration", help="of the people, as in photo-habits (default %(default)s)"
-    )
-    lines.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
-    lines.add_argument("--count", type=int, default=900, help="simulated photos (default %(default)s)")
-    lines.add_argument("--seed", type=int, default=0, help="of the people (default %(default)s)")
-    lines.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
-    lines.set_defaults(build=_skin_lines)
-    ages = kinds.add_parser(
-        "skin-age",
-        help="how old a photo's skin is, by shape and lines (shipped; a quarter of an hour)",
-        description="Fits a folder of portraits of people whose age is known, and learns to read the age from their "
-        "shape and the lines of their skin. labels.csv in the folder (columns file, person, age: years when the photo "
-        "was taken); who has no age there is left out.",
-    )
-    ages.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
-    ages.add_argument("--out", type=Path, metavar="FILE", help="default: weights/skin_age.safetensors")
-    ages.add_argument("--face-model", metavar="FILE", help="another face model")
-    ages.add_argument("--labels", type=Path, metavar="FILE", help="default: labels.csv in the folder")
-    ages.add_argument(
-        "--half", choices=HALVES, default="all", help="of the people, as in photo-habits (default %(default)s)"
-    )
-    ages.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
-    ages.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
-    ages.set_defaults(build=_skin_age)
-    hidden = kinds.add_parser(
-        "hidden-parts",
-        help="what lies before a face: masks, hands, microphones (shipped; a quarter of an hour)",
-        description="Draws things over a folder's portraits, a person each, and teaches a small network to find them.",
-    )
-    hidden.add_argument("photos", type=Path, metavar="DIR", help="a folder of portraits")
-    hidden.add_argument("--out", type=Path, metavar="FILE", help="default: weights/hidden_parts.safetensors")
-    hidden.add_argument("--face-model", metavar="FILE", help="another face model")
-    hidden.add_argument(
-        "--half", choices=HALVES, default="calibration", help="of the people, as in photo-habits (default %(default)s)"
-    )
-    hidden.add_argument("--people", type=int, metavar="N", help="at most so many (default: all)")
-    hidden.add_argument("--steps", type=int, default=760, help="of 16 pictures (default %(default)s)")
-    hidden.add_argument("--seed", type=int, default=0, help="of weights and pictures (default %(default)s)")
-    hidden.add_argument("--licence", default="unknown", metavar="TEXT", help="the portraits', for the file's card")
-    hidden.set_defaults(build=_hidden_parts)
+    build_photos.add_kinds(kinds)
     reader = kinds.add_parser(
         "video-reader",
         help="how far landmarks, fit and scores of a video's pictures tell the sliders (shipped; a quarter of an hour)",
@@ -277,116 +166,6 @@ def _habits(args: argparse.Namespace) -> int:
         habits = measure_error_models(fitter, networks, args.count, tell)
     habits.save(path, model, f"dnpm build landmark-habits --count {args.count}")
     print(path)
-    return 0
-
-
-def _photo_habits(args: argparse.Namespace) -> int:
-    from ..face_model.locate import face_model_path
-    from ..face_model.model import FaceModel
-    from ..paths import ROOT
-    from ..photo.fit.measure_photos import measure_bias, portraits_of
-    from ..photo.fit.photo_bias import FILE, PhotoLandmarkBias
-    from ..photo.fit.solve import Fitter
-    from ..photo.landmarks.networks import LandmarkNetworks
-    from ..photo.portraits import chosen, people_of
-
-    path = args.out or ROOT / "weights" / FILE
-    model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
-    people = chosen(people_of(args.photos, args.labels), args.half, args.people)
-    fitter = Fitter(model, networks.canonical, photos=PhotoLandmarkBias.none())
-    portraits = portraits_of(people, networks)
-    with bars.share("photo habits") as tell:
-        habits = measure_bias(fitter, networks.canonical, portraits, tell)
-        second = Fitter(model, networks.canonical, photos=habits, shading=False, smiles=False)
-        habits = measure_bias(second, networks.canonical, portraits, tell)
-    sexes = [one.sex for one in portraits]
-    habits.save(path, model, {
-        "command": f"dnpm build photo-habits DIR --half {args.half}", "licence": args.licence,
-        "portraits": f"{len(portraits)} ({sexes.count('f')} women, {sexes.count('m')} men)",
-    })  # fmt: skip
-    print(path)
-    return 0
-
-
-def _photo_albedo(args: argparse.Namespace) -> int:
-    from ..face_model.locate import face_model_path
-    from ..face_model.model import FaceModel
-    from ..paths import ROOT
-    from ..photo.fit.measure_albedo import measure_albedo, seen_of, skin_vertices
-    from ..photo.fit.shading import FILE, Skin
-    from ..photo.fit.solve import Fitter
-    from ..photo.landmarks.networks import LandmarkNetworks
-    from ..photo.portraits import chosen, people_of
-
-    path = args.out or ROOT / "weights" / FILE
-    model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
-    people = chosen(people_of(args.photos), args.half, args.people)
-    fitter = Fitter(model, networks.canonical, shading=False)
-    vertices = skin_vertices(model, fitter.bilinear.rest)
-    with bars.share("photo albedo") as tell:
-        portraits = seen_of(people, fitter, networks, Skin(model, vertices), tell)
-    measure_albedo(vertices, portraits).save(path, model, {
-        "command": f"dnpm build photo-albedo DIR --half {args.half}", "licence": args.licence,
-        "portraits": str(len(portraits)),
-    })  # fmt: skip
-    print(path)
-    return 0
-
-
-def _photo_regressor(args: argparse.Namespace) -> int:
-    from ..face_model.locate import face_model_path
-    from ..face_model.model import FaceModel
-    from ..paths import ROOT
-    from ..photo.fit.photo_regressor import FILE
-    from ..photo.fit.solve import Fitter
-    from ..photo.landmarks.networks import LandmarkNetworks
-    from ..photo.portraits import chosen, people_of
-    from ..training.photo.dressed import Dresser
-    from ..training.photo.regressor import learn, pictures_seen, sitters_of
-
-    path, folder = args.out or ROOT / "weights" / FILE, args.folder or ROOT / "build" / "photo_regressor"
-    model, networks = FaceModel.load(face_model_path(args.face_model)), LandmarkNetworks.load()
-    people = chosen(people_of(args.photos, args.labels), args.half, args.people)
-    # Sitters are fitted by their landmarks: the regressor that is to be learnt is not there yet.
-    fitter = Fitter(model, networks.canonical, regressor=False, shading=False)
-    with bars.share("sitters") as tell:
-        sitters = sitters_of(people, model, fitter, networks, tell)
-    with bars.share("pictures") as tell:
-        seen = pictures_seen(
-            folder, Dresser(model, fitter, sitters, args.seed), networks, args.count,
-            {"half": args.half, "portraits": [person.name for person in people]}, tell,
-        )  # fmt: skip
-    labels = {label: k for k, label in enumerate(model.identity_labels)}
-    learnt = learn(*seen, sitters, labels.get("Masculine"))
-    sexes = [one.sex for one in sitters]
-    learnt.regressor.save(path, model, {
-        "command": f"dnpm build photo-regressor DIR --half {args.half} --count {args.count} --seed {args.seed}",
-        "licence": args.licence,
-        "portraits": f"{len(sitters)} ({sexes.count('f')} women, {sexes.count('m')} men)",
-        "r2": json.dumps([round(float(value), 3) for value in learnt.r2]), "ridge": f"{learnt.strength:g}",
-    })  # fmt: skip
-    print(path)
-    return 0
-
-
-def _skin_lines(args: argparse.Namespace) -> int:
-    from ..training.photo.skin_lines import build
-
-    print(build(args))
-    return 0
-
-
-def _skin_age(args: argparse.Namespace) -> int:
-    from ..training.photo.skin_age import build
-
-    print(build(args))
-    return 0
-
-
-def _hidden_parts(args: argparse.Namespace) -> int:
-    from ..training.photo.hidden_parts import build
-
-    print(build(args))
     return 0
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from dnpm.tests.faults import kinds as k
 from dnpm.tests.faults import kinds_of_data as d
+from dnpm.tests.faults import kinds_of_tables as t
 from dnpm.tests.faults import uses as u
 from dnpm.tests.faults.kinds import Kind
 
@@ -51,15 +52,15 @@ _KINDS = [
          suits=_TASK),
     Kind("landmark task", "face_landmarker.task", "zip", d.make_task, d.read_task, suits=_TASK),
     Kind("identity network", "face.tflite", "bytes", d.make_tflite, d.read_identity, suits=_TASK),
-    Kind("landmark offsets", "landmark_offsets.safetensors", "tensors", d.make_fit_tables, d.read_offsets),
-    Kind("landmark habits", "landmark_habits.safetensors", "tensors", d.make_fit_tables, d.read_habits),
-    Kind("photo habits", "photo_habits.safetensors", "tensors", d.make_fit_tables, d.read_photo_habits),
-    Kind("photo albedo", "photo_albedo.safetensors", "tensors", d.make_fit_tables, d.read_photo_albedo),
-    Kind("photo regressor", "photo_regressor.safetensors", "tensors", d.make_fit_tables, d.read_photo_regressor),
-    Kind("skin lines", "skin_lines.safetensors", "tensors", d.make_fit_tables, k.read_skin_lines),
-    Kind("skin age", "skin_age.safetensors", "tensors", d.make_fit_tables, d.read_skin_age),
-    Kind("hidden parts", "hidden_parts.safetensors", "tensors", d.make_fit_tables, d.read_hidden_parts),
-    Kind("video reader", "video_reader.safetensors", "tensors", d.make_fit_tables, d.read_video_reader),
+    Kind("landmark offsets", "landmark_offsets.safetensors", "tensors", t.make_fit_tables, t.read_offsets),
+    Kind("landmark habits", "landmark_habits.safetensors", "tensors", t.make_fit_tables, t.read_habits),
+    Kind("photo habits", "photo_habits.safetensors", "tensors", t.make_fit_tables, t.read_photo_habits),
+    Kind("photo albedo", "photo_albedo.safetensors", "tensors", t.make_fit_tables, t.read_photo_albedo),
+    Kind("photo regressor", "photo_regressor.safetensors", "tensors", t.make_fit_tables, t.read_photo_regressor),
+    Kind("skin lines", "skin_lines.safetensors", "tensors", t.make_fit_tables, k.read_skin_lines),
+    Kind("skin age", "skin_age.safetensors", "tensors", t.make_fit_tables, t.read_skin_age),
+    Kind("hidden parts", "hidden_parts.safetensors", "tensors", t.make_fit_tables, t.read_hidden_parts),
+    Kind("video reader", "video_reader.safetensors", "tensors", t.make_fit_tables, t.read_video_reader),
     *(Kind(f"video {name}", name, "bytes", d.make_sounds, d.read_video) for name in ("a.mkv", "a.mp4")),
     Kind("preset", "face.json", "json", d.make_preset, d.read_preset),
     Kind("job", "job.json", "json", d.make_job, d.read_job),
