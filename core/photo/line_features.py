@@ -94,6 +94,11 @@ class LineFilter:
         return Lines(total / np.maximum(part, 1e-3)[:, None], np.clip(part / self.whole, 0, 1))
 
 
+def standardised(given: np.ndarray, usual: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    """(..., F) features in spreads from the usual; 0 where a cell is not seen."""
+    return np.asarray(np.nan_to_num(np.clip((given - usual) / spread, -3, 3)))
+
+
 def light_of(
     heights: np.ndarray, slope: tuple[np.ndarray, np.ndarray], blur_mm: float, mm: float,
     occlusion: float = _OCCLUSION,

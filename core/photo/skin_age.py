@@ -24,6 +24,7 @@ from ..face_model.model import FaceModel
 from ..files import tensor_file
 from ..files.inputs import regular_file
 from ..paths import ROOT
+from .line_features import standardised
 
 FORMAT = "dnpm-skin-age-1"
 FILE = "skin_age.safetensors"
@@ -48,7 +49,7 @@ class Standard:
 
     def of(self, given: np.ndarray) -> np.ndarray:
         """(..., D) features in spreads from the usual, at most 3; 0 where one is not known (nan)."""
-        return np.asarray(np.nan_to_num(np.clip((given - self.usual) / self.spread, -3, 3)))
+        return standardised(given, self.usual, self.spread)
 
     def said(self, given: np.ndarray) -> float:
         """(D,) -> years from the usual portrait's."""

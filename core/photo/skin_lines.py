@@ -26,7 +26,7 @@ from ..face_model.skin_settings import MOST_YEARS
 from ..files import tensor_file
 from ..files.inputs import regular_file
 from ..paths import ROOT
-from .line_features import DIRECTIONS, LineFilter, Lines
+from .line_features import DIRECTIONS, LineFilter, Lines, standardised
 from .skin_age import LEVEL_MM, SkinAge
 from .skin_view import SkinView, SkinViewer
 
@@ -38,15 +38,8 @@ LEVELS_MM = (0.7, 1.1, 1.8)
 FLOOR = 0.002
 """Logarithm of luminance below which energies say nothing."""
 TARGETS = (*skin_components.LABELS, "years")
+"""Years are learnt beside, and not read: `skin_age.py` does."""
 MOST_SD = 2.0
-
-
-@dataclass(frozen=True)
-class SkinRead:
-    """components (34,) standard deviations; years, the skin's age."""
-
-    components: np.ndarray
-    years: float
 
 
 def at_level(view: SkinView) -> tuple[SkinView, int] | None:
@@ -75,11 +68,6 @@ def features(lines: Lines) -> np.ndarray:
     return np.asarray(logs.ravel())
 
 
-def standardised(given: np.ndarray, usual: np.ndarray, spread: np.ndarray) -> np.ndarray:
-    """(..., F) features in spreads from the usual; 0 where a cell is not seen."""
-    return np.asarray(np.nan_to_num(np.clip((given - usual) / spread, -3, 3)))
-
-
 @dataclass(frozen=True)
 class SkinRegression:
     """Of each level: usual and spread (levels, F) of real photos' features at `middle` years, weights
@@ -95,12 +83,12 @@ class SkinRegression:
     scale: np.ndarray
     expression: np.ndarray
 
-    def read(self, lines: Lines, level: int, expression: np.ndarray) -> SkinRead:
-        """What a photo at a level of blur says."""
+    def read(self, lines: Lines, level: int, expression: np.ndarray) -> np.ndarray:
+        """(34,) the skin components, in standard deviations, that a photo at a level of blur shows."""
         row = standardised(features(lines), self.usual[level], self.spread[level])
         guess = np.append(row, expression - self.expression) @ self.weights[level]
         values = self.centre + self.scale * guess
-        return SkinRead(np.clip(values[:-1], -MOST_SD, MOST_SD), float(np.clip(values[-1], 16, 90)))
+        return np.asarray(np.clip(values[:-1], -MOST_SD, MOST_SD))
 
     def save(self, path: Path, model: FaceModel, about: Mapping[str, str]) -> None:
         """Written beside, then renamed; about: command, licence and source for the file's metadata."""
@@ -173,7 +161,7 @@ class SkinLineReader:
                  if (same := at_level(view)) is not None]  # fmt: skip
         if shown:
             reads = [self.regression.read(self.lines.of_photo(view), level, moved) for view, level, moved in shown]
-            self._set(identity, np.mean([one.components for one in reads], 0), kept)
+            self._set(identity, np.mean(reads, 0), kept)
 
     def _older(self, identity: np.ndarray, views: Sequence[SkinView]) -> float:
         """Years by which the skin is older than the shape of an identity (n_id,) says."""

@@ -31,7 +31,7 @@ from ...face_model.model import FaceModel
 from ...paths import ROOT
 from ...photo.fit.solve import Fitter
 from ...photo.landmarks.networks import LandmarkNetworks
-from ...photo.line_features import SIDE, LineFilter, halved
+from ...photo.line_features import SIDE, LineFilter, halved, standardised
 from ...photo.portraits import chosen, people_of
 from ...photo.skin_lines import (
     FILE,
@@ -40,7 +40,6 @@ from ...photo.skin_lines import (
     SkinRegression,
     blurred_to,
     features,
-    standardised,
 )
 from ...photo.skin_view import SkinViewer
 from ..painters import claim, open_grown
