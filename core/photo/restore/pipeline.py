@@ -5,6 +5,8 @@ deep its lines have to be (`line_strength.py`). The correction is spent three wa
 cannot say:
 
 1. Regions: by what the sliders' lines have to be multiplied, so that expressions crease this person as the photo shows.
+   A region that the photo shows at rest tells two things: how much of the sliders' own lines it has, and how strong its
+   lines are. Expressions crease it by the latter; the photo's own wrinkles take the difference off again at rest.
 2. The code: E_deg's of the corrected map less E_deg's of the sliders' own, as far as `trust` says, is kept as an
    offset: w = w_mean + E(identity, expression) + offset. So the sliders keep working, where nothing is corrected
    nothing moves, and E_deg's own error cancels; the step is as long as suits the correction best. Rows of w+ that it
@@ -36,7 +38,7 @@ from ...face_model.model import FaceModel
 from ...face_model.regions import EXPRESSIONS_BY_REGION, region_gain, region_masks
 from ...geometry.uv_map import mask_at
 from ..choices import TRUST
-from ..line_features import SIDE
+from ..line_features import SIDE, halved
 from ..reconstruct import Restored
 from ..skin_view import SkinView, SkinViewer
 from ..skin_zones import Zones
@@ -54,6 +56,10 @@ _LINES_MM = (0.5, 5.0)
 _FEWEST, _FEWEST_MOVED, _MOST, _FAINT_MM, _SAME = 0.4, 0.15, 1.15, 0.008, 0.04
 """Least strength of regions at rest, and of those whose lines the photo's expression makes; the most; lines that are so
 faint say nothing of theirs; strengths so near to 1 are 1."""
+_HALFWAY = 0.25
+"""The power of the energies' ratio that is the geometric mean of 1 and the heights' ratio."""
+_NEAR_MM, _NEAR = 12.0, 0.2
+"""Standard deviation of the Gaussian of what is seen of the skin, and from which of its values on the photo speaks."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +84,14 @@ class PhotoRestorer:
         """See `Restorer`."""
         given, synthesis = _rows(identity, expression), self.detail.generator.synthesis
         mm = view.texel_mm * len(view.flat) / SIDE
-        regions: dict[str, float] = {}
+        regions, expressed = dict[str, float](), dict[str, float]()
         with torch.inference_mode():
             start = self.detail.encoder(*given)
             if self.networks.pix2pix.config.corrects:
                 known, still = (self._known(identity, e) for e in (expression, np.zeros_like(expression)))
                 wanted = self.corrected(Seen.of(view), known)
-                regions = self.strengths(known, still, wanted, mm)
+                beyond = self._beyond(view, wanted)
+                regions, expressed = self.strengths(known, still, wanted, mm, halved(beyond), _beside_skin(view))
                 rough = self.before_strengths(known, wanted, regions)
                 code = start + self.step(start, self.code(rough, start) - self.code(known, start), rough - known)
             else:
@@ -101,9 +108,12 @@ class PhotoRestorer:
                 usual = TRUST * offset / max(self.trust, 1e-6)
                 shown = synthesis(self.detail.w_mean + start + usual, SIDE) * self._mask(SIDE)
                 own = _sized(self._own(rough - shown, shown, still, mm), 2 * SIDE)[0, 0].numpy()
-                own += self._beyond(view, wanted, regions)
+                own += beyond / region_gain(landmark_uv(self.model), regions, len(own)).clip(min=_FEWEST_MOVED)
+                resting = self.detail.encoder(*_rows(identity, np.zeros_like(expression)))
+                rest = synthesis(self.detail.w_mean + resting + usual, 2 * SIDE) * self._mask(2 * SIDE)
+                own = self.at_rest(own, rest[0, 0].numpy(), regions, expressed)
         moved = offset[0].numpy().astype(np.float32)
-        return Restored(image[0, 0].float().numpy(), moved, SOURCE, own, regions)
+        return Restored(image[0, 0].float().numpy(), moved, SOURCE, own, expressed)
 
     @cached_property
     def _frown(self) -> FrownReader:
@@ -135,24 +145,39 @@ class PhotoRestorer:
         result[0, 0][WINDOW] += change * torch.from_numpy(window_ramp())
         return result * self._mask(SIDE)
 
-    def strengths(self, known: Tensor, still: Tensor, corrected: Tensor, mm: float) -> dict[str, float]:
+    def strengths(
+        self, known: Tensor, still: Tensor, corrected: Tensor, mm: float, beyond: np.ndarray | None = None,
+        shown: np.ndarray | None = None,
+    ) -> tuple[dict[str, float], dict[str, float]]:  # fmt: skip
         """Of the regions, where they are not 1, as a map (1, 1, SIDE, SIDE) mm that corrects the sliders' asks for;
-        still: the sliders' map at rest; mm: of a texel.
+        still: the sliders' map at rest; mm: of a texel; beyond (SIDE, SIDE) mm: lines that the photo shows besides;
+        shown (SIDE, SIDE), 0 to 1: where it shows skin, all where it is not given.
 
-        A region at rest says little of how expressions will crease it, and its lines can be filled (`_own`). Those that
-        the photo's expression makes cannot: only the region's strength takes away what the photo does not show."""
+        First what is left of the sliders' lines in the photo's expression. A region at rest says little of how
+        expressions will crease it, and its lines can be filled (`_own`). Those that the photo's expression makes
+        cannot: only the region's strength takes away what the photo does not show. Second, as far as the region rests,
+        the strength in other expressions: halfway between the sliders' and that of all lines that the map has, wherever
+        they run. What is drawn of a photo is a mean, too faint, and rest tells only a part of what expressions do. A
+        region that the photo does not show keeps the sliders'."""
         places = landmark_uv(self.model)
         ours, rest, wanted = (self._lines(x[0, 0].numpy(), mm) for x in (known, still, corrected))
-        found = {}
+        whole = wanted if beyond is None else wanted + self._lines(beyond, mm)
+        left, expressed = dict[str, float](), dict[str, float]()
         for name, mask in region_masks(places, SIDE).items():
             if name in EXPRESSIONS_BY_REGION:
                 faint = _FAINT_MM**2 * mask.sum()
                 all_of_it = float((mask * ours**2).sum()) + faint
                 share = (float((mask * ours * wanted).sum()) + faint) / all_of_it
+                energy = (float((mask * whole**2).sum()) + faint) / all_of_it
                 moved = min(float((mask * (ours - rest) ** 2).sum()) / all_of_it, 1.0)
                 fewest = _FEWEST + moved * (_FEWEST_MOVED - _FEWEST)
-                found[name] = round(float(np.clip(share, fewest, _MOST)), 2)
-        return {name: strength for name, strength in found.items() if abs(strength - 1) > _SAME}
+                left[name] = float(np.clip(share, fewest, _MOST))
+                near = 1.0 if shown is None else float((mask * shown).sum() / mask.sum())
+                halfway = near * energy**_HALFWAY + 1 - near
+                more = (1 - moved) ** 4 * max(halfway - left[name], 0)
+                expressed[name] = round(float(np.clip(left[name] + more, fewest, _MOST)), 2)
+        changed = [name for name in left if max(abs(x[name] - 1) for x in (left, expressed)) > _SAME]
+        return tuple({name: x[name] for name in changed} for x in (left, expressed))
 
     def before_strengths(self, known: Tensor, wanted: Tensor, strengths: dict[str, float]) -> Tensor:
         """(1, 1, SIDE, SIDE) mm that the regions' strengths make a wanted map of the same shape."""
@@ -169,13 +194,20 @@ class PhotoRestorer:
         made = after - before
         return away * ((made * change).sum() / made.square().sum().clamp(min=1e-9)).clamp(0, 1)
 
-    def _beyond(self, view: SkinView, wanted: Tensor, strengths: dict[str, float]) -> np.ndarray:
-        """(2 SIDE, 2 SIDE) mm that the regions' strengths make the lines that a photo shows beyond a wanted map (1, 1,
-        SIDE, SIDE) mm."""
+    def _beyond(self, view: SkinView, wanted: Tensor) -> np.ndarray:
+        """(2 SIDE, 2 SIDE) mm: the lines that a photo shows beyond a wanted map (1, 1, SIDE, SIDE) mm."""
         size = len(view.flat)
         lines = own_lines(view, _sized(wanted, size)[0, 0].numpy(), self._zones.forehead)
-        gain = region_gain(landmark_uv(self.model), strengths, size).clip(min=_FEWEST_MOVED)
-        return np.asarray(lines / gain * mask_at(self.model.detail_mask, size), np.float32)
+        return np.asarray(lines * mask_at(self.model.detail_mask, size), np.float32)
+
+    def at_rest(
+        self, own: np.ndarray, rest: np.ndarray, left: dict[str, float], expressed: dict[str, float]
+    ) -> np.ndarray:  # fmt: skip
+        """(R, R) mm: own wrinkles (R, R) mm for the regions' strengths `left`, made for those of expressions, which
+        multiply G's map and them alike; rest (R, R) mm: G's map without expression, which looks as before."""
+        places, size = landmark_uv(self.model), len(own)
+        ratio = region_gain(places, left, size) / region_gain(places, expressed, size).clip(min=_FEWEST_MOVED)
+        return np.asarray(ratio * own + (ratio - 1) * rest, np.float32)
 
     def _own(self, left: Tensor, shown: Tensor, still: Tensor, mm: float) -> Tensor:
         """(1, 1, SIDE, SIDE) mm: what of a correction is left, to be added to all expressions' maps. Lines that the
@@ -236,6 +268,13 @@ def fit_code(detail: Detail, start: Tensor, wanted: Tensor, mask: Tensor, steps:
         loss.backward()
         optimizer.step()
     return code.detach()
+
+
+def _beside_skin(view: SkinView) -> np.ndarray:
+    """(SIDE, SIDE): 1 where skin is seen and near it, 0 far from it."""
+    trust = np.clip(halved(view.trust), 0, 1).astype(float)
+    near = ndimage.gaussian_filter(trust, _NEAR_MM / (view.texel_mm * len(view.flat) / SIDE))
+    return np.asarray(np.clip(near / _NEAR, 0, 1))
 
 
 def _rows(*arrays: np.ndarray) -> list[Tensor]:

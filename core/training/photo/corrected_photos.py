@@ -82,7 +82,7 @@ def corrected_photos(
                 ramp = torch.from_numpy(window_ramp())
                 wanted[0, 0][WINDOW] += ramp * (torch.from_numpy(true) - usual[0, 0][WINDOW])
                 if number % 2:
-                    strengths = restorer.strengths(known, still, rough, seen.mm)
+                    strengths, _ = restorer.strengths(known, still, rough, seen.mm)
                     rough, wanted = (restorer.before_strengths(known, x, strengths) for x in (rough, wanted))
                 change = wanted - usual
                 while change.shape[-1] < resolution:

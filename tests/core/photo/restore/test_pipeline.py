@@ -13,6 +13,7 @@ from scipy import ndimage
 from dnpm.core.detail.weights import Detail, load_detail
 from dnpm.core.face_model.landmark_uv import landmark_uv
 from dnpm.core.face_model.model import FaceModel
+from dnpm.core.face_model.regions import region_gain
 from dnpm.core.face_model.skin_settings import SkinSettings
 from dnpm.core.geometry.uv_map import mask_at
 from dnpm.core.photo.camera import Camera
@@ -125,6 +126,28 @@ def test_it_is_the_same_map_whatever_is_trusted(
     np.testing.assert_allclose(usual.w_offset, restorer.trust * np.asarray(asked.w_offset), atol=1e-3)
     assert usual.regions == asked.regions
     assert usual.relief.shape == (512, 512)
+
+
+def test_expressions_crease_what_the_photo_does_not_show(
+    viewer: SkinViewer, restorer: PhotoRestorer, known: np.ndarray
+) -> None:
+    """A region that rests in the photo has lines of some strength, and one that is hidden has the sliders'."""
+    model, view = viewer.model, seen(viewer, known)
+    given = np.zeros(model.n_id, np.float32), np.zeros(model.n_exp, np.float32), SIDE
+    nothing = np.zeros_like(view.flat)
+    hidden = restorer(TEXTURE, SkinView(nothing, nothing, view.slope, view.blur_mm, view.texel_mm), *given).regions
+    assert all(strength > 0.9 for strength in hidden.values())
+    assert all(strength > 0.5 for strength in restorer(TEXTURE, view, *given).regions.values())
+
+
+def test_strengths_of_expressions_are_taken_off_at_rest(face_model: FaceModel, restorer: PhotoRestorer) -> None:
+    rng = np.random.default_rng(1)
+    own, rest = rng.normal(0, 0.05, (2, SIDE, SIDE)).astype(np.float32)
+    left, expressed = {"forehead": 0.4, "chin": 0.5}, {"forehead": 0.9, "chin": 0.5}
+    places = landmark_uv(face_model)
+    made = restorer.at_rest(own, rest, left, expressed)
+    before, after = (region_gain(places, strengths, SIDE) for strengths in (left, expressed))
+    np.testing.assert_allclose(after * (rest + made), before * (rest + own), atol=1e-5)
 
 
 def test_channels_show_the_map_as_the_photo_would(viewer: SkinViewer, known: np.ndarray) -> None:
