@@ -37,6 +37,7 @@ from .iris import iris_colour
 from .landmarks.detect import Face
 from .landmarks.networks import LandmarkNetworks
 from .render import to_linear
+from .shine import without_shine
 from .skin import skin_only
 from .skin_age import SkinAge
 from .skin_lines import SkinLineReader, SkinRegression
@@ -262,7 +263,8 @@ class Reconstructor:
             hidden = find_hidden(seen, self.model, self.viewer.hidden_parts)
             bare = skin_only(uncovered(seen, hidden), self.model)
             texture = filled(bare, hidden)
-            shown = filled(without_light(surely_skin(bare, self.model), vertices, self.model), hidden)
+            lit = without_light(surely_skin(bare, self.model), vertices, self.model)
+            shown = filled(without_shine(lit, self.model), hidden)
             shown = evened(shown, self.model)
             alpha, tone = photo_alpha(shown_whole(shown, hidden), self.model), skin_colour(shown, self.model)
             shown = meeting(shown, alpha, tone)

@@ -177,7 +177,7 @@ class PhotoRestorer:
                 more = (1 - moved) ** 4 * max(halfway - left[name], 0)
                 expressed[name] = round(float(np.clip(left[name] + more, fewest, _MOST)), 2)
         changed = [name for name in left if max(abs(x[name] - 1) for x in (left, expressed)) > _SAME]
-        return tuple({name: x[name] for name in changed} for x in (left, expressed))
+        return {name: left[name] for name in changed}, {name: expressed[name] for name in changed}
 
     def before_strengths(self, known: Tensor, wanted: Tensor, strengths: dict[str, float]) -> Tensor:
         """(1, 1, SIDE, SIDE) mm that the regions' strengths make a wanted map of the same shape."""
