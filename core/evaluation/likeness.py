@@ -16,6 +16,8 @@ of somebody else; the mean person's wrinkles; sexes dealt out by chance.
   own_wrinkle_rank               mean rank of the own photo by oriented line energy against the re-rendered grey face
                                  (`line_energy.py`); partly circular, for the detail comes from that photo
   second_photo_rank              the same against another photo of the person; null where nobody has one
+  own_map_rank, second_map_rank  both by the map alone, lit from above: in the render the coarse face's light and dark
+                                 outweighs lines
   sex_auc                        area under the curve of the slider "Masculine", or of a model without one of the
                                  identity sliders' left-out discriminant; needs labels
 
@@ -59,6 +61,7 @@ PURPOSE = "portraits: is the fitted face recognised, in grey and with its colour
 SIDE, BLUR = 256, 0.03
 _ROOM = 1.6
 _MAP = 512
+_MAPS = {"grey": "map", "mean": "mean map"}
 _GREY = np.array([0.62, 0.62, 0.62], np.float32)
 _GROUND = np.array([0.45, 0.45, 0.45], np.float32)
 _EYES = np.array([0.08, 0.08, 0.08], np.float32)
@@ -94,7 +97,7 @@ class Seen:
     faces: dict[str, np.ndarray] = field(default_factory=dict)
     """Aligned pictures: photo, grey, textured, mean."""
     lines: dict[str, Lines] = field(default_factory=dict)
-    """Of photo, grey, mean; second where there is another photo."""
+    """Of photo, grey, mean, map, mean map; second where there is another photo."""
 
 
 def evaluate(args: argparse.Namespace) -> dict:
@@ -159,6 +162,7 @@ class Viewer:
         seen.lines = {
             "photo": self.reader.read(photo, result.vertices, camera),
             "grey": self.reader.read(grey, result.vertices, camera), "mean": self.reader.read(mean, nobody, camera),
+            "map": self.reader.of_map(result.displacement), "mean map": self.reader.of_map(own_map),
         }  # fmt: skip
         if len(person.files) > 1:
             seen.lines["second"] = self._lines_of(person.files[1])
@@ -208,6 +212,8 @@ def figures(seen: list[Seen], recogniser: Recogniser, masculine: int | None = No
         into["grey_rank1_centred"] = float((middle(kind) == 1).mean())
         into["grey_mean_rank_centred"] = float(middle(kind).mean())
         into["own_wrinkle_rank"] = float(wrinkles(kind).mean())
+        into["own_map_rank"] = float(wrinkles(_MAPS[kind]).mean())
+        into["second_photo_rank"], into["second_map_rank"] = _second(seen, kind), _second(seen, _MAPS[kind])
     result["textured_rank1"], base["textured_rank1"] = float((ranks("textured") == 1).mean()), base["grey_rank1"]
     for key, kind in (("identity_ratio", "small"), ("identity_ratio_blur", "blur")):
         there = np.array([one.worse[kind] is not None for one in seen], bool)
@@ -220,7 +226,6 @@ def figures(seen: list[Seen], recogniser: Recogniser, masculine: int | None = No
             result["own_nearest_blur"] = measures.nearest_is_own(people[there], again[there]) if enough else None
             base["own_nearest_blur"] = 1 / max(int(there.sum()), 1)
     result["common_share"], base["common_share"] = measures.common_share(people), 1 / count
-    result["second_photo_rank"], base["second_photo_rank"] = _second(seen, "grey"), _second(seen, "mean")
     result["sex_auc"], base["sex_auc"] = _sexes(seen, people, masculine)
     result["residual_mean"] = float(np.mean([one.result.residual for one in seen]))
     result["nme_mean"] = float(np.mean([one.result.error for one in seen]))

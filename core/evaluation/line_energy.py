@@ -20,6 +20,7 @@ from ..face_model.model import FaceModel
 from ..face_model.regions import region_masks
 from ..geometry.uv_map import mask_at
 from ..photo.camera import Camera
+from ..photo.line_features import halved, light_of
 from ..photo.render import to_linear
 from ..photo.skin import without_hair
 from ..photo.texture import unwrap, uv_table
@@ -34,6 +35,8 @@ _WIDTHS_MM = ((0.9, 3.5), (1.7, 5.0))
 _DIRECTIONS, _CELLS, _HIGH_PASS_MM = 8, 20, 7.0
 _BEARD = 0.35
 """Logarithm of luminance by which the chin is darker than the cheeks."""
+_FROM_ABOVE, _MAP_BLUR_MM = 0.35, 0.45
+"""Slope of the light on a map alone, upwards, and the blur of its picture."""
 _ENOUGH = 0.25
 """Share of a cell that must be seen."""
 
@@ -54,7 +57,7 @@ class LineReader:
         eyes = float(np.linalg.norm(places[45] - places[36]))
         texels = uv_table(model, SIDE).to_texels(model.neutral)
         wide = [np.linalg.norm(np.gradient(texels, axis=k), axis=-1) for k in (0, 1)]
-        inside = mask_at(model.detail_mask, SIDE)
+        self.inside = inside = mask_at(model.detail_mask, SIDE)
         self.mm = float(np.median(np.sqrt(wide[0] * wide[1])[inside > 0.5]))
         keep = inside * (1 - _brows(places, eyes))
         self.regions = {name: mask * keep for name, mask in region_masks(places, SIDE).items() if name in REGIONS}
@@ -68,19 +71,27 @@ class LineReader:
         texture = without_hair(unwrap(image, vertices, camera, self.model, SIDE), self.model)
         seen = np.clip((texture.visible - 0.3) / 0.4, 0, 1)
         light = np.log(to_linear(texture.colour) @ np.array([0.2126, 0.7152, 0.0722]) + 0.02)
-        size = _HIGH_PASS_MM / self.mm
-        weight = seen * mask_at(self.model.detail_mask, SIDE)
+        weight = seen * self.inside
+        bearded = self._median(light, weight, self.regions["chin"]) < self._median(light, weight, self.cheeks) - _BEARD
+        return self._lines(light, seen, _BELOW if bearded else ())
+
+    def of_map(self, heights: np.ndarray) -> Lines:
+        """A map (R, R) mm alone, lit from above: its lines without the coarse face's shading."""
+        level = np.zeros((SIDE, SIDE), np.float32)
+        light = light_of(halved(heights), (level, level + _FROM_ABOVE), _MAP_BLUR_MM, self.mm)
+        return self._lines(light, np.ones((SIDE, SIDE)), ())
+
+    def _lines(self, light: np.ndarray, seen: np.ndarray, hidden: tuple[str, ...]) -> Lines:
+        """light (SIDE, SIDE): logarithms of luminance; seen (SIDE, SIDE), 0 to 1; hidden: regions left out."""
+        size, weight = _HIGH_PASS_MM / self.mm, seen * self.inside
         smooth = ndimage.gaussian_filter(light * weight, size) / np.maximum(ndimage.gaussian_filter(weight, size), 1e-3)
         flat = np.clip(light - smooth, -0.5, 0.2) * weight
         spectrum = np.fft.rfft2(flat)
         answers = [np.maximum(-np.fft.irfft2(spectrum * kernel, flat.shape), 0) for kernel in self.kernels]
         energy = np.stack(answers).reshape(len(_WIDTHS_MM), _DIRECTIONS, SIDE, SIDE).sum(0)
-        bearded = self._median(light, weight, self.regions["chin"]) < self._median(light, weight, self.cheeks) - _BEARD
-        values = {}
-        for name, mask in self.regions.items():
-            shown = mask * seen * (0.0 if bearded and name in _BELOW else 1.0)
-            values[name] = _cells(energy, shown, mask)
-        return Lines(values)
+        return Lines({
+            name: _cells(energy, mask * seen * (name not in hidden), mask) for name, mask in self.regions.items()
+        })  # fmt: skip
 
     @staticmethod
     def _median(light: np.ndarray, weight: np.ndarray, mask: np.ndarray) -> float:

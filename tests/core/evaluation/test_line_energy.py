@@ -44,6 +44,13 @@ def test_lines_are_recognised_under_another_light(reader: LineReader) -> None:
         assert (likeness(ours, theirs, (region,)).argmax(1) == np.arange(5)).mean() >= 0.8, region
 
 
+def test_a_map_alone_has_the_lines_of_its_pictures(reader: LineReader) -> None:
+    ours = [reader.of_map(furrowed(seed)) for seed in range(5)]
+    scores = likeness(ours, [picture(reader, seed, -0.7) for seed in range(5)])
+    assert (scores.argmax(1) == np.arange(5)).all()
+    assert np.diag(scores).mean() > 0.3
+
+
 def test_what_is_not_seen_does_not_count(reader: LineReader) -> None:
     pictures = [picture(reader, seed, 0.5) for seed in range(4)]
     hidden = [
