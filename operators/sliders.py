@@ -18,7 +18,7 @@ from .scene.board import board_keys, posing
 from .scene.detail import live, skin_settings
 from .scene.face import identity, models, slider_values
 from .scene.look import looks
-from .scene.photo import code_offset, corrective_shape, photo_colour, wrinkles
+from .scene.photo import code_offset, corrective_shape, photo_colour, photos, wrinkles
 
 _PARTS = (
     ("ALL", "Everything", "Identity and expression"),
@@ -182,6 +182,7 @@ def preset_of(face: bpy.types.Object) -> presets.Preset:
         corrective_shape.text_of(face),
         skin_settings.of(face),
         slider_values.tip_up(face),
+        photo_colour.of(face),
     )
 
 
@@ -194,7 +195,13 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
         and not moved
         and preset.strength is None
         and preset.look is None
-        and not (preset.w_offset or preset.relief or preset.corrective or (preset.skin and preset.skin.as_json()))
+        and not (
+            preset.w_offset
+            or preset.relief
+            or preset.corrective
+            or (preset.skin and preset.skin.as_json())
+            or preset.photo
+        )
     ):
         raise DnpmError(f"the preset is another model's: none of {', '.join(unknown[:6])} is a slider here")
     if preset.corrective is not None:
@@ -203,6 +210,7 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
                           tip_up=presets.tip_up_of(preset))  # fmt: skip
     if preset.look is not None:
         looks.set_look(face, preset.look)
+    photos.set_colours(face, preset.photo)
     if preset.w_offset is not None:
         code_offset.write(face, preset.w_offset, amount=1.0)
     if preset.relief is not None:

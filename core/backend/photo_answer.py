@@ -49,6 +49,8 @@ class PhotoFace:
     corrective: np.ndarray | None = None
     """(V, 3) float32 mm, added to the face at rest and in every expression: what the sliders cannot say about its
     shape; None leaves it as it is."""
+    colours: str = ""
+    """Texture and skin as a preset has them (`face_model/photo_colours.py`): JSON text."""
     skin_age: float = 0.0
     """Years by which the first picture's skin is older than the shape says."""
     regions: dict[str, float] = field(default_factory=dict)

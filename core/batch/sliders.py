@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from ..errors import DnpmError
 from ..face_model.looks import DEFAULT_LOOK, Look
 from ..face_model.model import FaceModel
+from ..face_model.photo_colours import PhotoColours
 from ..face_model.presets import read_preset, tip_up_of, vectors
 from ..face_model.random_look import random_look
 from ..face_model.sampling import random_expression, random_person
@@ -73,6 +76,11 @@ def tongue_of(item: Item) -> float:
 def skin_of(item: Item) -> SkinSettings:
     """The skin's age and regions of the item's preset. Raises DnpmError when it is damaged."""
     return (read_preset(item.preset).skin or SkinSettings()) if item.preset is not None else SkinSettings()
+
+
+def photo_of(item: Item) -> PhotoColours | Literal["none"] | None:
+    """The photo's colours of the item's preset, which cover the look's skin. Raises DnpmError when it is damaged."""
+    return read_preset(item.preset).photo if item.preset is not None else None
 
 
 def identity_vector(spec: Spec, model: FaceModel, base: np.ndarray | None = None) -> np.ndarray:

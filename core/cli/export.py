@@ -82,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
             look,
             read.w_offset if read else None,
             read.relief if read else None,
-            skin=read.skin if read else None,
+            read.corrective if read else None,
+            read.skin if read else None,
+            photo=read.photo if read else None,
         )
     )
     made_folder(args.out)

@@ -108,7 +108,16 @@ def run(args: argparse.Namespace) -> int:
     preset = read_preset(args.preset) if args.preset is not None else Preset(model.name)
     text = to_text(
         preset_of(
-            model, identity, expression, strength, look, preset.w_offset, preset.relief, preset.corrective, preset.skin
+            model,
+            identity,
+            expression,
+            strength,
+            look,
+            preset.w_offset,
+            preset.relief,
+            preset.corrective,
+            preset.skin,
+            photo=preset.photo,
         )
     )
     _check_preset(args.preset, out / "face.json", text)

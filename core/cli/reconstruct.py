@@ -1,9 +1,9 @@
 """Photos to faces: sliders, camera, the skin's colours, the displacement map, meshes, and a sheet to look at.
 
 Writes into --out, for each photo a folder of its name (one photo: --out itself):
-  face.json                 the sliders, the photo's step in w+, its own wrinkles, the shape beyond the sliders, the
-                            next skin tone and the irises' colour, as a preset that Blender's sidebar, `dnpm batch`
-                            and `dnpm animate` read
+  face.json                 the sliders, the photo's step in w+, its own wrinkles, the shape beyond the sliders, its
+                            colours, the next skin tone and the irises' colour, as a preset that Blender's sidebar,
+                            `dnpm batch`, `dnpm animate` and `dnpm export` read
   texture.png               the photo's colours on the detail UV, its light roughly taken out, what was not seen
                             filled in
   seen.png                  how well each place was seen: white is well, black not at all
@@ -148,6 +148,7 @@ def write(
 
     Raises DnpmError when the folder cannot be written."""
     from ..detail.mesh import surface_mesh
+    from ..face_model.photo_colours import encoded
     from ..files.displacement_maps import write_exr
     from ..files.displacement_maps import write_png as write_map
     from ..files.meshes import write_obj
@@ -158,9 +159,11 @@ def write(
     step = to_text(result.w_offset)
     relief = reliefs.to_text(None if result.relief is None else result.relief * np.float32(wrinkles))
     shape = correctives.to_text(result.corrective)
+    photo = encoded(result.texture.colour, result.alpha, result.skin)
     preset = preset_of(
-        model, result.identity, result.expression, None, look_of(result), step, relief, shape, result.skin_settings
-    )
+        model, result.identity, result.expression, None, look_of(result), step, relief, shape, result.skin_settings,
+        photo=photo,
+    )  # fmt: skip
     write_preset(folder / "face.json", preset)
     write_png(folder / "texture.png", result.texture.colour)
     write_png(folder / "seen.png", result.texture.visible)

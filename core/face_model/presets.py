@@ -2,15 +2,15 @@
 
     {"format": "dnpm-preset-1", "model": "...", "identity": {"Age": 1.2, ...}, "expression": {"jawOpen": 0.5, ...},
      "strength": 1.0, "look": {"tone": "brown", "stubble": 0.5, ...}, "w_offset": "...", "relief": "...",
-     "corrective": "...", "skin": {"age": 8.5, "regions": {"glabella": 0.4}}}
+     "corrective": "...", "skin": {"age": 8.5, "regions": {"glabella": 0.4}}, "photo": {"picture": "...", ...}}
 
 `identity`, `expression`, `strength`, `look` (core/face_model/looks.py), `w_offset` (core/face_model/w_offset.py: the
 detail that a photo gave), `relief` (core/face_model/relief.py: the photo's own wrinkles), `corrective`
-(core/face_model/corrective.py: what the sliders cannot say about a photo's shape) and `skin`
-(core/face_model/skin_settings.py: its age and regions) may each be left out: such a preset leaves these as they are.
-Within a part that stands there,
-a name that is left out is 0, or in a look as in a new face. An identity component goes by the model's label, or by its
-number counted from 1. The text names its model for the reader; what counts is whether a model has the names.
+(core/face_model/corrective.py: what the sliders cannot say about a photo's shape), `skin`
+(core/face_model/skin_settings.py: its age and regions) and `photo` (core/face_model/photo_colours.py: its colours) may
+each be left out: such a preset leaves these as they are. Within a part that stands there, a name that is left out is 0,
+or in a look as in a new face. An identity component goes by the model's label, or by its number counted from 1. The
+text names its model for the reader; what counts is whether a model has the names.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -29,23 +30,24 @@ from ..files.inputs import brief, read_text, shown_path
 from ..files.names import is_reserved
 from ..files.writing import write_text
 from . import corrective as correctives
+from . import photo_colours, skin_settings, tongue
 from . import relief as reliefs
-from . import skin_settings, tongue
 from . import w_offset as steps
 from .arkit import TIP_UP
 from .looks import Look, read_look
 from .model import FaceModel
+from .photo_colours import PhotoColours
 from .skin_settings import SkinSettings
 
 LIBRARY = Path(__file__).parent / "library"
 """Presets that ship with the project, in the folders `people` and `expressions` (scripts/make_library.py)."""
 FORMAT = "dnpm-preset-1"
 SUFFIX = ".json"
-MAX_BYTES = 1_000_000
+MAX_BYTES = 2_000_000
 IDENTITY_LIMIT = 10.0
 """Standard deviations: what the sliders can hold."""
 STRENGTH_LIMIT = 4.0
-_PARTS = ("identity", "expression", "strength", "look", "w_offset", "relief", "corrective", "skin")
+_PARTS = ("identity", "expression", "strength", "look", "w_offset", "relief", "corrective", "skin", "photo")
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class Preset:
     corrective: str | None = None
     """A corrective shape as text; empty: none."""
     skin: SkinSettings | None = None
+    photo: PhotoColours | Literal["none"] | None = None
+    """The photo's colours; "none": they are taken away."""
 
 
 def shipped(kind: str) -> list[Path]:
@@ -88,6 +92,7 @@ def preset_of(
     corrective: str | None = None,
     skin: SkinSettings | None = None,
     tip_up: float = 0.0,
+    photo: PhotoColours | Literal["none"] | None = None,
 ) -> Preset:
     """A preset from slider vectors (n_id,), (n_exp,); zeros are left out, which means 0 when it is read. tip_up: of the
     tongue, named among the expressions though it is none of the model's."""
@@ -102,6 +107,7 @@ def preset_of(
         relief,
         corrective,
         skin,
+        photo,
     )
 
 
@@ -146,6 +152,8 @@ def to_text(preset: Preset) -> str:
         data["corrective"] = preset.corrective
     if preset.skin is not None:
         data["skin"] = preset.skin.as_json()
+    if preset.photo is not None:
+        data["photo"] = {} if preset.photo == "none" else preset.photo.as_json()
     return json.dumps(data, indent=1) + "\n"
 
 
@@ -177,6 +185,12 @@ def from_text(text: str, source: str) -> Preset:
             skin = skin_settings.read(data["skin"])
         except ValueError as error:
             problems.append(f"skin: {error}")
+    photo: PhotoColours | Literal["none"] | None = None
+    if data.get("photo") is not None:
+        try:
+            photo = photo_colours.read(data["photo"]) or "none"
+        except ValueError as error:
+            problems.append(f"photo: {error}")
     texts: dict[str, str | None] = {}
     for part, read in (
         ("w_offset", steps.from_text), ("relief", reliefs.from_text), ("corrective", correctives.from_text),
@@ -193,7 +207,7 @@ def from_text(text: str, source: str) -> Preset:
     if problems:
         raise DnpmError(f"{source}: the preset has mistakes: " + "; ".join(problems[:8]))
     scale = None if strength is None else float(strength)
-    return Preset(data.get("model", ""), identity, expression, scale, look, **texts, skin=skin)
+    return Preset(data.get("model", ""), identity, expression, scale, look, **texts, skin=skin, photo=photo)
 
 
 def read_preset(path: str | os.PathLike[str]) -> Preset:

@@ -7,6 +7,7 @@ than what Blender renders; in two seconds it is there, and the faces that ship l
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from ..face_model import corrective, relief, tongue, w_offset
 from ..face_model.arkit import TIP_UP
 from ..face_model.looks import DEFAULT_LOOK, Look
 from ..face_model.model import FaceModel
+from ..face_model.photo_colours import PhotoColours
 from ..face_model.presets import Preset, tip_up_of, vectors
 from ..face_model.sampling import average_adult
 from .camera import Camera
@@ -49,10 +51,11 @@ def portrait(
     displacement: np.ndarray | None = None,
     size: int = SIZE,
     moved: np.ndarray | None = None,
+    photo: PhotoColours | None = None,
 ) -> np.ndarray:
     """(size, size, 3) uint8 sRGB, row 0 at the top, of the face with these sliders: identity (n_id,), expression
-    (n_exp,); displacement (R, R) mm on the detail UV; moved (V, 3) mm is added to the vertices. Raises DnpmError when
-    the model lacks landmarks."""
+    (n_exp,); displacement (R, R) mm on the detail UV; moved (V, 3) mm is added to the vertices; photo: over the look's
+    skin. Raises DnpmError when the model lacks landmarks."""
     vertices = model.vertices(identity, expression)
     if moved is not None:
         vertices = vertices + moved
@@ -60,8 +63,9 @@ def portrait(
     middle, height = _framing(model, model.vertices(identity, np.zeros(model.n_exp, np.float32)))
     side = _OVERSAMPLING * size
     camera = Camera.before((side, side), _AWAY_MM, 1.0, height, middle, _rotation())
+    paint = Paint.of(model, look, _PAINT)
     picture, _ = render(
-        model, vertices, camera, Paint.of(model, look, _PAINT), _LIGHTS, displacement,
+        model, vertices, camera, paint if photo is None else _with_photo(paint, photo), _LIGHTS, displacement,
         np.array(BACKGROUND, np.float32),
     )  # fmt: skip
     small = picture.reshape(size, _OVERSAMPLING, size, _OVERSAMPLING, 3).mean((1, 3))
@@ -89,7 +93,18 @@ def portrait_of(
     if tip is not None:
         added = tip if added is None else added + tip
     strength = 1.0 if preset.strength is None else preset.strength
-    return portrait(model, identity, expression, look, strength * heights, size, added)
+    photo = preset.photo if isinstance(preset.photo, PhotoColours) else None
+    return portrait(model, identity, expression, look, strength * heights, size, added, photo)
+
+
+def _with_photo(paint: Paint, photo: PhotoColours) -> Paint:
+    """The photo's colours towards the skin's usual one, which the rest of the head has, over the look's."""
+    skin, colour, amount = np.array(photo.skin, np.float32), photo.picture(), np.float32(photo.amount)
+    mixed = skin + photo.alpha(len(colour))[..., None] * (colour - skin)
+    places = (np.arange(len(colour)) * len(paint.skin)) // len(colour)
+    below = paint.skin[np.ix_(places, places)]
+    over = lambda old, new: (old + amount * (new - old)).astype(np.float32)  # noqa: E731
+    return replace(paint, skin=over(below, mixed), base=over(paint.base, skin), lips=None if amount else paint.lips)
 
 
 def _rotation() -> np.ndarray:

@@ -15,8 +15,9 @@ from typing import TextIO
 from ...core import logs
 from ...core.batch import arguments, ledger
 from ...core.batch.job import Item, Job
-from ...core.batch.sliders import corrective_of, look_of, relief_of, skin_of, tongue_of, w_offset_of
+from ...core.batch.sliders import corrective_of, look_of, photo_of, relief_of, skin_of, tongue_of, w_offset_of
 from ...core.errors import DnpmError
+from ...core.face_model.photo_colours import PhotoColours
 from ...core.files.writing import cannot_write, sweep
 from ...core.files.writing import folder as made_folder
 from .maker import Maker
@@ -89,6 +90,8 @@ def make_item(item: Item, folder: Path, maker: Maker, *, force: bool) -> str | N
         more["relief"] = wrinkles
     if shape := corrective_of(item):
         more["corrective"] = shape
+    if isinstance(photo := photo_of(item), PhotoColours):
+        more["photo"] = str(photo.as_json())
     if tip := tongue_of(item):
         more["tongue"] = str(tip)
     if skin := skin_of(item).as_json():

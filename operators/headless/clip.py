@@ -17,7 +17,7 @@ import numpy as np
 from ...core import logs
 from ...core.batch import clip
 from ...core.batch.job import Item
-from ...core.batch.sliders import corrective_of, look_of, relief_of, skin_of, w_offset_of
+from ...core.batch.sliders import corrective_of, look_of, photo_of, relief_of, skin_of, w_offset_of
 from ...core.capture.read import read_capture
 from ...core.capture.track import CurveTrack
 from ...core.errors import DnpmError
@@ -27,7 +27,7 @@ from ...core.files.writing import sweep, write_text
 from ..scene.detail import live, map_image, map_state, skin_settings
 from ..scene.face import create
 from ..scene.motion import apply_curves, sounds
-from ..scene.photo import code_offset, corrective_shape, wrinkles
+from ..scene.photo import code_offset, corrective_shape, photos, wrinkles
 from . import camera, export, film, studio
 from .batch import quiet
 from .maker import Maker
@@ -90,6 +90,7 @@ def build(
     wrinkles.write(face, relief_of(item), amount=1.0)
     skin_settings.write(face, skin_of(item))
     corrective_shape.write(face, corrective_of(item))
+    photos.set_colours(face, photo_of(item))
     create.set_levels(face, item.settings.subdivision)
     frames = _FIRST + np.arange(len(track.times))
     scene.frame_start, scene.frame_end = int(frames[0]), int(frames[-1])

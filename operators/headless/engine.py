@@ -10,13 +10,13 @@ import bpy
 
 from ...core import logs
 from ...core.batch.job import Item, Settings
-from ...core.batch.sliders import look_of, relief_of, skin_of, w_offset_of
+from ...core.batch.sliders import corrective_of, look_of, photo_of, relief_of, skin_of, w_offset_of
 from ...core.errors import DnpmError
 from ...core.files.writing import folder as made_folder
 from ..scene.detail import skin_settings
 from ..scene.export import engine, snapshot
 from ..scene.face import create
-from ..scene.photo import code_offset, wrinkles
+from ..scene.photo import code_offset, corrective_shape, photos, wrinkles
 from .batch import quiet
 from .maker import Maker
 
@@ -56,6 +56,8 @@ def make(args: argparse.Namespace, maker: Maker, progress: TextIO) -> int:
     code_offset.write(face, w_offset_of(item), amount=1.0)
     wrinkles.write(face, relief_of(item), amount=1.0)
     skin_settings.write(face, skin_of(item))
+    corrective_shape.write(face, corrective_of(item))
+    photos.set_colours(face, photo_of(item))
     options = engine.Options(tuple(args.formats.split(",")), args.visemes, args.size)
     work = engine.export(snapshot.take(face, visemes=options.visemes), args.out, options)
     said = ""

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 
 from ...core.batch.job import Item
-from ...core.batch.sliders import corrective_of, look_of, relief_of, resolve, skin_of, tongue_of, w_offset_of
+from ...core.batch.sliders import corrective_of, look_of, photo_of, relief_of, resolve, skin_of, tongue_of, w_offset_of
 from ...core.detail.card import read_card, weights_dir
 from ...core.errors import DnpmError
 from ...core.face_model.locate import face_model_path
@@ -21,7 +21,7 @@ from ..scene import names, session, settings
 from ..scene.detail import live, map_image, map_state, skin_settings
 from ..scene.export import meshes
 from ..scene.face import create, models, slider_values
-from ..scene.photo import code_offset, corrective_shape, wrinkles
+from ..scene.photo import code_offset, corrective_shape, photos, wrinkles
 from . import camera, export, studio
 
 
@@ -82,6 +82,7 @@ class Maker:
         wrinkles.write(face, relief_of(item), amount=1.0)
         skin_settings.write(face, skin_of(item))
         corrective_shape.write(face, corrective_of(item))
+        photos.set_colours(face, photo_of(item))
         slider_values.set_tip_up(face, tongue_of(item))
         create.set_levels(face, wanted.subdivision)
         if detail > 0 or {"exr", "map_png"} & set(wanted.outputs):

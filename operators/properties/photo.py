@@ -102,6 +102,7 @@ class PhotoProperties(bpy.types.PropertyGroup):
     offset: bpy.props.StringProperty(options={"HIDDEN"})
     relief: bpy.props.StringProperty(options={"HIDDEN"})
     corrective: bpy.props.StringProperty(options={"HIDDEN"})
+    colours: bpy.props.StringProperty(options={"HIDDEN"})
     texture: bpy.props.PointerProperty(type=bpy.types.Image, options={"HIDDEN"})
     skin: bpy.props.FloatVectorProperty(size=3, min=0.0, max=1.0, options={"HIDDEN"})
     photos: bpy.props.CollectionProperty(

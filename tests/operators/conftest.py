@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,7 @@ from dnpm.core.backend.transfer_requests import (
 )
 from dnpm.core.backend.types import BackendStatus, Pending, Reply
 from dnpm.core.face_model.arkit import ARKIT_NAMES
+from dnpm.core.face_model.photo_colours import encoded
 
 
 class FakeClient:
@@ -191,8 +193,8 @@ class FakeClient:
         corrective = np.zeros((13 * 13, 3), np.float32)
         corrective[5:9] = [1.27, -0.6, 0.2]
         return PhotoFace(identity, expression, offset, relief, texture, skin, tuple(cameras), "the photo", {"fit": 0.5},
-                         np.array([0.08, 0.1, 0.13], np.float32),
-                         corrective)  # fmt: skip
+                         np.array([0.08, 0.1, 0.13], np.float32), corrective,
+                         json.dumps(encoded(texture[..., :3], texture[..., 3], skin).as_json()))  # fmt: skip
 
     def _open_transfer(self, request: TransferOpen) -> TransferOpened:
         """What was asked is kept."""

@@ -17,7 +17,7 @@ from dnpm.core.face_model.looks import nearest_tone
 from dnpm.core.face_model.units import to_blender
 from dnpm.operators.scene.detail import live, map_state
 from dnpm.operators.scene.look import materials
-from dnpm.operators.scene.photo import code_offset, photo_camera, photo_colour, photos, pictures
+from dnpm.operators.scene.photo import photo_camera, photo_colour, photos, pictures
 
 PHOTO = "/somewhere/ann.jpg"
 
@@ -344,23 +344,6 @@ def test_a_worker_that_was_replaced_is_asked_again(backend):
     task.advance()
     backend.error = None
     assert task.wait().identity[0] == 0.5
-
-
-def test_presets_carry_it(backend, face, tmp_path: Path):
-    assert make() == {"FINISHED"}
-    face.dnpm_photo.wrinkles = 0.5
-    assert bpy.ops.dnpm.copy() == {"FINISHED"}
-    assert bpy.ops.dnpm.add_face() == {"FINISHED"}
-    other = bpy.context.object
-    assert bpy.ops.dnpm.paste() == {"FINISHED"}
-    assert other.dnpm_photo.amount == 1.0
-    assert np.allclose(code_offset.read(other), 0.4 * backend.photo_answer(1).w_offset, atol=1e-6)
-    live.update_now(other)
-    assert np.allclose(backend.calls[-1]["w_offset"], code_offset.read(other))
-    assert other.dnpm_photo.wrinkles == 1.0
-    assert np.allclose(backend.calls[-1]["relief"], 0.5 * backend.photo_answer(1).relief, atol=0.001)
-    bpy.ops.dnpm.reset()
-    assert other.dnpm_photo.offset, "the step stays until the photo is removed"
 
 
 @pytest.mark.parametrize("kept", ["offset", "relief"])

@@ -1,21 +1,29 @@
 """A photo's colours on a face: an image on the detail UV, faded out at the layer's border, and its nodes in the skin.
 
-The rest of the head is tinted towards the photo's usual skin colour, so that no seam shows. The photo's light was
-roughly taken out of the colours (core/photo/delight.py); cast shadows and shine are still in them.
+The rest of the head is tinted towards the photo's usual skin colour, so that no seam shows. The photo's light and shine
+were roughly taken out of the colours (core/photo/delight.py, shine.py); cast shadows are still in them.
+
+A face keeps them as text, too, as a preset has them (core/face_model/photo_colours.py): what is painted on the image
+afterwards is not in its presets.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import bpy
 import numpy as np
 
+from ....core.errors import DnpmError
 from ....core.face_model.looks import TONES, Look
+from ....core.face_model.photo_colours import PhotoColours, read
 from .. import names
 from ..look import materials, nodes, skin_material
 
+LABEL = "DNPM Photo"
 COLOUR, TINT, AMOUNT = "DNPM Photo", "DNPM Photo Tint", "DNPM Photo Amount"
 """Names of nodes: the photo's image, the rest of the head's tint, how much of both is shown."""
 SKIN = "dnpm_skin"
@@ -32,6 +40,54 @@ def new_image(name: str, texture: np.ndarray) -> bpy.types.Image:
     image.update()
     image.pack()
     return image
+
+
+def write(face: bpy.types.Object, photo: PhotoColours | None) -> None:
+    """Give the face the photo's colours of a preset; None takes away those that it has. Raises DnpmError, with nothing
+    changed, when Blender cannot read the picture."""
+    group = getattr(face, names.PHOTO)
+    old = group.texture
+    if photo is None:
+        show(face, None, group.skin, 0.0)
+        group.texture, group.colours = None, ""
+    else:
+        group.texture = _image_of(f"{LABEL} Colours {face.name}", photo)
+        group.skin, group.colours = photo.skin, json.dumps(photo.as_json())
+        group.colour = photo.amount
+        show(face, group.texture, group.skin, group.colour)
+    free(old)
+
+
+def of(face: bpy.types.Object) -> PhotoColours | Literal["none"] | None:
+    """What a preset of the face says of a photo's colours; nothing where they are an earlier version's, which kept no
+    text of them."""
+    group = getattr(face, names.PHOTO)
+    photo = read(json.loads(group.colours)) if group.colours else None
+    if photo is not None:
+        return replace(photo, amount=group.colour)
+    return "none" if group.texture is None else None
+
+
+def free(image: bpy.types.Image | None) -> None:
+    """Remove an image of ours that nothing shows any more."""
+    if image is not None and not image.users and image.name.startswith(LABEL):
+        bpy.data.images.remove(image)
+
+
+def _image_of(name: str, photo: PhotoColours) -> bpy.types.Image:
+    file = bpy.data.images.new(name, 1, 1)
+    try:
+        file.pack(data=photo.jpeg, data_len=len(photo.jpeg))
+        file.source = "FILE"
+        width, height = file.size
+        if not width or width != height or file.channels < 3:
+            raise DnpmError("the preset's photo: Blender cannot read its picture")
+        pixels = np.empty(width * height * file.channels, np.float32)
+        file.pixels.foreach_get(pixels)
+    finally:
+        bpy.data.images.remove(file)
+    colour = pixels.reshape(height, width, -1)[::-1, :, :3]
+    return new_image(name, np.concatenate([colour, photo.alpha(width)[..., None]], axis=2))
 
 
 def show(obj: bpy.types.Object, image: bpy.types.Image | None, skin: Sequence[float], amount: float) -> None:

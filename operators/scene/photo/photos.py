@@ -4,7 +4,7 @@ pin."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import bpy
 
@@ -12,6 +12,7 @@ from ....core.backend.requests import PhotoCamera, PhotoFace
 from ....core.face_model import corrective, relief
 from ....core.face_model.looks import nearest_tone
 from ....core.face_model.model import FaceModel
+from ....core.face_model.photo_colours import PhotoColours
 from ....core.face_model.skin_settings import SkinSettings
 from ....core.face_model.w_offset import to_text
 from .. import compat, names
@@ -19,9 +20,7 @@ from ..detail import live, skin_settings
 from ..face import identity, models, slider_values
 from ..look import looks
 from . import code_offset, corrective_shape, photo_camera, photo_colour, pictures, point_handles, wrinkles
-
-LABEL = "DNPM Photo"
-
+from .photo_colour import LABEL, free
 
 Kept = tuple[tuple[int, float], ...]
 """Sliders that stay: place and value."""
@@ -70,6 +69,14 @@ def write(
     live.on_sliders_changed(face)
 
 
+def set_colours(face: bpy.types.Object, photo: PhotoColours | Literal["none"] | None) -> None:
+    """What a preset says of a photo's colours; None leaves them. Raises DnpmError, with nothing changed, when Blender
+    cannot read the picture."""
+    if photo is not None:
+        photo_colour.write(face, None if photo == "none" else photo)
+        looks.apply(face, paints=False)
+
+
 def show_colour(face: bpy.types.Object) -> None:
     """Put the photo's colours into materials that lack them: they were recomputed."""
     group = getattr(face, names.PHOTO, None)
@@ -83,9 +90,8 @@ def remove(face: bpy.types.Object) -> None:
     group = getattr(face, names.PHOTO)
     corrective_shape.write(face, "")
     point_handles.hide(face)
-    photo_colour.show(face, None, group.skin, 0.0)
-    texture, group.texture, group.offset, group.relief = group.texture, None, "", ""
-    _free(texture)
+    photo_colour.write(face, None)
+    group.offset, group.relief = "", ""
     for place in reversed(range(len(group.photos))):
         _drop(face, group, place)
     looks.apply(face)
@@ -96,9 +102,9 @@ def _set_colour(face: bpy.types.Object, group: Any, made: PhotoFace) -> None:
     old = group.texture
     # A new image, for a duplicate of the face may show the old one.
     group.texture = photo_colour.new_image(f"{LABEL} Colours {face.name}", made.texture)
-    group.skin = [float(c) for c in made.skin]
+    group.skin, group.colours = [float(c) for c in made.skin], made.colours
     photo_colour.show(face, group.texture, group.skin, group.colour)
-    _free(old)
+    free(old)
 
 
 def _set_cameras(
@@ -114,7 +120,7 @@ def _set_cameras(
         old = item.image
         item.image = background or pictures.new_image(f"{LABEL} {name}", camera.picture)
         if old is not None and old != item.image:
-            _free(old)
+            free(old)
         item.name, item.error, item.size = name, camera.error, camera.size
         if not group.add_camera:
             continue
@@ -143,10 +149,4 @@ def _drop(face: bpy.types.Object, group: Any, place: int) -> None:
         bpy.data.objects.remove(camera)
         if not data.users:
             bpy.data.cameras.remove(data)
-    _free(image)
-
-
-def _free(image: bpy.types.Image | None) -> None:
-    """Remove an image of ours that nothing shows any more."""
-    if image is not None and not image.users and image.name.startswith(LABEL):
-        bpy.data.images.remove(image)
+    free(image)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from dnpm.core.backend.worker.job import Job
 from dnpm.core.errors import DnpmError
 from dnpm.core.face_model import corrective, presets
 from dnpm.core.face_model.looks import Look
+from dnpm.core.face_model.photo_colours import encoded
 from dnpm.core.photo.camera import Camera, turned
 from dnpm.core.photo.portrait import BACKGROUND, portrait_of
 from dnpm.core.photo.render import Lights, Paint, render
@@ -52,6 +54,19 @@ def test_the_face_is_in_the_middle_and_the_preset_shows(face_model):
     dark = portrait_of(preset(expression={"jawOpen": 1.0}), face_model, flat, SIZE,
                        actor=preset(look=Look(tone="deep"), identity={"Age": 1.5}))  # fmt: skip
     assert dark[~behind].mean() < 0.7 * open_mouth[~behind].mean()
+
+
+def test_a_photos_colours_cover_the_skin(face_model):
+    colour, alpha = np.full((256, 256, 3), (0.2, 0.3, 0.8), np.float32), np.ones((256, 256), np.float32)
+    photo = encoded(colour, alpha, np.array([0.2, 0.3, 0.8]))
+    blue, half, plain = (
+        portrait_of(preset(photo=one), face_model, flat, SIZE).astype(int)
+        for one in (photo, replace(photo, amount=0.5), "none")
+    )
+    there = (np.s_[SIZE // 2 - 6 : SIZE // 2 + 6],) * 2
+    redness = [float((one[there][..., 0] - one[there][..., 2]).mean()) for one in (blue, half, plain)]
+    assert redness[0] < -40 < 10 < redness[2]
+    assert redness[0] < redness[1] < redness[2]
 
 
 def test_cropped_hair_lies_on_the_scalp(face_model):

@@ -13,6 +13,9 @@ import OpenEXR
 import pytest
 from PIL import Image
 
+from dnpm.core.face_model.photo_colours import encoded
+from dnpm.core.face_model.presets import Preset, write_preset
+
 USES_BLENDER = True  # in the processes that it starts: tests/run.py runs it with every version
 
 RUN = Path(__file__).resolve().parents[3] / "operators" / "headless" / "run.py"
@@ -219,3 +222,17 @@ def test_a_folder_that_cannot_be_written_is_told(parts: list[str], tmp_path: Pat
     done = batch(job, tmp_path / "file" / "out", *parts)
     assert done.returncode == 2
     assert "error: " in done.stderr
+
+
+def test_a_presets_photo_colours_the_face(parts: list[str], tmp_path: Path) -> None:
+    blue = encoded(np.full((64, 64, 3), (0.1, 0.2, 0.8)), np.ones((64, 64)), np.array([0.1, 0.2, 0.8]))
+    job, preset = write(tmp_path / "job.json", [{"name": "a", "preset": "a.dnpm.json", "detail": 0}]), tmp_path / "out"
+    blueness = []
+    for photo, said in ((blue, "front.png"), ("none", "front.png"), ("none", "skipped")):
+        write_preset(tmp_path / "a.dnpm.json", Preset("", identity={}, photo=photo))
+        done = batch(job, preset, *parts)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert said in lines(done)[0], "another photo is another face"
+        middle = np.asarray(Image.open(preset / "a" / "front.png")).astype(int)[24:40, 18:30]
+        blueness.append(float((middle[..., 2] - middle[..., 0]).mean()))
+    assert blueness[0] > 30 > 0 > blueness[1] == blueness[2]

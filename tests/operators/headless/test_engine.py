@@ -14,7 +14,10 @@ from dnpm.core.cli import export
 from dnpm.core.cli.main import main
 from dnpm.core.detail.card import weights_dir
 from dnpm.core.errors import DnpmError
+from dnpm.core.face_model import corrective, relief
 from dnpm.core.face_model.locate import face_model_path
+from dnpm.core.face_model.photo_colours import encoded
+from dnpm.core.face_model.presets import Preset, read_preset, write_preset
 
 USES_BLENDER = True  # in the processes that it starts: tests/run.py runs it with every version
 needs_blender = pytest.mark.skipif(importlib.util.find_spec("bpy") is None, reason="bpy is not installed")
@@ -34,6 +37,19 @@ def test_a_face_of_tiny_weights(tiny_parts: Path, tmp_path: Path, capfd) -> None
     assert (tmp_path / "again" / "face.json").read_text() == (out / "face.json").read_text()
     again = json.loads((tmp_path / "again" / "wrinkles.json").read_text())
     assert again["wrinkles"] == about["wrinkles"]
+
+
+def test_what_a_photo_gave_is_exported(tiny_parts, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(export, "start_blender", lambda *_, **__: 0)
+    photo = encoded(np.full((64, 64, 3), 0.5), np.ones((64, 64)), np.full(3, 0.5))
+    shape = corrective.to_text(np.full((13 * 13, 3), 0.5, np.float32))
+    preset = Preset("", relief=relief.to_text(np.eye(8)), corrective=shape, photo=photo)
+    write_preset(tmp_path / "ann.json", preset)
+    words = [f"--face-model={tiny_parts / 'tiny.safetensors'}", f"--preset={tmp_path / 'ann.json'}"]
+    assert main(["export", *words, f"--out={tmp_path / 'out'}"]) == 0
+    kept = read_preset(tmp_path / "out" / "face.json")
+    assert (kept.relief, kept.corrective) == (preset.relief, preset.corrective)
+    assert kept.photo.as_json() == photo.as_json()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ are loaded with the first photo.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -99,6 +100,8 @@ def end_photos(engine: Engine, request: PhotoEnd, job: Job) -> TaskEnded:
 
 
 def _face(made: Sequence[Reconstruction]) -> PhotoFace:
+    from ....face_model.photo_colours import encoded
+
     first = made[0]
     return PhotoFace(
         identity=_float32(first.identity),
@@ -107,6 +110,7 @@ def _face(made: Sequence[Reconstruction]) -> PhotoFace:
         relief=None if first.relief is None else _float32(first.relief),
         texture=_float32(np.concatenate([first.texture.colour, first.alpha[..., None]], axis=2)),
         skin=_float32(first.skin),
+        colours=json.dumps(encoded(first.texture.colour, first.alpha, first.skin).as_json()),
         cameras=tuple(_camera(one) for one in made),
         detail_from=first.detail_from,
         seconds=first.seconds,
