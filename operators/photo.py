@@ -72,7 +72,7 @@ class _FromPhotos(BackgroundOperator):
 
 
 class DNPM_OT_face_from_image(FileOperator, _FromPhotos, bpy.types.Operator):
-    """Make this face the person of a photo: sliders, detail, colours, and a camera that sees it as the photo's did. Choose several photos of one person to fit them together; expression, colours and detail come from the first. Esc leaves the scene as it was"""  # noqa: E501 -- what Blender shows
+    """Make this face the person of a photo: sliders, detail, colours, and a camera that sees it as the photo's did. Choose several photos of one person to fit them together; expression and detail come from the first, colours too as far as it shows the skin. Esc leaves the scene as it was"""  # noqa: E501 -- what Blender shows
 
     bl_idname = "dnpm.face_from_image"
     bl_label = "Face from Image"

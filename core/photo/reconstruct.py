@@ -27,22 +27,21 @@ from ..face_model.model import FaceModel
 from ..face_model.skin_settings import SkinSettings
 from .camera import Camera
 from .choices import WRINKLES
-from .delight import DARKEST, LUMINANCE, without_light
-from .even import evened, surely_skin
+from .delight import DARKEST, LUMINANCE
+from .even import evened
 from .fit.solve import Fit, Fitter, Locks, Pin
 from .fit.solve import Picture as FitPicture
-from .hidden_parts import filled, find_hidden, shown_whole, uncovered
+from .hidden_parts import filled, shown_whole
 from .image_file import Picture
 from .iris import iris_colour
 from .landmarks.detect import Face
 from .landmarks.networks import LandmarkNetworks
 from .render import to_linear
-from .shine import without_shine
-from .skin import skin_only
 from .skin_age import SkinAge
 from .skin_lines import SkinLineReader, SkinRegression
 from .skin_view import SkinView, SkinViewer
-from .texture import Texture, meeting, photo_alpha, skin_colour, unwrap
+from .texture import Texture, joined, meeting, photo_alpha, skin_colour
+from .unwrapped import Unwrapped
 from .wanted_face import PictureOptions, find_wanted
 
 SMALL_EYES = 12.0
@@ -241,10 +240,16 @@ class Reconstructor:
                 kept = locks.identity if locks is not None else ()
                 identity, age = self.lines.skin(fit.identity, views, fit.expressions, kept)
                 fit = replace(fit, identity=identity)
-        results = []
+        unwrapped, results = list[Unwrapped](), list[Reconstruction]()
+        for picture, shape, camera in zip(pictures, shapes, fit.cameras, strict=True):
+            yield "texture"
+            with watch("texture"):
+                parts = self.viewer.hidden_parts
+                unwrapped.append(Unwrapped.of(picture.image, shape, camera, self.model, parts, resolution))
         for k, picture in enumerate(pictures):
-            found_skin = _Skin(views[k], shapes[k], age)
-            results.append((yield from self._finished(picture, *found[k], fit, k, found_skin, resolution, watch)))
+            yield "detail"
+            skin = _Skin(views[k], shapes[k], age)
+            results.append(self._finished(picture, unwrapped, *found[k], fit, k, skin, resolution, watch))
         return [replace(one, seconds=dict(watch.seconds)) for one in results]
 
     def _shape(self, fit: Fit, k: int) -> np.ndarray:
@@ -253,22 +258,18 @@ class Reconstructor:
         return vertices if fit.corrective is None else vertices + fit.corrective
 
     def _finished(
-        self, picture: Picture, face: Face, count: int, fit: Fit, k: int, skin: _Skin, resolution: int, watch: _Watch
-    ) -> Generator[str, None, Reconstruction]:  # fmt: skip
+        self, picture: Picture, unwrapped: Sequence[Unwrapped], face: Face, count: int, fit: Fit, k: int, skin: _Skin,
+        resolution: int, watch: _Watch,
+    ) -> Reconstruction:  # fmt: skip
         expression, camera, vertices = fit.expressions[k], fit.cameras[k], skin.vertices
         identity = self._aged(fit.identity, skin.age)
-        yield "texture"
         with watch("texture"):
-            seen = unwrap(picture.image, vertices, camera, self.model, resolution)
-            hidden = find_hidden(seen, self.model, self.viewer.hidden_parts)
-            bare = skin_only(uncovered(seen, hidden), self.model)
-            texture = filled(bare, hidden)
-            lit = without_light(surely_skin(bare, self.model), vertices, self.model)
-            shown = filled(without_shine(lit, self.model), hidden)
+            mine, others = unwrapped[k], [one.matt for j, one in enumerate(unwrapped) if j != k]
+            hidden, texture = mine.hidden, filled(mine.bare, mine.hidden)
+            shown = filled(joined(mine.matt, others), hidden)
             shown = evened(shown, self.model)
             alpha, tone = photo_alpha(shown_whole(shown, hidden), self.model), skin_colour(shown, self.model)
             shown = meeting(shown, alpha, tone)
-        yield "detail"
         with watch("detail"):
             if self.restorer is not None:
                 restored = self.restorer(texture, skin.view, identity, expression, resolution)

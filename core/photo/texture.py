@@ -5,6 +5,7 @@ Rows begin at the top, as everywhere (`UVMap`). Colours are sRGB, 0 to 1.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -90,6 +91,23 @@ def fill_mirrored(texture: Texture) -> Texture:
     mixed = np.clip(mixed / np.maximum(visible + lent, 1e-6)[..., None], 0, 1)
     around = enlarged(_spread(*reduced_by(mixed, known)), len(colour))
     return Texture((known[..., None] * mixed + (1 - known[..., None]) * around).astype(np.float32), visible)
+
+
+def joined(texture: Texture, others: Sequence[Texture]) -> Texture:
+    """A photo's texture, and where it saw little of the skin, what other photos of the same person saw there, of the
+    same size; their light is brought to the first one's, as a mirrored half's is (`fill_mirrored`)."""
+    colour, visible = texture.colour, texture.visible
+    for other in others:
+        lent = other.visible * (1 - visible)
+        if not lent.any():
+            continue
+        theirs = other.colour * _gain(colour, other.colour, np.minimum(visible, other.visible))
+        mixed = visible[..., None] * colour + lent[..., None] * theirs
+        known = visible + lent
+        there = known[..., None] > 1e-6
+        colour = np.where(there, np.clip(mixed / np.maximum(known, 1e-6)[..., None], 0, 1), colour)
+        visible = known
+    return Texture(colour.astype(np.float32), visible.astype(np.float32))
 
 
 def _gain(colour: np.ndarray, mirrored: np.ndarray, both: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from dnpm.core.errors import DnpmError
 from dnpm.core.geometry.uv_map import mask_at
 from dnpm.core.photo.camera import Camera, turned
 from dnpm.core.photo.render import Lights, Paint, render
-from dnpm.core.photo.texture import Texture, fill_mirrored, normalise, photo_alpha, skin_colour, unwrap
+from dnpm.core.photo.texture import Texture, fill_mirrored, joined, normalise, photo_alpha, skin_colour, unwrap
 
 SIZE = 128
 FLAT = Lights(np.array([[0.0, 0, -1]]), np.zeros((1, 3)), np.full(3, 1.0), 0.0)
@@ -30,6 +30,30 @@ def painted(face_model, yaw: float) -> tuple[Texture, np.ndarray]:
     flat = np.clip(linear(picture) / np.maximum(linear(shade), 1e-3), 0, 1)
     back = np.where(flat <= 0.0031308, flat * 12.92, 1.055 * flat ** (1 / 2.4) - 0.055).astype(np.float32)
     return unwrap(back, face_model.neutral, camera, face_model, SIZE), pattern[::2, ::2]
+
+
+def test_another_photo_shows_the_far_side(face_model) -> None:
+    """Of another light; the pattern's red grows from side to side, so that a mirrored half is wrong."""
+    (first, pattern), (second, _) = (painted(face_model, yaw) for yaw in (45, -45))
+    second = Texture(np.clip(0.8 * second.colour, 0, 1), second.visible)
+    both = joined(first, [second])
+    far = (first.visible < 0.01) & (second.visible > 0.99)
+    assert far.sum() > 100
+    error = lambda one: np.abs(one.colour - pattern)[far].mean()  # noqa: E731
+    assert error(both) < 0.05
+    assert error(fill_mirrored(both)) < 0.4 * error(fill_mirrored(first))
+    assert (both.visible >= first.visible).all()
+    assert (both.visible[far] > 0.9).all()
+    well = first.visible > 0.99
+    np.testing.assert_allclose(both.colour[well], first.colour[well], atol=0.02)
+
+
+def test_alone_it_stays(face_model) -> None:
+    first, _ = painted(face_model, 45)
+    for others in ([], [Texture(first.colour, np.zeros_like(first.visible))]):
+        both = joined(first, others)
+        np.testing.assert_array_equal(both.colour, first.colour)
+        np.testing.assert_array_equal(both.visible, first.visible)
 
 
 def test_the_pattern_comes_back(face_model) -> None:
