@@ -204,13 +204,18 @@ def apply_preset(face: bpy.types.Object, preset: presets.Preset) -> list[str]:
         )
     ):
         raise DnpmError(f"the preset is another model's: none of {', '.join(unknown[:6])} is a slider here")
+    shape = corrective_shape.text_of(face)
     if preset.corrective is not None:
         corrective_shape.write(face, preset.corrective)
+    try:
+        photos.set_colours(face, preset.photo)
+    except DnpmError:
+        corrective_shape.write(face, shape)
+        raise
     identity.set_sliders(face, identity=person, expression=expression, strength=preset.strength,
                           tip_up=presets.tip_up_of(preset))  # fmt: skip
     if preset.look is not None:
         looks.set_look(face, preset.look)
-    photos.set_colours(face, preset.photo)
     if preset.w_offset is not None:
         code_offset.write(face, preset.w_offset, amount=1.0)
     if preset.relief is not None:

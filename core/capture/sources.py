@@ -70,7 +70,7 @@ def _by_words(text: str) -> dict[str, float] | None:
 
 
 def _of_a_region(text: str) -> dict[str, float] | None:
-    """VRoid's keys of brows, eyes or mouth alone: what of the emotion lies there. None where it is no such name."""
+    """VRoid's keys of brows, eyes or mouth alone: what of the emotion lies there. None if the name is none of these."""
     match = _VROID.match(text.lower())
     if match is None:
         return None
@@ -80,7 +80,7 @@ def _of_a_region(text: str) -> dict[str, float] | None:
 
 
 def _action_unit(text: str) -> dict[str, float] | None:
-    """AU12, au_06_L, Left AU 4, AU01_InnerBrowRaiser. None where it is no such name."""
+    """AU12, au_06_L, Left AU 4, AU01_InnerBrowRaiser. None if the name is none of these."""
     match = _ACTION_UNIT.match(text.lower())
     if match is None:
         return None

@@ -64,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     if args.chunk_size < 1:
         raise DnpmError(f"--chunk-size {args.chunk_size}: give at least 1")
     if not args.job.is_file():
-        raise DnpmError(f"{args.job}: there is no such file; name a job file (.json) or a .blend")
+        raise DnpmError(f"{args.job}: no such file; give a job file (.json) or a .blend")
     work = _scene(args) if args.job.suffix.lower() == ".blend" else _batch(args)
     for path in bundle.write(args.out, work):
         print(path)

@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check here what costs no start of Blender; then let Blender do it."""
     if not args.blend.is_file():
-        raise DnpmError(f"{args.blend}: there is no such file; name a .blend")
+        raise DnpmError(f"{args.blend}: no such file; give a .blend")
     read_chunk(args.chunk)
     if args.frames:
         read_frames(args.frames)

@@ -25,7 +25,8 @@ from ..files.inputs import brief
 MOST = 1024
 """Texels a side."""
 _SHOWN, _MOST_SHOWN = 256, 1024
-_QUALITY = 90
+_QUALITIES = (90, 80, 65, 45, 25)
+"""Of the JPEG: the first that is small enough; only a very noisy photo needs another than the first."""
 _MOST_BYTES = 600_000
 _KEYS = {"skin", "picture", "shown", "amount"}
 
@@ -72,11 +73,15 @@ def encoded(colour: np.ndarray, alpha: np.ndarray, skin: np.ndarray) -> PhotoCol
     """From (R, R, 3) sRGB and (R, R), 0 to 1, R a power of 2. Needs Pillow."""
     from PIL import Image
 
-    side, file = len(colour), io.BytesIO()
+    side = len(colour)
     picture = Image.fromarray(np.round(255 * np.clip(colour, 0, 1)).astype(np.uint8))
     if side > MOST:
         picture = picture.resize((MOST, MOST), Image.Resampling.BOX)
-    picture.save(file, "JPEG", quality=_QUALITY, subsampling=0, optimize=True)
+    for quality in _QUALITIES:
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=quality, subsampling=0)
+        if len(file.getvalue()) <= _MOST_BYTES:
+            break
     block = max(1, side // _SHOWN)
     small = np.clip(alpha, 0, 1).reshape(side // block, block, side // block, block).mean((1, 3))
     red, green, blue = (float(c) for c in skin)

@@ -58,7 +58,7 @@ def without_shine(texture: Texture, model: FaceModel) -> Texture:
     chosen = skin > 0.5
     if chosen.sum() < _FEWEST or 1 - float(np.median(pale[chosen])) < _COLOURFUL:
         return texture
-    dull = _around(np.where(chosen, pale, np.median(pale[chosen])), skin, mm)
+    dull = _around(np.where(chosen, pale, np.median(pale[chosen])), mm)
     weight = skin * (pale <= dull + 0.01)
     usual_light, usual_hue = _mean(light, weight, mm), np.stack([_mean(hue[..., k], weight, mm) for k in range(3)], -1)
     paler = np.clip((pale - dull) / np.maximum(1 - dull, 0.05), 0, 1)
@@ -92,7 +92,7 @@ def _mean(values: np.ndarray, weight: np.ndarray, mm: float) -> np.ndarray:
     return np.asarray((ndimage.gaussian_filter(values * weight, size) + 1e-3 * whole) / (total + 1e-3))
 
 
-def _around(pale: np.ndarray, skin: np.ndarray, mm: float) -> np.ndarray:
+def _around(pale: np.ndarray, mm: float) -> np.ndarray:
     """The paleness of the duller skin around."""
     span = 2 * round(1.2 * _AROUND_MM / mm) + 1
     low = ndimage.percentile_filter(pale, _DULLER, size=span)

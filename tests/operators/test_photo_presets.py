@@ -77,10 +77,20 @@ def test_presets_carry_its_colours(backend, face, tmp_path: Path):
 def test_a_damaged_picture_changes_nothing(backend, face, tmp_path: Path):
     assert make() == {"FINISHED"}
     preset, images = preset_of(face), len(bpy.data.images)
-    broken = replace(preset, photo=replace(preset.photo, jpeg=preset.photo.jpeg[:200]), corrective=None)
+    photo = replace(preset.photo, jpeg=preset.photo.jpeg[:200])
+    broken = replace(preset, photo=photo, corrective="", identity={})
     path = tmp_path / "broken.json"
     presets.write_preset(path, broken)
     with pytest.raises(RuntimeError, match="cannot read its picture"):
         bpy.ops.dnpm.load_preset(filepath=str(path))
     assert len(bpy.data.images) == images
     assert presets.to_text(preset_of(face)) == presets.to_text(preset)
+
+
+def test_damaged_colours_are_told(backend, face):
+    assert make() == {"FINISHED"}
+    face.dnpm_photo.colours = '{"skin": 5'
+    with pytest.raises(RuntimeError, match="Remove Photo"):
+        bpy.ops.dnpm.copy()
+    assert bpy.ops.dnpm.remove_photo() == {"FINISHED"}
+    assert bpy.ops.dnpm.copy() == {"FINISHED"}

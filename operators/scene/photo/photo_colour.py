@@ -60,9 +60,12 @@ def write(face: bpy.types.Object, photo: PhotoColours | None) -> None:
 
 def of(face: bpy.types.Object) -> PhotoColours | Literal["none"] | None:
     """What a preset of the face says of a photo's colours; nothing where they are an earlier version's, which kept no
-    text of them."""
+    text of them. Raises DnpmError when the text is damaged."""
     group = getattr(face, names.PHOTO)
-    photo = read(json.loads(group.colours)) if group.colours else None
+    try:
+        photo = read(json.loads(group.colours)) if group.colours else None
+    except ValueError as error:
+        raise DnpmError(f"the colours of the face's photo are damaged ({error}): press Remove Photo") from error
     if photo is not None:
         return replace(photo, amount=group.colour)
     return "none" if group.texture is None else None

@@ -13,7 +13,7 @@ from dnpm.core.cli.main import main
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["render", "none.blend"], "there is no such file"),
+        (["render", "none.blend"], "no such file"),
         (["render", "a.blend", "--frames=3-1"], "the last must not come before the first"),
         (["bake", "a.blend", "--chunk=3"], "must be FIRST:COUNT"),
         (["export", "a.blend", "--formats=fbx"], "one or more of abc, usd"),

@@ -50,6 +50,14 @@ def test_large_pictures_become_smaller() -> None:
     assert made.alpha(1024).min() == 1.0
 
 
+def test_the_noisiest_picture_can_be_read_again() -> None:
+    noise = np.random.default_rng(0).uniform(0, 1, (1024, 1024, 3))
+    made = encoded(noise, noise[..., 0], np.full(3, 0.5))
+    found = presets.from_text(presets.to_text(presets.Preset("m", photo=made)), "a preset").photo
+    assert isinstance(found, PhotoColours)
+    assert found.picture().shape == (1024, 1024, 3)
+
+
 def test_none_and_nothing_said() -> None:
     assert read({}) is None
     assert presets.from_text(presets.to_text(presets.Preset("m", photo="none")), "a preset").photo == "none"

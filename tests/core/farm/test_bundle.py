@@ -76,7 +76,7 @@ def test_four_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nothing.json"], "there is no such file"),
+        (["nothing.json"], "no such file"),
         (["job.json", "--chunk-size=0"], "give at least 1"),
         (["job.json", "--frames=1-3"], "are for a .blend"),
         (["job.json", "--weights=nowhere"], "--weights nowhere: is not there"),
